@@ -1,0 +1,1 @@
+//! The smallest NIC provider.

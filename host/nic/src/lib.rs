@@ -1,0 +1,1 @@
+//! NIC: reconcile a Nebari platform from one nebari-config.yaml.

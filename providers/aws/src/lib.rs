@@ -1,0 +1,1 @@
+//! NIC provider for AWS: network, IAM, EKS.

@@ -1,0 +1,1 @@
+//! NIC provider for a cluster that already exists.

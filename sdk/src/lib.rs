@@ -1,0 +1,1 @@
+//! Write NIC providers in Rust.

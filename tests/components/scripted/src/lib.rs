@@ -1,0 +1,1 @@
+//! A provider whose config says what to do, for boundary tests.

@@ -1,0 +1,2 @@
+//! The one entry to the build.
+fn main() {}
