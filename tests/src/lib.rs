@@ -1,1 +1,5 @@
 //! End-to-end tests of NIC on real parts, and the harness that starts them.
+
+pub mod aws;
+pub mod cache;
+pub mod control_plane;

@@ -1,0 +1,371 @@
+//! JSON documents: canonical text, references between resources, values not known yet.
+//!
+//! Inside the host a document is kept in *escaped* form: a literal member whose name starts with `$` is written `$$...`, so
+//! that `$ref`, `$join`, `$secret` and the host's own `$unknown` can never be confused with data. [`escape`] is applied to
+//! everything that comes from outside as plain data, [`unescape`] to everything that leaves.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::address::Address;
+
+const REF: &str = "$ref";
+const JOIN: &str = "$join";
+const SECRET: &str = "$secret";
+const UNKNOWN: &str = "$unknown";
+
+/// How deep a document may nest. Deeper ones would let a component exhaust the host's stack.
+pub const MAX_DEPTH: usize = 64;
+
+/// What is wrong with a document's references.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// A `$ref`, `$join` or `$secret` of the wrong shape, or another `$` member.
+    #[error("at `{pointer}`: {why}")]
+    Malformed {
+        /// Where, an RFC 6901 pointer.
+        pointer: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A reference to an attribute that the resource does not have.
+    #[error("`{address}` has no attribute at `{pointer}`")]
+    Dangling {
+        /// The resource that is referenced.
+        address: Address,
+        /// The attribute that is missing.
+        pointer: String,
+    },
+}
+
+/// What a reference leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resolution {
+    /// The value.
+    Known(Value),
+    /// Known after apply.
+    Unknown,
+    /// The resource is there, the attribute is not.
+    Missing,
+}
+
+/// RFC 8785 text: members sorted by their UTF-16 code units, no white space.
+pub fn canonical(value: &Value) -> String {
+    let mut out = String::new();
+    write_canonical(value, &mut out);
+    out
+}
+
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let mut keys: Vec<&String> = members.keys().collect();
+            keys.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push('{');
+            for (index, key) in keys.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                let _ = write!(out, "{}:", Value::String(key.clone()));
+                write_canonical(&members[key], out);
+            }
+            out.push('}');
+        }
+        Value::Array(elements) => {
+            out.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_canonical(element, out);
+            }
+            out.push(']');
+        }
+        leaf => {
+            let _ = write!(out, "{leaf}");
+        }
+    }
+}
+
+/// Lower-case hexadecimal SHA-256 of the canonical text.
+pub fn digest(value: &Value) -> String {
+    hex(&Sha256::digest(canonical(value).as_bytes()))
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// Appends one token to an RFC 6901 pointer.
+pub fn child_pointer(pointer: &str, token: &str) -> String {
+    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Whether the document nests deeper than [`MAX_DEPTH`].
+pub fn too_deep(value: &Value) -> bool {
+    fn within(value: &Value, left: usize) -> bool {
+        left > 0
+            && match value {
+                Value::Object(members) => members.values().all(|v| within(v, left - 1)),
+                Value::Array(elements) => elements.iter().all(|v| within(v, left - 1)),
+                _ => true,
+            }
+    }
+    !within(value, MAX_DEPTH)
+}
+
+fn map_keys(value: Value, rename: fn(String) -> String) -> Value {
+    match value {
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(k, v)| (rename(k), map_keys(v, rename))).collect())
+        }
+        Value::Array(elements) => Value::Array(elements.into_iter().map(|v| map_keys(v, rename)).collect()),
+        leaf => leaf,
+    }
+}
+
+/// Plain data to escaped form.
+pub fn escape(value: Value) -> Value {
+    map_keys(value, |key| if key.starts_with('$') { format!("${key}") } else { key })
+}
+
+/// Escaped form to plain data. `$secret` members stay: they are resolved where they leave the host.
+pub fn unescape(value: Value) -> Value {
+    map_keys(value, |key| key.strip_prefix('$').filter(|rest| rest.starts_with('$')).map(str::to_owned).unwrap_or(key))
+}
+
+/// The marker of a value that is known after apply.
+pub fn unknown(address: &Address, pointer: &str) -> Value {
+    serde_json::json!({ UNKNOWN: format!("{address}#{pointer}") })
+}
+
+/// Whether the value is, or holds, something known only after apply.
+pub fn has_unknown(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.contains_key(UNKNOWN) || members.values().any(has_unknown),
+        Value::Array(elements) => elements.iter().any(has_unknown),
+        _ => false,
+    }
+}
+
+/// Whether the value itself is known only after apply.
+pub fn is_unknown(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| members.contains_key(UNKNOWN))
+}
+
+/// The name of the secret, when the value is a `$secret` reference.
+pub fn secret_name(value: &Value) -> Option<&str> {
+    value.as_object()?.get(SECRET)?.as_str()
+}
+
+/// A reference to a secret; the host alone knows what it stands for.
+pub fn secret(name: &str) -> Value {
+    serde_json::json!({ SECRET: name })
+}
+
+/// The document without the members that are not known yet, for look-ups by what is known.
+pub fn without_unknown(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members.iter().filter(|(_, v)| !has_unknown(v)).map(|(k, v)| (k.clone(), without_unknown(v))).collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// Every address the document references, with the shape of every `$` member checked.
+///
+/// # Errors
+/// [`DocumentError::Malformed`] with the place.
+pub fn references(document: &Value) -> Result<BTreeSet<Address>, DocumentError> {
+    let mut found = BTreeSet::new();
+    collect(document, "", &mut found)?;
+    Ok(found)
+}
+
+fn malformed(pointer: &str, why: impl Into<String>) -> DocumentError {
+    DocumentError::Malformed { pointer: pointer.to_owned(), why: why.into() }
+}
+
+fn parse_ref(members: &Map<String, Value>, pointer: &str) -> Result<(Address, String), DocumentError> {
+    let address = members.get(REF).and_then(Value::as_str).ok_or_else(|| malformed(pointer, "`$ref` is not a string"))?;
+    let address = address.parse().map_err(|e| malformed(pointer, format!("{e}")))?;
+    let path = match members.get("path") {
+        None => String::new(),
+        Some(Value::String(path)) if path.is_empty() || path.starts_with('/') => path.clone(),
+        Some(_) => return Err(malformed(pointer, "`path` is not an RFC 6901 pointer")),
+    };
+    if members.keys().any(|key| key != REF && key != "path") {
+        return Err(malformed(pointer, "a `$ref` has only `path` beside it"));
+    }
+    Ok((address, path))
+}
+
+fn collect(value: &Value, pointer: &str, found: &mut BTreeSet<Address>) -> Result<(), DocumentError> {
+    match value {
+        Value::Object(members) => {
+            if members.contains_key(REF) {
+                found.insert(parse_ref(members, pointer)?.0);
+                return Ok(());
+            }
+            if let Some(parts) = members.get(JOIN) {
+                let parts = parts.as_array().filter(|_| members.len() == 1);
+                let parts = parts.ok_or_else(|| malformed(pointer, "`$join` holds one array and stands alone"))?;
+                return parts.iter().try_for_each(|part| collect(part, pointer, found));
+            }
+            if members.contains_key(SECRET) {
+                return if secret_name(value).is_some() && members.len() == 1 {
+                    Ok(())
+                } else {
+                    Err(malformed(pointer, "`$secret` holds a name and stands alone"))
+                };
+            }
+            for (key, member) in members {
+                if key.starts_with('$') && !key.starts_with("$$") {
+                    return Err(malformed(pointer, format!("unknown member `{key}`; a literal one is written `${key}`")));
+                }
+                collect(member, &child_pointer(pointer, key), found)?;
+            }
+            Ok(())
+        }
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, element)| collect(element, &child_pointer(pointer, &index.to_string()), found)),
+        _ => Ok(()),
+    }
+}
+
+/// The document with every reference replaced by its value, or by a marker where it is known after apply.
+///
+/// # Errors
+/// [`DocumentError::Dangling`] for an attribute that is not there, [`DocumentError::Malformed`] for a bad shape.
+pub fn resolve(
+    document: &Value,
+    lookup: &dyn Fn(&Address, &str) -> Resolution,
+) -> Result<Value, DocumentError> {
+    resolve_at(document, "", lookup)
+}
+
+fn resolve_at(
+    value: &Value,
+    pointer: &str,
+    lookup: &dyn Fn(&Address, &str) -> Resolution,
+) -> Result<Value, DocumentError> {
+    match value {
+        Value::Object(members) if members.contains_key(REF) => {
+            let (address, path) = parse_ref(members, pointer)?;
+            match lookup(&address, &path) {
+                Resolution::Known(value) => Ok(value),
+                Resolution::Unknown => Ok(unknown(&address, &path)),
+                Resolution::Missing => Err(DocumentError::Dangling { address, pointer: path }),
+            }
+        }
+        Value::Object(members) if members.contains_key(JOIN) => {
+            let parts = members[JOIN].as_array().ok_or_else(|| malformed(pointer, "`$join` holds an array"))?;
+            let mut text = String::new();
+            for part in parts {
+                match resolve_at(part, pointer, lookup)? {
+                    Value::String(part) => text.push_str(&part),
+                    unknown if is_unknown(&unknown) => return Ok(unknown),
+                    Value::Number(part) => text.push_str(&part.to_string()),
+                    _ => return Err(malformed(pointer, "a part of `$join` is neither text nor number")),
+                }
+            }
+            Ok(Value::String(text))
+        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| Ok((key.clone(), resolve_at(member, &child_pointer(pointer, key), lookup)?)))
+            .collect::<Result<Map<_, _>, _>>()
+            .map(Value::Object),
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .map(|(index, element)| resolve_at(element, &child_pointer(pointer, &index.to_string()), lookup))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::Array),
+        leaf => Ok(leaf.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-z$~/]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::hash_map("[$]{0,3}[a-z~/]{0,4}", inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn escaping_is_reversible_and_leaves_nothing_that_looks_like_a_reference(value in any_json()) {
+            let escaped = escape(value.clone());
+            prop_assert_eq!(references(&escaped).unwrap(), BTreeSet::new());
+            prop_assert_eq!(unescape(escaped), value);
+        }
+
+        #[test]
+        fn canonical_text_parses_back_and_does_not_depend_on_member_order(value in any_json()) {
+            let text = canonical(&value);
+            let parsed: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(canonical(&parsed), text);
+            prop_assert_eq!(parsed, value);
+        }
+    }
+
+    #[test]
+    fn references_resolve_join_and_stay_unknown() {
+        let document = json!({
+            "vpc": {"$ref": "aws.vpc.main", "path": "/id"},
+            "arn": {"$join": ["arn:", {"$ref": "aws.vpc.main", "path": "/id"}, "/x"]},
+            "later": {"$join": ["a", {"$ref": "aws.subnet.0", "path": "/id"}]},
+            "literal": {"$$ref": "kept"},
+        });
+        let resolved = resolve(&document, &|address, pointer| match address.as_str() {
+            "aws.vpc.main" if pointer == "/id" => Resolution::Known(json!("vpc-1")),
+            _ => Resolution::Unknown,
+        })
+        .unwrap();
+        assert_eq!(resolved["vpc"], "vpc-1");
+        assert_eq!(resolved["arn"], "arn:vpc-1/x");
+        assert!(is_unknown(&resolved["later"]));
+        assert_eq!(unescape(resolved)["literal"], json!({"$ref": "kept"}));
+    }
+
+    #[test]
+    fn bad_shapes_are_refused_with_their_place() {
+        for bad in [
+            json!({"a": {"$ref": 1}}),
+            json!({"a": {"$ref": "aws.vpc.main", "path": "id"}}),
+            json!({"a": {"$unknown": "x"}}),
+            json!({"a": {"$join": "x"}}),
+            json!({"a": {"$secret": "x", "b": 1}}),
+        ] {
+            let error = references(&bad).unwrap_err();
+            assert!(error.to_string().contains("`/a`"), "{error}");
+        }
+    }
+}

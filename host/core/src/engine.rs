@@ -1,0 +1,259 @@
+//! The engine: walks the values once, downwards. Each step is a file; this one holds what they share.
+
+mod apply;
+mod desire;
+mod journal;
+mod refresh;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use apply::{ApplyReport, Outcome as StepOutcome};
+pub use journal::Journal;
+
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::error::ProviderError;
+use crate::graph::DesiredGraph;
+use crate::kind::Kind;
+use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan};
+use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
+use crate::resource::Observed;
+
+/// One provider in a run, with the config sections it owns.
+#[derive(Clone)]
+pub struct Participant {
+    /// The provider.
+    pub provider: Arc<dyn Provider>,
+    /// An object of its sections, secrets replaced by references.
+    pub config: Value,
+    /// Whether it declares resources; host-native kinds only serve them.
+    pub declares: bool,
+}
+
+/// What a run can be told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Addresses whose loss the user has confirmed by name.
+    pub confirmed: BTreeSet<Address>,
+    /// Every wait is multiplied by this; 1 outside tests.
+    pub pace: f64,
+    /// Version of NIC, for the state.
+    pub version: String,
+}
+
+/// Everything a run needs. The functions of [`Run`] are the steps of docs/lifecycle.md.
+pub struct Run {
+    /// Who takes part.
+    pub participants: Vec<Participant>,
+    /// What calls run for.
+    pub context: Context,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who shows what happens.
+    pub reporter: Arc<dyn Reporter>,
+    /// Whether the user wants to stop.
+    pub interrupt: Arc<dyn Interrupt>,
+    /// What it was told.
+    pub settings: Settings,
+    /// The state under its lock.
+    pub journal: Arc<Journal>,
+    /// SHA-256 of the config sections that providers own.
+    pub configuration_hash: String,
+    /// The facts that the desired graph was made from, by provider; filled by [`Run::desire`].
+    pub facts: futures::lock::Mutex<BTreeMap<String, Facts>>,
+}
+
+/// Why a run stopped.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunError {
+    /// Problems to tell; nothing was changed by the step that found them.
+    #[error("{}", .0.first().map_or("the run was refused", |d| d.summary.as_str()))]
+    Refused(Vec<Diagnostic>),
+    /// The state could not be read or written.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+/// What was planned, and from what.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What the config asks for.
+    pub graph: DesiredGraph,
+    /// What the cloud showed.
+    pub observed: BTreeMap<Address, Observed>,
+    /// What each recorded resource was recorded as needing.
+    pub recorded: BTreeMap<Address, BTreeSet<Address>>,
+    /// Warnings of the providers.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Run {
+    /// The kinds of everyone who takes part.
+    pub fn kinds(&self) -> BTreeMap<String, Kind> {
+        let descriptions = self.participants.iter().map(|p| p.provider.description());
+        descriptions.flat_map(|d| &d.kinds).map(|kind| (kind.kind.clone(), kind.clone())).collect()
+    }
+
+    /// Who serves a kind.
+    fn provider_of(&self, kind: &str) -> Result<&Arc<dyn Provider>, ProviderError> {
+        let serves = |p: &&Participant| p.provider.description().kinds.iter().any(|k| k.kind == kind);
+        self.participants
+            .iter()
+            .find(serves)
+            .map(|p| &p.provider)
+            .ok_or_else(|| ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`")))
+    }
+
+    /// A call as of now.
+    pub async fn call(&self) -> Call {
+        Call { context: self.context.clone(), records: self.journal.records().await }
+    }
+
+    /// Desired, refresh, plan: everything that changes nothing.
+    ///
+    /// # Errors
+    /// [`RunError`] with every problem that was found.
+    pub async fn plan(&self, purpose: Purpose) -> Result<Planned, RunError> {
+        let mut diagnostics = Vec::new();
+        let graph = match purpose {
+            Purpose::Deploy => {
+                diagnostics.extend(self.validate().await?);
+                self.desire().await?
+            }
+            Purpose::Destroy => DesiredGraph::default(),
+        };
+        let observed = self.refresh(&graph).await?;
+        let state = self.journal.state().await;
+        let request = PlanRequest {
+            purpose,
+            graph: &graph,
+            records: &state.records,
+            observed: &observed,
+            kinds: &self.kinds(),
+            confirmed: &self.settings.confirmed,
+            inputs: PlanInputs {
+                configuration_hash: self.configuration_hash.clone(),
+                serial: state.serial,
+                lineage: state.lineage.clone(),
+                components: self
+                    .participants
+                    .iter()
+                    .map(|p| (p.provider.description().name.clone(), p.provider.digest().to_owned()))
+                    .collect(),
+            },
+        };
+        let plan = plan(&request).map_err(RunError::Refused)?;
+        self.reporter.report(Event::Planned(Arc::new(plan.clone())));
+        let recorded = state.records.values().map(|r| (r.address.clone(), r.dependencies.clone())).collect();
+        Ok(Planned { plan, graph, observed, recorded, diagnostics })
+    }
+
+    /// What providers say is wrong with the config; refused when any of it is an error.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] with all diagnostics.
+    pub async fn validate(&self) -> Result<Vec<Diagnostic>, RunError> {
+        let call = self.call().await;
+        let mut found = Vec::new();
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            match participant.provider.validate(&call, &participant.config).await {
+                Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
+                Err(error) => found.push(provider_failed(participant, "validate", &error)),
+            }
+        }
+        if found.iter().any(|d| d.severity == Severity::Error) { Err(RunError::Refused(found)) } else { Ok(found) }
+    }
+
+    /// Provider checks before the first mutation.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] when any check fails.
+    pub async fn preflight(&self, planned: &Planned) -> Result<Vec<Diagnostic>, RunError> {
+        if planned.plan.change_count() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut summary: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+        for change in planned.plan.changes.iter().filter(|c| c.action.is_change()) {
+            let verb = match change.action {
+                crate::plan::Action::Create => "create",
+                crate::plan::Action::Update => "update",
+                crate::plan::Action::Replace => "replace",
+                _ => "delete",
+            };
+            summary.entry(verb).or_default().push(&change.address);
+        }
+        let summary = serde_json::to_value(summary).unwrap_or(Value::Null);
+        let call = self.call().await;
+        let mut found = Vec::new();
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            match participant.provider.preflight(&call, &participant.config, &summary).await {
+                Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
+                Err(error) => found.push(provider_failed(participant, "preflight", &error)),
+            }
+        }
+        if found.iter().any(|d| d.severity == Severity::Error) { Err(RunError::Refused(found)) } else { Ok(found) }
+    }
+
+    /// Carries the plan out.
+    ///
+    /// # Errors
+    /// [`RunError::Backend`] when the journal cannot be written: nothing more is begun then. Failed changes are in the report.
+    pub async fn apply(&self, planned: &Planned) -> Result<ApplyReport, RunError> {
+        apply::apply(self, planned).await
+    }
+
+    /// The document later stages read: the providers' parts, merged at the top level.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] when a provider fails.
+    pub async fn outputs(&self) -> Result<serde_json::Map<String, Value>, RunError> {
+        let call = self.call().await;
+        let mut outputs = serde_json::Map::new();
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            match participant.provider.outputs(&call, &participant.config).await {
+                Ok(Value::Object(part)) => outputs.extend(part),
+                Ok(_) => {
+                    let error = ProviderError::other("PROVIDER_BAD_ANSWER", "the outputs are not an object");
+                    return Err(RunError::Refused(vec![provider_failed(participant, "outputs", &error)]));
+                }
+                Err(error) => return Err(RunError::Refused(vec![provider_failed(participant, "outputs", &error)])),
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// A wait, scaled by the pace; returns early with true when the user wants to stop.
+    async fn wait(&self, duration: Duration) -> bool {
+        /// How long an interrupt may go unnoticed.
+        const SLICE: Duration = Duration::from_millis(200);
+        let mut left = duration.mul_f64(self.settings.pace);
+        while !left.is_zero() {
+            if self.interrupt.requested() {
+                return true;
+            }
+            let slice = left.min(SLICE);
+            self.clock.sleep(slice).await;
+            left -= slice;
+        }
+        self.interrupt.requested()
+    }
+}
+
+fn provider_failed(participant: &Participant, call: &str, error: &ProviderError) -> Diagnostic {
+    let name = &participant.provider.description().name;
+    let mut diagnostic =
+        Diagnostic::error(error.code(), "A provider call failed", format!("`{call}` of the provider `{name}`: {error}"));
+    diagnostic.details = serde_json::json!({ "provider": name, "phase": call });
+    if let ProviderError::Other { detail, .. } = error
+        && let Some(hints) = detail.get("hints").and_then(Value::as_array)
+    {
+        diagnostic.hints = hints.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    diagnostic
+}

@@ -1,0 +1,108 @@
+//! Config and facts to the desired graph.
+
+use super::{Participant, Run, RunError, provider_failed};
+use crate::diagnostic::Diagnostic;
+use crate::document::digest;
+use crate::error::ProviderError;
+use crate::graph::DesiredGraph;
+use crate::kind::KUBERNETES_OBJECT;
+use crate::ports::{Answer, Facts};
+use crate::resource::Desired;
+
+/// How often a provider may ask for more facts. Each round must ask something new, so honest ones need two or three.
+const MAX_ROUNDS: usize = 8;
+
+impl Run {
+    /// Asks every provider what the config wants, looking up the facts it needs on the way. Facts are kept with the run; they are
+    /// recorded when something is applied, because a plan writes nothing.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] when a provider fails, lies, or the graph does not hold together.
+    pub async fn desire(&self) -> Result<DesiredGraph, RunError> {
+        let mut desired = Vec::new();
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            desired.extend(self.desire_one(participant).await?);
+        }
+        let graph = DesiredGraph::build(desired).map_err(RunError::Refused)?;
+        self.check_documents(&graph)?;
+        Ok(graph)
+    }
+
+    async fn desire_one(&self, participant: &Participant) -> Result<Vec<Desired>, RunError> {
+        let provider = &participant.provider;
+        let name = provider.description().name.clone();
+        let refused = |error: &ProviderError, phase: &str| match error {
+            ProviderError::Invalid(diagnostics) if !diagnostics.is_empty() => RunError::Refused(diagnostics.clone()),
+            error => RunError::Refused(vec![provider_failed(participant, phase, error)]),
+        };
+        let recorded = self.journal.state().await.facts.get(&name).cloned();
+        let mut facts: Facts = recorded.unwrap_or_default();
+        for _ in 0..MAX_ROUNDS {
+            let mut call = self.call().await;
+            call.context.facts_digest = digest(&serde_json::json!(facts));
+            let answer =
+                provider.desired(&call, &participant.config, &facts).await.map_err(|error| refused(&error, "desired"))?;
+            let queries = match answer {
+                Answer::Ready(resources) => {
+                    self.facts.lock().await.insert(name, facts);
+                    return self.audit(participant, resources);
+                }
+                Answer::Need(queries) => queries,
+            };
+            if queries.is_empty() || queries.iter().any(|query| facts.contains_key(&query.key)) {
+                let lie = ProviderError::other("PROVIDER_LIED", "it asked for facts that it was given, or for none");
+                return Err(refused(&lie, "desired"));
+            }
+            let asked: Vec<String> = queries.iter().map(|query| query.key.clone()).collect();
+            let answers = provider.lookup(&call, queries).await.map_err(|error| refused(&error, "lookup"))?;
+            if let Some(missing) = asked.iter().find(|key| !answers.contains_key(*key)) {
+                let lie = ProviderError::other("PROVIDER_LIED", format!("it did not answer its own query `{missing}`"));
+                return Err(refused(&lie, "lookup"));
+            }
+            facts.extend(answers);
+        }
+        let error = ProviderError::other("PROVIDER_LIED", format!("it still needs facts after {MAX_ROUNDS} rounds"));
+        Err(refused(&error, "desired"))
+    }
+
+    fn audit(&self, participant: &Participant, resources: Vec<Desired>) -> Result<Vec<Desired>, RunError> {
+        let description = participant.provider.description();
+        let kinds = self.kinds();
+        let mut problems = Vec::new();
+        for resource in &resources {
+            let lie = |detail: String| {
+                Diagnostic::error("PROVIDER_LIED", "A provider broke its contract", detail).at(&resource.address)
+            };
+            if resource.address.provider() != description.name {
+                problems.push(lie(format!("`{}` declared `{}`, which is not its own", description.name, resource.address)));
+            }
+            let own = description.kinds.iter().any(|kind| kind.kind == resource.kind);
+            if !(own || resource.kind == KUBERNETES_OBJECT && kinds.contains_key(KUBERNETES_OBJECT)) {
+                problems.push(lie(format!(
+                    "`{}` declared `{}` of the kind `{}`, which it does not describe",
+                    description.name, resource.address, resource.kind
+                )));
+            }
+        }
+        if problems.is_empty() { Ok(resources) } else { Err(RunError::Refused(problems)) }
+    }
+
+    /// Schemas are checked here with references as wildcards, and once more, whole, before each change.
+    fn check_documents(&self, graph: &DesiredGraph) -> Result<(), RunError> {
+        let mut problems = Vec::new();
+        for resource in graph.resources() {
+            let Ok(provider) = self.provider_of(&resource.kind) else { continue };
+            for (pointer, sentence) in provider.check_document(&resource.kind, &resource.document, true) {
+                let mut problem = Diagnostic::error(
+                    "PROVIDER_LIED",
+                    "A provider broke its contract",
+                    format!("the document of `{}` does not fit its own schema at `{pointer}`: {sentence}", resource.address),
+                )
+                .at(&resource.address);
+                problem.pointer = Some(pointer);
+                problems.push(problem);
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(RunError::Refused(problems)) }
+    }
+}

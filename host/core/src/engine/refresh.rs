@@ -1,0 +1,173 @@
+//! What is there: every desired and recorded resource is read, in as few rounds as references allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
+
+use super::{Run, RunError};
+use crate::address::Address;
+use crate::document::{has_unknown, resolve, without_unknown};
+use crate::error::{ProviderError, Retry};
+use crate::graph::DesiredGraph;
+use crate::plan::{Outcome, look_up};
+use crate::ports::{Event, Target};
+use crate::resource::{Observed, Record, Status};
+
+/// How often a read is tried before its error is told.
+const READ_ATTEMPTS: u32 = 5;
+
+impl Run {
+    /// Reads everything desired or recorded.
+    ///
+    /// A resource with a remote id is read at once. One without is looked up by its natural name, which may hold references:
+    /// it waits until what it references has been read. Targets of one kind go out in batches, batches at the same time.
+    ///
+    /// # Errors
+    /// None of its own: what cannot be read is in the result as unreadable.
+    pub async fn refresh(&self, graph: &DesiredGraph) -> Result<BTreeMap<Address, Observed>, RunError> {
+        let records = self.journal.state().await.records;
+        let all: BTreeSet<&Address> = records.keys().chain(graph.resources().map(|d| &d.address)).collect();
+        self.reporter.report(Event::Refreshing { resources: all.len() });
+        let mut left = all;
+        let mut observed: BTreeMap<Address, Observed> = BTreeMap::new();
+        let mut outcomes: BTreeMap<Address, Outcome> = BTreeMap::new();
+        while !left.is_empty() {
+            let ready: BTreeSet<&Address> = left
+                .iter()
+                .copied()
+                .filter(|address| {
+                    let known = records.get(*address).is_some_and(|r| r.remote_id.is_some() || has_lookup_document(r));
+                    known || graph.needs(address).all(|need| observed.contains_key(need))
+                })
+                .collect();
+            // The graph has no cycle, so something is always ready; were it not so, all that is left is read as it is.
+            let wave = if ready.is_empty() { left.clone() } else { ready };
+            let targets = wave.iter().map(|address| target(address, graph, records.get(*address), &outcomes)).collect();
+            for answer in self.read_all(targets).await {
+                let settled = answer.is_present();
+                outcomes.insert(answer.address.clone(), Outcome { document: answer.document.clone(), settled });
+                observed.insert(answer.address.clone(), answer);
+            }
+            left.retain(|address| !wave.contains(address));
+        }
+        Ok(observed)
+    }
+
+    /// Reads targets in batches, all at the same time. Every target has exactly one answer.
+    pub(super) async fn read_all(&self, targets: Vec<Target>) -> Vec<Observed> {
+        let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+        for target in targets {
+            by_kind.entry(target.kind.clone()).or_default().push(target);
+        }
+        let kinds = self.kinds();
+        let mut calls = FuturesUnordered::new();
+        for (kind, targets) in by_kind {
+            let batch = kinds.get(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
+            for chunk in targets.chunks(batch) {
+                calls.push(self.read_batch(kind.clone(), chunk.to_vec()));
+            }
+        }
+        let mut answers = Vec::new();
+        while let Some(batch) = calls.next().await {
+            answers.extend(batch);
+        }
+        answers
+    }
+
+    async fn read_batch(&self, kind: String, targets: Vec<Target>) -> Vec<Observed> {
+        let provider = match self.provider_of(&kind) {
+            Ok(provider) => provider,
+            Err(error) => return targets.iter().map(|t| Observed::unreadable(&t.address, error.clone())).collect(),
+        };
+        let mut answers: BTreeMap<Address, Observed> = BTreeMap::new();
+        let mut left = targets.clone();
+        for attempt in 1..=READ_ATTEMPTS {
+            let call = self.call().await;
+            match provider.read(&call, left.clone()).await {
+                Ok(batch) => answers.extend(batch.into_iter().map(|o| (o.address.clone(), o))),
+                Err(error) => {
+                    let unread = left.iter().map(|t| (t.address.clone(), Observed::unreadable(&t.address, error.clone())));
+                    answers.extend(unread);
+                }
+            }
+            // A read has no effect: whatever may pass by itself is asked again.
+            left.retain(|target| match answers.get(&target.address).map(|o| &o.status) {
+                Some(Status::Unreadable(error)) => error.retry() != Retry::No,
+                _ => false,
+            });
+            if left.is_empty() || attempt == READ_ATTEMPTS || self.wait(self.back_off(attempt)).await {
+                break;
+            }
+        }
+        targets
+            .iter()
+            .map(|target| {
+                answers.remove(&target.address).unwrap_or_else(|| {
+                    let lie = ProviderError::other("PROVIDER_LIED", "the provider did not answer for it");
+                    Observed::unreadable(&target.address, lie)
+                })
+            })
+            .collect()
+    }
+
+    /// Jittered exponential back-off: 0.5 s, 1 s, 2 s, ... up to 20 s, each between half and whole.
+    pub(super) fn back_off(&self, attempt: u32) -> std::time::Duration {
+        let whole = 0.5 * 2_f64.powi(attempt.saturating_sub(1).min(6) as i32);
+        std::time::Duration::from_secs_f64(whole.min(20.0) * (0.5 + self.clock.jitter() / 2.0))
+    }
+}
+
+/// A begun create of unknown outcome is looked for by the document that was sent.
+fn has_lookup_document(record: &Record) -> bool {
+    record.pending.as_ref().is_some_and(|pending| !pending.document.is_null())
+}
+
+fn target(
+    address: &Address,
+    graph: &DesiredGraph,
+    record: Option<&Record>,
+    outcomes: &BTreeMap<Address, Outcome>,
+) -> Target {
+    let desired = graph.get(address);
+    let from_config = desired.and_then(|d| resolve(&d.document, &|to, pointer| look_up(outcomes, to, pointer)).ok());
+    let pending = record.and_then(|r| r.pending.as_ref()).map(|p| &p.document).filter(|d| !d.is_null());
+    let remote_id = record.and_then(|r| r.remote_id.clone());
+    let document = match (pending, from_config, record) {
+        (Some(sent), _, _) if remote_id.is_none() => sent.clone(),
+        (_, Some(document), Some(record)) if has_unknown(&document) => {
+            // Read beside what it references: the baseline fills what is not known yet.
+            fill(&document, &record.baseline)
+        }
+        (_, Some(document), _) => without_unknown(&document),
+        (_, None, Some(record)) if !record.baseline.is_null() => record.baseline.clone(),
+        (Some(sent), None, _) => sent.clone(),
+        (_, None, Some(record)) => record.attributes.clone(),
+        (_, None, None) => Value::Null,
+    };
+    let kind = desired.map(|d| d.kind.clone()).or_else(|| record.map(|r| r.kind.clone())).unwrap_or_default();
+    Target {
+        address: address.clone(),
+        kind,
+        remote_id,
+        document,
+        baseline: record.map_or(Value::Null, |r| r.baseline.clone()),
+    }
+}
+
+fn fill(document: &Value, baseline: &Value) -> Value {
+    match (document, baseline) {
+        (Value::Object(members), Value::Object(before)) => Value::Object(
+            members
+                .iter()
+                .filter_map(|(key, member)| match before.get(key) {
+                    Some(old) if has_unknown(member) => Some((key.clone(), fill(member, old))),
+                    None if has_unknown(member) => None,
+                    _ => Some((key.clone(), member.clone())),
+                })
+                .collect(),
+        ),
+        (unknown, before) if has_unknown(unknown) => before.clone(),
+        (known, _) => known.clone(),
+    }
+}

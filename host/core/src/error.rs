@@ -1,0 +1,105 @@
+//! What a provider call can fail with, and what follows from it.
+
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+
+/// The boundary's error variant, and what the host adds (a trap, an overrun, a lie) as `Other` with a code.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ProviderError {
+    /// The host or the cloud's permissions refused.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The thing addressed does not exist.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// It exists already, or is busy.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too many requests.
+    #[error("the cloud asked to slow down")]
+    Throttled(Option<Duration>),
+    /// The input is wrong.
+    #[error("{}", .0.iter().map(|d| d.detail.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Diagnostic>),
+    /// The cloud refused or failed.
+    #[error("{code}: {message}")]
+    Remote {
+        /// HTTP status.
+        status: u16,
+        /// The cloud's code.
+        code: String,
+        /// The cloud's message.
+        message: String,
+    },
+    /// No answer in time.
+    #[error("no answer in time: {0}")]
+    TimedOut(String),
+    /// Anything else, with a stable code.
+    #[error("{message}")]
+    Other {
+        /// Stable name.
+        code: String,
+        /// What happened.
+        message: String,
+        /// A JSON object with whatever may help.
+        detail: serde_json::Value,
+    },
+}
+
+/// What to do after a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Give up.
+    No,
+    /// The call had no effect: the same call again after a pause.
+    Safe,
+    /// The effect may have happened, or something else stands in the way: look before calling again.
+    AfterReading,
+}
+
+impl ProviderError {
+    /// An `Other` error without detail.
+    pub fn other(code: &str, message: impl Into<String>) -> Self {
+        Self::Other { code: code.to_owned(), message: message.into(), detail: serde_json::json!({}) }
+    }
+
+    /// What follows from it.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Throttled(_) => Retry::Safe,
+            Self::Conflict(_) | Self::TimedOut(_) => Retry::AfterReading,
+            Self::Remote { status, .. } if *status >= 500 => Retry::AfterReading,
+            _ => Retry::No,
+        }
+    }
+
+    /// The stable code shown to users.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Denied(_) => "DENIED",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::Conflict(_) => "CONFLICT",
+            Self::Throttled(_) => "THROTTLED",
+            Self::Invalid(_) => "INVALID",
+            Self::Remote { .. } => "REMOTE_ERROR",
+            Self::TimedOut(_) => "TIMED_OUT",
+            Self::Other { code, .. } => code,
+        }
+    }
+}
+
+/// Why a change failed, and what exists in spite of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeFailure {
+    /// Why.
+    pub error: ProviderError,
+    /// Set when the thing exists all the same.
+    pub remote_id: Option<String>,
+}
+
+impl From<ProviderError> for ChangeFailure {
+    fn from(error: ProviderError) -> Self {
+        Self { error, remote_id: None }
+    }
+}

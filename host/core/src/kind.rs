@@ -1,0 +1,168 @@
+//! What a provider says about its kinds, and the annotations that keep the diff in the core.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The name of the host-native kind.
+pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
+
+/// The answer of `meta.describe`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Description {
+    /// Short name, the first segment of every address it declares.
+    pub name: String,
+    /// Semantic version of the component.
+    pub version: String,
+    /// The config sections it owns, with their JSON Schemas.
+    #[serde(default)]
+    pub config_sections: BTreeMap<String, Value>,
+    /// The kinds it manages.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
+    /// Cloud actions it will ask for.
+    #[serde(default)]
+    pub actions: Vec<String>,
+}
+
+/// One kind of resource.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kind {
+    /// `<provider>.<kind>`.
+    pub kind: String,
+    /// For people: `Node group`.
+    pub title: String,
+    /// JSON Schema 2020-12 of the document, annotated by `x-nic`.
+    pub schema: Value,
+    /// Version of that schema, from 1.
+    pub schema_version: u32,
+    /// Where records stand in the state: `cloud.vpc`, `cloud.node_groups[]`.
+    pub state_path: String,
+    /// Replaced or deleted only after a typed confirmation, unless the whole platform is destroyed.
+    #[serde(default)]
+    pub protected: bool,
+    /// Longest time of each change, in seconds.
+    pub time_limits: TimeLimits,
+    /// How many targets one `read` may carry.
+    #[serde(default = "one")]
+    pub read_batch: u32,
+    /// How a create is made safe against doubling.
+    pub create: CreateSafety,
+    /// For tagged kinds: how long reads must stay empty before a create of unknown outcome is repeated, in seconds.
+    #[serde(default)]
+    pub settle_seconds: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Longest times, in seconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct TimeLimits {
+    /// Of a create.
+    pub create: u32,
+    /// Of an update.
+    pub update: u32,
+    /// Of a delete.
+    pub delete: u32,
+}
+
+/// What keeps a repeated create from making a second thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CreateSafety {
+    /// The cloud replays the answer of the same idempotency token.
+    Token,
+    /// The name is unique: a second create is refused.
+    Named,
+    /// Neither: it is looked for by its ownership tag.
+    Tagged,
+}
+
+/// How two values of one attribute are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalise {
+    /// `10.0.0.5/16` is `10.0.0.0/16`.
+    Cidr,
+    /// A policy document as text or as JSON; white space and key order are no difference, a list of one is its element.
+    Policy,
+    /// A Kubernetes quantity: `1000m` is `1`.
+    Quantity,
+    /// A version: the number 1.3 never is meant; compared as text, numbers as they were written.
+    Version,
+}
+
+/// The `x-nic` object of one property schema.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Annotations {
+    /// A change forces replacement.
+    pub immutable: bool,
+    /// Filled in by the cloud; never desired, never compared.
+    pub computed: bool,
+    /// The order of the array is no difference.
+    pub set: bool,
+    /// After creation the cloud's own: acted on only when the desired value itself changes, never drift.
+    pub left_to_cloud: bool,
+    /// Shown as `(sensitive)`.
+    pub sensitive: bool,
+    /// Look-alikes that are no change.
+    pub normalise: Option<Normalise>,
+}
+
+/// How deep local `$ref`s of a schema are followed. Schemas are hostile input: a chain of references must end.
+const MAX_SCHEMA_REFERENCES: usize = 16;
+
+/// A place in a kind's schema, walked beside the documents.
+#[derive(Debug, Clone, Copy)]
+pub struct SchemaNode<'a> {
+    root: &'a Value,
+    /// The schema as it stands, where siblings of a `$ref` can be found.
+    site: Option<&'a Value>,
+    /// The same with references followed.
+    node: Option<&'a Value>,
+}
+
+impl<'a> SchemaNode<'a> {
+    /// The root of a schema.
+    pub fn root(schema: &'a Value) -> Self {
+        Self::at(schema, Some(schema))
+    }
+
+    fn at(root: &'a Value, site: Option<&'a Value>) -> Self {
+        let mut node = site;
+        for _ in 0..MAX_SCHEMA_REFERENCES {
+            let Some(reference) = node.and_then(|n| n.get("$ref")).and_then(Value::as_str) else { break };
+            node = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+        }
+        Self { root, site, node }
+    }
+
+    /// The schema of a member.
+    #[must_use]
+    pub fn member(self, key: &str) -> Self {
+        let node = self.node.and_then(|n| {
+            n.get("properties").and_then(|p| p.get(key)).or_else(|| n.get("additionalProperties").filter(|a| a.is_object()))
+        });
+        Self::at(self.root, node)
+    }
+
+    /// The schema of an array's elements.
+    #[must_use]
+    pub fn items(self) -> Self {
+        Self::at(self.root, self.node.and_then(|n| n.get("items")))
+    }
+
+    /// The annotations at this place; those beside a `$ref` win over those of its target.
+    pub fn annotations(self) -> Annotations {
+        [self.site, self.node]
+            .into_iter()
+            .flatten()
+            .find_map(|n| n.get("x-nic"))
+            .and_then(|annotations| Annotations::deserialize(annotations).ok())
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,498 @@
+//! The plan: ordered changes with action, reason and difference. A pure function of the three truths.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::diagnostic::Diagnostic;
+use crate::diff::{AttributeChange, Origin, Truths, differences};
+use crate::document::{DocumentError, Resolution, resolve};
+use crate::graph::{DesiredGraph, order};
+use crate::kind::Kind;
+use crate::resource::{Desired, Observed, PendingAction, Record, Status};
+
+/// One resource's step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing is changed in the cloud.
+    NoOp,
+    /// It is created.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is deleted, then created.
+    Replace,
+    /// It is deleted.
+    Delete,
+    /// It is gone already: only its record goes.
+    Forget,
+}
+
+impl Action {
+    /// The symbol shown to users.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::NoOp => " ",
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "-/+",
+            Self::Delete => "-",
+            Self::Forget => ".",
+        }
+    }
+
+    /// Whether anything in the cloud changes.
+    pub fn is_change(self) -> bool {
+        !matches!(self, Self::NoOp | Self::Forget)
+    }
+}
+
+/// Why an action was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// It is as the config asks.
+    UpToDate,
+    /// It is not ours: only read.
+    External,
+    /// The config asks for it and it does not exist.
+    InConfig,
+    /// It exists with our marks and was not recorded.
+    Found,
+    /// State has it, the cloud does not.
+    GoneFromCloud,
+    /// The config was edited.
+    Edited,
+    /// The cloud differs from what was accepted.
+    Drift,
+    /// An attribute that cannot be changed in place differs.
+    CannotUpdateInPlace,
+    /// It failed and cannot be mended in place.
+    Failed,
+    /// The last run did not finish it.
+    PendingFromLastRun,
+    /// The config no longer asks for it.
+    NotInConfig,
+    /// Everything is destroyed.
+    Destroy,
+    /// The cloud no longer has it.
+    AlreadyGone,
+}
+
+/// One resource in the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedChange {
+    /// Its address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// The kind, for people.
+    pub title: String,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// What differs.
+    pub differences: Vec<AttributeChange>,
+    /// The cloud's name for it, if it is there.
+    pub remote_id: Option<String>,
+    /// What it needs to be done before it.
+    pub needs: BTreeSet<Address>,
+    /// The cloud is changing it: that is waited for first.
+    pub in_progress: bool,
+}
+
+/// What a plan was computed from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PlanInputs {
+    /// SHA-256 of the config without secret leaves.
+    pub configuration_hash: String,
+    /// Serial of the state.
+    pub serial: u64,
+    /// Lineage of the state.
+    pub lineage: String,
+    /// Digests of the components, by provider.
+    pub components: BTreeMap<String, String>,
+}
+
+/// Ordered changes, and what they were computed from.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Plan {
+    /// Every resource, deletes first in reverse order of need, then the rest in order of need.
+    pub changes: Vec<PlannedChange>,
+    /// What it was computed from.
+    pub inputs: PlanInputs,
+    /// Differences that are told but not acted on (imported resources).
+    pub notes: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// How many changes there are in the cloud.
+    pub fn change_count(&self) -> usize {
+        self.changes.iter().filter(|change| change.action.is_change()).count()
+    }
+}
+
+/// Whether the config is followed or everything goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Make it as the config asks.
+    Deploy,
+    /// Delete everything that is recorded.
+    Destroy,
+}
+
+/// Everything a plan is made of.
+pub struct PlanRequest<'a> {
+    /// Deploy or destroy.
+    pub purpose: Purpose,
+    /// What the config asks for; empty to destroy.
+    pub graph: &'a DesiredGraph,
+    /// What state says.
+    pub records: &'a BTreeMap<Address, Record>,
+    /// What the cloud shows, for every desired and recorded address.
+    pub observed: &'a BTreeMap<Address, Observed>,
+    /// The kinds of all providers.
+    pub kinds: &'a BTreeMap<String, Kind>,
+    /// Addresses whose replacement or deletion the user has confirmed by name.
+    pub confirmed: &'a BTreeSet<Address>,
+    /// What the plan is computed from.
+    pub inputs: PlanInputs,
+}
+
+/// What stands behind an address for references, as far as it is known.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What is there, or what is wanted there.
+    pub document: Value,
+    /// Whether members that are missing will appear later.
+    pub settled: bool,
+}
+
+/// Looks a reference up among outcomes.
+pub fn look_up(outcomes: &BTreeMap<Address, Outcome>, address: &Address, pointer: &str) -> Resolution {
+    match outcomes.get(address) {
+        Some(outcome) => match outcome.document.pointer(pointer) {
+            Some(value) if !value.is_null() && !crate::document::has_unknown(value) => Resolution::Known(value.clone()),
+            _ if outcome.settled => Resolution::Missing,
+            _ => Resolution::Unknown,
+        },
+        None => Resolution::Unknown,
+    }
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Every reason not to go on: `RESOURCE_UNREADABLE`, `RESOURCE_FOREIGN`, `RESOURCE_AMBIGUOUS`, `EXTERNAL_NOT_FOUND`,
+/// `PROTECTED_NEEDS_CONFIRMATION`, `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
+pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let mut planner = Planner { request, outcomes: BTreeMap::new(), changes: BTreeMap::new(), notes: Vec::new(), problems: Vec::new() };
+    for desired in request.graph.ordered() {
+        planner.plan_desired(desired);
+    }
+    for record in request.records.values().filter(|record| request.graph.get(&record.address).is_none()) {
+        planner.plan_removal(record);
+    }
+    planner.audit_state_paths();
+    let Planner { changes, notes, problems, .. } = planner;
+    if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
+        return Err(problems);
+    }
+    Ok(Plan { changes: in_order(changes, request), inputs: request.inputs.clone(), notes })
+}
+
+struct Planner<'a> {
+    request: &'a PlanRequest<'a>,
+    outcomes: BTreeMap<Address, Outcome>,
+    changes: BTreeMap<Address, PlannedChange>,
+    notes: Vec<Diagnostic>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Planner<'_> {
+    fn plan_desired(&mut self, desired: &Desired) {
+        let address = &desired.address;
+        let Some(kind) = self.request.kinds.get(&desired.kind) else {
+            self.problems.push(kind_unknown(address, &desired.kind));
+            return;
+        };
+        let document = match resolve(&desired.document, &|to, pointer| look_up(&self.outcomes, to, pointer)) {
+            Ok(document) => document,
+            Err(error @ (DocumentError::Dangling { .. } | DocumentError::Malformed { .. })) => {
+                self.problems
+                    .push(Diagnostic::error("GRAPH_BAD_REFERENCE", "A reference leads nowhere", error.to_string()).at(address));
+                return;
+            }
+        };
+        let record = self.request.records.get(address);
+        let absent = Observed::absent(address);
+        let observed = self.request.observed.get(address).unwrap_or(&absent);
+        if let Some(problem) = unusable(observed, kind) {
+            self.problems.push(problem);
+            return;
+        }
+        if desired.external {
+            if !observed.is_present() {
+                self.problems.push(
+                    Diagnostic::error(
+                        "EXTERNAL_NOT_FOUND",
+                        "Something that should exist does not",
+                        format!("`{address}` is not ours to create, and it was not found"),
+                    )
+                    .at(address),
+                );
+                return;
+            }
+            self.push(desired, kind, (Action::NoOp, Reason::External), Vec::new(), observed);
+            self.outcomes.insert(address.clone(), Outcome { document: observed.document.clone(), settled: true });
+            return;
+        }
+        let (action, reason, differences) = self.decide(kind, &document, record, observed);
+        if action == Action::Replace {
+            self.guard(kind, record, address, "replaced");
+        }
+        let exists = observed.is_present() && action != Action::Replace;
+        let outcome = if exists {
+            Outcome { document: overlay(&observed.document, &document), settled: true }
+        } else {
+            Outcome { document, settled: false }
+        };
+        self.outcomes.insert(address.clone(), outcome);
+        self.push(desired, kind, (action, reason), differences, observed);
+    }
+
+    fn decide(
+        &mut self,
+        kind: &Kind,
+        document: &Value,
+        record: Option<&Record>,
+        observed: &Observed,
+    ) -> (Action, Reason, Vec<AttributeChange>) {
+        let pending = record.and_then(|r| r.pending.as_ref());
+        let baseline = record.map_or(&Value::Null, |r| &r.baseline);
+        match &observed.status {
+            Status::Absent => {
+                let reason = match (record, pending) {
+                    (None, _) => Reason::InConfig,
+                    (Some(_), Some(_)) => Reason::PendingFromLastRun,
+                    (Some(_), None) => Reason::GoneFromCloud,
+                };
+                (Action::Create, reason, Vec::new())
+            }
+            Status::InProgress(_) => (Action::Update, Reason::PendingFromLastRun, Vec::new()),
+            Status::Failed(_) => (Action::Replace, Reason::Failed, Vec::new()),
+            _ => {
+                let truths = Truths { desired: document, baseline, observed: &observed.document };
+                let mut found = differences(&kind.schema, truths);
+                if record.is_some_and(|r| r.imported) {
+                    let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
+                    found = edits;
+                    self.notes.extend(drift.iter().map(|change| {
+                        Diagnostic::warning(
+                            "IMPORTED_DIFFERS",
+                            "An imported resource differs from the config",
+                            format!("`{}` of `{}` is left as it is", change.pointer, observed.address),
+                        )
+                        .at(&observed.address)
+                    }));
+                }
+                let replace = found.iter().any(|change| change.forces_replace);
+                let edited = found.iter().any(|change| change.origin != Origin::Drift);
+                if found.is_empty() {
+                    let reason = match (record, pending) {
+                        (None, _) => Reason::Found,
+                        (_, Some(_)) => Reason::PendingFromLastRun,
+                        _ => Reason::UpToDate,
+                    };
+                    (Action::NoOp, reason, found)
+                } else if replace {
+                    (Action::Replace, Reason::CannotUpdateInPlace, found)
+                } else if pending.is_some() {
+                    (Action::Update, Reason::PendingFromLastRun, found)
+                } else if record.is_none() {
+                    (Action::Update, Reason::Found, found)
+                } else {
+                    (Action::Update, if edited { Reason::Edited } else { Reason::Drift }, found)
+                }
+            }
+        }
+    }
+
+    fn plan_removal(&mut self, record: &Record) {
+        let address = &record.address;
+        let Some(kind) = self.request.kinds.get(&record.kind) else {
+            self.problems.push(kind_unknown(address, &record.kind));
+            return;
+        };
+        let absent = Observed::absent(address);
+        let observed = self.request.observed.get(address).unwrap_or(&absent);
+        if let Some(problem) = unusable(observed, kind) {
+            self.problems.push(problem);
+            return;
+        }
+        let destroy = self.request.purpose == Purpose::Destroy;
+        // A create of unknown outcome is looked for once more, when applied, before its record goes.
+        let unsure = record.pending.as_ref().is_some_and(|p| p.action == PendingAction::Create) && record.remote_id.is_none();
+        let (action, reason) = match observed.status {
+            _ if record.external => (Action::Forget, Reason::External),
+            Status::Absent if unsure => (Action::Forget, Reason::PendingFromLastRun),
+            Status::Absent => (Action::Forget, Reason::AlreadyGone),
+            _ if destroy => (Action::Delete, Reason::Destroy),
+            _ => (Action::Delete, Reason::NotInConfig),
+        };
+        if action == Action::Delete && !destroy {
+            self.guard(kind, Some(record), address, "deleted");
+        }
+        self.changes.insert(
+            address.clone(),
+            PlannedChange {
+                address: address.clone(),
+                kind: record.kind.clone(),
+                title: kind.title.clone(),
+                action,
+                reason,
+                differences: Vec::new(),
+                remote_id: observed.remote_id.clone().or_else(|| record.remote_id.clone()),
+                needs: record.dependencies.clone(),
+                in_progress: matches!(observed.status, Status::InProgress(_)),
+            },
+        );
+    }
+
+    /// Protected and imported things go only when the user named them.
+    fn guard(&mut self, kind: &Kind, record: Option<&Record>, address: &Address, what: &str) {
+        let never_ready = record.is_some_and(|r| r.baseline.is_null());
+        let why = match record {
+            Some(record) if record.imported => "it was imported",
+            _ if kind.protected && !never_ready => "its kind is protected",
+            _ => return,
+        };
+        if self.request.confirmed.contains(address) {
+            return;
+        }
+        self.problems.push(
+            Diagnostic::error(
+                "PROTECTED_NEEDS_CONFIRMATION",
+                "A protected resource would be lost",
+                format!("`{address}` would be {what}, and {why}"),
+            )
+            .at(address)
+            .hint(format!("if that is what you want, run again with `--confirm {address}`"))
+            .hint("otherwise undo the edit that leads to it; `nic plan` shows which attribute does"),
+        );
+    }
+
+    fn push(
+        &mut self,
+        desired: &Desired,
+        kind: &Kind,
+        (action, reason): (Action, Reason),
+        differences: Vec<AttributeChange>,
+        observed: &Observed,
+    ) {
+        self.changes.insert(
+            desired.address.clone(),
+            PlannedChange {
+                address: desired.address.clone(),
+                kind: desired.kind.clone(),
+                title: kind.title.clone(),
+                action,
+                reason,
+                differences,
+                remote_id: observed.remote_id.clone(),
+                needs: self.request.graph.needs(&desired.address).cloned().collect(),
+                in_progress: matches!(observed.status, Status::InProgress(_)),
+            },
+        );
+    }
+
+    /// A state path without `[]` has room for one record.
+    fn audit_state_paths(&mut self) {
+        let mut taken: BTreeMap<&str, &Address> = BTreeMap::new();
+        for change in self.changes.values().filter(|c| !matches!(c.action, Action::Delete | Action::Forget)) {
+            let Some(kind) = self.request.kinds.get(&change.kind) else { continue };
+            if kind.state_path.ends_with("[]") {
+                continue;
+            }
+            if let Some(first) = taken.insert(&kind.state_path, &change.address) {
+                self.problems.push(
+                    Diagnostic::error(
+                        "STATE_PATH_CONFLICT",
+                        "Two resources want one place in the state",
+                        format!("`{first}` and `{}` both stand at `{}`", change.address, kind.state_path),
+                    )
+                    .at(&change.address),
+                );
+            }
+        }
+    }
+}
+
+fn kind_unknown(address: &Address, kind: &str) -> Diagnostic {
+    Diagnostic::error("KIND_UNKNOWN", "No loaded provider knows this kind", format!("`{address}` is a `{kind}`"))
+        .at(address)
+        .hint("load the provider that made it, or one that replaces it")
+}
+
+fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
+    let address = &observed.address;
+    let diagnostic = match &observed.status {
+        Status::Unreadable(error) => Diagnostic::error(
+            "RESOURCE_UNREADABLE",
+            "A resource could not be read",
+            format!("{} `{}`: {error}", kind.title, address),
+        )
+        .hint("nothing was changed; mend the cause and run again")
+        .details(serde_json::json!({ "cause": error.code() })),
+        Status::Foreign(what) => Diagnostic::error(
+            "RESOURCE_FOREIGN",
+            "Something of that name exists and is not ours",
+            format!("{} `{}`: {what}", kind.title, address),
+        )
+        .hint("rename or remove it, or choose another project_name or namespace"),
+        Status::Ambiguous(ids) => Diagnostic::error(
+            "RESOURCE_AMBIGUOUS",
+            "Several things bear the marks of one resource",
+            format!("{} `{}`: {}", kind.title, address, ids.join(", ")),
+        )
+        .hint("delete the ones that are not in use; NIC does not guess which"),
+        _ => return None,
+    };
+    Some(diagnostic.at(address))
+}
+
+/// What is wanted laid over what is there.
+fn overlay(observed: &Value, desired: &Value) -> Value {
+    match (observed, desired) {
+        (Value::Object(there), Value::Object(wanted)) => {
+            let mut merged = there.clone();
+            for (key, value) in wanted {
+                let value = there.get(key).map_or_else(|| value.clone(), |old| overlay(old, value));
+                merged.insert(key.clone(), value);
+            }
+            Value::Object(merged)
+        }
+        _ => desired.clone(),
+    }
+}
+
+/// Deletes first, dependents before what they need; then the rest, each after what it needs.
+fn in_order(mut changes: BTreeMap<Address, PlannedChange>, request: &PlanRequest<'_>) -> Vec<PlannedChange> {
+    let needs = |kept: bool| {
+        changes
+            .values()
+            .filter(|c| matches!(c.action, Action::Delete | Action::Forget) != kept)
+            .map(|c| (c.address.clone(), c.needs.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (kept, gone) = (needs(true), needs(false));
+    // Recorded dependencies may hold a circle only if a state was edited by hand; fall back to the addresses' order.
+    let mut ordered = order(&gone).unwrap_or_else(|_| gone.keys().cloned().collect());
+    ordered.reverse();
+    ordered.extend(order(&kept).unwrap_or_else(|_| request.graph.ordered().iter().map(|d| d.address.clone()).collect()));
+    ordered.iter().filter_map(|address| changes.remove(address)).collect()
+}

@@ -1,0 +1,132 @@
+//! The three truths about one resource: what the config asks for, what state says, what the cloud answers.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::error::ProviderError;
+
+/// What the config asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    /// Its address.
+    pub address: Address,
+    /// Its kind, which some provider describes.
+    pub kind: String,
+    /// The document, references included.
+    pub document: Value,
+    /// Addresses it needs besides those it references.
+    pub depends_on: BTreeSet<Address>,
+    /// Not ours: read and referenced, never written.
+    pub external: bool,
+}
+
+/// What state says we made or imported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// The cloud's own name for it; none before the cloud told.
+    pub remote_id: Option<String>,
+    /// The document as last observed, under the names that docs/state.md gives; an object.
+    pub attributes: Value,
+    /// The desired document that was last accepted; null before the first success.
+    pub baseline: Value,
+    /// What it depended on when it was last applied.
+    pub dependencies: BTreeSet<Address>,
+    /// Begun, outcome unknown until the next refresh.
+    pub pending: Option<Pending>,
+    /// Taken over, not made by us.
+    pub imported: bool,
+    /// Not ours: read and referenced, never written.
+    pub external: bool,
+    /// Version of the kind's schema that the documents follow.
+    pub schema_version: u32,
+    /// Digest of the component that wrote it last.
+    pub component_digest: String,
+    /// Where it stands in the state, `cloud.node_groups[]`.
+    pub state_path: String,
+}
+
+/// A change in flight, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// What was begun.
+    pub action: PendingAction,
+    /// The idempotency token of this very change.
+    pub token: String,
+    /// RFC 3339 instant of the first call.
+    pub started_at: String,
+    /// The document that was sent: what a lost create is looked for by.
+    pub document: Value,
+    /// What `poll` needs, once the cloud has begun to work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Value>,
+}
+
+/// Which kind of change is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PendingAction {
+    /// A create.
+    Create,
+    /// An update.
+    Update,
+    /// A delete.
+    Delete,
+}
+
+/// What stands under an address right now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// It is there.
+    Present,
+    /// The cloud says that it does not exist.
+    Absent,
+    /// It is changing; the cloud's own status.
+    InProgress(String),
+    /// It is broken.
+    Failed(String),
+    /// Something of that name that is not ours.
+    Foreign(String),
+    /// Several things bear our marks.
+    Ambiguous(Vec<String>),
+    /// Could not be read; never shown as absent.
+    Unreadable(ProviderError),
+}
+
+/// What the cloud answers now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// The address that was asked for.
+    pub address: Address,
+    /// The cloud's name for it.
+    pub remote_id: Option<String>,
+    /// Whether it is there.
+    pub status: Status,
+    /// The whole document in the kind's terms, null when there is none.
+    pub document: Value,
+    /// What state shows for it, where that is not the document itself (host-native kinds).
+    pub attributes: Option<Value>,
+}
+
+impl Observed {
+    /// It does not exist.
+    pub fn absent(address: &Address) -> Self {
+        Self { address: address.clone(), remote_id: None, status: Status::Absent, document: Value::Null, attributes: None }
+    }
+
+    /// Could not be read.
+    pub fn unreadable(address: &Address, error: ProviderError) -> Self {
+        Self { status: Status::Unreadable(error), ..Self::absent(address) }
+    }
+
+    /// Whether it exists in a form that can be compared.
+    pub fn is_present(&self) -> bool {
+        matches!(self.status, Status::Present)
+    }
+}

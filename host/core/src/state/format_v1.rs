@@ -1,0 +1,351 @@
+//! Bytes to state and back, format version 1.
+//!
+//! A record stands where its kind's state path says: its attributes under the document's names, plus the reserved member
+//! `_nic`. Records are found again by that member, so the codec knows no kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::address::Address;
+use crate::ports::Facts;
+use crate::resource::{Pending, Record};
+use crate::state::{Metadata, State};
+
+/// The format that is written, and the newest that is read.
+pub const FORMAT_VERSION: &str = "1";
+
+const MARK: &str = "_nic";
+
+/// Why bytes are not a state, or a state has no bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// Not JSON, or cut off.
+    #[error("it is not whole JSON: {0}")]
+    NotJson(String),
+    /// JSON, but not a state.
+    #[error("it is JSON, but not a NIC state: {0}")]
+    NotState(String),
+    /// Written by a newer version of NIC.
+    #[error("its format version is {found}, this version of NIC reads up to {FORMAT_VERSION}")]
+    Newer {
+        /// The version found.
+        found: String,
+    },
+    /// A record that cannot be placed.
+    #[error("`{address}` cannot stand at `{path}`: {why}")]
+    Placement {
+        /// Which record.
+        address: Address,
+        /// Where it should stand.
+        path: String,
+        /// Why it cannot.
+        why: &'static str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    address: Address,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remote_id: Option<String>,
+    #[serde(default)]
+    baseline: Value,
+    #[serde(default)]
+    dependencies: BTreeSet<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    imported: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    external: bool,
+    schema_version: u32,
+    component_digest: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    provider: String,
+    project_name: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    region: Option<String>,
+    topology: String,
+    serial: u64,
+    lineage: String,
+    #[serde(default)]
+    imported_from_terraform: bool,
+    #[serde(default)]
+    facts: BTreeMap<String, Facts>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// Members of the document that [`Head`] or this codec own.
+const KNOWN: [&str; 14] = [
+    "version", "format_version", "provider", "project_name", "namespace", "region", "topology", "serial", "lineage",
+    "imported_from_terraform", "facts", "metadata", "cloud", "kubernetes",
+];
+
+/// Reads a state.
+///
+/// # Errors
+/// [`FormatError`]; nothing is guessed.
+pub fn decode(bytes: &[u8]) -> Result<State, FormatError> {
+    let document: Value = serde_json::from_slice(bytes).map_err(|e| FormatError::NotJson(e.to_string()))?;
+    let version = document
+        .get("format_version")
+        .and_then(Value::as_str)
+        .ok_or_else(|| FormatError::NotState("`format_version` is missing".to_owned()))?;
+    if version != FORMAT_VERSION {
+        return Err(FormatError::Newer { found: version.chars().take(20).collect() });
+    }
+    let head = Head::deserialize(&document).map_err(|e| FormatError::NotState(e.to_string()))?;
+    let mut records = BTreeMap::new();
+    for top in ["cloud", "kubernetes"] {
+        if let Some(value) = document.get(top) {
+            collect(value, top, &mut records)?;
+        }
+    }
+    let unknown = document
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !KNOWN.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    Ok(State {
+        provider: head.provider,
+        project_name: head.project_name,
+        namespace: head.namespace,
+        region: head.region,
+        topology: head.topology,
+        serial: head.serial,
+        lineage: head.lineage,
+        imported_from_terraform: head.imported_from_terraform,
+        records,
+        facts: head.facts,
+        metadata: head.metadata,
+        unknown,
+    })
+}
+
+fn is_record(value: &Value) -> bool {
+    value.get(MARK).is_some_and(|mark| mark.get("address").is_some())
+}
+
+/// Whether records stand in or below a member, which then is not an attribute.
+fn holds_records(value: &Value) -> bool {
+    match value {
+        Value::Array(elements) => elements.iter().any(is_record),
+        Value::Object(members) => is_record(value) || members.values().any(holds_records),
+        _ => false,
+    }
+}
+
+fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -> Result<(), FormatError> {
+    let Some(members) = value.as_object() else { return Ok(()) };
+    let record = members.get(MARK).filter(|_| is_record(value));
+    let mut attributes = Map::new();
+    for (key, member) in members.iter().filter(|(key, _)| record.is_none() || *key != MARK) {
+        let below = format!("{path}.{key}");
+        match member {
+            Value::Array(elements) if elements.iter().any(is_record) => {
+                for element in elements {
+                    collect(element, &format!("{below}[]"), records)?;
+                }
+            }
+            Value::Object(_) if record.is_none() || holds_records(member) => collect(member, &below, records)?,
+            attribute => {
+                attributes.insert(key.clone(), attribute.clone());
+            }
+        }
+    }
+    let Some(mark) = record else { return Ok(()) };
+    let mark = Mark::deserialize(mark).map_err(|e| FormatError::NotState(format!("at `{path}`: {e}")))?;
+    let record = Record {
+        address: mark.address.clone(),
+        kind: mark.kind,
+        remote_id: mark.remote_id,
+        attributes: Value::Object(attributes),
+        baseline: mark.baseline,
+        dependencies: mark.dependencies,
+        pending: mark.pending,
+        imported: mark.imported,
+        external: mark.external,
+        schema_version: mark.schema_version,
+        component_digest: mark.component_digest,
+        // A record inside an array of a parent's array stands at the parent's path, whichever parent it is.
+        state_path: path.to_owned(),
+    };
+    if records.insert(mark.address.clone(), record).is_some() {
+        return Err(FormatError::NotState(format!("`{}` is recorded twice", mark.address)));
+    }
+    Ok(())
+}
+
+/// Writes a state.
+///
+/// # Errors
+/// [`FormatError::Placement`] when two records want one place.
+pub fn encode(state: &State) -> Result<Vec<u8>, FormatError> {
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("version", Value::from(env!("CARGO_PKG_VERSION")));
+    put("format_version", Value::from(FORMAT_VERSION));
+    put("provider", Value::from(state.provider.clone()));
+    put("project_name", Value::from(state.project_name.clone()));
+    put("namespace", Value::from(state.namespace.clone()));
+    put("region", Value::from(state.region.clone()));
+    put("topology", Value::from(state.topology.clone()));
+    put("serial", Value::from(state.serial));
+    put("lineage", Value::from(state.lineage.clone()));
+    put("imported_from_terraform", Value::from(state.imported_from_terraform));
+    put("facts", to_value(&state.facts));
+    put("metadata", to_value(&state.metadata));
+    put("cloud", Value::Object(Map::new()));
+    put("kubernetes", Value::Object(Map::new()));
+    document.extend(state.unknown.iter().map(|(key, value)| (key.clone(), value.clone())));
+
+    let mut root = Value::Object(document);
+    // Shorter paths first, so that a parent is there before what stands in it.
+    let mut records: Vec<&Record> = state.records.values().collect();
+    records.sort_by_key(|record| (record.state_path.matches('.').count(), &record.address));
+    for record in records {
+        place(&mut root, record)?;
+    }
+    let mut bytes = serde_json::to_vec_pretty(&root).map_err(|e| FormatError::NotState(e.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn to_value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
+    let fail = |why| FormatError::Placement { address: record.address.clone(), path: record.state_path.clone(), why };
+    let mut members = match &record.attributes {
+        Value::Object(members) => members.clone(),
+        _ => Map::new(),
+    };
+    let mark = Mark {
+        address: record.address.clone(),
+        kind: record.kind.clone(),
+        remote_id: record.remote_id.clone(),
+        baseline: record.baseline.clone(),
+        dependencies: record.dependencies.clone(),
+        pending: record.pending.clone(),
+        imported: record.imported,
+        external: record.external,
+        schema_version: record.schema_version,
+        component_digest: record.component_digest.clone(),
+    };
+    members.insert(MARK.to_owned(), to_value(&mark));
+
+    let (path, in_array) = match record.state_path.strip_suffix("[]") {
+        Some(path) => (path, true),
+        None => (record.state_path.as_str(), false),
+    };
+    let (above, last) = path.rsplit_once('.').unwrap_or(("cloud", path));
+    let mut parent = root;
+    for segment in above.split('.') {
+        let members = parent.as_object_mut().ok_or_else(|| fail("something that is no object stands above"))?;
+        parent = members.entry(segment.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+    }
+    let siblings = parent.as_object_mut().ok_or_else(|| fail("something that is no object stands above"))?;
+    let place = siblings.entry(last.to_owned()).or_insert(Value::Null);
+    match place {
+        Value::Null if in_array => *place = Value::Array(vec![Value::Object(members)]),
+        Value::Null => *place = Value::Object(members),
+        Value::Array(elements) if in_array && elements.iter().all(is_record) => elements.push(Value::Object(members)),
+        Value::Object(existing) if !in_array && !existing.contains_key(MARK) => {
+            existing.extend(members);
+        }
+        _ => return Err(fail("another value stands there")),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(address: &str, state_path: &str, attributes: Value) -> Record {
+        Record {
+            address: address.parse().unwrap(),
+            kind: "aws.thing".to_owned(),
+            remote_id: Some("id-1".to_owned()),
+            attributes,
+            baseline: json!({"name": "x"}),
+            dependencies: BTreeSet::new(),
+            pending: None,
+            imported: false,
+            external: false,
+            schema_version: 1,
+            component_digest: "00".to_owned(),
+            state_path: state_path.to_owned(),
+        }
+    }
+
+    fn state(records: Vec<Record>) -> State {
+        let mut state = State::empty("aws", "p", "dev", "classic", "lineage", "2026-01-01T00:00:00Z");
+        state.records = records.into_iter().map(|r| (r.address.clone(), r)).collect();
+        state
+    }
+
+    #[test]
+    fn records_stand_where_people_and_jq_look_for_them() {
+        let state = state(vec![
+            record("aws.subnet.0", "cloud.vpc.subnets[]", json!({"id": "subnet-0", "tags": {"_nic": "a tag"}})),
+            record("aws.vpc.main", "cloud.vpc", json!({"id": "vpc-1"})),
+            record("aws.namespace.dev", "kubernetes.namespaces[]", json!({"name": "dev"})),
+        ]);
+        let bytes = encode(&state).unwrap();
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(document.pointer("/cloud/vpc/id").unwrap(), "vpc-1");
+        assert_eq!(document.pointer("/cloud/vpc/subnets/0/id").unwrap(), "subnet-0");
+        assert_eq!(document.pointer("/kubernetes/namespaces/0/name").unwrap(), "dev");
+        assert_eq!(decode(&bytes).unwrap(), state);
+    }
+
+    #[test]
+    fn what_is_cut_foreign_newer_or_doubled_is_told_apart() {
+        let mut twice = state(vec![record("aws.vpc.main", "cloud.vpc", json!({})), record("aws.vpc.two", "cloud.vpc", json!({}))]);
+        assert!(matches!(encode(&twice), Err(FormatError::Placement { .. })));
+        twice.records.pop_last();
+        let bytes = encode(&twice).unwrap();
+        assert!(matches!(decode(&bytes[..bytes.len() / 2]), Err(FormatError::NotJson(_))));
+        assert!(matches!(decode(b"{\"version\": 4, \"resources\": []}"), Err(FormatError::NotState(_))));
+        let newer = String::from_utf8(bytes).unwrap().replace("\"format_version\": \"1\"", "\"format_version\": \"2\"");
+        assert!(matches!(decode(newer.as_bytes()), Err(FormatError::Newer { .. })));
+    }
+
+    #[test]
+    fn members_of_a_newer_minor_version_are_kept() {
+        let mut bytes: Value = serde_json::from_slice(&encode(&state(vec![])).unwrap()).unwrap();
+        bytes["future"] = json!({"a": 1});
+        let decoded = decode(bytes.to_string().as_bytes()).unwrap();
+        let again: Value = serde_json::from_slice(&encode(&decoded).unwrap()).unwrap();
+        assert_eq!(again["future"], json!({"a": 1}));
+    }
+
+    proptest! {
+        #[test]
+        fn every_state_survives_the_round_trip(
+            names in prop::collection::btree_set("[a-z][a-z0-9]{0,5}", 0..8),
+            path in prop::sample::select(vec!["cloud.groups[]", "cloud.vpc.subnets[]", "kubernetes.objects[]", "cloud.a.b.c[]"]),
+            text in "\\PC{0,12}",
+        ) {
+            let records = names.iter().map(|name| record(&format!("aws.thing.{name}"), path, json!({"t": text.clone(), "o": {"k": [1, {"x": text.clone()}]}})));
+            let state = state(records.collect());
+            prop_assert_eq!(decode(&encode(&state).unwrap()).unwrap(), state);
+        }
+    }
+}

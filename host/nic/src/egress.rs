@@ -1,0 +1,1 @@
+//! Addresses that requests may be sent to.

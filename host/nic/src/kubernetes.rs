@@ -1,0 +1,1 @@
+//! The host-native kind `kubernetes.object`.

@@ -1,0 +1,17 @@
+//! The generated bindings of `wit/`, and the few names the rest of the host sees.
+
+#[expect(missing_docs, clippy::pedantic, reason = "bindgen-generated code")]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "provider",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "nic:plugin/cloud-http.in-flight": crate::capability::cloud_http::InFlight,
+        },
+    });
+}
+
+pub use generated::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
+pub use generated::nic::plugin::{cloud_http, kubernetes, report, types};

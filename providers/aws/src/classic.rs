@@ -1,0 +1,65 @@
+//! The Classic topology: what Nebari's own templates create, name for name.
+
+mod kubernetes;
+mod network;
+
+use nic_sdk::error::Error;
+use nic_sdk::provider::Facts;
+use nic_sdk::types::{Answer, Context, Resource};
+use serde_json::{Map, Value};
+
+use crate::config::{Config, Network};
+use crate::facts;
+use crate::names::Names;
+use crate::tags::{self, Tags};
+
+/// Everything the graph is made from.
+struct Platform<'a> {
+    config: &'a Config,
+    names: &'a Names,
+}
+
+impl Platform<'_> {
+    /// Nebari's tags, with a `Name` where one is given, and the user's over both.
+    fn tags(&self, name: Option<&str>) -> Tags {
+        let name: Vec<(&str, &str)> = name.into_iter().map(|name| ("Name", name)).collect();
+        tags::classic(self.names, &self.config.tags, &name)
+    }
+}
+
+/// The desired graph, or the facts it needs.
+pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answer, Error> {
+    let names = Names::new(context);
+    let platform = Platform { config, names: &names };
+    let mut resources = Vec::new();
+    let place = match &config.network {
+        Network::Own(block) => {
+            let zones = if config.availability_zones.len() >= 2 {
+                config.availability_zones.clone()
+            } else {
+                match facts::zones(config, facts)? {
+                    facts::Zones::Known(zones) => zones,
+                    facts::Zones::Ask(query) => return Ok(Answer::Need(vec![query])),
+                }
+            };
+            network::add(&platform, *block, &zones, &mut resources)?
+        }
+        Network::Existing { subnet_ids, security_group_id } => network::Place {
+            subnet_ids: subnet_ids.iter().map(|id| Value::from(id.as_str())).collect(),
+            security_group_id: Value::from(security_group_id.as_str()),
+            routes: Vec::new(),
+        },
+    };
+    kubernetes::add(&platform, &place, &mut resources);
+    Ok(Answer::Ready(resources))
+}
+
+/// A resource of ours that needs each of `after` besides what it references.
+fn resource(address: &str, kind: &str, document: Value, after: &[String]) -> Resource {
+    Resource { depends_on: after.to_vec(), ..Resource::new(address, kind, document) }
+}
+
+/// A JSON object of the tags.
+fn tag_object(tags: &Tags) -> Value {
+    tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,143 @@
+//! Two roles, the cluster, its node groups and one namespace.
+
+use nic_sdk::types::{Resource, reference};
+use serde_json::{Value, json};
+
+use super::network::Place;
+use super::{Platform, resource, tag_object};
+use crate::config::{NodeGroup, Taint};
+use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, KUBERNETES_OBJECT, NODE_GROUP};
+use crate::partition;
+
+const MAIN_CLUSTER: &str = "aws.cluster.main";
+const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
+const NODE_ROLE: &str = "aws.iam-role.node-group";
+
+const CLUSTER_POLICIES: [&str; 3] =
+    ["AmazonEKSClusterPolicy", "AmazonEKSServicePolicy", "service-role/AmazonEBSCSIDriverPolicy"];
+const NODE_POLICIES: [&str; 4] = [
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKS_CNI_Policy",
+    "service-role/AmazonEBSCSIDriverPolicy",
+    "AmazonEC2ContainerRegistryReadOnly",
+];
+
+/// Adds the cluster and what belongs to it, in the given place.
+pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>) {
+    let names = platform.names;
+    let cluster_role = role(platform, &names.cluster_role(), "eks.amazonaws.com");
+    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, cluster_role));
+    let cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+
+    let node_role = role(platform, &names.node_role(), "ec2.amazonaws.com");
+    resources.push(Resource::new(NODE_ROLE, IAM_ROLE, node_role));
+    let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
+
+    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, place), &cluster_attachments));
+
+    // Without routes the nodes never join; without the policies EKS cannot take them down again.
+    let before_nodes: Vec<String> = node_attachments.into_iter().chain(place.routes.clone()).collect();
+    for group in &platform.config.node_groups {
+        let document = node_group(platform, place, group);
+        resources.push(resource(&node_group_address(group), NODE_GROUP, document, &before_nodes));
+    }
+
+    // The namespace's pods can only end while there are nodes, so it goes before `general` does.
+    let general = platform.config.node_groups.iter().find(|group| group.name == "general").map(node_group_address);
+    let after: Vec<String> = std::iter::once(MAIN_CLUSTER.to_owned()).chain(general).collect();
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": names.environment } });
+    resources.push(resource(&format!("aws.namespace.{}", names.environment), KUBERNETES_OBJECT, namespace, &after));
+}
+
+fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value {
+    let trust = json!({
+        "Statement": [{ "Action": "sts:AssumeRole", "Effect": "Allow", "Principal": { "Service": service } }],
+        "Version": "2012-10-17",
+    });
+    let mut document = json!({
+        "name": name,
+        "assume_role_policy": trust.to_string(),
+        "tags": tag_object(&platform.tags(None)),
+    });
+    if let Some(boundary) = &platform.config.permissions_boundary {
+        document["permissions_boundary"] = boundary.as_str().into();
+    }
+    document
+}
+
+/// Attaches AWS's policies to a role and gives the addresses of the attachments.
+fn attach(platform: &Platform<'_>, role: &str, policies: &[&str], resources: &mut Vec<Resource>) -> Vec<String> {
+    let short = role.rsplit('.').next().unwrap_or(role);
+    let addresses = policies.iter().map(|path| {
+        let policy = path.rsplit('/').next().unwrap_or(path);
+        let address = format!("aws.iam-role-policy-attachment.{short}-{}", policy.to_lowercase().replace('_', "-"));
+        let document = json!({
+            "role": reference(role, "/name"),
+            "policy_arn": partition::managed_policy(&platform.config.region, path),
+        });
+        resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, document));
+        address
+    });
+    addresses.collect()
+}
+
+fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
+    let config = platform.config;
+    let mut document = json!({
+        "name": platform.names.cluster,
+        "version": config.kubernetes_version,
+        "role_arn": reference(CLUSTER_ROLE, "/arn"),
+        "subnet_ids": place.subnet_ids,
+        "security_group_ids": [place.security_group_id],
+        "endpoint_public_access": config.endpoint_public,
+        "endpoint_private_access": config.endpoint_private,
+        "tags": tag_object(&platform.tags(Some(&platform.names.cluster))),
+    });
+    // AWS keeps no list for an endpoint that is not public.
+    if config.endpoint_public {
+        document["public_access_cidrs"] = config.public_access_cidrs.clone().into();
+    }
+    if let Some(key) = &config.kms_key_arn {
+        document["kms_key_arn"] = key.as_str().into();
+    }
+    document
+}
+
+fn node_group_address(group: &NodeGroup) -> String {
+    format!("aws.node-group.{}", group.name)
+}
+
+fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Value {
+    let name = group.name.as_str();
+    let mut labels = json!({ "dedicated": name });
+    for (key, value) in &group.labels {
+        labels[key] = value.as_str().into();
+    }
+    // The autoscaler reads these where there is no node to look at; the user's tags go over them, as in the templates.
+    let mut tags = platform.tags(None);
+    tags.entry("k8s.io/cluster-autoscaler/node-template/label/dedicated".to_owned()).or_insert_with(|| name.to_owned());
+    tags.entry("propagate_at_launch".to_owned()).or_insert_with(|| "true".to_owned());
+    let subnets = if group.single_subnet { &place.subnet_ids[..1] } else { &place.subnet_ids[..] };
+    json!({
+        "name": name,
+        "cluster_name": reference(MAIN_CLUSTER, "/name"),
+        "node_role_arn": reference(NODE_ROLE, "/arn"),
+        "subnet_ids": subnets,
+        "instance_types": [group.instance],
+        "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
+        "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
+        "disk_size": group.disk_size,
+        "scaling_config": { "min_size": group.min, "max_size": group.max, "desired_size": group.min },
+        "labels": labels,
+        "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
+        "tags": tag_object(&tags),
+    })
+}
+
+fn taint(taint: &Taint) -> Value {
+    let mut document = json!({ "key": taint.key, "effect": taint.effect });
+    if let Some(value) = &taint.value {
+        document["value"] = value.as_str().into();
+    }
+    document
+}

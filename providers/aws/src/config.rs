@@ -1,0 +1,288 @@
+//! The `amazon_web_services` section, typed. Both spellings are read: Nebari's own and the design document's.
+
+mod node_group;
+mod reader;
+pub mod schema;
+mod spelling;
+
+use nic_sdk::types::Diagnostic;
+use serde_json::Value;
+
+pub use self::node_group::{NodeGroup, Taint};
+use self::reader::{Findings, Reader};
+use crate::cidr::{Cidr, CidrError};
+use crate::tags::{OWNER_KEY, Tags};
+
+/// The section this provider owns.
+pub const SECTION: &str = "amazon_web_services";
+
+/// Bits by which a subnet is longer than its VPC: room for four.
+pub const SUBNET_BITS: u8 = 2;
+
+/// Prefix lengths for which AWS allows both the VPC and its four subnets.
+const VPC_PREFIXES: std::ops::RangeInclusive<u8> = 16..=26;
+
+/// The section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The region.
+    pub region: String,
+    /// Major and minor.
+    pub kubernetes_version: String,
+    /// As configured; fewer than two mean the region's first two.
+    pub availability_zones: Vec<String>,
+    /// By name.
+    pub node_groups: Vec<NodeGroup>,
+    /// Whether the cluster's endpoint is reachable from outside.
+    pub endpoint_public: bool,
+    /// Whether it is reachable from the VPC.
+    pub endpoint_private: bool,
+    /// From where it is reachable when it is public.
+    pub public_access_cidrs: Vec<String>,
+    /// The key that encrypts Kubernetes Secrets.
+    pub kms_key_arn: Option<String>,
+    /// Ours or given.
+    pub network: Network,
+    /// The boundary of both roles.
+    pub permissions_boundary: Option<String>,
+    /// The user's tags.
+    pub tags: Tags,
+}
+
+/// Where the cluster stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Network {
+    /// In a VPC of its own.
+    Own(Cidr),
+    /// In subnets that were there before.
+    Existing {
+        /// Their ids.
+        subnet_ids: Vec<String>,
+        /// The security group for the control plane.
+        security_group_id: String,
+    },
+}
+
+/// The section and what there is to say about it; no section when something is wrong with it.
+pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut findings = Findings::default();
+    let root = format!("/{SECTION}");
+    let Some(section) = Reader::new(config.get(SECTION), &root, &mut findings) else {
+        findings.error("SECTION_MISSING", "A config section is missing", format!("`{SECTION}` is not there or not a map"), &root);
+        return (None, findings.into_inner());
+    };
+    let parsed = section_of(&section, &mut findings);
+    section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
+    let whole = if findings.has_errors() { None } else { parsed };
+    (whole, findings.into_inner())
+}
+
+fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
+    let region = region(section, findings);
+    let kubernetes_version = kubernetes_version(section, findings);
+    let availability_zones = availability_zones(section, region.as_deref(), findings);
+    let node_groups = node_group::parse(section, findings);
+    let (endpoint_public, endpoint_private) = endpoint_access(section, findings);
+    let public_access_cidrs = public_access_cidrs(section, findings);
+    let kms_key_arn = arn(section, "eks_kms_arn", findings);
+    let permissions_boundary = arn(section, "permissions_boundary", findings);
+    let network = network(section, findings);
+    let tags = tags(section, findings);
+    Some(Config {
+        region: region?,
+        kubernetes_version: kubernetes_version?,
+        availability_zones,
+        node_groups,
+        endpoint_public,
+        endpoint_private,
+        public_access_cidrs,
+        kms_key_arn,
+        network: network?,
+        permissions_boundary,
+        tags,
+    })
+}
+
+fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
+    let Some(region) = section.text("region", findings) else {
+        findings.error("REGION_REQUIRED", "A required key is missing", "`region` is not set".into(), section.pointer());
+        return None;
+    };
+    // `us-west-2`, `us-gov-west-1`: words and a number.
+    let parts: Vec<&str> = region.split('-').collect();
+    let words = parts.len() >= 3 && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
+    let number = parts.last().is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_digit()));
+    if words && number {
+        return Some(region);
+    }
+    findings.error("REGION_INVALID", "A value is malformed", format!("`{region}` is not a region such as `us-west-2`"), &section.at("region"));
+    None
+}
+
+fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
+    let pointer = section.at("kubernetes_version");
+    let Some(version) = section.text("kubernetes_version", findings) else {
+        findings
+            .error(
+                "KUBERNETES_VERSION_REQUIRED",
+                "A required key is missing",
+                "`kubernetes_version` is not set, and the newest version on offer is not looked up yet".into(),
+                &pointer,
+            )
+            .hints
+            .push("write the version, such as `kubernetes_version: \"1.31\"`".to_owned());
+        return None;
+    };
+    if version_number(&version).is_some() {
+        return Some(version);
+    }
+    findings
+        .error("KUBERNETES_VERSION_INVALID", "A value is malformed", format!("`{version}` is not a version EKS knows"), &pointer)
+        .hints
+        .push("EKS versions are a major and a minor number, such as \"1.31\", without a patch".to_owned());
+    None
+}
+
+/// Major and minor.
+pub fn version_number(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    let number = |text: &str| text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    Some((number(major)?, number(minor)?))
+}
+
+fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut Findings) -> Vec<String> {
+    let pointer = section.at("availability_zones");
+    let zones = section.texts("availability_zones", findings).unwrap_or_default();
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, zone) in zones.iter().enumerate() {
+        let pointer = format!("{pointer}/{index}");
+        if !seen.insert(zone) {
+            findings.error("ZONE_DOUBLED", "A value stands twice", format!("the zone `{zone}` is listed twice"), &pointer);
+        } else if region.is_some_and(|region| !zone.starts_with(region)) {
+            findings.error("ZONE_NOT_IN_REGION", "A zone of another region", format!("`{zone}` is not in the configured region"), &pointer);
+        }
+    }
+    if zones.len() == 1 {
+        findings.warning(
+            "ZONES_TOO_FEW",
+            "One zone is not enough",
+            "EKS needs two zones: the region's first two are taken instead of the one that is listed".into(),
+            &pointer,
+        );
+    }
+    if zones.len() > 1 << SUBNET_BITS {
+        findings.error("ZONES_TOO_MANY", "More zones than subnets fit", "the VPC holds four subnets, so at most four zones".into(), &pointer);
+    }
+    zones
+}
+
+fn endpoint_access(section: &Reader<'_>, findings: &mut Findings) -> (bool, bool) {
+    match section.text("eks_endpoint_access", findings).as_deref() {
+        None | Some("public") => (true, false),
+        Some("private") => (false, true),
+        Some("public_and_private") => (true, true),
+        Some(other) => {
+            findings.error(
+                "ENDPOINT_ACCESS_INVALID",
+                "A value is not one of those allowed",
+                format!("`{other}` is none of `public`, `private`, `public_and_private`"),
+                &section.at("eks_endpoint_access"),
+            );
+            (true, false)
+        }
+    }
+}
+
+fn public_access_cidrs(section: &Reader<'_>, findings: &mut Findings) -> Vec<String> {
+    let Some(cidrs) = section.texts("eks_public_access_cidrs", findings) else { return vec!["0.0.0.0/0".to_owned()] };
+    for (index, text) in cidrs.iter().enumerate() {
+        cidr(text, &format!("{}/{index}", section.at("eks_public_access_cidrs")), findings);
+    }
+    cidrs
+}
+
+fn cidr(text: &str, pointer: &str, findings: &mut Findings) -> Option<Cidr> {
+    match text.parse::<Cidr>() {
+        Ok(cidr) => Some(cidr),
+        Err(error) => {
+            let finding = findings.error("CIDR_INVALID", "A network is malformed", format!("`{text}`: {error}"), pointer);
+            if let CidrError::HostBits(network) = error {
+                finding.hints.push(format!("write `{network}`"));
+            }
+            None
+        }
+    }
+}
+
+fn arn(section: &Reader<'_>, key: &'static str, findings: &mut Findings) -> Option<String> {
+    let arn = section.text(key, findings)?;
+    if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
+        return Some(arn);
+    }
+    findings.error("ARN_INVALID", "A value is malformed", format!("`{arn}` is not an ARN"), &section.at(key));
+    None
+}
+
+fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
+    let subnet_ids = section.texts("existing_subnet_ids", findings);
+    let security_group_id = section.text("existing_security_group_id", findings);
+    let given = section.one_of(&["vpc_cidr_block", "vpc_cidr"], findings);
+    if let (Some(subnet_ids), Some(security_group_id)) = (&subnet_ids, &security_group_id) {
+        let pointer = section.at("existing_subnet_ids");
+        if subnet_ids.iter().collect::<std::collections::BTreeSet<_>>().len() < 2 {
+            findings.error("SUBNETS_TOO_FEW", "One subnet is not enough", "EKS needs subnets in two zones".into(), &pointer);
+        }
+        for (index, id) in subnet_ids.iter().enumerate().filter(|(_, id)| !id.starts_with("subnet-")) {
+            findings.error("ID_INVALID", "A value is malformed", format!("`{id}` is not a subnet id"), &format!("{pointer}/{index}"));
+        }
+        if !security_group_id.starts_with("sg-") {
+            let detail = format!("`{security_group_id}` is not a security group id");
+            findings.error("ID_INVALID", "A value is malformed", detail, &section.at("existing_security_group_id"));
+        }
+        return Some(Network::Existing { subnet_ids: subnet_ids.clone(), security_group_id: security_group_id.clone() });
+    }
+    for (key, alone) in [
+        ("existing_subnet_ids", subnet_ids.is_some()),
+        ("existing_security_group_id", security_group_id.is_some()),
+    ] {
+        if alone {
+            findings.warning(
+                "EXISTING_NETWORK_INCOMPLETE",
+                "Half of an existing network is named",
+                format!("`{key}` has no effect alone: a network is created unless both subnets and security group are given"),
+                &section.at(key),
+            );
+        }
+    }
+    let (pointer, text) = match given {
+        Some((key, value)) => (section.at(key), section.as_text(key, value, findings)?),
+        None => (section.at("vpc_cidr_block"), "10.10.0.0/16".to_owned()),
+    };
+    let block = cidr(&text, &pointer, findings)?;
+    if !VPC_PREFIXES.contains(&block.prefix()) {
+        let detail = format!("`{text}`: a VPC with four subnets is between /{} and /{}", VPC_PREFIXES.start(), VPC_PREFIXES.end());
+        findings.error("VPC_SIZE", "A network is too large or too small", detail, &pointer);
+        return None;
+    }
+    Some(Network::Own(block))
+}
+
+fn tags(section: &Reader<'_>, findings: &mut Findings) -> Tags {
+    let tags = section.text_map("tags", findings).unwrap_or_default();
+    let pointer = section.at("tags");
+    for (key, value) in &tags {
+        let why = if key.is_empty() || key.chars().count() > 128 {
+            "a key has 1 to 128 characters"
+        } else if value.chars().count() > 256 {
+            "a value has at most 256 characters"
+        } else if key.starts_with("aws:") {
+            "keys that begin with `aws:` are AWS's own"
+        } else if key == OWNER_KEY {
+            "this key is NIC's own"
+        } else {
+            continue;
+        };
+        findings.error("TAG_INVALID", "A tag is not allowed", format!("`{key}`: {why}"), &reader::child(&pointer, key));
+    }
+    tags
+}

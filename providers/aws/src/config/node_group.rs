@@ -1,0 +1,214 @@
+//! Node groups of the config.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::reader::{Findings, Reader};
+use super::spelling;
+
+/// GiB of a node's root disk; Nebari has no key for it.
+const DISK_GIB: i32 = 50;
+
+/// One node group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeGroup {
+    /// Its key in the config, and its name in EKS.
+    pub name: String,
+    /// The instance type.
+    pub instance: String,
+    /// Fewest nodes.
+    pub min: i32,
+    /// Most nodes.
+    pub max: i32,
+    /// Taints of its nodes.
+    pub taints: Vec<Taint>,
+    /// Whether its nodes have GPUs.
+    pub gpu: bool,
+    /// Whether its nodes are spot instances.
+    pub spot: bool,
+    /// Whether it stands in the first subnet only.
+    pub single_subnet: bool,
+    /// GiB of the root disk.
+    pub disk_size: i32,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One taint, the effect in EKS's spelling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taint {
+    /// The key.
+    pub key: String,
+    /// The value, if it has one.
+    pub value: Option<String>,
+    /// `NO_SCHEDULE`, `PREFER_NO_SCHEDULE` or `NO_EXECUTE`.
+    pub effect: &'static str,
+}
+
+/// The section's node groups; Nebari's three when none are written.
+pub fn parse(section: &Reader<'_>, findings: &mut Findings) -> Vec<NodeGroup> {
+    let Some((key, value)) = section.one_of(&["node_groups", "node_pools"], findings) else { return defaults() };
+    let Some(groups) = Reader::new(Some(value), &section.at(key), findings) else { return Vec::new() };
+    if groups.get("general").is_none() {
+        findings.warning(
+            "GENERAL_GROUP_MISSING",
+            "There is no general node group",
+            "later stages place their services on a group named `general`".into(),
+            groups.pointer(),
+        );
+    }
+    let names: Vec<&String> = groups.members().map(|(name, _)| name).collect();
+    names.into_iter().filter_map(|name| group(name, &groups, findings)).collect()
+}
+
+fn defaults() -> Vec<NodeGroup> {
+    let group = |name: &str, instance: &str, min, max| NodeGroup {
+        name: name.to_owned(),
+        instance: instance.to_owned(),
+        min,
+        max,
+        taints: default_taints(name),
+        gpu: false,
+        spot: false,
+        single_subnet: false,
+        disk_size: DISK_GIB,
+        labels: BTreeMap::new(),
+    };
+    vec![group("general", "m5.2xlarge", 1, 1), group("user", "m5.xlarge", 0, 5), group("worker", "m5.xlarge", 0, 5)]
+}
+
+/// `general` takes everything, the others only what asks for them.
+fn default_taints(group: &str) -> Vec<Taint> {
+    if group == "general" {
+        return Vec::new();
+    }
+    vec![Taint { key: "dedicated".to_owned(), value: Some("nebari".to_owned()), effect: "NO_SCHEDULE" }]
+}
+
+fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<NodeGroup> {
+    let pointer = groups.at(name);
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.len() > 63 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
+        let detail = format!("`{name}`: at most 63 letters, digits, `-` and `_`, a letter or digit first");
+        findings.error("NODE_GROUP_NAME", "A name is not allowed", detail, &pointer);
+        return None;
+    }
+    let Some(reader) = groups.map(name, findings) else {
+        if groups.get(name).is_none() {
+            findings.error("INSTANCE_REQUIRED", "A required key is missing", format!("`{name}` has no `instance`"), &pointer);
+        }
+        return None;
+    };
+    let instance = instance(name, &reader, findings);
+    let min = reader.count(&["min_nodes", "min_size"], findings).map_or(0, |(_, count)| count);
+    let max = reader.count(&["max_nodes", "max_size"], findings);
+    if let Some((key, 0)) = max {
+        findings.error("MAX_NODES_ZERO", "A number is too small", format!("`{name}` has to allow one node at least"), &reader.at(key));
+    }
+    let (max_key, max) = max.unwrap_or(("max_nodes", 1));
+    if min > max {
+        let detail = format!("`{name}` wants at least {min} and at most {max} nodes; EKS refuses that");
+        findings.warning("MIN_ABOVE_MAX", "The minimum is above the maximum", detail, &reader.at(max_key));
+    }
+    if reader.get("launch_template").is_some() {
+        let detail = format!("`{name}`: Nebari has no launch templates since 2024.11.1");
+        findings.error("LAUNCH_TEMPLATE_REMOVED", "A key is no longer allowed", detail, &reader.at("launch_template"));
+    }
+    let disk_size = reader.count(&["disk_size"], findings);
+    if let Some((key, 0)) = disk_size {
+        findings.error("DISK_SIZE", "A number is too small", "a disk has one GiB at least".into(), &reader.at(key));
+    }
+    reader.tell_unknown(spelling::NODE_GROUP_KEYS, findings);
+    Some(NodeGroup {
+        name: name.to_owned(),
+        instance: instance?,
+        min,
+        max,
+        taints: taints(name, &reader, findings),
+        gpu: reader.flag("gpu", findings).unwrap_or(false),
+        spot: reader.flag("spot", findings).unwrap_or(false),
+        single_subnet: reader.flag("single_subnet", findings).unwrap_or(false),
+        disk_size: disk_size.map_or(DISK_GIB, |(_, gib)| gib),
+        labels: reader.text_map("labels", findings).unwrap_or_default(),
+    })
+}
+
+fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<String> {
+    let Some((key, value)) = reader.one_of(&["instance", "instance_type"], findings) else {
+        let detail = format!("`{group}` has no `instance`");
+        findings.error("INSTANCE_REQUIRED", "A required key is missing", detail, reader.pointer());
+        return None;
+    };
+    let instance = reader.as_text(key, value, findings)?;
+    let legal = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if instance.split_once('.').is_some_and(|(family, size)| legal(family) && legal(size)) {
+        return Some(instance);
+    }
+    let detail = format!("`{instance}` is not an instance type such as `m5.xlarge`");
+    findings.error("INSTANCE_INVALID", "A value is malformed", detail, &reader.at(key));
+    None
+}
+
+fn taints(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Vec<Taint> {
+    let Some(value) = reader.get("taints") else { return default_taints(group) };
+    let pointer = reader.at("taints");
+    let Some(elements) = value.as_array() else {
+        findings.error("VALUE_TYPE", "A value has the wrong type", "expected a list of taints".into(), &pointer);
+        return Vec::new();
+    };
+    let taints = elements.iter().enumerate();
+    taints.filter_map(|(index, element)| taint(element, &format!("{pointer}/{index}"), findings)).collect()
+}
+
+fn taint(value: &Value, pointer: &str, findings: &mut Findings) -> Option<Taint> {
+    let parsed = match value {
+        Value::String(text) => from_text(text),
+        Value::Object(_) => from_map(value),
+        _ => Err("expected a map of key, value and effect, or a text".to_owned()),
+    };
+    match parsed {
+        Ok(taint) => Some(taint),
+        Err(why) => {
+            findings
+                .error("TAINT_INVALID", "A taint is malformed", why, pointer)
+                .hints
+                .push("write `key=value:NoSchedule` or `{key: key, value: value, effect: NoSchedule}`".to_owned());
+            None
+        }
+    }
+}
+
+fn from_text(text: &str) -> Result<Taint, String> {
+    let (pair, effect) = text.rsplit_once(':').ok_or_else(|| format!("`{text}` has no effect"))?;
+    let (key, value) = pair.split_once('=').map_or((pair, None), |(key, value)| (key, Some(value)));
+    new_taint(key, value.filter(|value| !value.is_empty()), effect)
+}
+
+fn from_map(map: &Value) -> Result<Taint, String> {
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    let key = text("key").ok_or("`key` is missing")?;
+    let value = match map.get("value") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(scalar @ (Value::Bool(_) | Value::Number(_))) => Some(scalar.to_string()),
+        Some(_) => return Err("`value` is not a text".to_owned()),
+    };
+    new_taint(key, value.as_deref(), text("effect").ok_or("`effect` is missing")?)
+}
+
+fn new_taint(key: &str, value: Option<&str>, effect: &str) -> Result<Taint, String> {
+    let effect = match effect {
+        "NoSchedule" => "NO_SCHEDULE",
+        "PreferNoSchedule" => "PREFER_NO_SCHEDULE",
+        "NoExecute" => "NO_EXECUTE",
+        other => return Err(format!("`{other}` is none of NoSchedule, PreferNoSchedule, NoExecute")),
+    };
+    if key.is_empty() || key.len() > 63 || key.contains([' ', '=', ':', ',']) {
+        return Err(format!("`{key}` is not a key"));
+    }
+    if value.is_some_and(|value| value.len() > 63) {
+        return Err("the value has more than 63 characters".to_owned());
+    }
+    Ok(Taint { key: key.to_owned(), value: value.map(str::to_owned), effect })
+}

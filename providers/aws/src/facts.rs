@@ -1,0 +1,38 @@
+//! What must be asked before the graph is known.
+
+use nic_sdk::error::Error;
+use nic_sdk::provider::Facts;
+use nic_sdk::types::Query;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// The name of the query for the region's zones.
+pub const AVAILABILITY_ZONES: &str = "availability-zones";
+
+const KEY: &str = "availability_zones";
+
+/// The zones a network of its own stands in.
+pub enum Zones {
+    /// These.
+    Known(Vec<String>),
+    /// The region has to be asked.
+    Ask(Query),
+}
+
+/// The region's first two zones by name.
+pub fn zones(config: &Config, facts: &Facts) -> Result<Zones, Error> {
+    let Some(answer) = facts.get(KEY) else {
+        let arguments = json!({ "region": config.region });
+        return Ok(Zones::Ask(Query { key: KEY.to_owned(), name: AVAILABILITY_ZONES.to_owned(), arguments }));
+    };
+    let mut zones: Vec<String> =
+        answer.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    zones.sort();
+    zones.truncate(2);
+    if zones.len() < 2 {
+        let region = &config.region;
+        return Err(Error::other("ZONES_TOO_FEW", format!("`{region}` offers fewer than the two zones EKS needs: {answer}")));
+    }
+    Ok(Zones::Known(zones))
+}

@@ -1,0 +1,174 @@
+//! The kinds of resources, and which code stands for which.
+
+mod cluster;
+mod eks_update;
+mod iam_role;
+mod iam_role_policy_attachment;
+mod internet_gateway;
+mod named;
+mod node_group;
+mod route_table;
+mod route_table_association;
+mod security_group;
+mod subnet;
+mod tagged;
+mod vpc;
+
+use futures::future::join_all;
+use nic_sdk::description;
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::types::{Change, Observation, Progress, Target};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::cluster::Cluster;
+use self::iam_role::IamRole;
+use self::iam_role_policy_attachment::IamRolePolicyAttachment;
+use self::internet_gateway::InternetGateway;
+use self::node_group::NodeGroup;
+use self::route_table::RouteTable;
+use self::route_table_association::RouteTableAssociation;
+use self::security_group::SecurityGroup;
+use self::subnet::Subnet;
+use self::vpc::Vpc;
+use crate::cloud::Cloud;
+
+/// A virtual private cloud.
+pub const VPC: &str = "aws.vpc";
+/// A subnet.
+pub const SUBNET: &str = "aws.subnet";
+/// An internet gateway with its attachment.
+pub const INTERNET_GATEWAY: &str = "aws.internet-gateway";
+/// A route table with its routes.
+pub const ROUTE_TABLE: &str = "aws.route-table";
+/// A subnet's use of a route table.
+pub const ROUTE_TABLE_ASSOCIATION: &str = "aws.route-table-association";
+/// A security group with its rules.
+pub const SECURITY_GROUP: &str = "aws.security-group";
+/// An IAM role with its trust policy.
+pub const IAM_ROLE: &str = "aws.iam-role";
+/// A managed policy attached to a role.
+pub const IAM_ROLE_POLICY_ATTACHMENT: &str = "aws.iam-role-policy-attachment";
+/// An EKS cluster.
+pub const CLUSTER: &str = "aws.cluster";
+/// An EKS managed node group.
+pub const NODE_GROUP: &str = "aws.node-group";
+/// The host's own kind.
+pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
+
+/// What every kind can do.
+trait Kind {
+    fn describe() -> description::Kind;
+    async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation>;
+    async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure>;
+    async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure>;
+    async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure>;
+    async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure>;
+}
+
+/// Runs `$call` with `$name` standing for the kind; gives none for a kind that is not here.
+macro_rules! with_kind {
+    ($kind:expr, $name:ident => $call:expr) => {
+        match $kind {
+            VPC => with_kind!(@ $name = Vpc, $call),
+            SUBNET => with_kind!(@ $name = Subnet, $call),
+            INTERNET_GATEWAY => with_kind!(@ $name = InternetGateway, $call),
+            ROUTE_TABLE => with_kind!(@ $name = RouteTable, $call),
+            ROUTE_TABLE_ASSOCIATION => with_kind!(@ $name = RouteTableAssociation, $call),
+            SECURITY_GROUP => with_kind!(@ $name = SecurityGroup, $call),
+            IAM_ROLE => with_kind!(@ $name = IamRole, $call),
+            IAM_ROLE_POLICY_ATTACHMENT => with_kind!(@ $name = IamRolePolicyAttachment, $call),
+            CLUSTER => with_kind!(@ $name = Cluster, $call),
+            NODE_GROUP => with_kind!(@ $name = NodeGroup, $call),
+            _ => None,
+        }
+    };
+    (@ $name:ident = $type:ty, $call:expr) => {{
+        type $name = $type;
+        Some($call)
+    }};
+}
+
+/// Every kind, in the order they are created in.
+pub const ALL: [&str; 10] = [
+    VPC,
+    SUBNET,
+    INTERNET_GATEWAY,
+    ROUTE_TABLE,
+    ROUTE_TABLE_ASSOCIATION,
+    SECURITY_GROUP,
+    IAM_ROLE,
+    IAM_ROLE_POLICY_ATTACHMENT,
+    CLUSTER,
+    NODE_GROUP,
+];
+
+/// The descriptions of all kinds.
+pub fn describe() -> Vec<description::Kind> {
+    ALL.iter().filter_map(|kind| with_kind!(*kind, K => K::describe())).collect()
+}
+
+/// Reads everything at once: one request for each kind where AWS has one, otherwise one for each target.
+pub async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
+    let mut by_kind = std::collections::BTreeMap::<String, Vec<Target>>::new();
+    for target in targets {
+        by_kind.entry(target.kind.clone()).or_default().push(target);
+    }
+    let reads = by_kind.into_iter().map(|(kind, targets)| async move {
+        let unknown = targets.iter().map(|t| Observation::unreadable(&t.address, unknown_kind(&kind))).collect();
+        with_kind!(kind.as_str(), K => K::read(cloud, targets).await).unwrap_or(unknown)
+    });
+    join_all(reads).await.concat()
+}
+
+/// Creates one resource.
+pub async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+    let kind = change.kind.as_str();
+    with_kind!(kind, K => K::create(cloud, change).await).unwrap_or_else(|| Err(unknown_kind(kind).into()))
+}
+
+/// Changes one resource in place.
+pub async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+    let kind = change.kind.as_str();
+    with_kind!(kind, K => K::update(cloud, change).await).unwrap_or_else(|| Err(unknown_kind(kind).into()))
+}
+
+/// Deletes one resource.
+pub async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+    let kind = change.kind.as_str();
+    with_kind!(kind, K => K::delete(cloud, change).await).unwrap_or_else(|| Err(unknown_kind(kind).into()))
+}
+
+/// Asks how a change is doing.
+pub async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
+    let kind = change.kind.as_str();
+    with_kind!(kind, K => K::poll(cloud, change, operation).await).unwrap_or_else(|| Err(unknown_kind(kind).into()))
+}
+
+fn unknown_kind(kind: &str) -> Error {
+    Error::other("KIND_UNKNOWN", format!("this provider has no kind `{kind}`"))
+}
+
+/// A document that came from the host, in the kind's own terms.
+fn document<D: DeserializeOwned>(value: &Value) -> Result<D, Error> {
+    D::deserialize(value).map_err(|error| Error::other("DOCUMENT_INVALID", error.to_string()))
+}
+
+/// What is there, as an observation.
+fn present(address: &str, remote_id: &str, document: &impl Serialize) -> Observation {
+    let document = serde_json::to_value(document).expect("a document holds only texts, numbers, lists and maps of texts");
+    Observation::present(address, remote_id, document)
+}
+
+/// The failure of a change whose thing exists all the same.
+fn failure(remote_id: &str) -> impl Fn(Error) -> Failure + '_ {
+    move |error| Failure { error, remote_id: Some(remote_id.to_owned()) }
+}
+
+/// The remote id a change cannot do without.
+fn remote_id(change: &Change) -> Result<&str, Error> {
+    change.remote_id.as_deref().ok_or_else(|| {
+        Error::other("REMOTE_ID_MISSING", format!("`{}` has no remote id to change it by", change.address))
+    })
+}

@@ -1,0 +1,135 @@
+//! `aws.vpc`: a virtual private cloud.
+
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Shown, VpcAttributeName};
+use futures::future::{join, join3, join_all};
+use nic_sdk::error::Error;
+use nic_sdk::types::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::tagged::{Found, Selection, Tagged, TaggedKind};
+use crate::cloud::{Cloud, from_aws, from_ec2, selected, tag_specification};
+use crate::error::is_not_found;
+use crate::scope::Scope;
+use crate::tags::{Tags, visible};
+
+/// The kind.
+pub struct Vpc;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    cidr: String,
+    enable_dns_support: bool,
+    enable_dns_hostnames: bool,
+    tags: Tags,
+}
+
+/// One attribute to switch; AWS takes one at a time.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    DnsSupport(bool),
+    DnsHostnames(bool),
+}
+
+impl Tagged for Document {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
+impl TaggedKind for Vpc {
+    type Document = Document;
+    type Step = Step;
+
+    async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
+        match selection {
+            // The ids are known, so all three questions go out at once.
+            Selection::Ids(ids) => {
+                let attributes = join_all(ids.iter().map(|id| attributes(cloud, id)));
+                let (shown, attributes) = join(describe(cloud, selection), attributes).await;
+                let of = |id: &str| ids.iter().position(|known| known == id).map(|index| attributes[index].clone());
+                shown?.iter().filter_map(|vpc| found(vpc, of(vpc.vpc_id()?)?).transpose()).collect()
+            }
+            Selection::Marked => {
+                let shown = describe(cloud, selection).await?;
+                let ids = shown.iter().map(|vpc| attributes(cloud, vpc.vpc_id().unwrap_or_default()));
+                let attributes = join_all(ids).await;
+                shown.iter().zip(attributes).filter_map(|(vpc, attributes)| found(vpc, attributes).transpose()).collect()
+            }
+        }
+    }
+
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+        let request = cloud.ec2.create_vpc().cidr_block(&desired.cidr);
+        let answer = request.tag_specifications(tag_specification(ResourceType::Vpc, tags)).send().await;
+        let vpc = answer.map_err(from_aws)?.vpc;
+        vpc.and_then(|vpc| vpc.vpc_id).ok_or_else(|| Error::other("ANSWER_INCOMPLETE", "CreateVpc gave no id"))
+    }
+
+    fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
+        let support = observed.enable_dns_support != desired.enable_dns_support && scope.touches("/enable_dns_support");
+        let hostnames =
+            observed.enable_dns_hostnames != desired.enable_dns_hostnames && scope.touches("/enable_dns_hostnames");
+        let support = support.then_some(Step::DnsSupport(desired.enable_dns_support));
+        let hostnames = hostnames.then_some(Step::DnsHostnames(desired.enable_dns_hostnames));
+        // Host names need support: it is switched on before them and off after them.
+        if desired.enable_dns_support {
+            support.into_iter().chain(hostnames).collect()
+        } else {
+            hostnames.into_iter().chain(support).collect()
+        }
+    }
+
+    async fn take(cloud: &Cloud, id: &str, step: Step) -> Result<(), Error> {
+        let value = |on| AttributeBooleanValue::builder().value(on).build();
+        let request = cloud.ec2.modify_vpc_attribute().vpc_id(id);
+        let request = match step {
+            Step::DnsSupport(on) => request.enable_dns_support(value(on)),
+            Step::DnsHostnames(on) => request.enable_dns_hostnames(value(on)),
+        };
+        request.send().await.map_err(from_aws).map(|_| ())
+    }
+
+    async fn remove(cloud: &Cloud, id: &str, _last_known: &Value) -> Result<(), Error> {
+        cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws).map(|_| ())
+    }
+}
+
+async fn describe(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Shown>, Error> {
+    let request = cloud.ec2.describe_vpcs().filters(selected("vpc-id", selection));
+    request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)
+}
+
+/// DNS support and host names; none for a VPC that does not exist.
+type Attributes = Result<Option<(bool, bool)>, Error>;
+
+async fn attributes(cloud: &Cloud, id: &str) -> Attributes {
+    let ask = |name| cloud.ec2.describe_vpc_attribute().vpc_id(id).attribute(name).send();
+    let (support, hostnames) = join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await;
+    let on = |value: Option<AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or(false);
+    match (support.map_err(from_aws), hostnames.map_err(from_aws)) {
+        (Ok(support), Ok(hostnames)) => Ok(Some((on(support.enable_dns_support), on(hostnames.enable_dns_hostnames)))),
+        (Err(error), _) | (_, Err(error)) if is_not_found(&error) => Ok(None),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>, Error> {
+    let (Some(id), Some((enable_dns_support, enable_dns_hostnames))) = (vpc.vpc_id(), attributes?) else { return Ok(None) };
+    let tags = from_ec2(vpc.tags());
+    let document = Document {
+        id: Some(id.to_owned()),
+        name: tags.get("Name").cloned(),
+        cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
+        enable_dns_support,
+        enable_dns_hostnames,
+        tags: visible(&tags),
+    };
+    Ok(Some(Found { id: id.to_owned(), tags, document }))
+}

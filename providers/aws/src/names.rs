@@ -1,0 +1,76 @@
+//! The names Nebari Classic gives things on AWS.
+//!
+//! Later stages find the cluster by its name, so these are a contract, not a taste.
+
+use nic_sdk::types::Context;
+
+/// Names of one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The project as Nebari's templates spell it.
+    pub project: String,
+    /// The Nebari environment.
+    pub environment: String,
+    /// `<project>-<environment>`: cluster, VPC, gateway, route table and security group.
+    pub cluster: String,
+}
+
+impl Names {
+    /// The names for the project and namespace of the context.
+    pub fn new(context: &Context) -> Self {
+        let project = escape_project(&context.project);
+        let cluster = format!("{project}-{}", context.namespace);
+        Self { project, environment: context.namespace.clone(), cluster }
+    }
+
+    /// The role the control plane assumes.
+    pub fn cluster_role(&self) -> String {
+        format!("{}-eks-cluster-role", self.cluster)
+    }
+
+    /// The role the nodes assume.
+    pub fn node_role(&self) -> String {
+        format!("{}-eks-node-group-role", self.cluster)
+    }
+
+    /// The `Name` tag of the subnet with this index.
+    pub fn subnet(&self, index: usize) -> String {
+        format!("{}-subnet-{index}", self.cluster)
+    }
+
+    /// The tag key by which Kubernetes finds the things of this cluster.
+    pub fn cluster_tag(&self) -> String {
+        format!("kubernetes.io/cluster/{}", self.cluster)
+    }
+}
+
+/// AWS reserves names that begin with `aws`; Nebari puts one more `a` before them.
+fn escape_project(project: &str) -> String {
+    if project.starts_with("aws") { format!("a{project}") } else { project.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(project: &str) -> Names {
+        Names::new(&Context { project: project.into(), namespace: "dev".into(), ..Context::default() })
+    }
+
+    #[test]
+    fn the_cluster_is_named_after_project_and_namespace() {
+        let names = names("my-nebari");
+        assert_eq!(names.cluster, "my-nebari-dev");
+        assert_eq!(names.cluster_role(), "my-nebari-dev-eks-cluster-role");
+        assert_eq!(names.node_role(), "my-nebari-dev-eks-node-group-role");
+        assert_eq!(names.subnet(1), "my-nebari-dev-subnet-1");
+        assert_eq!(names.cluster_tag(), "kubernetes.io/cluster/my-nebari-dev");
+    }
+
+    #[test]
+    fn a_project_that_begins_with_aws_gets_another_a() {
+        assert_eq!(names("awsome").cluster, "aawsome-dev");
+        assert_eq!(names("my_aws").cluster, "my_aws-dev");
+        assert_eq!(names("Aws1").cluster, "Aws1-dev");
+    }
+}

@@ -1,0 +1,162 @@
+//! Tags: what Classic puts on everything, and the one mark by which NIC knows its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nic_sdk::types::Context;
+use serde_json::Value;
+
+use crate::names::Names;
+use crate::scope::Scope;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The tag that says which state a thing belongs to: `<lineage>/<address>`. Never part of a document.
+pub const OWNER_KEY: &str = "nic.nebari.dev/owner";
+
+/// `extra`, then `Project`, `Environment` and `Owner`, each layer over the one before, the user's tags last.
+pub fn classic(names: &Names, user: &Tags, extra: &[(&str, &str)]) -> Tags {
+    let base = [("Project", names.project.as_str()), ("Environment", &names.environment), ("Owner", "terraform")];
+    let layers = extra.iter().chain(&base).map(|&(key, value)| (key.to_owned(), value.to_owned()));
+    layers.chain(user.clone()).collect()
+}
+
+/// The tags a document shows: not NIC's own mark, nor what AWS keeps for itself.
+pub fn visible(all: &Tags) -> Tags {
+    all.iter()
+        .filter(|(key, _)| *key != OWNER_KEY && !key.starts_with("aws:"))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// How sure it is that a thing is the one at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// It bears no mark for that address.
+    Foreign,
+    /// Marked for that address by another state of the same platform: the state was lost.
+    Orphaned,
+    /// Marked by this very state.
+    Ours,
+}
+
+/// The marks of one platform.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    lineage: String,
+    project: String,
+    environment: String,
+}
+
+impl Marks {
+    /// The marks for the state and the platform of the context.
+    pub fn new(context: &Context) -> Self {
+        let names = Names::new(context);
+        Self { lineage: context.lineage.clone(), project: names.project, environment: names.environment }
+    }
+
+    /// The tags to create a thing with: those of its document and the mark.
+    pub fn mark(&self, tags: &Tags, address: &str) -> Tags {
+        let mut marked = tags.clone();
+        marked.insert(OWNER_KEY.to_owned(), format!("{}/{address}", self.lineage));
+        marked
+    }
+
+    /// Whether a thing with the tags `shown` is the one at `address`, whose document wants the tags `wanted`.
+    pub fn claim(&self, shown: &Tags, address: &str, wanted: &Tags) -> Claim {
+        let Some((lineage, marked)) = shown.get(OWNER_KEY).and_then(|mark| mark.rsplit_once('/')) else {
+            return Claim::Foreign;
+        };
+        if marked != address {
+            return Claim::Foreign;
+        }
+        if lineage == self.lineage {
+            return Claim::Ours;
+        }
+        // A user's tag may stand in for Nebari's, so the wanted one decides where there is one.
+        let same = |key: &str, ours: &String| shown.get(key) == Some(wanted.get(key).unwrap_or(ours));
+        let same_platform = same("Project", &self.project) && same("Environment", &self.environment);
+        if same_platform { Claim::Orphaned } else { Claim::Foreign }
+    }
+}
+
+/// The address a thing is marked for, whatever the lineage.
+pub fn marked_address(shown: &Tags) -> Option<&str> {
+    shown.get(OWNER_KEY).and_then(|mark| mark.rsplit_once('/')).map(|(_, address)| address)
+}
+
+/// What an update does to tags.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TagEdits {
+    /// To be written.
+    pub set: Tags,
+    /// To be taken away.
+    pub remove: BTreeSet<String>,
+}
+
+impl TagEdits {
+    /// From what is shown to what is wanted, as far as the scope goes. A tag that is not wanted goes only when the scope
+    /// names it: it was ours once; others belong to somebody else.
+    pub fn between(shown: &Tags, wanted: &Tags, scope: &Scope<'_>) -> Self {
+        let differs = |key: &String, value: &String| shown.get(key) != Some(value) && scope.touches_member("/tags", key);
+        let set = wanted.iter().filter(|(key, value)| differs(key, value));
+        let gone = scope.named_members("/tags").filter(|key| shown.contains_key(key) && !wanted.contains_key(key));
+        Self { set: set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove: gone.collect() }
+    }
+
+    /// Nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// The tags of a document that may not be known in full.
+pub fn of_document(document: &Value) -> Tags {
+    let members = document.get("tags").and_then(Value::as_object).into_iter().flatten();
+    members.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        Context { project: "demo".into(), namespace: "dev".into(), lineage: "l-1".into(), ..Context::default() }
+    }
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|&(key, value)| (key.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn the_users_tags_win_over_nebaris_and_over_names() {
+        let user = tags(&[("Owner", "me"), ("Name", "x")]);
+        assert_eq!(
+            classic(&Names::new(&context()), &user, &[("Name", "demo-dev")]),
+            tags(&[("Environment", "dev"), ("Name", "x"), ("Owner", "me"), ("Project", "demo")])
+        );
+    }
+
+    #[test]
+    fn a_mark_is_told_from_a_lost_one_and_a_strangers() {
+        let marks = Marks::new(&context());
+        let ours = marks.mark(&tags(&[("Project", "demo"), ("Environment", "dev")]), "aws.vpc.main");
+        assert_eq!(ours[OWNER_KEY], "l-1/aws.vpc.main");
+        assert_eq!(marks.claim(&ours, "aws.vpc.main", &Tags::new()), Claim::Ours);
+        assert_eq!(marks.claim(&ours, "aws.subnet.0", &Tags::new()), Claim::Foreign);
+        let lost = tags(&[("Project", "demo"), ("Environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
+        assert_eq!(marks.claim(&lost, "aws.vpc.main", &Tags::new()), Claim::Orphaned);
+        let other = tags(&[("Project", "other"), ("Environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
+        assert_eq!(marks.claim(&other, "aws.vpc.main", &Tags::new()), Claim::Foreign);
+        assert_eq!(marks.claim(&other, "aws.vpc.main", &tags(&[("Project", "other")])), Claim::Orphaned);
+        assert_eq!(visible(&ours), tags(&[("Project", "demo"), ("Environment", "dev")]));
+    }
+
+    #[test]
+    fn only_named_tags_are_taken_away() {
+        let shown = tags(&[("a", "1"), ("gone/x", "2"), ("theirs", "3")]);
+        let edits = TagEdits::between(&shown, &tags(&[("a", "9")]), &Scope::new(&["/tags/gone~1x".into(), "/tags/a".into()]));
+        assert_eq!(edits.set, tags(&[("a", "9")]));
+        assert_eq!(edits.remove, BTreeSet::from(["gone/x".to_owned()]));
+    }
+}

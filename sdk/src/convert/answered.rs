@@ -1,0 +1,45 @@
+//! What the imports answer. On wasm only: natively the fakes answer in this crate's own types.
+
+use serde_json::Value;
+
+use crate::bindings::nic::plugin::types as wit;
+use crate::error::Error;
+use crate::types::{Diagnostic, Severity};
+
+/// An error that an import answered.
+pub fn error_from_wit(error: wit::Error) -> Error {
+    match error {
+        wit::Error::Denied(message) => Error::Denied(message),
+        wit::Error::NotFound(message) => Error::NotFound(message),
+        wit::Error::Conflict(message) => Error::Conflict(message),
+        wit::Error::Throttled(wait) => Error::Throttled(wait),
+        wit::Error::Invalid(diagnostics) => {
+            Error::Invalid(diagnostics.into_iter().map(diagnostic_from_wit).collect())
+        }
+        wit::Error::Remote(remote) => {
+            Error::Remote { status: remote.status, code: remote.code, message: remote.message }
+        }
+        wit::Error::TimedOut(message) => Error::TimedOut(message),
+        wit::Error::Other(other) => Error::Other {
+            code: other.code,
+            message: other.message,
+            // The error itself must not get lost because its detail cannot be read.
+            detail: serde_json::from_str(&other.detail).unwrap_or(Value::Null),
+        },
+    }
+}
+
+fn diagnostic_from_wit(diagnostic: wit::Diagnostic) -> Diagnostic {
+    Diagnostic {
+        severity: match diagnostic.severity {
+            wit::Severity::Error => Severity::Error,
+            wit::Severity::Warning => Severity::Warning,
+            wit::Severity::Info => Severity::Info,
+        },
+        code: diagnostic.code,
+        summary: diagnostic.summary,
+        detail: diagnostic.detail,
+        pointer: diagnostic.pointer,
+        hints: diagnostic.hints,
+    }
+}

@@ -1,0 +1,73 @@
+//! Why something could not be done: the frozen variant of the boundary.
+
+use crate::types::Diagnostic;
+
+/// An error as the boundary knows it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The host or the cloud's permissions refused. Not retried.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The thing addressed does not exist.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// It exists already, or is busy. Retried while the time limit lasts.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Too many requests; how many milliseconds to wait, if the cloud said. Retried.
+    #[error("throttled")]
+    Throttled(Option<u32>),
+    /// The input is wrong. Not retried.
+    #[error("invalid: {}", .0.iter().map(|d| d.detail.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Diagnostic>),
+    /// The cloud refused or failed. Retried when the status is 5xx.
+    #[error("{code} (HTTP {status}): {message}")]
+    Remote {
+        /// HTTP status.
+        status: u16,
+        /// The cloud's code.
+        code: String,
+        /// The cloud's message.
+        message: String,
+    },
+    /// No answer in time; the effect may have happened. Retried.
+    #[error("timed out: {0}")]
+    TimedOut(String),
+    /// Anything else, with a stable code.
+    #[error("{code}: {message}")]
+    Other {
+        /// Stable name.
+        code: String,
+        /// What happened.
+        message: String,
+        /// A JSON object with whatever may help.
+        detail: serde_json::Value,
+    },
+}
+
+impl Error {
+    /// An `other` error without detail.
+    pub fn other(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Other { code: code.into(), message: message.into(), detail: serde_json::json!({}) }
+    }
+
+    /// The operation does not exist in this provider.
+    pub fn not_implemented(operation: &str) -> Self {
+        Self::other("OPERATION_NOT_IMPLEMENTED", format!("this provider does not implement {operation}"))
+    }
+}
+
+/// Why a change failed, and what exists in spite of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// Why.
+    pub error: Error,
+    /// Set when the thing exists all the same.
+    pub remote_id: Option<String>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, remote_id: None }
+    }
+}

@@ -1,0 +1,245 @@
+//! The values that cross the boundary, in Rust terms: JSON members are parsed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// What a call runs for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Context {
+    /// `project_name` of the config.
+    pub project: String,
+    /// The Nebari environment.
+    pub namespace: String,
+    /// The region, for clouds that have one.
+    pub region: Option<String>,
+    /// `classic` or `design`, fixed at the first deploy.
+    pub topology: String,
+    /// Identity of the state; part of the ownership tag.
+    pub lineage: String,
+    /// RFC 3339 instant that the WASI wall clock also shows.
+    pub now: String,
+    /// Feeds the WASI random source.
+    pub seed: u64,
+    /// SHA-256 of the facts that `desired` was given.
+    pub facts_digest: String,
+}
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Stops the command.
+    Error,
+    /// Is told.
+    Warning,
+    /// Is told when there is room.
+    Info,
+}
+
+/// Something to tell the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Stable name.
+    pub code: String,
+    /// One fixed phrase.
+    pub summary: String,
+    /// The specifics.
+    pub detail: String,
+    /// RFC 6901 pointer into the given document.
+    pub pointer: Option<String>,
+    /// What the user can do.
+    pub hints: Vec<String>,
+}
+
+/// A question that must be answered before the desired graph is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Unique and stable.
+    pub key: String,
+    /// A name that `lookup` knows.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Value,
+}
+
+/// A recorded answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// The key of the query.
+    pub key: String,
+    /// The answer.
+    pub value: Value,
+}
+
+/// What `desired` answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The whole graph.
+    Ready(Vec<Resource>),
+    /// These first.
+    Need(Vec<Query>),
+}
+
+/// One resource the config asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Stable name inside NIC, such as `aws.node-group.general`.
+    pub address: String,
+    /// A described kind, or `kubernetes.object`.
+    pub kind: String,
+    /// The desired document.
+    pub document: Value,
+    /// Addresses needed besides those referenced.
+    pub depends_on: Vec<String>,
+    /// Not ours: only read and referenced.
+    pub external: bool,
+}
+
+impl Resource {
+    /// A resource of ours without explicit dependencies.
+    pub fn new(address: impl Into<String>, kind: impl Into<String>, document: Value) -> Self {
+        Self { address: address.into(), kind: kind.into(), document, depends_on: Vec::new(), external: false }
+    }
+
+    /// Adds an explicit dependency.
+    #[must_use]
+    pub fn after(mut self, address: impl Into<String>) -> Self {
+        self.depends_on.push(address.into());
+        self
+    }
+}
+
+/// A reference to an attribute of another resource; `pointer` is RFC 6901.
+pub fn reference(address: &str, pointer: &str) -> Value {
+    serde_json::json!({ "$ref": address, "path": pointer })
+}
+
+/// One resource as state has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its address.
+    pub address: String,
+    /// Its kind.
+    pub kind: String,
+    /// The cloud's name for it.
+    pub remote_id: Option<String>,
+    /// The attributes as last observed.
+    pub attributes: Value,
+}
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Its address.
+    pub address: String,
+    /// Its kind.
+    pub kind: String,
+    /// None: look it up by natural name and ownership tags.
+    pub remote_id: Option<String>,
+    /// Baseline or desired document, as far as it is known.
+    pub document: Value,
+}
+
+/// What stands under an address right now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// It is there.
+    Present,
+    /// The cloud says that it does not exist.
+    Absent,
+    /// It is changing; the cloud's own status.
+    InProgress(String),
+    /// It is broken.
+    Failed(String),
+    /// Something of that name that is not ours.
+    Foreign(String),
+    /// Several things bear our marks.
+    Ambiguous(Vec<String>),
+    /// Could not be read.
+    Unreadable(Error),
+}
+
+/// The answer of a read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The address that was asked for.
+    pub address: String,
+    /// The cloud's name for it.
+    pub remote_id: Option<String>,
+    /// Whether it is there.
+    pub status: Status,
+    /// The whole document, `Value::Null` when there is none.
+    pub document: Value,
+}
+
+impl Observation {
+    /// It is there and looks like this.
+    pub fn present(address: impl Into<String>, remote_id: impl Into<String>, document: Value) -> Self {
+        Self { address: address.into(), remote_id: Some(remote_id.into()), status: Status::Present, document }
+    }
+
+    /// It does not exist.
+    pub fn absent(address: impl Into<String>) -> Self {
+        Self { address: address.into(), remote_id: None, status: Status::Absent, document: Value::Null }
+    }
+
+    /// Could not be read.
+    pub fn unreadable(address: impl Into<String>, error: Error) -> Self {
+        Self { address: address.into(), remote_id: None, status: Status::Unreadable(error), document: Value::Null }
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The address.
+    pub address: String,
+    /// The kind.
+    pub kind: String,
+    /// The cloud's name for it, once known.
+    pub remote_id: Option<String>,
+    /// The desired document with every reference resolved; the last known one for `delete`.
+    pub document: Value,
+    /// As observed just before, or null.
+    pub prior: Value,
+    /// Pointers of the attributes that differ, for `update`.
+    pub paths: Vec<String>,
+    /// Idempotency token, the same when this very change is repeated. 32 hexadecimal digits.
+    pub token: String,
+}
+
+/// How a change is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// Finished; `absent` after a delete.
+    Done(Observation),
+    /// Ask again later, with `operation`.
+    Pending(Waiting),
+}
+
+/// Something that takes its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// The cloud's name, once known.
+    pub remote_id: Option<String>,
+    /// What `poll` needs; no secrets, at most 16 KiB.
+    pub operation: Value,
+    /// When to ask again.
+    pub poll_after: std::time::Duration,
+    /// The cloud's own words.
+    pub message: String,
+}
+
+/// How the host finds the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Locator {
+    /// `eks`, `gke`, `aks`, `kubeconfig` or `kubeconfig-from`.
+    pub kind: String,
+    /// Its parameters.
+    pub parameters: Value,
+}

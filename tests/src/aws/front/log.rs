@@ -1,0 +1,83 @@
+//! The list of requests that came through the front.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::call::Call;
+use crate::aws::locked;
+
+/// One request, as the front saw it.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// Counts from 1 since the start or the last `clear_log`.
+    pub seq: u64,
+    /// When it came, since the front started.
+    pub at: Duration,
+    /// `ec2`, `iam`, `eks`, ...; empty for an unsigned request.
+    pub service: String,
+    /// `CreateVpc`; for services without a name for it, method and path.
+    pub action: String,
+    /// Whether it changes something; a dry run does not.
+    pub mutating: bool,
+    /// The status answered; 0 while it is not, and for ever when a fault swallowed the answer.
+    pub status: u16,
+    /// What it was about, for people.
+    pub summary: String,
+    /// The request's body, after `keep_bodies(true)`.
+    pub body: Option<Bytes>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    began: Instant,
+    entries: Mutex<Vec<Logged>>,
+    keep_bodies: AtomicBool,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now(), entries: Mutex::default(), keep_bodies: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn keep_bodies(&self, keep: bool) {
+        self.keep_bodies.store(keep, Ordering::Relaxed);
+    }
+
+    /// Records a request before anything is done with it; returns its number.
+    pub(crate) fn begin(&self, call: &Call) -> u64 {
+        let mut entries = locked(&self.entries);
+        let seq = entries.len() as u64 + 1;
+        entries.push(Logged {
+            seq,
+            at: self.began.elapsed(),
+            service: call.service.clone(),
+            action: call.action.clone(),
+            mutating: call.mutating,
+            status: 0,
+            summary: call.summary(),
+            body: self.keep_bodies.load(Ordering::Relaxed).then(|| call.body.clone()),
+        });
+        seq
+    }
+
+    pub(crate) fn end(&self, seq: u64, action: &str, status: u16) {
+        let mut entries = locked(&self.entries);
+        // The log may have been cleared since; then the number is another request's, or nobody's.
+        if let Some(entry) = usize::try_from(seq - 1).ok().and_then(|index| entries.get_mut(index))
+            && entry.action == action
+        {
+            entry.status = status;
+        }
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Logged> {
+        locked(&self.entries).clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        locked(&self.entries).clear();
+    }
+}
