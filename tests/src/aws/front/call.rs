@@ -35,7 +35,6 @@ pub(crate) struct Call {
     pub protocol: Protocol,
     /// Service of the credential scope (`ec2`, `iam`, `eks`); empty for an unsigned request.
     pub service: String,
-    pub region: String,
     pub action: String,
     /// Whether it changes something; a dry run does not.
     pub mutating: bool,
@@ -51,7 +50,7 @@ impl Call {
     pub(crate) fn identify(method: Method, uri: &http::Uri, headers: HeaderMap, body: Bytes) -> Self {
         let path = uri.path().to_owned();
         let query = uri.query().unwrap_or_default().to_owned();
-        let (service, region) = scope(&headers, &query).unwrap_or_default();
+        let service = service(&headers, &query).unwrap_or_default();
         let protocol = match service.as_str() {
             "ec2" => Protocol::Ec2,
             "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => Protocol::Query,
@@ -67,7 +66,6 @@ impl Call {
             body,
             protocol,
             service,
-            region,
             action: String::new(),
             mutating: true,
             form: BTreeMap::new(),
@@ -178,12 +176,9 @@ fn matches(template: &str, segments: &[String]) -> Option<Vec<String>> {
     Some(args)
 }
 
-/// Service and region of the credential scope.
-fn scope(headers: &HeaderMap, query: &str) -> Option<(String, String)> {
-    let credential = credential(headers, query)?;
-    let mut parts = credential.split('/').skip(2);
-    let region = parts.next()?.to_owned();
-    Some((parts.next()?.to_owned(), region))
+/// The service of the credential scope.
+fn service(headers: &HeaderMap, query: &str) -> Option<String> {
+    credential(headers, query)?.split('/').nth(3).map(str::to_owned)
 }
 
 /// `<access key>/<date>/<region>/<service>/aws4_request`, from header or presigned query.
