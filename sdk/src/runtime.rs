@@ -5,6 +5,9 @@
 //! by `futures::join!`, `join_all` or a `FuturesUnordered` are in flight together, up to [`REQUESTS_IN_FLIGHT`]; what goes
 //! beyond waits its turn here.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::pin::{Pin, pin};

@@ -236,5 +236,5 @@ async fn until(what: &str, reached: impl AsyncFn() -> Option<()>) -> Result<()> 
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), waiting).await.with_context(|| format!("waited in vain for {what}"))
+    tokio::time::timeout(Duration::from_mins(2), waiting).await.with_context(|| format!("waited in vain for {what}"))
 }

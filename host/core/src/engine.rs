@@ -100,14 +100,17 @@ impl Run {
         descriptions.flat_map(|d| &d.kinds).map(|kind| (kind.kind.clone(), kind.clone())).collect()
     }
 
-    /// Who serves a kind.
-    fn provider_of(&self, kind: &str) -> Result<&Arc<dyn Provider>, ProviderError> {
-        let serves = |p: &&Participant| p.provider.description().kinds.iter().any(|k| k.kind == kind);
-        self.participants
-            .iter()
-            .find(serves)
-            .map(|p| &p.provider)
-            .ok_or_else(|| ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`")))
+    /// A kind, and who serves it: the last one that describes it, as in [`Run::kinds`].
+    fn served(&self, kind: &str) -> Option<(&Kind, &Arc<dyn Provider>)> {
+        self.participants.iter().rev().find_map(|participant| {
+            let found = participant.provider.description().kinds.iter().rfind(|k| k.kind == kind)?;
+            Some((found, &participant.provider))
+        })
+    }
+
+    /// A kind of someone who takes part.
+    fn kind(&self, kind: &str) -> Option<&Kind> {
+        self.served(kind).map(|(kind, _)| kind)
     }
 
     /// A call as of now.

@@ -156,6 +156,24 @@ impl<'a> SchemaNode<'a> {
         Self::at(self.root, self.node.and_then(|n| n.get("items")))
     }
 
+    /// The JSON types allowed at this place, alternatives included; empty when the schema does not say.
+    pub fn types(self) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        let Some(node) = self.node else { return found };
+        match node.get("type") {
+            Some(Value::String(one)) => found.push(one.as_str()),
+            Some(Value::Array(several)) => found.extend(several.iter().filter_map(Value::as_str)),
+            _ => {}
+        }
+        for key in ["anyOf", "oneOf"] {
+            for alternative in node.get(key).and_then(Value::as_array).into_iter().flatten() {
+                // One level is what schemas of scalars use; deeper ones say nothing, which is safe.
+                found.extend(alternative.get("type").and_then(Value::as_str));
+            }
+        }
+        found
+    }
+
     /// The annotations at this place; those beside a `$ref` win over those of its target.
     pub fn annotations(self) -> Annotations {
         [self.site, self.node]

@@ -1,1 +1,215 @@
 //! Addresses that requests may be sent to.
+//!
+//! A granted name may point anywhere: at the machine itself, into the user's network, at the metadata service that hands out the
+//! machine's credentials. So the address is checked too, when it is dialled, and the addresses that were checked are the
+//! ones that are used.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// Where metadata services listen. Nothing but the user's own endpoint settings may lead there.
+const METADATA_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// Why a request does not leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{host}` is at {address}, {why}; only public addresses are dialled [ADDRESS_NOT_ALLOWED]")]
+pub struct EgressRefused {
+    /// The name that was resolved.
+    pub host: String,
+    /// What it resolved to.
+    pub address: IpAddr,
+    /// What kind of address that is.
+    pub why: &'static str,
+}
+
+/// What keeps an address from being dialled, or none for a public one.
+pub fn not_public(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(v4) => not_public_v4(v4),
+        IpAddr::V6(v6) => not_public_v6(v6),
+    }
+}
+
+fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
+    if address == METADATA_V4 {
+        return Some("the metadata service");
+    }
+    match address.octets() {
+        [0, ..] => Some("this network"),
+        [127, ..] => Some("the machine itself"),
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("a private network"),
+        [100, 64..=127, ..] => Some("a carrier's or a cluster's network"),
+        [169, 254, ..] => Some("link-local"),
+        [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] => Some("reserved"),
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("for documentation"),
+        [224..=239, ..] => Some("multicast"),
+        [240..=255, ..] => Some("reserved"),
+        _ => None,
+    }
+}
+
+fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let segments = address.segments();
+    let embedded = |high: u16, low: u16| not_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match segments {
+        _ if address == METADATA_V6 => Some("the metadata service"),
+        [0, 0, 0, 0, 0, 0, 0, 0] => Some("no address"),
+        [0, 0, 0, 0, 0, 0, 0, 1] => Some("the machine itself"),
+        // Other spellings of IPv4 addresses: mapped, compatible, NAT64, 6to4.
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
+        [0xfc00..=0xfdff, ..] => Some("a private network"),
+        [0xfe80..=0xfebf, ..] => Some("link-local"),
+        [0xff00..=0xffff, ..] => Some("multicast"),
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Some("for documentation"),
+        // Teredo and the other protocol assignments tunnel to places that cannot be seen from here.
+        [0x2001, 0..=0x1ff, ..] => Some("reserved"),
+        [0x2000..=0x3fff, ..] => None,
+        _ => Some("reserved"),
+    }
+}
+
+/// Whether an address is that of a metadata service, however it is written.
+pub fn is_metadata(address: IpAddr) -> bool {
+    not_public(address) == Some("the metadata service")
+}
+
+/// Checks what a name resolved to. One bad address spoils all: the connector would try each in turn.
+pub fn check(host: &str, addresses: &[IpAddr]) -> Result<(), EgressRefused> {
+    let refused = addresses.iter().find_map(|address| not_public(*address).map(|why| (*address, why)));
+    refused.map_or(Ok(()), |(address, why)| Err(EgressRefused { host: host.to_owned(), address, why }))
+}
+
+/// A resolver that answers public addresses only.
+#[derive(Debug, Clone, Default)]
+pub struct PublicOnly {
+    /// The user's own proxies may be anywhere; the proxy then dials for us.
+    proxies: Arc<Vec<String>>,
+}
+
+impl PublicOnly {
+    /// A resolver that lets the proxies of these variables be anywhere.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let proxies = variables
+            .into_iter()
+            .filter(|(name, _)| matches!(name.to_ascii_lowercase().as_str(), "http_proxy" | "https_proxy" | "all_proxy"))
+            .filter_map(|(_, value)| {
+                let with_scheme = if value.contains("://") { value } else { format!("http://{value}") };
+                url::Url::parse(&with_scheme).ok()?.host_str().map(str::to_ascii_lowercase)
+            })
+            .collect();
+        Self { proxies: Arc::new(proxies) }
+    }
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_ascii_lowercase();
+        let is_proxy = self.proxies.contains(&host);
+        Box::pin(async move {
+            // The connector puts in the port.
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            if !is_proxy {
+                check(&host, &found.iter().map(SocketAddr::ip).collect::<Vec<_>>())?;
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_pass() {
+        for bad in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "169.254.1.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:a00:1::",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "3fff::1",
+            "5f00::1",
+            "100::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(not_public(IpAddr::from_str(bad).unwrap()).is_some(), "{bad}");
+        }
+        for good in [
+            "1.1.1.1",
+            "52.94.76.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.167.1.1",
+            "::ffff:52.94.76.1",
+            "64:ff9b::345e:4c01",
+            "2600:1f14::1",
+            "2a05:d014::1",
+        ] {
+            assert_eq!(not_public(IpAddr::from_str(good).unwrap()), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_metadata_in_every_spelling() {
+        for address in ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"] {
+            assert!(is_metadata(address.parse().unwrap()), "{address}");
+        }
+        assert!(!is_metadata("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn one_bad_address_spoils_the_answer() {
+        let addresses = ["52.94.76.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
+        let refused = check("rebind.example", &addresses).unwrap_err();
+        assert_eq!(refused.to_string(), "`rebind.example` is at 10.0.0.1, a private network; only public addresses are dialled [ADDRESS_NOT_ALLOWED]");
+    }
+
+    #[tokio::test]
+    async fn the_resolver_refuses_but_lets_the_users_proxy_be() {
+        let guard = PublicOnly::default();
+        let refused = guard.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        assert!(refused.downcast_ref::<EgressRefused>().is_some(), "{refused}");
+        let guard = PublicOnly::from_variables([("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())]);
+        assert!(guard.resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+}

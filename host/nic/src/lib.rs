@@ -1,6 +1,12 @@
-//! NIC: reconcile a Nebari platform from one nebari-config.yaml.
+//! The native host of NIC: it owns everything that needs trust. `docs/lifecycle.md` follows one `nic deploy` through it.
 
+pub mod backend;
 pub mod cluster;
+pub mod clock;
+pub mod config;
 pub mod egress;
+pub mod error;
+pub mod exit;
+pub mod interrupt;
 pub mod kubernetes;
 pub mod signing;

@@ -1,7 +1,48 @@
 //! The one place that holds cloud credentials: requests come in unsigned and leave signed, or are refused.
+//!
+//! A request passes these in order, and the first that objects ends it: the phase of the call, the grant, the host name
+//! that the host computes for service and region, the host's own catalogue of actions, and again grant and phase for the
+//! action that was recognised. It is then written anew from its parts, signed and sent; the answer goes back without
+//! anything that is the host's. See `docs/security.md`.
 
+mod admission;
+mod answer;
+pub mod catalogue;
+mod credentials;
+mod endpoints;
+mod grant;
+mod refusal;
+mod request;
+mod sigv4;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
-use serde::Deserialize;
+use tokio::sync::OnceCell;
+use url::{Host, Url};
+
+pub use self::catalogue::Class;
+pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
+pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
+pub use self::grant::Grant;
+pub use self::refusal::Refusal;
+
+use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};
+use crate::egress::{PublicOnly, is_metadata};
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who calls, for the cloud's audit log.
+const USER_AGENT: &str = concat!("nic/", env!("CARGO_PKG_VERSION"));
 
 /// What a call may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +56,9 @@ pub enum Phase {
 }
 
 /// A request as a guest makes it: unsigned, to the cloud's own host name.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CloudRequest {
-    /// `default`.
+    /// `default`, or the name of a bearer token.
     pub credential: String,
     /// `aws-sigv4`, `google`, `azure`, `bearer` or `none`.
     pub scheme: String,
@@ -36,7 +77,7 @@ pub struct CloudRequest {
 }
 
 /// What came back.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CloudResponse {
     /// The HTTP status.
     pub status: u16,
@@ -46,33 +87,353 @@ pub struct CloudResponse {
     pub body: Vec<u8>,
 }
 
-/// What a component may ask of the clouds, from its manifest.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Grant {}
+// Bodies hold user data and policies: what they say is nobody's business but the guest's.
+impl fmt::Debug for CloudRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudRequest")
+            .field("service_id", &self.service_id)
+            .field("method", &self.method)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
 
-impl Grant {
-    /// Nothing.
-    pub fn none() -> Self {
-        Self::default()
+impl fmt::Debug for CloudResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudResponse")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One request that was made, for logs and tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// The service's signing name, or the host name.
+    pub service: &'a str,
+    /// The action, or the method.
+    pub action: &'a str,
+    /// Its class.
+    pub class: Class,
+    /// The HTTP status; none when no answer came.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Who is told about requests.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(Sent<'_>) + Send + Sync>);
+
+impl Observer {
+    /// Tells `hear`.
+    pub fn new(hear: impl Fn(Sent<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
     }
 }
 
 /// How a [`Gate`] is made.
-#[derive(Debug, Default)]
-pub struct GateOptions {}
+#[derive(Debug, Clone)]
+pub struct GateOptions {
+    /// Where AWS credentials come from.
+    pub credentials: CredentialSource,
+    /// The user's own endpoints.
+    pub endpoints: EndpointOverrides,
+    /// Bearer tokens by the name of their credential.
+    pub bearer: BTreeMap<String, SecretString>,
+    /// Who is told about requests.
+    pub observer: Option<Observer>,
+    /// Longest time for one request.
+    pub timeout: Duration,
+}
+
+impl Default for GateOptions {
+    fn default() -> Self {
+        Self {
+            credentials: CredentialSource::default(),
+            endpoints: EndpointOverrides::default(),
+            bearer: BTreeMap::new(),
+            observer: None,
+            timeout: REQUEST_TIMEOUT,
+        }
+    }
+}
+
+impl GateOptions {
+    /// With the endpoints that the environment names.
+    pub fn from_environment() -> Result<Self, EndpointError> {
+        Ok(Self { endpoints: EndpointOverrides::from_variables(variables())?, ..Self::default() })
+    }
+}
+
+/// The environment, without what is not text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Makes aws-lc-rs the TLS of the whole process. Harmless when it is done already.
+pub fn install_crypto_provider() {
+    // The error says that there is one already, which is what is wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
 
 /// The way out to the clouds.
+///
+/// # Guarantees
+///
+/// - A guest's request is refused unless its grant and the phase of its call allow the action that the host recognises in it.
+/// - Credentials go to the host names of AWS, or to the endpoints that the user set, and nowhere else.
+/// - No redirect is followed, and no answer that repeats a credential is given back.
 #[derive(Debug, Clone)]
-pub struct Gate {}
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    options: GateOptions,
+    credentials: CredentialCache,
+    endpoints: OnceCell<EndpointOverrides>,
+    public: OnceLock<reqwest::Client>,
+    anywhere: OnceLock<reqwest::Client>,
+}
+
+/// A URL whose query is the signature.
+pub(crate) struct Presigned {
+    pub(crate) url: Url,
+    pub(crate) signed_at: SystemTime,
+}
 
 impl Gate {
-    /// A gate.
-    pub fn new(_options: GateOptions) -> Self {
-        Self {}
+    /// A gate. Nothing is looked for or opened before the first request.
+    pub fn new(options: GateOptions) -> Self {
+        let credentials = CredentialCache::new(options.credentials.clone());
+        Self(Arc::new(Inner {
+            options,
+            credentials,
+            endpoints: OnceCell::new(),
+            public: OnceLock::new(),
+            anywhere: OnceLock::new(),
+        }))
     }
 
     /// Checks, signs and sends one request of a guest.
-    pub async fn send(&self, _grant: &Grant, _phase: Phase, _request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-        Err(ProviderError::Denied("not yet".to_owned()))
+    pub async fn send(
+        &self,
+        grant: &Grant,
+        phase: Phase,
+        request: CloudRequest,
+    ) -> Result<CloudResponse, ProviderError> {
+        admission::admit_scheme(grant, phase, &request.scheme)?;
+        match request.scheme.as_str() {
+            AWS_SIGV4 => {
+                let admitted = admission::admit_aws(Caller::Guest { grant, phase }, request)?;
+                self.send_aws(&admitted).await
+            }
+            "none" | "bearer" => self.send_plain(grant, phase, request).await,
+            _ => Err(Refusal::SchemeNotImplemented(request.scheme).into()),
+        }
+    }
+
+    /// Signs and sends a request of the host itself. Only to AWS, and through the same checks of names and actions.
+    pub(crate) async fn send_for_host(&self, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
+        self.send_aws(&admission::admit_aws(Caller::Host, request)?).await
+    }
+
+    /// A URL that stands for a GET of the host itself while `expires_in` lasts.
+    pub(crate) async fn presign_for_host(
+        &self,
+        request: CloudRequest,
+        signed_header: (HeaderName, HeaderValue),
+        expires_in: Duration,
+    ) -> Result<Presigned, ProviderError> {
+        let AwsRequest { service, binding, parsed, .. } = admission::admit_aws(Caller::Host, request)?;
+        let mut url = self.target(service.service_id, &binding.host, &parsed).await?.0;
+        let credentials = self.0.credentials.get().await?;
+        let signed_at = SystemTime::now();
+        let scope = sigv4::Scope {
+            credentials: &credentials,
+            region: &binding.region,
+            service: service.signing_name,
+            time: signed_at,
+        };
+        let headers = [signed_header];
+        let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &headers, body: b"" };
+        let signature = sigv4::signature(&unsigned, &scope, Some(expires_in))?;
+        url.query_pairs_mut().extend_pairs(signature.parameters);
+        Ok(Presigned { url, signed_at })
+    }
+
+    /// Whether the user put something in place of a service.
+    pub(crate) async fn is_overridden(&self, service_id: &str) -> Result<bool, ProviderError> {
+        Ok(self.endpoints().await?.of(service_id).is_some())
+    }
+
+    async fn endpoints(&self) -> Result<&EndpointOverrides, ProviderError> {
+        let find = async || {
+            let overrides = self.0.options.endpoints.clone();
+            let configured = self.0.credentials.configured_endpoint().await;
+            let overrides = configured.map_or(Ok(overrides.clone()), |url| overrides.or_for_all(&url));
+            overrides.map_err(|error| ProviderError::other("ENDPOINT_INVALID", error.to_string()))
+        };
+        self.0.endpoints.get_or_try_init(find).await
+    }
+
+    /// The URL of a request, and whether the user put it in place of the service's own.
+    async fn target(
+        &self,
+        service_id: &str,
+        host: &str,
+        parsed: &request::Parsed,
+    ) -> Result<(Url, bool), ProviderError> {
+        let instead = self.endpoints().await?.of(service_id);
+        let (origin, base) = match instead {
+            Some(url) => (url.origin().ascii_serialization(), url.path()),
+            None => (format!("https://{host}"), ""),
+        };
+        Ok((join(&origin, &parsed.path_and_query(base))?, instead.is_some()))
+    }
+
+    async fn send_aws(&self, admitted: &AwsRequest) -> Result<CloudResponse, ProviderError> {
+        let AwsRequest { service, action, binding, parsed } = admitted;
+        let (url, overridden) = self.target(service.service_id, &binding.host, parsed).await?;
+        let name = action.qualified();
+        let mut retried = false;
+        loop {
+            let credentials = self.0.credentials.get().await?;
+            let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &parsed.headers, body: &parsed.body };
+            let scope = sigv4::Scope {
+                credentials: &credentials,
+                region: &binding.region,
+                service: service.signing_name,
+                time: SystemTime::now(),
+            };
+            let signature = sigv4::signature(&unsigned, &scope, None)?;
+            let headers = parsed.headers.iter().cloned().chain(signature.headers);
+            let sent = self.transmit(overridden, parsed, url.clone(), headers, &name);
+            let sent = self.observed(service.signing_name, action.name, action.class, sent).await?;
+            let token = credentials.session_token().unwrap_or_default();
+            answer::check_echo(&sent, &[credentials.secret_access_key(), token, &signature.text])?;
+            if !answer::says_expired(&sent) {
+                return Ok(sent);
+            }
+            // Refused before it had an effect: new credentials may be there by now, say after another login.
+            self.0.credentials.forget().await;
+            if std::mem::replace(&mut retried, true) {
+                return Err(credentials::expired("AWS says that the credentials have ended"));
+            }
+        }
+    }
+
+    async fn send_plain(&self, grant: &Grant, phase: Phase, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
+        let token = match request.scheme.as_str() {
+            "bearer" => match self.0.options.bearer.get(&request.credential) {
+                Some(token) => Some(token.clone()),
+                None => return Err(Refusal::UnknownCredential(request.credential).into()),
+            },
+            _ => None,
+        };
+        let PlainRequest { parsed, class } = admission::admit_plain(grant, phase, request)?;
+        let url = join(&parsed.origin, &parsed.path_and_query(""))?;
+        let named = names_its_address(&url)?;
+        let mut headers = parsed.headers.clone();
+        if let Some(token) = &token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| ProviderError::other("CREDENTIALS_INVALID", "a bearer token is not a header value"))?;
+            value.set_sensitive(true);
+            headers.push((http::header::AUTHORIZATION, value));
+        }
+        let name = format!("{} {}", parsed.method, parsed.origin);
+        let sent = self.transmit(named, &parsed, url, headers.into_iter(), &name);
+        let sent = self.observed(&parsed.host, parsed.method.as_str(), class, sent).await?;
+        answer::check_echo(&sent, &[token.as_ref().map_or("", SecretString::expose)])?;
+        Ok(sent)
+    }
+
+    async fn transmit(
+        &self,
+        anywhere: bool,
+        parsed: &request::Parsed,
+        url: Url,
+        headers: impl Iterator<Item = (HeaderName, HeaderValue)>,
+        name: &str,
+    ) -> Result<CloudResponse, ProviderError> {
+        let client = self.client(anywhere)?;
+        let target = format!("{} ({name})", url.host_str().unwrap_or_default());
+        let mut request = reqwest::Request::new(parsed.method.clone(), url);
+        request.headers_mut().extend(headers);
+        if !parsed.body.is_empty() {
+            *request.body_mut() = Some(parsed.body.clone().into());
+        }
+        let response = client.execute(request).await.map_err(|error| answer::explain(&error, &target))?;
+        answer::read(response, &target).await
+    }
+
+    async fn observed(
+        &self,
+        service: &str,
+        action: &str,
+        class: Class,
+        sending: impl Future<Output = Result<CloudResponse, ProviderError>>,
+    ) -> Result<CloudResponse, ProviderError> {
+        let begun = Instant::now();
+        let answer = sending.await;
+        let status = answer.as_ref().ok().map(|response| response.status);
+        let sent = Sent { service, action, class, status, duration: begun.elapsed() };
+        tracing::debug!(service, action, ?class, status, duration = ?sent.duration, "cloud request");
+        if let Some(observer) = &self.0.options.observer {
+            (observer.0)(sent);
+        }
+        answer
+    }
+
+    fn client(&self, anywhere: bool) -> Result<&reqwest::Client, ProviderError> {
+        let slot = if anywhere { &self.0.anywhere } else { &self.0.public };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        install_crypto_provider();
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self.0.options.timeout);
+        let builder = if anywhere { builder } else { builder.dns_resolver(PublicOnly::from_variables(variables())) };
+        let client = builder.build().map_err(|error| {
+            ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
+        })?;
+        Ok(slot.get_or_init(|| client))
     }
 }
+
+/// Origin and path as they are; the parser must not find anything to change.
+fn join(origin: &str, path_and_query: &str) -> Result<Url, ProviderError> {
+    let text = format!("{origin}{path_and_query}");
+    let url = Url::parse(&text).map_err(|error| Refusal::malformed(format!("its URL cannot be written: {error}")))?;
+    if url.as_str() == text { Ok(url) } else { Err(Refusal::malformed("its URL has no single spelling").into()) }
+}
+
+/// Whether a granted URL spells out an address that only the user can mean. Metadata services cannot be meant.
+fn names_its_address(url: &Url) -> Result<bool, Refusal> {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(v4)) => v4.into(),
+        Some(Host::Ipv6(v6)) => v6.into(),
+        Some(Host::Domain(name)) => return Ok(name == "localhost"),
+        None => return Ok(false),
+    };
+    if is_metadata(address) {
+        let why = "it is the metadata service, which hands out the machine's credentials".to_owned();
+        return Err(Refusal::Host { host: address.to_string(), why });
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
 //! The clients of one call, and what is known about whom they act for.
 
-use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
-use aws_sdk_eks::error::{ProvideErrorMetadata, SdkError};
-use nic_sdk::aws;
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use nic_sdk::aws::SdkSetup;
+use nic_sdk::aws_client;
 use nic_sdk::error::Error;
 use nic_sdk::types::Context;
 
-use crate::error::classify;
+pub use nic_sdk::aws::error as from_aws;
+
 use crate::tags::{Marks, TagEdits, Tags};
 
 /// AWS, in the region of the context.
@@ -25,8 +26,15 @@ pub struct Cloud {
 impl Cloud {
     /// The clients for the context's region.
     pub fn new(context: &Context) -> Result<Self, Error> {
-        let region = context.region.clone().ok_or_else(|| Error::other("REGION_REQUIRED", "no region is configured"))?;
-        todo_clients(region, context)
+        let Some(region) = &context.region else {
+            return Err(Error::other("REGION_REQUIRED", "no region is configured"));
+        };
+        Ok(Self {
+            ec2: aws_client!(aws_sdk_ec2, SdkSetup::new("EC2", "ec2", region)),
+            eks: aws_client!(aws_sdk_eks, SdkSetup::new("EKS", "eks", region)),
+            iam: aws_client!(aws_sdk_iam, SdkSetup::global("IAM", "iam", region)),
+            marks: Marks::new(context),
+        })
     }
 
     /// Writes and takes away tags of an EC2 thing.
@@ -40,6 +48,21 @@ impl Cloud {
         }
         Ok(())
     }
+}
+
+/// Whether the cloud says that something does not exist.
+pub fn is_not_found(error: &Error) -> bool {
+    matches!(error, Error::NotFound(_))
+}
+
+/// A member that AWS always answers.
+pub fn answered<T>(member: Option<T>, what: &str) -> Result<T, Error> {
+    member.ok_or_else(|| Error::other("ANSWER_INCOMPLETE", format!("AWS gave no {what}")))
+}
+
+/// A filter of an EC2 list.
+pub fn filter<T: Into<String>>(name: &str, values: impl IntoIterator<Item = T>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
 /// The tags a new EC2 thing is made with.

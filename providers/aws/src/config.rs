@@ -68,7 +68,12 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
     let root = format!("/{SECTION}");
     let Some(section) = Reader::new(config.get(SECTION), &root, &mut findings) else {
-        findings.error("SECTION_MISSING", "A config section is missing", format!("`{SECTION}` is not there or not a map"), &root);
+        findings.error(
+            "SECTION_MISSING",
+            "A config section is missing",
+            format!("`{SECTION}` is not there or not a map"),
+            &root,
+        );
         return (None, findings.into_inner());
     };
     let parsed = section_of(&section, &mut findings);
@@ -110,12 +115,18 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
     };
     // `us-west-2`, `us-gov-west-1`: words and a number.
     let parts: Vec<&str> = region.split('-').collect();
-    let words = parts.len() >= 3 && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
+    let words = parts.len() >= 3
+        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
     let number = parts.last().is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_digit()));
     if words && number {
         return Some(region);
     }
-    findings.error("REGION_INVALID", "A value is malformed", format!("`{region}` is not a region such as `us-west-2`"), &section.at("region"));
+    findings.error(
+        "REGION_INVALID",
+        "A value is malformed",
+        format!("`{region}` is not a region such as `us-west-2`"),
+        &section.at("region"),
+    );
     None
 }
 
@@ -137,7 +148,12 @@ fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<S
         return Some(version);
     }
     findings
-        .error("KUBERNETES_VERSION_INVALID", "A value is malformed", format!("`{version}` is not a version EKS knows"), &pointer)
+        .error(
+            "KUBERNETES_VERSION_INVALID",
+            "A value is malformed",
+            format!("`{version}` is not a version EKS knows"),
+            &pointer,
+        )
         .hints
         .push("EKS versions are a major and a minor number, such as \"1.31\", without a patch".to_owned());
     None
@@ -157,9 +173,19 @@ fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut
     for (index, zone) in zones.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
         if !seen.insert(zone) {
-            findings.error("ZONE_DOUBLED", "A value stands twice", format!("the zone `{zone}` is listed twice"), &pointer);
+            findings.error(
+                "ZONE_DOUBLED",
+                "A value stands twice",
+                format!("the zone `{zone}` is listed twice"),
+                &pointer,
+            );
         } else if region.is_some_and(|region| !zone.starts_with(region)) {
-            findings.error("ZONE_NOT_IN_REGION", "A zone of another region", format!("`{zone}` is not in the configured region"), &pointer);
+            findings.error(
+                "ZONE_NOT_IN_REGION",
+                "A zone of another region",
+                format!("`{zone}` is not in the configured region"),
+                &pointer,
+            );
         }
     }
     if zones.len() == 1 {
@@ -171,7 +197,12 @@ fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut
         );
     }
     if zones.len() > 1 << SUBNET_BITS {
-        findings.error("ZONES_TOO_MANY", "More zones than subnets fit", "the VPC holds four subnets, so at most four zones".into(), &pointer);
+        findings.error(
+            "ZONES_TOO_MANY",
+            "More zones than subnets fit",
+            "the VPC holds four subnets, so at most four zones".into(),
+            &pointer,
+        );
     }
     zones
 }
@@ -205,7 +236,8 @@ fn cidr(text: &str, pointer: &str, findings: &mut Findings) -> Option<Cidr> {
     match text.parse::<Cidr>() {
         Ok(cidr) => Some(cidr),
         Err(error) => {
-            let finding = findings.error("CIDR_INVALID", "A network is malformed", format!("`{text}`: {error}"), pointer);
+            let finding =
+                findings.error("CIDR_INVALID", "A network is malformed", format!("`{text}`: {error}"), pointer);
             if let CidrError::HostBits(network) = error {
                 finding.hints.push(format!("write `{network}`"));
             }
@@ -230,26 +262,40 @@ fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
     if let (Some(subnet_ids), Some(security_group_id)) = (&subnet_ids, &security_group_id) {
         let pointer = section.at("existing_subnet_ids");
         if subnet_ids.iter().collect::<std::collections::BTreeSet<_>>().len() < 2 {
-            findings.error("SUBNETS_TOO_FEW", "One subnet is not enough", "EKS needs subnets in two zones".into(), &pointer);
+            findings.error(
+                "SUBNETS_TOO_FEW",
+                "One subnet is not enough",
+                "EKS needs subnets in two zones".into(),
+                &pointer,
+            );
         }
         for (index, id) in subnet_ids.iter().enumerate().filter(|(_, id)| !id.starts_with("subnet-")) {
-            findings.error("ID_INVALID", "A value is malformed", format!("`{id}` is not a subnet id"), &format!("{pointer}/{index}"));
+            findings.error(
+                "ID_INVALID",
+                "A value is malformed",
+                format!("`{id}` is not a subnet id"),
+                &format!("{pointer}/{index}"),
+            );
         }
         if !security_group_id.starts_with("sg-") {
             let detail = format!("`{security_group_id}` is not a security group id");
             findings.error("ID_INVALID", "A value is malformed", detail, &section.at("existing_security_group_id"));
         }
-        return Some(Network::Existing { subnet_ids: subnet_ids.clone(), security_group_id: security_group_id.clone() });
+        return Some(Network::Existing {
+            subnet_ids: subnet_ids.clone(),
+            security_group_id: security_group_id.clone(),
+        });
     }
-    for (key, alone) in [
-        ("existing_subnet_ids", subnet_ids.is_some()),
-        ("existing_security_group_id", security_group_id.is_some()),
-    ] {
+    for (key, alone) in
+        [("existing_subnet_ids", subnet_ids.is_some()), ("existing_security_group_id", security_group_id.is_some())]
+    {
         if alone {
             findings.warning(
                 "EXISTING_NETWORK_INCOMPLETE",
                 "Half of an existing network is named",
-                format!("`{key}` has no effect alone: a network is created unless both subnets and security group are given"),
+                format!(
+                    "`{key}` has no effect alone: a network is created unless both subnets and security group are given"
+                ),
                 &section.at(key),
             );
         }
@@ -260,7 +306,11 @@ fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
     };
     let block = cidr(&text, &pointer, findings)?;
     if !VPC_PREFIXES.contains(&block.prefix()) {
-        let detail = format!("`{text}`: a VPC with four subnets is between /{} and /{}", VPC_PREFIXES.start(), VPC_PREFIXES.end());
+        let detail = format!(
+            "`{text}`: a VPC with four subnets is between /{} and /{}",
+            VPC_PREFIXES.start(),
+            VPC_PREFIXES.end()
+        );
         findings.error("VPC_SIZE", "A network is too large or too small", detail, &pointer);
         return None;
     }

@@ -1,10 +1,12 @@
 //! What must be asked before the graph is known.
 
+use futures::future::try_join_all;
 use nic_sdk::error::Error;
 use nic_sdk::provider::Facts;
-use nic_sdk::types::Query;
+use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
 
+use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::Config;
 
 /// The name of the query for the region's zones.
@@ -32,7 +34,31 @@ pub fn zones(config: &Config, facts: &Facts) -> Result<Zones, Error> {
     zones.truncate(2);
     if zones.len() < 2 {
         let region = &config.region;
-        return Err(Error::other("ZONES_TOO_FEW", format!("`{region}` offers fewer than the two zones EKS needs: {answer}")));
+        return Err(Error::other(
+            "ZONES_TOO_FEW",
+            format!("`{region}` offers fewer than the two zones EKS needs: {answer}"),
+        ));
     }
     Ok(Zones::Known(zones))
+}
+
+/// Answers queries.
+pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {
+    let answers = queries.into_iter().map(|query| async move {
+        match query.name.as_str() {
+            AVAILABILITY_ZONES => Ok(Fact { key: query.key, value: availability_zones(cloud).await?.into() }),
+            other => Err(Error::other("QUERY_UNKNOWN", format!("this provider has no query `{other}`"))),
+        }
+    });
+    try_join_all(answers).await
+}
+
+/// The zones of the region that every account has: local zones have to be opted into.
+async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
+    let request = cloud.ec2.describe_availability_zones().filters(filter("opt-in-status", ["opt-in-not-required"]));
+    let answer = request.send().await.map_err(from_aws)?;
+    let mut zones: Vec<String> =
+        answer.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.zone_name).collect();
+    zones.sort();
+    Ok(zones)
 }

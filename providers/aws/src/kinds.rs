@@ -1,7 +1,7 @@
 //! The kinds of resources, and which code stands for which.
 
 mod cluster;
-mod eks_update;
+mod eks;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
@@ -10,6 +10,7 @@ mod node_group;
 mod route_table;
 mod route_table_association;
 mod security_group;
+mod settle;
 mod subnet;
 mod tagged;
 mod vpc;
@@ -157,7 +158,8 @@ fn document<D: DeserializeOwned>(value: &Value) -> Result<D, Error> {
 
 /// What is there, as an observation.
 fn present(address: &str, remote_id: &str, document: &impl Serialize) -> Observation {
-    let document = serde_json::to_value(document).expect("a document holds only texts, numbers, lists and maps of texts");
+    let document =
+        serde_json::to_value(document).expect("a document holds only texts, numbers, lists and maps of texts");
     Observation::present(address, remote_id, document)
 }
 

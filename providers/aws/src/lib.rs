@@ -1,1 +1,114 @@
-//! NIC provider for AWS: network, IAM, EKS.
+//! NIC provider for AWS: network, roles, EKS.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | the section `amazon_web_services`, typed |
+//! | [`classic`] | the desired graph of the Classic topology |
+//! | [`kinds`] | one file for each kind of resource: its document, how it is read and changed |
+//! | [`tags`] | Nebari's tags and the mark by which NIC knows its own |
+//!
+//! What is pure (config, graph, outputs, and which calls an update needs) is a function of values and is tested natively.
+
+mod cidr;
+pub mod classic;
+mod cloud;
+pub mod config;
+mod describe;
+mod discover;
+mod facts;
+pub mod kinds;
+mod names;
+mod outputs;
+mod partition;
+mod preflight;
+mod scope;
+pub mod tags;
+mod validate;
+
+use nic_sdk::description::Description;
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::provider::Facts;
+use nic_sdk::types::{
+    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Progress, Query, Recorded, Severity, Target,
+};
+use nic_sdk::{Provider, register_provider};
+use serde_json::{Value, json};
+
+use crate::cloud::Cloud;
+
+/// The provider.
+#[derive(Debug)]
+pub struct Aws;
+
+register_provider!(Aws, manifest = include_str!("manifest.json"));
+
+impl Provider for Aws {
+    fn describe() -> Description {
+        describe::description()
+    }
+
+    fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
+        Ok(validate::validate(config))
+    }
+
+    fn desired(context: &Context, config: &Value, facts: &Facts) -> Result<Answer, Error> {
+        if context.topology == "design" {
+            let message = "the design topology is not built yet on AWS; only `classic` is";
+            return Err(Error::other("TOPOLOGY_NOT_IMPLEMENTED", message));
+        }
+        match config::parse(config) {
+            (Some(config), _) => classic::desired(context, &config, facts),
+            (None, found) => {
+                Err(Error::Invalid(found.into_iter().filter(|finding| finding.severity == Severity::Error).collect()))
+            }
+        }
+    }
+
+    fn outputs(_context: &Context, _config: &Value, records: &[Recorded]) -> Result<Value, Error> {
+        Ok(outputs::outputs(records))
+    }
+
+    async fn lookup(context: &Context, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {
+        facts::lookup(&Cloud::new(context)?, queries).await
+    }
+
+    async fn read(context: &Context, targets: Vec<Target>) -> Result<Vec<Observation>, Error> {
+        Ok(kinds::read(&Cloud::new(context)?, targets).await)
+    }
+
+    async fn discover(context: &Context, records: Vec<Recorded>) -> Result<Vec<Observation>, Error> {
+        discover::discover(context, &Cloud::new(context)?, &records).await
+    }
+
+    async fn preflight(context: &Context, _config: &Value, summary: &Value) -> Result<Vec<Diagnostic>, Error> {
+        preflight::preflight(context, &Cloud::new(context)?, summary).await
+    }
+
+    async fn create(context: &Context, change: Change) -> Result<Progress, Failure> {
+        kinds::create(&Cloud::new(context)?, &change).await
+    }
+
+    async fn update(context: &Context, change: Change) -> Result<Progress, Failure> {
+        kinds::update(&Cloud::new(context)?, &change).await
+    }
+
+    async fn delete(context: &Context, change: Change) -> Result<Progress, Failure> {
+        kinds::delete(&Cloud::new(context)?, &change).await
+    }
+
+    async fn poll(context: &Context, change: Change, operation: Value) -> Result<Progress, Failure> {
+        kinds::poll(&Cloud::new(context)?, &change, operation).await
+    }
+
+    fn cluster(context: &Context, config: &Value, records: &[Recorded]) -> Result<Option<Locator>, Error> {
+        let Some(cluster) = records.iter().find(|record| record.kind == kinds::CLUSTER) else { return Ok(None) };
+        let named = cluster.attributes.get("name").and_then(Value::as_str);
+        let name = cluster.remote_id.as_deref().or(named);
+        let written = config.pointer("/amazon_web_services/region").and_then(Value::as_str);
+        let region = context.region.as_deref().or(written);
+        Ok(name.zip(region).map(|(name, region)| Locator {
+            kind: "eks".to_owned(),
+            parameters: json!({ "region": region, "name": name }),
+        }))
+    }
+}

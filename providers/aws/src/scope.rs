@@ -15,7 +15,9 @@ impl<'a> Scope<'a> {
 
     /// Whether the attribute at `pointer`, or a part of it, or what it is a part of, is meant.
     pub fn touches(&self, pointer: &str) -> bool {
-        let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         self.0.is_empty() || self.0.iter().any(|path| within(path, pointer) || within(pointer, path))
     }
 

@@ -98,7 +98,8 @@ impl TagEdits {
     /// From what is shown to what is wanted, as far as the scope goes. A tag that is not wanted goes only when the scope
     /// names it: it was ours once; others belong to somebody else.
     pub fn between(shown: &Tags, wanted: &Tags, scope: &Scope<'_>) -> Self {
-        let differs = |key: &String, value: &String| shown.get(key) != Some(value) && scope.touches_member("/tags", key);
+        let differs =
+            |key: &String, value: &String| shown.get(key) != Some(value) && scope.touches_member("/tags", key);
         let set = wanted.iter().filter(|(key, value)| differs(key, value));
         let gone = scope.named_members("/tags").filter(|key| shown.contains_key(key) && !wanted.contains_key(key));
         Self { set: set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove: gone.collect() }
@@ -155,7 +156,8 @@ mod tests {
     #[test]
     fn only_named_tags_are_taken_away() {
         let shown = tags(&[("a", "1"), ("gone/x", "2"), ("theirs", "3")]);
-        let edits = TagEdits::between(&shown, &tags(&[("a", "9")]), &Scope::new(&["/tags/gone~1x".into(), "/tags/a".into()]));
+        let edits =
+            TagEdits::between(&shown, &tags(&[("a", "9")]), &Scope::new(&["/tags/gone~1x".into(), "/tags/a".into()]));
         assert_eq!(edits.set, tags(&[("a", "9")]));
         assert_eq!(edits.remove, BTreeSet::from(["gone/x".to_owned()]));
     }

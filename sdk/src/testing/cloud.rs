@@ -14,11 +14,11 @@ use crate::runtime::REQUESTS_IN_FLIGHT;
 /// A rule names a service, by signing name (`ec2`) or service id (`EC2`), and an action: `DescribeVpcs` for the query
 /// and `X-Amz-Target` protocols, `GET /clusters/*` for the others, where `*` stands for one path segment and a last `**`
 /// for any number. `*` alone matches everything. The first rule that matches answers. Clones are the same cloud.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct FakeCloud(Rc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    takes_at_most: Cell<usize>,
     rules: RefCell<Vec<Rule>>,
     requests: RefCell<Vec<Request>>,
     clock: Cell<u64>,
@@ -35,7 +35,21 @@ struct Rule {
 impl FakeCloud {
     /// A cloud that answers nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        Self(Rc::new(Inner {
+            takes_at_most: Cell::new(REQUESTS_IN_FLIGHT),
+            rules: RefCell::default(),
+            requests: RefCell::default(),
+            clock: Cell::default(),
+            in_flight: Cell::default(),
+            most_in_flight: Cell::default(),
+        }))
+    }
+
+    /// Refuses more requests in flight than that, as a host with a lower limit would.
+    #[must_use]
+    pub fn taking_at_most(self, requests: usize) -> Self {
+        self.0.takes_at_most.set(requests);
+        self
     }
 
     /// Always answers this.
@@ -97,7 +111,7 @@ impl FakeCloud {
 
     pub(crate) fn start(&self, request: &Request) -> Result<InFlight, Error> {
         let inner = &self.0;
-        if inner.in_flight.get() >= REQUESTS_IN_FLIGHT {
+        if inner.in_flight.get() >= inner.takes_at_most.get() {
             return Err(Error::other("TOO_MANY_REQUESTS_IN_FLIGHT", "the host takes no more"));
         }
         inner.requests.borrow_mut().push(request.clone());
@@ -122,6 +136,12 @@ impl FakeCloud {
             Some(rule) => (rule.answer)(request),
             None => panic!("FakeCloud: nothing is scripted for {} {wanted} ({})", request.service_id, request.url),
         }
+    }
+}
+
+impl Default for FakeCloud {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

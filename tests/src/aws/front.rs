@@ -152,7 +152,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>, reset: Arc<Atomi
 }
 
 impl Shared {
-    async fn handle(&self, call: &Call, reset: &AtomicBool) -> Result<Answer, Dropped> {
+    async fn handle(self: &Arc<Self>, call: &Call, reset: &AtomicBool) -> Result<Answer, Dropped> {
         let mut credentials = locked(&self.credentials).clone();
         if call.access_key() == INSPECTOR_KEY {
             INSPECTOR_KEY.clone_into(&mut credentials.access_key);
@@ -174,7 +174,7 @@ impl Shared {
         Ok(answer)
     }
 
-    async fn handle_faulty(&self, call: &Call, reset: &AtomicBool) -> Result<Answer, Dropped> {
+    async fn handle_faulty(self: &Arc<Self>, call: &Call, reset: &AtomicBool) -> Result<Answer, Dropped> {
         match self.faults.strike(call) {
             None => Ok(self.answer(call, false).await),
             Some((when, effect)) => {
@@ -211,8 +211,15 @@ impl Shared {
     }
 
     /// What AWS would answer. The inspector sees new things at once.
-    async fn answer(&self, call: &Call, inspector: bool) -> Answer {
-        let outcome = self.outcome(call, inspector).await;
+    async fn answer(self: &Arc<Self>, call: &Call, inspector: bool) -> Answer {
+        let outcome = if call.mutating {
+            // AWS finishes what it has begun, even when whoever asked has been killed; this future ends with the connection.
+            let (shared, call) = (Arc::clone(self), call.clone());
+            let change = tokio::spawn(async move { shared.outcome(&call, inspector).await });
+            change.await.unwrap_or_else(|error| Err(Fault::harness(format!("the harness failed: {error}"))))
+        } else {
+            self.outcome(call, inspector).await
+        };
         outcome.unwrap_or_else(|fault| fault.answer(call))
     }
 

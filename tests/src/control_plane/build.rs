@@ -134,7 +134,7 @@ fn key(flags: &[String], programs: &[Program]) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    super::hex(&hash.finalize()[..8])
 }
 
 fn build(go: &Path, partial: &Path, flags: &[String], programs: &[Program], progress: &dyn Fn(&str)) -> Result<()> {

@@ -50,8 +50,8 @@ impl Certificates {
         admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let service_account = key()?;
         Ok(Self {
-            server: signed(server, &issuer)?,
-            admin: signed(admin, &issuer)?,
+            server: signed(&server, &issuer)?,
+            admin: signed(&admin, &issuer)?,
             service_account_key: service_account.serialize_pem(),
             service_account_public_key: service_account.public_key_pem(),
             authority,
@@ -72,7 +72,7 @@ fn named(hosts: Vec<String>, name: &[(DnType, &str)]) -> Result<CertificateParam
     Ok(parameters)
 }
 
-fn signed(parameters: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Pair> {
+fn signed(parameters: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Pair> {
     let key = key()?;
     let certificate = parameters.signed_by(&key, issuer).context("cannot sign a certificate")?.pem();
     Ok(Pair { certificate, key: key.serialize_pem() })

@@ -36,7 +36,8 @@ pub struct EksLoginOptions {
     pub cluster_name: String,
     /// The emulator of STS, `http://127.0.0.1:<port>`. Tokens made with it are always allowed.
     pub sts_endpoint: String,
-    /// Hosts of STS besides, such as `sts.eu-west-1.amazonaws.com`; the emulator is asked instead.
+    /// Hosts of STS besides, such as `sts.eu-west-1.amazonaws.com`, or the `host:port` of what stands
+    /// in front of the emulator. The emulator is asked instead.
     pub allowed_hosts: Vec<String>,
     /// The one access key there is.
     pub access_key_id: String,
@@ -160,7 +161,7 @@ impl Shared {
             "username": identity.arn,
             "uid": format!("aws-iam-authenticator:{}:{}", identity.account, identity.user_id),
             "groups": options.groups,
-            "extra": {"accessKeyId": [verified.access_key_id], "arn": [identity.arn]},
+            "extra": {"accessKeyId": [options.access_key_id], "arn": [identity.arn]},
         }))
     }
 }

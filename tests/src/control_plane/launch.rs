@@ -16,7 +16,7 @@ use super::process::{Process, Supervised};
 use super::{ControlPlane, ControlPlaneOptions, WebhookOptions, build, kubeconfig, ports};
 
 /// How long each step may take; generous, for machines that are busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How long one question may take before it is asked anew.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -1,16 +1,20 @@
 //! Carrying a plan out: steps in graph order, as many at a time as the graph allows.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod schedule;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
+use self::schedule::{Key, Schedule};
 use super::step::{Step, StepError, Verb, Worker};
 use super::{Planned, Run, RunError};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Action, Reason};
-use crate::ports::Event;
+use crate::ports::{BackendError, Event};
+use crate::resource::Observed;
 
 /// How one resource came out.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,133 +62,117 @@ impl ApplyReport {
     }
 }
 
-type Key = (Address, Verb);
-
 /// Carries the plan out; see [`Run::apply`].
 pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, RunError> {
-    let facts = run.facts.lock().await.clone();
-    run.journal.change(|state| state.facts.extend(facts)).await?;
-
-    let steps = steps(planned);
-    let mut waits: BTreeMap<Key, BTreeSet<Key>> = steps.clone();
-    let mut done: BTreeSet<Key> = BTreeSet::new();
-    let mut report = ApplyReport::default();
-    let actions: BTreeMap<&Address, Action> = planned.plan.changes.iter().map(|c| (&c.address, c.action)).collect();
-    let worker = Worker::new(run, planned).await;
+    record_what_was_seen(run, planned).await?;
+    let worker = Worker::new(run, planned);
     let mut running = FuturesUnordered::new();
-    let mut fatal = None;
-
+    let mut settling = Settling {
+        run,
+        schedule: Schedule::new(run, planned),
+        actions: planned.plan.changes.iter().map(|c| (&c.address, c.action)).collect(),
+        report: ApplyReport::default(),
+    };
+    let mut fatal: Option<BackendError> = None;
     loop {
-        let stop = run.interrupt.requested() || fatal.is_some();
-        // What needs something that failed is not begun, nor what needs that.
-        let blocked = |needs: &BTreeSet<Key>, report: &ApplyReport| {
-            needs.iter().find(|(address, _)| {
-                matches!(report.outcomes.get(address), Some((_, Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Interrupted)))
-            }).map(|(address, _)| address.clone())
-        };
-        let mut settled = Vec::new();
-        for (key, needs) in &waits {
-            let because = blocked(needs, &report);
-            if because.is_some() || needs.iter().all(|need| done.contains(need)) {
-                settled.push((key.clone(), because));
-            }
-        }
-        let moved = !settled.is_empty();
-        for (key, because) in settled {
-            waits.remove(&key);
-            let (address, verb) = key.clone();
-            let action = actions.get(&address).copied().unwrap_or(Action::NoOp);
-            if let Some(because) = because {
-                run.reporter.report(Event::Skipped { address: address.clone(), because: because.clone() });
-                report.outcomes.insert(address, (action, Outcome::Skipped(because)));
-            } else if stop {
-                report.outcomes.insert(address, (action, Outcome::Interrupted));
-            } else {
-                let step = Step { address, verb, action };
-                running.push(worker.run(step));
-            }
-        }
-        if moved {
-            continue;
+        while fatal.is_none() && !run.interrupt.requested() {
+            let Some((address, verb)) = settling.schedule.next_ready() else { break };
+            let action = settling.action(&address);
+            running.push(worker.run(Step { address, verb, action }));
         }
         let Some((step, took, result)) = running.next().await else { break };
-        let Step { address, verb, action } = step;
-        match result {
-            Ok(()) => {
-                done.insert((address.clone(), verb));
-                // A replacement is done when its second half is.
-                let last = !(action == Action::Replace && verb == Verb::Delete);
-                if last && (action.is_change() || action == Action::Forget) {
-                    run.reporter.report(Event::Finished { address: address.clone(), action, took });
-                    report.outcomes.insert(address, (action, Outcome::Done(took)));
-                }
-            }
-            Err(StepError::Interrupted) => {
-                report.outcomes.insert(address, (action, Outcome::Interrupted));
-            }
-            Err(StepError::Failed(diagnostic)) => {
-                run.reporter.report(Event::Failed { address: address.clone(), diagnostic: (*diagnostic).clone() });
-                report.outcomes.insert(address, (action, Outcome::Failed(*diagnostic)));
-            }
-            Err(StepError::Backend(error)) => {
-                report.outcomes.insert(address, (action, Outcome::Interrupted));
-                fatal.get_or_insert(error);
-            }
+        if let Some(error) = settling.settle(step, took, result) {
+            fatal.get_or_insert(error);
         }
     }
     match fatal {
         Some(error) => Err(error.into()),
-        None => Ok(report),
+        None => Ok(settling.close()),
     }
 }
 
-/// The steps of a plan and what each waits for.
-fn steps(planned: &Planned) -> BTreeMap<Key, BTreeSet<Key>> {
-    let mut steps: BTreeMap<Key, BTreeSet<Key>> = BTreeMap::new();
-    for change in &planned.plan.changes {
-        let address = &change.address;
-        match change.action {
-            Action::Delete | Action::Forget => {
-                steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
+/// Facts, and the attributes of what is as it should be, in one write. The results of changes are recorded by their steps.
+async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunError> {
+    let facts = run.facts.lock().await.clone();
+    let up_to_date = planned.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.reason == Reason::UpToDate);
+    let seen: Vec<&Observed> = up_to_date.filter_map(|c| planned.observed.get(&c.address)).filter(|o| o.is_present()).collect();
+    run.journal
+        .change(|state| {
+            state.facts.extend(facts);
+            for observed in seen {
+                let Some(record) = state.records.get_mut(&observed.address) else { continue };
+                record.attributes.clone_from(observed.attributes.as_ref().unwrap_or(&observed.document));
+                if observed.remote_id.is_some() {
+                    record.remote_id.clone_from(&observed.remote_id);
+                }
             }
-            Action::Replace => {
-                steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
-                steps.insert((address.clone(), Verb::Converge), BTreeSet::from([(address.clone(), Verb::Delete)]));
+        })
+        .await?;
+    Ok(())
+}
+
+/// What has become of the steps so far.
+struct Settling<'a> {
+    run: &'a Run,
+    schedule: Schedule,
+    actions: BTreeMap<&'a Address, Action>,
+    report: ApplyReport,
+}
+
+impl Settling<'_> {
+    fn action(&self, address: &Address) -> Action {
+        self.actions.get(address).copied().unwrap_or(Action::NoOp)
+    }
+
+    /// Notes one result, and gives back the error after which nothing may be begun.
+    fn settle(&mut self, step: Step, took: Duration, result: Result<(), StepError>) -> Option<BackendError> {
+        let Step { address, verb, action } = step;
+        let key = (address.clone(), verb);
+        match result {
+            Ok(()) => {
+                self.schedule.done(&key);
+                // A replacement is done when its second half is.
+                let last = !(action == Action::Replace && verb == Verb::Delete);
+                if last && (action.is_change() || action == Action::Forget) {
+                    self.run.reporter.report(Event::Finished { address: address.clone(), action, took });
+                    self.report.outcomes.insert(address, (action, Outcome::Done(took)));
+                }
+                None
             }
-            // Something that is as it should be but whose record does not say so is recorded in its turn.
-            Action::NoOp if matches!(change.reason, Reason::UpToDate) => {}
-            Action::NoOp | Action::Create | Action::Update => {
-                steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
+            Err(StepError::Failed(diagnostic)) => {
+                self.run.reporter.report(Event::Failed { address: address.clone(), diagnostic: (*diagnostic).clone() });
+                self.report.outcomes.insert(address, (action, Outcome::Failed(*diagnostic)));
+                self.skip_after(&key);
+                None
             }
+            Err(StepError::Interrupted) => {
+                self.report.outcomes.insert(address, (action, Outcome::Interrupted));
+                None
+            }
+            Err(StepError::Backend(error)) => Some(error),
         }
     }
-    let present: BTreeSet<Key> = steps.keys().cloned().collect();
-    for change in &planned.plan.changes {
-        let address = &change.address;
-        for need in &change.needs {
-            // Made after what it needs.
-            let converge = (address.clone(), Verb::Converge);
-            let needed = (need.clone(), Verb::Converge);
-            if present.contains(&converge) && present.contains(&needed) {
-                steps.entry(converge.clone()).or_default().insert(needed);
-            }
-        }
-    }
-    // What is deleted goes after everything that was recorded as needing it: deleted too, or changed so that it no longer does.
-    for change in &planned.plan.changes {
-        for need in planned.recorded_needs(&change.address) {
-            let gone = (need.clone(), Verb::Delete);
-            if !present.contains(&gone) {
+
+    /// What needs something that failed is not begun, nor what needs that.
+    fn skip_after(&mut self, failed: &Key) {
+        for (address, _) in self.schedule.drop_dependents(failed) {
+            let action = self.action(&address);
+            // The second half of a failed replacement: its own failure says more.
+            if self.report.outcomes.contains_key(&address) {
                 continue;
             }
-            let delete = (change.address.clone(), Verb::Delete);
-            let converge = (change.address.clone(), Verb::Converge);
-            if present.contains(&delete) {
-                steps.entry(gone).or_default().insert(delete);
-            } else if present.contains(&converge) && !change.needs.contains(&need) {
-                steps.entry(gone).or_default().insert(converge);
-            }
+            let because = failed.0.clone();
+            self.run.reporter.report(Event::Skipped { address: address.clone(), because: because.clone() });
+            self.report.outcomes.insert(address, (action, Outcome::Skipped(because)));
         }
     }
-    steps
+
+    /// Whatever was not begun was held back by an interrupt.
+    fn close(mut self) -> ApplyReport {
+        for (address, _) in self.schedule.left() {
+            let action = self.action(&address);
+            self.report.outcomes.entry(address).or_insert((action, Outcome::Interrupted));
+        }
+        self.report
+    }
 }

@@ -1,9 +1,13 @@
 //! The journal: every change of the state is durable before the next thing happens.
+//!
+//! Changes that come at the same time go out in one write: a wide graph costs a handful of writes, not one per resource.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use async_trait::async_trait;
-use futures::lock::Mutex;
 
 use crate::address::Address;
 use crate::ports::{Backend, BackendError, Clock, CreatedSink};
@@ -12,31 +16,76 @@ use crate::state::{State, format_v1};
 
 /// The state under its lock, and where it is written.
 pub struct Journal {
-    state: Mutex<State>,
+    books: Mutex<Books>,
+    writing: futures::lock::Mutex<()>,
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     version: String,
 }
 
+/// What is durable, and what is about to be.
+struct Books {
+    /// What the backend has.
+    durable: State,
+    /// The records of `durable`, by address, as calls get them.
+    shared: Arc<Vec<Record>>,
+    /// With the changes that are not written yet.
+    next: State,
+    /// The records those changes touched; none when they may have touched anything.
+    touched: Option<BTreeSet<Address>>,
+    /// Number of the last change.
+    asked: u64,
+    /// Number of the last change whose write was answered.
+    answered: u64,
+    /// Of the last failed write: the first change that it took back, the last, and why.
+    failed: Option<(u64, u64, BackendError)>,
+}
+
+/// What one write makes durable.
+struct Batch {
+    upto: u64,
+    /// Without records, unless `records` is none.
+    state: State,
+    records: Option<Vec<(Address, Option<Record>)>>,
+}
+
 impl Journal {
     /// Takes over a state that was just read.
     pub fn new(state: State, backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, version: &str) -> Self {
-        Self { state: Mutex::new(state), backend, clock, version: version.to_owned() }
+        let books = Books {
+            shared: state.snapshot(),
+            next: state.clone(),
+            durable: state,
+            touched: Some(BTreeSet::new()),
+            asked: 0,
+            answered: 0,
+            failed: None,
+        };
+        let (books, writing) = (Mutex::new(books), futures::lock::Mutex::new(()));
+        Self { books, writing, backend, clock, version: version.to_owned() }
+    }
+
+    /// Never held over an await.
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state as it is now.
+    #[expect(clippy::unused_async, reason = "callers need not know that the state is in memory")]
     pub async fn state(&self) -> State {
-        self.state.lock().await.clone()
+        self.books().durable.clone()
     }
 
     /// The records as they are now.
+    #[expect(clippy::unused_async, reason = "callers need not know that the state is in memory")]
     pub async fn records(&self) -> Arc<Vec<Record>> {
-        self.state.lock().await.snapshot()
+        self.books().shared.clone()
     }
 
     /// One record as it is now.
+    #[expect(clippy::unused_async, reason = "callers need not know that the state is in memory")]
     pub async fn record(&self, address: &Address) -> Option<Record> {
-        self.state.lock().await.records.get(address).cloned()
+        self.books().durable.records.get(address).cloned()
     }
 
     /// Changes the state: the serial goes up, and the bytes are durable when this returns. When they cannot be written the
@@ -45,23 +94,19 @@ impl Journal {
     /// # Errors
     /// What the backend says.
     pub async fn change(&self, change: impl FnOnce(&mut State) + Send) -> Result<(), BackendError> {
-        let mut state = self.state.lock().await;
-        let mut next = state.clone();
-        change(&mut next);
-        if next == *state {
-            return Ok(());
-        }
-        next.serial += 1;
-        next.metadata.updated_at = self.clock.now();
-        next.metadata.nic_version.clone_from(&self.version);
-        let bytes = format_v1::encode(&next).map_err(|error| BackendError {
-            code: "STATE_NOT_WRITABLE",
-            message: format!("the state cannot be written: {error}"),
-            hints: Vec::new(),
-        })?;
-        self.backend.write(&bytes).await?;
-        *state = next;
-        Ok(())
+        let number = {
+            let mut books = self.books();
+            let mut next = books.next.clone();
+            change(&mut next);
+            if next == books.next {
+                return Ok(());
+            }
+            books.next = next;
+            books.touched = None;
+            books.asked += 1;
+            books.asked
+        };
+        self.written(number).await
     }
 
     /// Changes one record, if it is there.
@@ -73,13 +118,141 @@ impl Journal {
         address: &Address,
         change: impl FnOnce(&mut Record) + Send,
     ) -> Result<(), BackendError> {
-        self.change(|state| {
-            if let Some(record) = state.records.get_mut(address) {
-                change(record);
-            }
+        self.put(address, |before| {
+            before.map(|mut record| {
+                change(&mut record);
+                record
+            })
         })
         .await
     }
+
+    /// Replaces, adds or removes one record, without looking at the others.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub async fn put(
+        &self,
+        address: &Address,
+        change: impl FnOnce(Option<Record>) -> Option<Record> + Send,
+    ) -> Result<(), BackendError> {
+        let number = {
+            let mut books = self.books();
+            let before = books.next.records.get(address);
+            let after = change(before.cloned());
+            if before == after.as_ref() {
+                return Ok(());
+            }
+            match after {
+                Some(record) => books.next.records.insert(address.clone(), record),
+                None => books.next.records.remove(address),
+            };
+            if let Some(touched) = &mut books.touched {
+                touched.insert(address.clone());
+            }
+            books.asked += 1;
+            books.asked
+        };
+        self.written(number).await
+    }
+
+    /// Returns when the change of that number is durable, writing it if nobody else has.
+    async fn written(&self, number: u64) -> Result<(), BackendError> {
+        // Whoever else is about to change something comes first, so that one write carries it too.
+        yield_once().await;
+        let _writing = self.writing.lock().await;
+        let (bytes, batch) = {
+            let mut books = self.books();
+            match &books.failed {
+                Some((first, last, error)) if (*first..=*last).contains(&number) => return Err(error.clone()),
+                _ if books.answered >= number => return Ok(()),
+                _ => {}
+            }
+            books.next.serial += 1;
+            books.next.metadata.updated_at = self.clock.now();
+            books.next.metadata.nic_version.clone_from(&self.version);
+            match format_v1::encode(&books.next) {
+                Ok(bytes) => (bytes, books.batch()),
+                Err(error) => {
+                    let error = BackendError {
+                        code: "STATE_NOT_WRITABLE",
+                        message: format!("the state cannot be written: {error}"),
+                        hints: Vec::new(),
+                    };
+                    books.take_back(&error);
+                    return Err(error);
+                }
+            }
+        };
+        let result = self.backend.write(&bytes).await;
+        match &result {
+            Ok(()) => self.books().accept(batch),
+            Err(error) => self.books().take_back(error),
+        }
+        result
+    }
+}
+
+impl Books {
+    fn batch(&mut self) -> Batch {
+        let Some(touched) = self.touched.replace(BTreeSet::new()) else {
+            return Batch { upto: self.asked, state: self.next.clone(), records: None };
+        };
+        let records = std::mem::take(&mut self.next.records);
+        let state = self.next.clone();
+        self.next.records = records;
+        let records = touched.into_iter().map(|address| {
+            let record = self.next.records.get(&address).cloned();
+            (address, record)
+        });
+        Batch { upto: self.asked, state, records: Some(records.collect()) }
+    }
+
+    fn accept(&mut self, batch: Batch) {
+        self.answered = batch.upto;
+        let Some(changed) = batch.records else {
+            self.durable = batch.state;
+            self.shared = self.durable.snapshot();
+            return;
+        };
+        let records = std::mem::take(&mut self.durable.records);
+        self.durable = State { records, ..batch.state };
+        // In place unless a call in flight still looks at them.
+        let shared = Arc::make_mut(&mut self.shared);
+        for (address, record) in changed {
+            match (shared.binary_search_by(|r| r.address.cmp(&address)), &record) {
+                (Ok(index), Some(record)) => shared[index] = record.clone(),
+                (Ok(index), None) => drop(shared.remove(index)),
+                (Err(index), Some(record)) => shared.insert(index, record.clone()),
+                (Err(_), None) => {}
+            }
+            match record {
+                Some(record) => self.durable.records.insert(address, record),
+                None => self.durable.records.remove(&address),
+            };
+        }
+    }
+
+    /// Nothing that is not durable is kept: what came in while the write was under way was built on what failed.
+    fn take_back(&mut self, error: &BackendError) {
+        self.failed = Some((self.answered + 1, self.asked, error.clone()));
+        self.answered = self.asked;
+        self.next = self.durable.clone();
+        self.touched = Some(BTreeSet::new());
+    }
+}
+
+/// Lets everyone else who is ready run first, whatever the runtime.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Tells the journal the remote id of one address.

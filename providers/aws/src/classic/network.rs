@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use super::{Platform, resource, tag_object};
 use crate::cidr::Cidr;
 use crate::config::SUBNET_BITS;
-use crate::kinds::{
-    INTERNET_GATEWAY, ROUTE_TABLE, ROUTE_TABLE_ASSOCIATION, SECURITY_GROUP, SUBNET, VPC,
-};
+use crate::kinds::{INTERNET_GATEWAY, ROUTE_TABLE, ROUTE_TABLE_ASSOCIATION, SECURITY_GROUP, SUBNET, VPC};
 
 /// Where the cluster is put.
 pub struct Place {
@@ -28,7 +26,12 @@ const MAIN_SECURITY_GROUP: &str = "aws.security-group.main";
 const EVERYWHERE: &str = "0.0.0.0/0";
 
 /// Adds the network of its own.
-pub fn add(platform: &Platform<'_>, block: Cidr, zones: &[String], resources: &mut Vec<Resource>) -> Result<Place, Error> {
+pub fn add(
+    platform: &Platform<'_>,
+    block: Cidr,
+    zones: &[String],
+    resources: &mut Vec<Resource>,
+) -> Result<Place, Error> {
     let names = platform.names;
     let vpc_id = || reference(MAIN_VPC, "/id");
     let mut shared = platform.tags(Some(&names.cluster));
@@ -53,7 +56,8 @@ pub fn add(platform: &Platform<'_>, block: Cidr, zones: &[String], resources: &m
     });
     resources.push(Resource::new(MAIN_ROUTE_TABLE, ROUTE_TABLE, table));
 
-    let mut place = Place { subnet_ids: Vec::new(), security_group_id: reference(MAIN_SECURITY_GROUP, "/id"), routes: Vec::new() };
+    let mut place =
+        Place { subnet_ids: Vec::new(), security_group_id: reference(MAIN_SECURITY_GROUP, "/id"), routes: Vec::new() };
     for (index, zone) in zones.iter().enumerate() {
         let cidr = u32::try_from(index).ok().and_then(|index| block.subnet(SUBNET_BITS, index));
         let cidr = cidr.ok_or_else(|| Error::other("SUBNETS_TOO_MANY", format!("`{block}` has no subnet {index}")))?;

@@ -96,7 +96,12 @@ fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<Nod
     }
     let Some(reader) = groups.map(name, findings) else {
         if groups.get(name).is_none() {
-            findings.error("INSTANCE_REQUIRED", "A required key is missing", format!("`{name}` has no `instance`"), &pointer);
+            findings.error(
+                "INSTANCE_REQUIRED",
+                "A required key is missing",
+                format!("`{name}` has no `instance`"),
+                &pointer,
+            );
         }
         return None;
     };
@@ -104,7 +109,12 @@ fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<Nod
     let min = reader.count(&["min_nodes", "min_size"], findings).map_or(0, |(_, count)| count);
     let max = reader.count(&["max_nodes", "max_size"], findings);
     if let Some((key, 0)) = max {
-        findings.error("MAX_NODES_ZERO", "A number is too small", format!("`{name}` has to allow one node at least"), &reader.at(key));
+        findings.error(
+            "MAX_NODES_ZERO",
+            "A number is too small",
+            format!("`{name}` has to allow one node at least"),
+            &reader.at(key),
+        );
     }
     let (max_key, max) = max.unwrap_or(("max_nodes", 1));
     if min > max {
@@ -141,7 +151,8 @@ fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option
         return None;
     };
     let instance = reader.as_text(key, value, findings)?;
-    let legal = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let legal =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if instance.split_once('.').is_some_and(|(family, size)| legal(family) && legal(size)) {
         return Some(instance);
     }

@@ -1,29 +1,16 @@
-//! Kinds without a unique name: EC2's. They are found by their id, else by NIC's mark, and made in two or more calls.
-//!
-//! EC2 shows what it was told with a delay. So after a create or an update the thing is looked at again, and what does not
-//! show yet is waited for, a bounded number of times.
-
-use std::time::Duration;
+//! Kinds without a unique name: EC2's. They are found by their id, else by NIC's mark.
 
 use futures::future::{join, join_all};
 use nic_sdk::error::{Error, Failure};
-use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
+use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use nic_sdk::{description, report};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::settle::{Found, Settles, Tagged, poll, settle};
 use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::Cloud;
-use crate::error::is_not_found;
+use crate::cloud::{Cloud, filter, is_not_found};
 use crate::scope::Scope;
-use crate::tags::{Claim, TagEdits, Tags, of_document};
-
-/// How long EC2 gets before it is asked again.
-const SETTLE_AFTER: Duration = Duration::from_secs(2);
-
-/// How often it is asked. What EC2 does not show after that is taken for what it is.
-const SETTLE_ATTEMPTS: u32 = 15;
+use crate::tags::{Claim, OWNER_KEY, TagEdits, Tags, of_document};
 
 /// Which things to list.
 #[derive(Debug, Clone, Copy)]
@@ -34,21 +21,15 @@ pub enum Selection<'a> {
     Marked,
 }
 
-/// A thing as EC2 shows it.
-#[derive(Debug)]
-pub struct Found<D> {
-    /// Its id.
-    pub id: String,
-    /// All its tags, the mark included.
-    pub tags: Tags,
-    /// In the kind's terms.
-    pub document: D,
-}
-
-/// A document with tags.
-pub trait Tagged: Serialize + DeserializeOwned {
-    /// The tags it shows or wants.
-    fn tags(&self) -> &Tags;
+impl Selection<'_> {
+    /// The filter that selects them; `id` is the filter's name for the id. Asking for an id outright would fail the whole
+    /// request when one of them does not exist.
+    pub fn filter(self, id: &str) -> aws_sdk_ec2::types::Filter {
+        match self {
+            Self::Ids(ids) => filter(id, ids),
+            Self::Marked => filter("tag-key", [OWNER_KEY]),
+        }
+    }
 }
 
 /// What makes one kind of EC2 different from another.
@@ -67,18 +48,39 @@ pub trait TaggedKind {
     /// The call that brings it into being; gives its id.
     async fn make(cloud: &Cloud, change: &Change, desired: &Self::Document, tags: &Tags) -> Result<String, Error>;
 
-    /// The calls that lead from what is shown to what is desired, tags aside.
+    /// The calls that lead from what is shown to what is desired, tags aside, as far as the scope goes.
     fn steps(observed: &Self::Document, desired: &Self::Document, scope: &Scope<'_>) -> Vec<Self::Step>;
 
     /// Makes one of them.
     async fn take(cloud: &Cloud, id: &str, step: Self::Step) -> Result<(), Error>;
 
     /// Deletes it; not found is an answer.
-    async fn remove(cloud: &Cloud, id: &str, last_known: &Value) -> Result<(), Error>;
+    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error>;
 
     /// Something that is in the way of a create although it bears no mark.
     async fn stranger(_cloud: &Cloud, _target: &Target) -> Result<Option<String>, Error> {
         Ok(None)
+    }
+}
+
+impl<K: TaggedKind> Settles for K {
+    type Document = K::Document;
+    type Step = K::Step;
+
+    async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found<K::Document>>, Error> {
+        Ok(K::list(cloud, Selection::Ids(&[id.to_owned()])).await?.into_iter().next())
+    }
+
+    fn steps(observed: &K::Document, desired: &K::Document, scope: &Scope<'_>) -> Vec<K::Step> {
+        <K as TaggedKind>::steps(observed, desired, scope)
+    }
+
+    async fn take(cloud: &Cloud, id: &str, step: K::Step) -> Result<(), Error> {
+        <K as TaggedKind>::take(cloud, id, step).await
+    }
+
+    async fn edit_tags(cloud: &Cloud, id: &str, edits: &TagEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 }
 
@@ -97,31 +99,24 @@ impl<K: TaggedKind> Kind for K {
         let desired: K::Document = document(&change.document)?;
         let id = K::make(cloud, change, &desired, &cloud.marks.mark(desired.tags(), &change.address)).await?;
         report::created(&id).map_err(failure(&id))?;
-        settle::<K>(cloud, change, &id, 0).await
+        settle::<K>(cloud, change, &id).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        settle::<K>(cloud, change, remote_id(change)?, 0).await
+        settle::<K>(cloud, change, remote_id(change)?).await
     }
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let id = remote_id(change)?;
-        match K::remove(cloud, id, &change.document).await {
+        match K::remove(cloud, id).await {
             Err(error) if !is_not_found(&error) => Err(failure(id)(error)),
             _ => Ok(Progress::Done(Observation::absent(&change.address))),
         }
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
-        let Settling { attempt } = document(&operation)?;
-        settle::<K>(cloud, change, remote_id(change)?, attempt).await
+        poll::<K>(cloud, change, &operation).await
     }
-}
-
-/// What `poll` is given.
-#[derive(Debug, Serialize, Deserialize)]
-struct Settling {
-    attempt: u32,
 }
 
 async fn read_known<K: TaggedKind>(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -178,53 +173,4 @@ fn claimed<'a, D>(cloud: &Cloud, target: &Target, found: &'a [Found<D>]) -> Vec<
     let claims: Vec<_> = claims.filter(|(claim, _)| *claim != Claim::Foreign).collect();
     let surest = claims.iter().map(|(claim, _)| *claim).max();
     claims.into_iter().filter(|(claim, _)| Some(*claim) == surest).map(|(_, found)| found).collect()
-}
-
-/// Leads the thing to what is desired, as far as EC2 shows it yet.
-async fn settle<K: TaggedKind>(cloud: &Cloud, change: &Change, id: &str, attempt: u32) -> Result<Progress, Failure> {
-    let failed = failure(id);
-    let wait = || {
-        Progress::Pending(Waiting {
-            remote_id: Some(id.to_owned()),
-            operation: json!(Settling { attempt: attempt + 1 }),
-            poll_after: SETTLE_AFTER,
-            message: "EC2 does not show it as it was told yet".to_owned(),
-        })
-    };
-    let ids = [id.to_owned()];
-    let look = || async { K::list(cloud, Selection::Ids(&ids)).await.map(|found| found.into_iter().next()) };
-    let desired: K::Document = document(&change.document).map_err(&failed)?;
-    let scope = Scope::new(&change.paths);
-    let left = |found: &Found<K::Document>| {
-        let edits = TagEdits::between(found.document.tags(), desired.tags(), &scope);
-        let steps = K::steps(&found.document, &desired, &scope);
-        Some((edits, steps)).filter(|(edits, steps)| !edits.is_empty() || !steps.is_empty())
-    };
-
-    let Some(mut found) = look().await.map_err(&failed)? else {
-        if attempt < SETTLE_ATTEMPTS {
-            return Ok(wait());
-        }
-        return Err(failed(Error::NotFound(format!("`{id}` does not exist"))));
-    };
-    if let Some((edits, steps)) = left(&found) {
-        match carry_out::<K>(cloud, id, &edits, steps).await {
-            // What was just made, or what it refers to, is not visible everywhere yet.
-            Err(error) if is_not_found(&error) && attempt < SETTLE_ATTEMPTS => return Ok(wait()),
-            result => result.map_err(&failed)?,
-        }
-        match look().await.map_err(&failed)? {
-            Some(again) if left(&again).is_none() || attempt >= SETTLE_ATTEMPTS => found = again,
-            _ => return Ok(wait()),
-        }
-    }
-    Ok(Progress::Done(present(&change.address, &found.id, &found.document)))
-}
-
-async fn carry_out<K: TaggedKind>(cloud: &Cloud, id: &str, edits: &TagEdits, steps: Vec<K::Step>) -> Result<(), Error> {
-    cloud.edit_ec2_tags(id, edits).await?;
-    for step in steps {
-        K::take(cloud, id, step).await?;
-    }
-    Ok(())
 }

@@ -1,15 +1,17 @@
 //! `aws.vpc`: a virtual private cloud.
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Shown, VpcAttributeName};
-use futures::future::{join, join3, join_all};
+use futures::future::{join, join_all};
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::Error;
+use nic_sdk::schema::{Normalise, boolean, map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::tagged::{Found, Selection, Tagged, TaggedKind};
-use crate::cloud::{Cloud, from_aws, from_ec2, selected, tag_specification};
-use crate::error::is_not_found;
+use super::settle::{Found, Tagged};
+use super::tagged::{Selection, TaggedKind};
+use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
 use crate::scope::Scope;
 use crate::tags::{Tags, visible};
 
@@ -47,6 +49,21 @@ impl TaggedKind for Vpc {
     type Document = Document;
     type Step = Step;
 
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::VPC.to_owned(),
+            title: "VPC".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.vpc".to_owned(),
+            protected: true,
+            time_limits: TimeLimits { create: 300, update: 300, delete: 600 },
+            read_batch: 200,
+            create: CreateSafety::Tagged,
+            settle_seconds: 60,
+        }
+    }
+
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
         match selection {
             // The ids are known, so all three questions go out at once.
@@ -60,7 +77,11 @@ impl TaggedKind for Vpc {
                 let shown = describe(cloud, selection).await?;
                 let ids = shown.iter().map(|vpc| attributes(cloud, vpc.vpc_id().unwrap_or_default()));
                 let attributes = join_all(ids).await;
-                shown.iter().zip(attributes).filter_map(|(vpc, attributes)| found(vpc, attributes).transpose()).collect()
+                shown
+                    .iter()
+                    .zip(attributes)
+                    .filter_map(|(vpc, attributes)| found(vpc, attributes).transpose())
+                    .collect()
             }
         }
     }
@@ -69,7 +90,7 @@ impl TaggedKind for Vpc {
         let request = cloud.ec2.create_vpc().cidr_block(&desired.cidr);
         let answer = request.tag_specifications(tag_specification(ResourceType::Vpc, tags)).send().await;
         let vpc = answer.map_err(from_aws)?.vpc;
-        vpc.and_then(|vpc| vpc.vpc_id).ok_or_else(|| Error::other("ANSWER_INCOMPLETE", "CreateVpc gave no id"))
+        answered(vpc.and_then(|vpc| vpc.vpc_id), "id of the VPC")
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -96,13 +117,13 @@ impl TaggedKind for Vpc {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn remove(cloud: &Cloud, id: &str, _last_known: &Value) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
         cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 }
 
 async fn describe(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Shown>, Error> {
-    let request = cloud.ec2.describe_vpcs().filters(selected("vpc-id", selection));
+    let request = cloud.ec2.describe_vpcs().filters(selection.filter("vpc-id"));
     request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)
 }
 
@@ -111,7 +132,8 @@ type Attributes = Result<Option<(bool, bool)>, Error>;
 
 async fn attributes(cloud: &Cloud, id: &str) -> Attributes {
     let ask = |name| cloud.ec2.describe_vpc_attribute().vpc_id(id).attribute(name).send();
-    let (support, hostnames) = join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await;
+    let (support, hostnames) =
+        join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await;
     let on = |value: Option<AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or(false);
     match (support.map_err(from_aws), hostnames.map_err(from_aws)) {
         (Ok(support), Ok(hostnames)) => Ok(Some((on(support.enable_dns_support), on(hostnames.enable_dns_hostnames)))),
@@ -121,7 +143,9 @@ async fn attributes(cloud: &Cloud, id: &str) -> Attributes {
 }
 
 fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>, Error> {
-    let (Some(id), Some((enable_dns_support, enable_dns_hostnames))) = (vpc.vpc_id(), attributes?) else { return Ok(None) };
+    let (Some(id), Some((enable_dns_support, enable_dns_hostnames))) = (vpc.vpc_id(), attributes?) else {
+        return Ok(None);
+    };
     let tags = from_ec2(vpc.tags());
     let document = Document {
         id: Some(id.to_owned()),
@@ -132,4 +156,16 @@ fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>,
         tags: visible(&tags),
     };
     Ok(Some(Found { id: id.to_owned(), tags, document }))
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .optional("id", string().computed())
+        .optional("name", string().computed().description("The Name tag."))
+        .required("cidr", string().immutable().normalise(Normalise::Cidr))
+        .required("enable_dns_support", boolean())
+        .required("enable_dns_hostnames", boolean())
+        .required("tags", map(string()))
+        .build()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use regex::Regex;
 use serde_json::Value;
 use url::Url;
@@ -37,11 +37,23 @@ pub(super) async fn ask(
     let mut url = Url::parse(sts_endpoint).context("the emulator's address is no URL")?;
     url.set_path("/");
     url.set_query(request.url.query());
-    let response = client
+    let presigned = client
         .get(url)
         .header("host", &request.host)
         .header(CLUSTER_HEADER, cluster_name)
-        .header("accept", "application/json")
+        .header("accept", "application/json");
+    // Moto looks for the service in this header alone, and takes what has none for S3's.
+    let scope = format!("AWS4-HMAC-SHA256 Credential={}, SignedHeaders=host, Signature=0", request.credential);
+    let for_moto = presigned.try_clone().context("a GET can be sent twice")?.header("authorization", scope);
+    match answer(presigned).await? {
+        Ok(identity) => Ok(identity),
+        Err(_) => answer(for_moto).await?.map_err(|body| anyhow!("STS's answer names nobody: {body}")),
+    }
+}
+
+/// Whom the answer names, or else the answer.
+async fn answer(request: reqwest::RequestBuilder) -> Result<Result<Identity, String>> {
+    let response = request
         .send()
         .await
         // The URL is the token.
@@ -50,21 +62,19 @@ pub(super) async fn ask(
     let status = response.status();
     let body = response.text().await.map_err(reqwest::Error::without_url).context("STS's answer breaks off")?;
     ensure!(status == 200, "STS answers {status}: {body}");
-    parse(&body).with_context(|| format!("STS's answer names nobody: {body}"))
+    Ok(parse(&body).ok_or(body))
 }
 
 /// STS answers in JSON when asked to; emulators answer in XML all the same.
 fn parse(body: &str) -> Option<Identity> {
     let json: Option<Value> = serde_json::from_str(body).ok();
-    let field = |name: &str| match &json {
-        Some(json) => {
+    let field = |name: &str| {
+        if let Some(json) = &json {
             let result = &json["GetCallerIdentityResponse"]["GetCallerIdentityResult"];
-            result[name].as_str().map(str::to_owned)
+            return result[name].as_str().map(str::to_owned);
         }
-        None => {
-            let element = Regex::new(&format!("<{name}>([^<]*)</{name}>")).ok()?;
-            Some(element.captures(body)?[1].to_owned())
-        }
+        let element = Regex::new(&format!("<{name}>([^<]*)</{name}>")).ok()?;
+        Some(element.captures(body)?[1].to_owned())
     };
     Some(Identity { arn: field("Arn")?, account: field("Account")?, user_id: field("UserId")? })
 }

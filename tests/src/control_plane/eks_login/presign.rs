@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use url::Url;
 
-use super::sigv4::{Request, hex, query};
+use super::sigv4::{Request, query};
 use super::token::{CLUSTER_HEADER, PREFIX};
+use crate::control_plane::hex;
 
 /// What goes into a token.
 #[derive(Clone, Debug)]

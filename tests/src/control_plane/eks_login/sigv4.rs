@@ -4,6 +4,8 @@ use hmac::{Hmac, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use crate::control_plane::hex;
+
 /// Everything but the characters that are never encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -31,10 +33,9 @@ impl Request<'_> {
     }
 
     fn canonical(&self) -> String {
-        let mut headers = String::new();
-        for (name, value) in self.headers {
-            headers += &format!("{name}:{}\n", value.trim());
-        }
+        let headers: Vec<String> =
+            self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let headers = headers.concat();
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
         let query = query(self.parameters);
         format!("GET\n/\n{query}\n{headers}\n{}\n{}", names.join(";"), hex(&Sha256::digest("")))
@@ -49,11 +50,6 @@ pub(super) fn query(parameters: &[(String, String)]) -> String {
     pairs.sort();
     let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn keyed(key: &[u8], text: &str) -> Hmac<Sha256> {

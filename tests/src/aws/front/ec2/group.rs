@@ -48,7 +48,7 @@ async fn delete(shared: &Shared, id: &str) -> Outcome<()> {
     };
     let referenced = groups.iter().any(|group| group["groupId"] != id && named(group));
     let used = shared.eks.lock().await.uses_security_group(id);
-    if referenced || used || interfaces(&shared.upstream, "group-id", id).await? {
+    if referenced || used || interfaces(&shared.upstream, id).await? {
         return Err(dependency(format!("resource {id} has a dependent object")));
     }
     Ok(())

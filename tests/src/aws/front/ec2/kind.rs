@@ -19,8 +19,8 @@ pub(super) struct Kind {
     pub set: &'static str,
     not_found: &'static str,
     noun: &'static str,
-    /// Filters of its description, besides `tag:<key>`, `tag-key` and `owner-id`.
-    pub filters: &'static [&'static str],
+    /// Filters of its description, besides `tag:<key>`, `tag-key` and `owner-id`, and where in an item the filtered values stand.
+    pub filters: &'static [(&'static str, &'static str)],
 }
 
 const KINDS: [Kind; 5] = [
@@ -33,7 +33,14 @@ const KINDS: [Kind; 5] = [
         set: "vpcSet",
         not_found: "InvalidVpcID.NotFound",
         noun: "vpc ID",
-        filters: &["cidr", "cidr-block-association.cidr-block", "dhcp-options-id", "is-default", "state", "vpc-id"],
+        filters: &[
+            ("cidr", "cidrBlock"),
+            ("cidr-block-association.cidr-block", "cidrBlockAssociationSet.cidrBlock"),
+            ("dhcp-options-id", "dhcpOptionsId"),
+            ("is-default", "isDefault"),
+            ("state", "state"),
+            ("vpc-id", "vpcId"),
+        ],
     },
     Kind {
         prefix: "subnet-",
@@ -45,8 +52,18 @@ const KINDS: [Kind; 5] = [
         not_found: "InvalidSubnetID.NotFound",
         noun: "subnet ID",
         filters: &[
-            "availability-zone", "availability-zone-id", "availabilityZone", "cidr", "cidr-block", "cidrBlock", "default-for-az", "map-public-ip-on-launch", "state", "subnet-arn", "subnet-id",
-            "vpc-id",
+            ("availability-zone", "availabilityZone"),
+            ("availability-zone-id", "availabilityZoneId"),
+            ("availabilityZone", "availabilityZone"),
+            ("cidr", "cidrBlock"),
+            ("cidr-block", "cidrBlock"),
+            ("cidrBlock", "cidrBlock"),
+            ("default-for-az", "defaultForAz"),
+            ("map-public-ip-on-launch", "mapPublicIpOnLaunch"),
+            ("state", "state"),
+            ("subnet-arn", "subnetArn"),
+            ("subnet-id", "subnetId"),
+            ("vpc-id", "vpcId"),
         ],
     },
     Kind {
@@ -58,7 +75,11 @@ const KINDS: [Kind; 5] = [
         set: "internetGatewaySet",
         not_found: "InvalidInternetGatewayID.NotFound",
         noun: "internetGateway ID",
-        filters: &["attachment.state", "attachment.vpc-id", "internet-gateway-id"],
+        filters: &[
+            ("attachment.state", "attachmentSet.state"),
+            ("attachment.vpc-id", "attachmentSet.vpcId"),
+            ("internet-gateway-id", "internetGatewayId"),
+        ],
     },
     Kind {
         prefix: "rtb-",
@@ -70,8 +91,18 @@ const KINDS: [Kind; 5] = [
         not_found: "InvalidRouteTableID.NotFound",
         noun: "routeTable ID",
         filters: &[
-            "association.gateway-id", "association.main", "association.route-table-association-id", "association.route-table-id", "association.subnet-id", "route.destination-cidr-block",
-            "route.gateway-id", "route.nat-gateway-id", "route.origin", "route.state", "route-table-id", "vpc-id",
+            ("association.gateway-id", "associationSet.gatewayId"),
+            ("association.main", "associationSet.main"),
+            ("association.route-table-association-id", "associationSet.routeTableAssociationId"),
+            ("association.route-table-id", "associationSet.routeTableId"),
+            ("association.subnet-id", "associationSet.subnetId"),
+            ("route.destination-cidr-block", "routeSet.destinationCidrBlock"),
+            ("route.gateway-id", "routeSet.gatewayId"),
+            ("route.nat-gateway-id", "routeSet.natGatewayId"),
+            ("route.origin", "routeSet.origin"),
+            ("route.state", "routeSet.state"),
+            ("route-table-id", "routeTableId"),
+            ("vpc-id", "vpcId"),
         ],
     },
     Kind {
@@ -84,8 +115,20 @@ const KINDS: [Kind; 5] = [
         not_found: "InvalidGroup.NotFound",
         noun: "security group",
         filters: &[
-            "description", "egress.ip-permission.cidr", "egress.ip-permission.from-port", "egress.ip-permission.group-id", "egress.ip-permission.protocol", "egress.ip-permission.to-port",
-            "group-id", "group-name", "ip-permission.cidr", "ip-permission.from-port", "ip-permission.group-id", "ip-permission.protocol", "ip-permission.to-port", "vpc-id",
+            ("description", "groupDescription"),
+            ("egress.ip-permission.cidr", "ipPermissionsEgress.ipRanges.cidrIp"),
+            ("egress.ip-permission.from-port", "ipPermissionsEgress.fromPort"),
+            ("egress.ip-permission.group-id", "ipPermissionsEgress.groups.groupId"),
+            ("egress.ip-permission.protocol", "ipPermissionsEgress.ipProtocol"),
+            ("egress.ip-permission.to-port", "ipPermissionsEgress.toPort"),
+            ("ip-permission.cidr", "ipPermissions.ipRanges.cidrIp"),
+            ("ip-permission.from-port", "ipPermissions.fromPort"),
+            ("ip-permission.group-id", "ipPermissions.groups.groupId"),
+            ("ip-permission.protocol", "ipPermissions.ipProtocol"),
+            ("ip-permission.to-port", "ipPermissions.toPort"),
+            ("group-id", "groupId"),
+            ("group-name", "groupName"),
+            ("vpc-id", "vpcId"),
         ],
     },
 ];

@@ -47,7 +47,7 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer
         "CreateSubnet" => create_subnet(upstream, call).await?,
         "DeleteSubnet" => {
             let id = call.parameter("SubnetId");
-            let interfaces = interfaces(upstream, "subnet-id", id).await?;
+            let interfaces = interfaces(upstream, id).await?;
             if shared.eks.lock().await.uses_subnet(id) || interfaces {
                 return Err(dependency(format!("The subnet '{id}' has dependencies and cannot be deleted.")));
             }
@@ -117,10 +117,11 @@ async fn all(upstream: &Upstream, describe: &str) -> Outcome<Vec<Value>> {
     }
 }
 
-/// Whether a network interface exists for this filter.
-pub(super) async fn interfaces(upstream: &Upstream, filter: &str, id: &str) -> Outcome<bool> {
-    let filter = [("Filter.1.Name", filter), ("Filter.1.Value.1", id)];
-    Ok(!upstream.ec2_items("DescribeNetworkInterfaces", "networkInterfaceSet", &filter).await?.is_empty())
+/// Whether a network interface is in this subnet or VPC, or bears this security group.
+pub(super) async fn interfaces(upstream: &Upstream, id: &str) -> Outcome<bool> {
+    let interfaces = upstream.ec2_items("DescribeNetworkInterfaces", "networkInterfaceSet", &[]).await?;
+    let bears = |interface: &Value| interface["groupSet"].as_array().is_some_and(|groups| groups.iter().any(|group| group["groupId"] == id));
+    Ok(interfaces.iter().any(|interface| interface["subnetId"] == id || interface["vpcId"] == id || bears(interface)))
 }
 
 pub(super) fn dependency(message: String) -> Fault {
@@ -169,7 +170,7 @@ async fn delete_vpc(upstream: &Upstream, id: &str) -> Outcome<()> {
         || inside(tables(upstream).await?, |table| !is_main(table))
         || inside(all(upstream, "DescribeSecurityGroups").await?, |group| group["groupName"] != "default")
         || gateway_of(upstream, id).await?.is_some()
-        || interfaces(upstream, "vpc-id", id).await?;
+        || interfaces(upstream, id).await?;
     if in_use {
         return Err(dependency(format!("The vpc '{id}' has dependencies and cannot be deleted.")));
     }

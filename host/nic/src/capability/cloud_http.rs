@@ -1,0 +1,195 @@
+//! `nic:plugin/cloud-http`: requests to the cloud, signed by the host.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use nic_core::error::ProviderError;
+use tokio::task::JoinHandle;
+use wasmtime::component::Resource;
+
+use crate::plugin::bindings::cloud_http::{Host, HostInFlight, Request, Response};
+use crate::plugin::bindings::types::Error;
+use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_WAITING_BYTES};
+use crate::plugin::store::GuestState;
+use crate::signing::{CloudRequest, CloudResponse, Phase};
+
+/// A response, and its share of the bytes that may wait.
+type Answer = Result<(CloudResponse, Held), ProviderError>;
+
+/// Bytes of an answer that waits in the host; given back when it is handed on or given up.
+struct Held {
+    bytes: usize,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+/// A request on its way: a task of its own, given up when this is dropped.
+pub struct InFlight {
+    task: JoinHandle<Answer>,
+    answer: Option<Answer>,
+}
+
+impl InFlight {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.answer.is_some() {
+            return Poll::Ready(());
+        }
+        Pin::new(&mut self.task).poll(context).map(|joined| {
+            let failed = |_| Err(ProviderError::other("HOST_FAILED", "the host failed while it sent a request"));
+            self.answer = Some(joined.unwrap_or_else(failed));
+        })
+    }
+
+    async fn wait(&mut self) -> Answer {
+        poll_fn(|context| self.poll(context)).await;
+        self.answer.take().unwrap_or_else(|| Err(ProviderError::TimedOut("no answer".to_owned())))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Refuses what is too large to hand on, and counts what waits.
+fn admit(response: CloudResponse, waiting: &Arc<AtomicUsize>) -> Answer {
+    let headers: usize = response.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let bytes = response.body.len() + headers;
+    let before = waiting.fetch_add(bytes, Ordering::AcqRel);
+    let held = Held { bytes, waiting: Arc::clone(waiting) };
+    if bytes > MAX_RESPONSE_BYTES || before + bytes > MAX_WAITING_BYTES {
+        let message = format!("the answer has {bytes} bytes, with {before} of others waiting; that is too much to keep");
+        return Err(ProviderError::other("RESPONSE_TOO_LARGE", message));
+    }
+    Ok((response, held))
+}
+
+impl GuestState {
+    fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
+        let service = &self.service;
+        if service.phase == Phase::Pure {
+            return Err(ProviderError::Denied("no request can be made during a pure call".to_owned()));
+        }
+        let Some(grant) = service.granted.cloud.clone() else {
+            return Err(ProviderError::Denied("the component has no grant for `cloud-http`".to_owned()));
+        };
+        if service.in_flight >= MAX_IN_FLIGHT {
+            let message = format!("{MAX_IN_FLIGHT} requests are on their way");
+            return Err(ProviderError::other("TOO_MANY_REQUESTS_IN_FLIGHT", message));
+        }
+        if request.body.len() > MAX_REQUEST_BYTES {
+            let message = format!("the body has {} bytes; at most {MAX_REQUEST_BYTES} are sent", request.body.len());
+            return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
+        }
+        let scheme_parameters = serde_json::from_str(&request.scheme_parameters)
+            .map_err(|_| ProviderError::Denied("`scheme-parameters` is not JSON".to_owned()))?;
+        let request = CloudRequest {
+            credential: request.credential,
+            scheme: request.scheme,
+            scheme_parameters,
+            service_id: request.service_id,
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+        };
+        let (gate, phase, limit) = (service.gate.clone(), service.phase, service.times.cloud_request);
+        let waiting = Arc::clone(&service.waiting);
+        let task = tokio::spawn(async move {
+            let answer = tokio::time::timeout(limit, gate.send(&grant, phase, request)).await;
+            let late = || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
+            admit(answer.unwrap_or_else(|_| late())?, &waiting)
+        });
+        self.service.in_flight += 1;
+        Ok(InFlight { task, answer: None })
+    }
+
+    async fn end(&mut self, mut request: InFlight) -> Result<Response, ProviderError> {
+        self.service.in_flight -= 1;
+        let (response, _) = request.wait().await?;
+        Ok(Response { status: response.status, headers: response.headers, body: response.body })
+    }
+}
+
+impl HostInFlight for GuestState {
+    async fn drop(&mut self, request: Resource<InFlight>) -> wasmtime::Result<()> {
+        self.table.delete(request)?;
+        self.service.in_flight -= 1;
+        Ok(())
+    }
+}
+
+impl Host for GuestState {
+    async fn start(&mut self, request: Request) -> wasmtime::Result<Result<Resource<InFlight>, Error>> {
+        match self.begin(request) {
+            Ok(request) => Ok(Ok(self.table.push(request)?)),
+            Err(error) => Ok(Err(self.refusal(error))),
+        }
+    }
+
+    async fn wait_any(&mut self, requests: Vec<Resource<InFlight>>) -> wasmtime::Result<u32> {
+        if requests.is_empty() {
+            return Err(wasmtime::format_err!("`wait-any` was asked to wait for nothing"));
+        }
+        poll_fn(|context| {
+            for (index, request) in requests.iter().enumerate() {
+                match self.table.get_mut(request) {
+                    Ok(request) if request.poll(context).is_ready() => {
+                        return Poll::Ready(u32::try_from(index).map_err(Into::into));
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn finish(&mut self, request: Resource<InFlight>) -> wasmtime::Result<Result<Response, Error>> {
+        let request = self.table.delete(request)?;
+        let response = self.end(request).await;
+        Ok(self.answer(response))
+    }
+
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
+        let response = match self.begin(request) {
+            Ok(request) => self.end(request).await,
+            Err(error) => Err(error),
+        };
+        Ok(self.answer(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(bytes: usize) -> CloudResponse {
+        CloudResponse { status: 200, headers: Vec::new(), body: vec![0; bytes] }
+    }
+
+    #[test]
+    fn answers_that_are_too_large_or_pile_up_are_refused() {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        assert!(admit(response(MAX_RESPONSE_BYTES + 1), &waiting).is_err());
+        assert_eq!(waiting.load(Ordering::Acquire), 0);
+        let first = admit(response(MAX_RESPONSE_BYTES), &waiting);
+        let second = admit(response(MAX_RESPONSE_BYTES), &waiting);
+        assert!(first.is_ok() && second.is_ok());
+        assert!(admit(response(1), &waiting).is_err());
+        drop(first);
+        assert!(admit(response(1), &waiting).is_ok());
+        drop(second);
+        assert_eq!(waiting.load(Ordering::Acquire), 0);
+    }
+}

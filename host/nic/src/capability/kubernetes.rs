@@ -1,0 +1,181 @@
+//! `nic:plugin/kubernetes`: reads on the cluster, within the grant.
+
+use std::time::Duration;
+
+use nic_core::document::canonical;
+use nic_core::error::ProviderError;
+use serde_json::Value;
+
+use crate::plugin::bindings::kubernetes::Host;
+use crate::plugin::bindings::types::Error;
+use crate::plugin::limits::MAX_RESPONSE_BYTES;
+use crate::plugin::manifest::KubernetesGrant;
+use crate::plugin::store::GuestState;
+use crate::signing::Phase;
+
+/// What is read.
+struct Read<'a> {
+    verb: &'static str,
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    /// The name of a `get`, the label selector of a `list`.
+    rest: &'a str,
+}
+
+/// Names go into URLs of the API server: what could leave its path segment is not a name.
+fn is_segment(text: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
+    !text.is_empty() && text.len() <= 253 && text != "." && text != ".." && text.bytes().all(legal)
+}
+
+fn is_api_version(text: &str) -> bool {
+    text.split('/').count() <= 2 && text.split('/').all(is_segment)
+}
+
+fn is_kind(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Whether a grant covers it. Secrets are nobody's, whatever a grant says.
+fn check(grant: Option<&KubernetesGrant>, phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
+    let denied = |why: String| Err(ProviderError::Denied(why));
+    if phase == Phase::Pure {
+        return denied("the cluster cannot be read during a pure call".to_owned());
+    }
+    let well_formed = is_api_version(read.api_version)
+        && is_kind(read.kind)
+        && read.namespace.is_none_or(is_segment)
+        && (read.verb == "list" || is_segment(read.rest))
+        && (read.verb == "get" || (read.rest.len() <= 1024 && !read.rest.chars().any(char::is_control)));
+    if !well_formed {
+        return denied("the API version, kind, namespace, name or selector is not well-formed".to_owned());
+    }
+    let kind = read.kind.to_ascii_lowercase();
+    if matches!(kind.as_str(), "secret" | "secrets" | "secretlist") {
+        return denied("Secrets are not shown to components".to_owned());
+    }
+    let Some(grant) = grant else {
+        return denied("the component has no grant for `kubernetes`".to_owned());
+    };
+    let full = format!("{}/{}", read.api_version, read.kind);
+    let covered = grant.verbs.iter().any(|verb| verb == read.verb)
+        && grant.kinds.iter().any(|granted| granted == read.kind || *granted == full);
+    if covered { Ok(()) } else { denied(format!("the grant does not cover `{} {full}`", read.verb)) }
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    read: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    tokio::time::timeout(limit, read)
+        .await
+        .unwrap_or_else(|_| Err(ProviderError::TimedOut(format!("the cluster did not answer within {} s", limit.as_secs()))))
+}
+
+fn text(value: &Value) -> Result<String, ProviderError> {
+    let text = canonical(value);
+    if text.len() > MAX_RESPONSE_BYTES {
+        let message = format!("the answer has {} bytes; at most {MAX_RESPONSE_BYTES} are handed on", text.len());
+        return Err(ProviderError::other("RESPONSE_TOO_LARGE", message));
+    }
+    Ok(text)
+}
+
+impl GuestState {
+    async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
+        let service = &self.service;
+        check(service.granted.kubernetes.as_ref(), service.phase, &read)?;
+        let Some(cluster) = &service.cluster else {
+            return Err(ProviderError::Denied("no cluster is known yet".to_owned()));
+        };
+        let limit = service.times.cluster_request;
+        if read.verb == "get" {
+            let found = in_time(limit, cluster.get(read.api_version, read.kind, read.namespace, read.rest)).await?;
+            found.as_ref().map(text).transpose()
+        } else {
+            let found = in_time(limit, cluster.list(read.api_version, read.kind, read.namespace, read.rest)).await?;
+            text(&found).map(Some)
+        }
+    }
+}
+
+impl Host for GuestState {
+    async fn get(
+        &mut self,
+        api_version: String,
+        kind: String,
+        namespace: Option<String>,
+        name: String,
+    ) -> wasmtime::Result<Result<Option<String>, Error>> {
+        let read =
+            Read { verb: "get", api_version: &api_version, kind: &kind, namespace: namespace.as_deref(), rest: &name };
+        let found = self.read_cluster(read).await;
+        Ok(self.answer(found))
+    }
+
+    async fn list(
+        &mut self,
+        api_version: String,
+        kind: String,
+        namespace: Option<String>,
+        label_selector: String,
+    ) -> wasmtime::Result<Result<String, Error>> {
+        let read = Read {
+            verb: "list",
+            api_version: &api_version,
+            kind: &kind,
+            namespace: namespace.as_deref(),
+            rest: &label_selector,
+        };
+        let found = self.read_cluster(read).await.map(Option::unwrap_or_default);
+        Ok(self.answer(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> KubernetesGrant {
+        KubernetesGrant {
+            verbs: vec!["get".to_owned()],
+            kinds: vec!["Node".to_owned(), "apps/v1/Deployment".to_owned(), "Secret".to_owned()],
+            reason: "test".to_owned(),
+        }
+    }
+
+    fn get<'a>(api_version: &'a str, kind: &'a str, name: &'a str) -> Read<'a> {
+        Read { verb: "get", api_version, kind, namespace: None, rest: name }
+    }
+
+    #[test]
+    fn only_what_is_granted_is_read() {
+        let grant = grant();
+        let check = |read: &Read<'_>| check(Some(&grant), Phase::Read, read);
+        assert!(check(&get("v1", "Node", "a")).is_ok());
+        assert!(check(&get("apps/v1", "Deployment", "a")).is_ok());
+        assert!(check(&get("extensions/v1", "Deployment", "a")).is_err());
+        assert!(check(&get("v1", "Pod", "a")).is_err());
+        assert!(check(&Read { verb: "list", api_version: "v1", kind: "Node", namespace: None, rest: "" }).is_err());
+        assert!(super::check(None, Phase::Read, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(Some(&grant), Phase::Pure, &get("v1", "Node", "a")).is_err());
+    }
+
+    #[test]
+    fn secrets_are_refused_even_when_granted() {
+        for kind in ["Secret", "secret", "SECRETS", "SecretList"] {
+            assert!(check(Some(&grant()), Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn names_that_leave_their_place_are_refused() {
+        for name in ["", ".", "..", "../secrets/x", "a/b", "a?b", "a%2fb", "a\nb"] {
+            assert!(check(Some(&grant()), Phase::Read, &get("v1", "Node", name)).is_err(), "{name}");
+        }
+        assert!(check(Some(&grant()), Phase::Read, &get("v1/../v1", "Node", "a")).is_err());
+        let elsewhere = Read { namespace: Some("../x"), ..get("v1", "Node", "a") };
+        assert!(check(Some(&grant()), Phase::Read, &elsewhere).is_err());
+    }
+}

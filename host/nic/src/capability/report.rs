@@ -1,0 +1,50 @@
+//! `nic:plugin/report`: log lines, progress, created ids.
+
+use nic_core::error::ProviderError;
+
+use crate::plugin::bindings::report::Host;
+use crate::plugin::bindings::types::Error;
+use crate::plugin::guest_log::Level;
+use crate::plugin::limits::MAX_REMOTE_ID_BYTES;
+use crate::plugin::store::GuestState;
+
+impl GuestState {
+    /// Writes a created id to the journal. A create has one: a second one would leave the first to nobody.
+    async fn tell_created(&self, remote_id: &str) -> Result<(), ProviderError> {
+        let Some(sink) = &self.service.sink else {
+            return Err(ProviderError::Denied("`report.created` is for `create` only".to_owned()));
+        };
+        if remote_id.is_empty() || remote_id.len() > MAX_REMOTE_ID_BYTES || remote_id.chars().any(char::is_control) {
+            return Err(ProviderError::Denied("a remote id is text on one line, not empty and not endless".to_owned()));
+        }
+        match self.service.told.get() {
+            Some(before) if before == remote_id => return Ok(()),
+            Some(_) => return Err(ProviderError::Denied("this create has told another remote id".to_owned())),
+            None => {}
+        }
+        // Kept even when the journal fails: the failure of the change still carries the id then.
+        self.service.told.set(remote_id);
+        match tokio::time::timeout(self.service.times.created, sink.created(remote_id)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ProviderError::other(error.code, "the created id could not be recorded")),
+            Err(_) => Err(ProviderError::TimedOut("the created id was not recorded in time".to_owned())),
+        }
+    }
+}
+
+impl Host for GuestState {
+    async fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
+        self.service.log.line(Level::parse(&level), &message);
+        Ok(())
+    }
+
+    async fn progress(&mut self, message: String) -> wasmtime::Result<()> {
+        self.service.log.progress(&message);
+        Ok(())
+    }
+
+    async fn created(&mut self, remote_id: String) -> wasmtime::Result<Result<(), Error>> {
+        let told = self.tell_created(&remote_id).await;
+        Ok(self.answer(told))
+    }
+}

@@ -1,0 +1,262 @@
+//! Flags and arguments: clap types only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::Format;
+
+/// Where state, outputs and kubeconfig stand unless flags say otherwise, beside the config.
+pub const DEFAULT_DIRECTORY: &str = ".nebari/stages/02-infrastructure";
+
+/// Make a ready Kubernetes platform from one nebari-config.yaml, and keep it that way.
+#[derive(Debug, Parser)]
+#[command(name = "nic", version, about, propagate_version = true, max_term_width = 80, after_help = "\
+Examples:
+  nic validate -f nebari-config.yaml
+  nic plan -f nebari-config.yaml
+  nic deploy -f nebari-config.yaml
+  nic destroy -f nebari-config.yaml")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// How results are written
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Say only results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the platform as the config asks
+    #[command(after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json")]
+    Deploy(Deploy),
+    /// Show what deploy would change, and change nothing
+    #[command(after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode")]
+    Plan(Plan),
+    /// Delete everything that is recorded
+    #[command(after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes")]
+    Destroy(Destroy),
+    /// Check the config; needs no credentials and no network
+    Validate(Validate),
+    /// Tell whether the platform is there and healthy
+    Status(Status),
+    /// Show the document that later stages read
+    Outputs(Outputs),
+    /// Providers: the components NIC works with
+    #[command(subcommand)]
+    Provider(Provider),
+    /// The state: what NIC made
+    #[command(subcommand)]
+    State(State),
+    /// Show or write the kubeconfig, or mint a token for it
+    Kubeconfig(Kubeconfig),
+    /// Write completions for a shell to stdout
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Show the version
+    Version,
+}
+
+/// Which config.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigPath {
+    /// The config
+    #[arg(short = 'f', long = "file", alias = "config", value_name = "FILE", default_value = "nebari-config.yaml")]
+    pub file: PathBuf,
+}
+
+/// Which state.
+#[derive(Debug, Clone, Args)]
+pub struct StatePath {
+    /// The state [default: .nebari/stages/02-infrastructure/nic-state.json beside the config]
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// How long to wait for a lock that someone holds, such as 30s or 10m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub lock_timeout: Duration,
+}
+
+/// How a run behaves.
+#[derive(Debug, Clone, Args)]
+pub struct RunFlags {
+    /// How many provider calls run at once
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallelism: u16,
+    /// Allow this protected resource to be replaced or deleted; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub confirm: Vec<nic_core::address::Address>,
+}
+
+/// `nic deploy`
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+    /// How it behaves.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// Where to write outputs.json [default: outputs.json beside the state]
+    #[arg(long, value_name = "FILE")]
+    pub outputs: Option<PathBuf>,
+    /// Where to write the kubeconfig [default: kubeconfig beside the state]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// `nic plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+    /// How it behaves.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// Exit with 3 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `nic destroy`
+#[derive(Debug, Args)]
+pub struct Destroy {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+    /// How it behaves.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `nic validate`
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+}
+
+/// `nic status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+}
+
+/// `nic outputs`
+#[derive(Debug, Args)]
+pub struct Outputs {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+}
+
+/// `nic provider ...`
+#[derive(Debug, Subcommand)]
+pub enum Provider {
+    /// List the providers that are there, with what they may do
+    List,
+}
+
+/// `nic state ...`
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// List what is recorded
+    List(StateOf),
+    /// Show one record, or the whole state
+    Show {
+        /// The address of a record
+        address: Option<nic_core::address::Address>,
+        /// Which state.
+        #[command(flatten)]
+        of: StateOf,
+    },
+}
+
+/// Which state to look at.
+#[derive(Debug, Clone, Args)]
+pub struct StateOf {
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigPath,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StatePath,
+}
+
+/// `nic kubeconfig`
+#[derive(Debug, Args)]
+pub struct Kubeconfig {
+    /// Mint a token and print it as an ExecCredential, as kubectl's exec plugins do
+    #[arg(long, requires_all = ["cluster", "region"])]
+    pub token: bool,
+    /// Name of the EKS cluster to mint a token for
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Region of that cluster
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Which state.
+    #[command(flatten)]
+    pub of: StateOf,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a time such as 30s, 10m or 1h"))?;
+    match unit {
+        "" | "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number * 60)),
+        "h" => Ok(Duration::from_secs(number * 3600)),
+        _ => Err(format!("`{unit}` is not s, m or h")),
+    }
+}
+
+impl StatePath {
+    /// The state's path: as given, or beside the config.
+    pub fn resolve(&self, config: &std::path::Path) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| {
+            config.parent().unwrap_or(std::path::Path::new("")).join(DEFAULT_DIRECTORY).join("nic-state.json")
+        })
+    }
+}

@@ -1,0 +1,447 @@
+//! nebari-config.yaml: read, checked as far as the host owns it, and handed on by sections.
+
+pub mod typed;
+pub mod yaml;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nic_core::diagnostic::{Diagnostic, Severity};
+use serde_json::{Map, Value};
+
+use self::yaml::{Key, Node, NodeValue};
+use crate::error::CommandError;
+
+/// Largest config that is read.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// Environment variables that override config values: `NEBARI_SECRET__a__b` sets `a.b`.
+const OVERRIDE_PREFIX: &str = "NEBARI_SECRET__";
+
+/// Provider sections and the `provider` that each belongs to.
+const PROVIDER_SECTIONS: [(&str, &str); 6] = [
+    ("aws", "amazon_web_services"),
+    ("gcp", "google_cloud_platform"),
+    ("azure", "azure"),
+    ("existing", "existing"),
+    ("local", "local"),
+    ("do", "digital_ocean"),
+];
+
+/// Top-level keys of later stages and of stage 01: known, and left alone.
+const KNOWN_KEYS: [&str; 33] = [
+    "project_name", "namespace", "provider", "nebari_version", "prevent_deploy", "terraform_state", "external_container_reg",
+    "storage", "domain", "certificate", "ingress", "dns", "ci_cd", "security", "theme", "profiles", "environments",
+    "default_images", "conda_store", "argo_workflows", "monitoring", "telemetry", "jupyterhub", "jupyterlab", "jhub_apps",
+    "ceph", "tf_extensions", "helm_extensions", "infrastructure", "qhub_version", "extensions", "keycloak", "retain",
+];
+
+/// Spellings that only the design document's dialect has.
+const DESIGN_SPELLINGS: [&str; 5] = ["instance_type", "min_size", "max_size", "disk_size", "vpc_cidr"];
+/// Spellings that only Classic has.
+const CLASSIC_SPELLINGS: [&str; 4] = ["instance", "min_nodes", "max_nodes", "vpc_cidr_block"];
+
+/// A config that holds together as far as the host can tell.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Its text, for excerpts.
+    pub source: Arc<str>,
+    /// The tree, overrides applied.
+    root: Node,
+    /// `project_name`.
+    pub project_name: String,
+    /// `namespace`, `dev` when absent.
+    pub namespace: String,
+    /// `provider`, inferred from the one section present when absent.
+    pub provider: String,
+    /// The topology that the spelling of keys says; used only while the state is empty.
+    pub spelling: &'static str,
+    /// What should be told although it stops nothing.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Problems of a config, and its text to show them in.
+#[derive(Debug, Clone)]
+pub struct ConfigError {
+    /// What is wrong.
+    pub error: CommandError,
+    /// Where the pointers and spans lead.
+    pub source: Option<ConfigSource>,
+}
+
+/// The text of a config, for excerpts.
+#[derive(Debug, Clone)]
+pub struct ConfigSource {
+    /// Its path, as the user gave it.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+    /// For each diagnostic, in order, the bytes it is about.
+    pub spans: Vec<Option<Range<usize>>>,
+}
+
+impl Config {
+    /// Reads, parses and checks a config.
+    ///
+    /// # Errors
+    /// `CONFIG_NOT_FOUND`, `CONFIG_NOT_READABLE`, `CONFIG_NOT_YAML`, `CONFIG_NOT_A_MAP`, `CONFIG_MISSING_KEY`,
+    /// `CONFIG_INVALID_VALUE`, `CONFIG_PROVIDER_*`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let overrides = std::env::vars().filter(|(name, _)| name.starts_with(OVERRIDE_PREFIX)).collect();
+        Self::load_with(path, overrides)
+    }
+
+    fn load_with(path: &Path, overrides: Vec<(String, String)>) -> Result<Self, ConfigError> {
+        let text = read(path).map_err(|error| ConfigError { error, source: None })?;
+        let source: Arc<str> = text.into();
+        let located = |mut diagnostic: Diagnostic, span: Range<usize>| {
+            diagnostic.details = place(path, &source, &span);
+            let spans = vec![Some(span)];
+            ConfigError {
+                error: CommandError::refused(vec![diagnostic]),
+                source: Some(ConfigSource { path: path.to_owned(), text: source.clone(), spans }),
+            }
+        };
+        let mut root = yaml::parse(&source).map_err(|error| {
+            let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", error.why.clone());
+            located(diagnostic.hint("check indentation, quotes and brackets around this place"), error.span)
+        })?;
+        if !matches!(root.value, NodeValue::Mapping(_)) {
+            let diagnostic =
+                Diagnostic::error("CONFIG_NOT_A_MAP", "The config is not a map", "expected `key: value` lines at the top level");
+            return Err(located(diagnostic, root.span.clone()));
+        }
+        for (name, value) in overrides {
+            let segments: Vec<&str> = name[OVERRIDE_PREFIX.len()..].split("__").collect();
+            override_value(&mut root, &segments, &value);
+        }
+        let mut checker = Checker { root: &root, problems: Vec::new() };
+        let identity = checker.identity();
+        let problems = checker.problems;
+        let errors = problems.iter().any(|p| p.severity == Severity::Error);
+        match identity {
+            Some((project_name, namespace, provider)) if !errors => {
+                let spelling = spelling(&root, &provider);
+                let mut config = Self {
+                    path: path.to_owned(),
+                    source,
+                    root,
+                    project_name,
+                    namespace,
+                    provider,
+                    spelling,
+                    warnings: Vec::new(),
+                };
+                config.warnings = problems.into_iter().map(|p| config.locate(p)).collect();
+                Ok(config)
+            }
+            _ => {
+                let spans: Vec<_> = problems.iter().map(|p| p.pointer.as_deref().map(|pointer| root.nearest(pointer).0)).collect();
+                let mut problems = problems;
+                for (problem, span) in problems.iter_mut().zip(&spans) {
+                    if let Some(span) = span {
+                        problem.details = place(path, &source, span);
+                    }
+                }
+                let source = Some(ConfigSource { path: path.to_owned(), text: source, spans });
+                Err(ConfigError { error: CommandError::refused(problems), source })
+            }
+        }
+    }
+
+    /// The sections a provider owns, typed by their schemas, with secret leaves taken out. Absent sections are absent.
+    pub fn sections(&self, schemas: &std::collections::BTreeMap<String, Value>) -> (Value, Vec<typed::Secret>) {
+        let mut secrets = Vec::new();
+        let mut sections = Map::new();
+        for (key, schema) in schemas {
+            if let Some(node) = self.root.get(key) {
+                sections.insert(key.clone(), typed::typed(node, schema, &format!("/{key}"), &mut secrets));
+            }
+        }
+        (Value::Object(sections), secrets)
+    }
+
+    /// The region the provider's section names, for clouds that have one.
+    pub fn region(&self) -> Option<String> {
+        let (_, section) = PROVIDER_SECTIONS.iter().find(|(provider, _)| *provider == self.provider)?;
+        self.root.get(section)?.get("region")?.text().map(str::to_owned)
+    }
+
+    /// Whether the config forbids deploying.
+    pub fn prevents_deploy(&self) -> bool {
+        self.root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| matches!(text, "true" | "True" | "TRUE"))
+    }
+
+    /// The diagnostic with file, line and column of what its pointer leads to.
+    pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        if let Some(pointer) = &diagnostic.pointer {
+            let place = place(&self.path, &self.source, &self.root.nearest(pointer).0);
+            match (&mut diagnostic.details, place) {
+                (Value::Object(details), Value::Object(place)) => details.extend(place),
+                (details, place) => *details = place,
+            }
+        }
+        diagnostic
+    }
+
+    /// The text and places to show diagnostics in.
+    pub fn excerpts(&self, diagnostics: &[Diagnostic]) -> ConfigSource {
+        let spans = diagnostics.iter().map(|d| d.pointer.as_deref().map(|pointer| self.root.nearest(pointer).0)).collect();
+        ConfigSource { path: self.path.clone(), text: self.source.clone(), spans }
+    }
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", format!("`{shown}`"))
+            .hint("give its path with `-f`"),
+        _ => CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")),
+    })?;
+    if size.len() > MAX_CONFIG_BYTES {
+        let detail = format!("`{shown}` is larger than {} MiB", MAX_CONFIG_BYTES >> 20);
+        return Err(CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")))?;
+    String::from_utf8(bytes)
+        .map_err(|error| CommandError::broke("CONFIG_NOT_YAML", "The config is not valid YAML", format!("`{shown}` is not UTF-8: {error}")))
+}
+
+/// File, line and column for programs; both counted from 1, columns in characters.
+fn place(path: &Path, source: &str, span: &Range<usize>) -> Value {
+    let before = &source[..span.start.min(source.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    serde_json::json!({ "file": path.display().to_string(), "line": line, "column": column })
+}
+
+fn override_value(node: &mut Node, segments: &[&str], value: &str) {
+    let Some((first, rest)) = segments.split_first() else {
+        *node = Node::secret(value);
+        return;
+    };
+    if let NodeValue::Sequence(elements) = &mut node.value {
+        if let Some(element) = first.parse::<usize>().ok().and_then(|index| elements.get_mut(index)) {
+            override_value(element, rest, value);
+        }
+        return;
+    }
+    if !matches!(node.value, NodeValue::Mapping(_)) {
+        node.value = NodeValue::Mapping(Vec::new());
+    }
+    if let NodeValue::Mapping(entries) = &mut node.value {
+        let index = entries.iter().position(|(key, _)| key.text == *first).unwrap_or_else(|| {
+            let empty = Node { value: NodeValue::Mapping(Vec::new()), span: 0..0, secret: false };
+            entries.push((Key { text: (*first).to_owned(), span: 0..0 }, empty));
+            entries.len() - 1
+        });
+        override_value(&mut entries[index].1, rest, value);
+    }
+}
+
+/// `design` when only that dialect's spellings occur in the provider's section, `classic` otherwise.
+fn spelling(root: &Node, provider: &str) -> &'static str {
+    fn occurs(node: &Node, keys: &[&str]) -> bool {
+        node.entries().any(|(key, below)| keys.contains(&key.text.as_str()) || occurs(below, keys))
+    }
+    let section = PROVIDER_SECTIONS.iter().find(|(name, _)| *name == provider).and_then(|(_, section)| root.get(section));
+    match section {
+        Some(section) if occurs(section, &DESIGN_SPELLINGS) && !occurs(section, &CLASSIC_SPELLINGS) => "design",
+        _ => "classic",
+    }
+}
+
+struct Checker<'a> {
+    root: &'a Node,
+    problems: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, mut diagnostic: Diagnostic, pointer: &str) {
+        diagnostic.pointer = Some(pointer.to_owned());
+        self.problems.push(diagnostic);
+    }
+
+    fn identity(&mut self) -> Option<(String, String, String)> {
+        if self.root.get("qhub_version").is_some() {
+            let diagnostic = Diagnostic::error(
+                "CONFIG_QHUB",
+                "This is a QHub config",
+                "QHub became Nebari in 2022.10.1, and the file's layout changed with it",
+            );
+            self.problem(diagnostic.hint("run `nebari upgrade` on it first"), "/qhub_version");
+        }
+        if self.root.get("cluster").is_some_and(|cluster| !cluster.entries().all(|(_, v)| v.text().is_some())) {
+            let diagnostic = Diagnostic::error(
+                "CONFIG_OTHER_LAYOUT",
+                "This layout is another tool's",
+                "a top-level `cluster` map is not part of nebari-config.yaml",
+            );
+            self.problem(diagnostic.hint("NIC reads `provider: aws` with an `amazon_web_services` section, and the like"), "/cluster");
+        }
+        let project_name = self.name("project_name", None, |c, first| c.is_ascii_alphanumeric() && !(first && c.is_ascii_digit()) || !first && matches!(c, '-' | '_'));
+        let namespace = self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
+        self.near_misses();
+        let provider = self.provider();
+        Some((project_name?, namespace?, provider?))
+    }
+
+    fn name(&mut self, key: &str, default: Option<&str>, legal: fn(char, bool) -> bool) -> Option<String> {
+        let pointer = format!("/{key}");
+        let Some(text) = self.root.get(key).filter(|node| !node.is_null()).map(|node| node.text().map(str::to_owned)) else {
+            if default.is_none() {
+                let diagnostic = Diagnostic::error("CONFIG_MISSING_KEY", "A required key is missing", format!("`{key}` is not there"));
+                self.problem(diagnostic.hint(format!("add `{key}: my-nebari` at the top level")), "");
+            }
+            return default.map(str::to_owned);
+        };
+        let Some(text) = text.filter(|text| {
+            let last = text.chars().last();
+            text.len() >= 3 - usize::from(key == "namespace")
+                && text.chars().enumerate().all(|(i, c)| legal(c, i == 0))
+                && last.is_some_and(|c| c.is_ascii_alphanumeric())
+        }) else {
+            let expected = match key {
+                "project_name" => "3 to 16 letters, digits, `-` or `_`, beginning with a letter and ending with a letter or digit",
+                _ => "letters, `-` or `_`, beginning and ending with a letter",
+            };
+            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", format!("`{key}` must be {expected}"));
+            self.problem(diagnostic, &pointer);
+            return None;
+        };
+        if key == "project_name" && text.len() > 16 {
+            // Older Nebari accepted longer names and deployed them: they must stay deployable.
+            let detail = format!("`{text}` has {} characters; today's Nebari allows 16", text.len());
+            self.problem(Diagnostic::warning("CONFIG_LONG_NAME", "The project name is long", detail), &pointer);
+        }
+        Some(text)
+    }
+
+    fn provider(&mut self) -> Option<String> {
+        let present: Vec<(&str, &str)> =
+            PROVIDER_SECTIONS.iter().copied().filter(|(_, section)| self.root.get(section).is_some()).collect();
+        let named = self.root.get("provider").filter(|node| !node.is_null()).and_then(Node::text).map(str::to_owned);
+        let provider = match (named, present.as_slice()) {
+            (Some(named), _) => named,
+            (None, []) => "local".to_owned(),
+            (None, [(only, _)]) => (*only).to_owned(),
+            (None, several) => {
+                let names: Vec<&str> = several.iter().map(|(_, section)| *section).collect();
+                let detail = format!("`provider` is not there, and there is more than one section: {}", names.join(", "));
+                let diagnostic = Diagnostic::error("CONFIG_PROVIDER_UNCLEAR", "Which provider is meant is unclear", detail);
+                self.problem(diagnostic.hint("add `provider: aws`, or the one that is meant"), "");
+                return None;
+            }
+        };
+        if provider == "do" {
+            let diagnostic = Diagnostic::error(
+                "CONFIG_PROVIDER_REMOVED",
+                "This provider was removed",
+                "Digital Ocean was deprecated in Nebari 2024.7.1 and removed in 2024.12.1",
+            );
+            self.problem(diagnostic, "/provider");
+            return None;
+        }
+        for (other, section) in present {
+            let sibling = matches!((provider.as_str(), other), ("local", "existing") | ("existing", "local"));
+            if other != provider && !sibling {
+                let detail = format!("`provider` is `{provider}`, so `{section}` is not used");
+                let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail);
+                self.problem(diagnostic, &format!("/{section}"));
+            }
+        }
+        Some(provider)
+    }
+
+    /// Plugins add top-level keys, so unknown ones are left alone; one letter off a known key is worth a word.
+    fn near_misses(&mut self) {
+        let known: Vec<&str> = KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section)).collect();
+        let keys: Vec<String> = self.root.entries().map(|(key, _)| key.text.clone()).collect();
+        for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
+            if let Some(meant) = known.iter().find(|known| distance(key, known) <= 2 && key.len() > 4) {
+                let detail = format!("`{key}` is not a key of nebari-config.yaml");
+                let diagnostic = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail);
+                self.problem(diagnostic.hint(format!("did you mean `{meant}`?")), &format!("/{key}"));
+            }
+        }
+    }
+}
+
+/// Edit distance, for near misses.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn load(text: &str, overrides: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("nebari-config.yaml");
+        std::fs::write(&path, text).unwrap();
+        Config::load_with(&path, overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    fn code(text: &str) -> String {
+        load(text, &[]).unwrap_err().error.diagnostics[0].code.clone()
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_code() {
+        assert_eq!(code("a: [1"), "CONFIG_NOT_YAML");
+        assert_eq!(code("- 1"), "CONFIG_NOT_A_MAP");
+        assert_eq!(code("provider: aws"), "CONFIG_MISSING_KEY");
+        assert_eq!(code("project_name: 1abc\nprovider: aws"), "CONFIG_INVALID_VALUE");
+        assert_eq!(code("project_name: abc\nnamespace: dev1"), "CONFIG_INVALID_VALUE");
+        assert_eq!(code("project_name: abc\nprovider: do"), "CONFIG_PROVIDER_REMOVED");
+        assert_eq!(code("project_name: abc\namazon_web_services: {}\nazure: {}"), "CONFIG_PROVIDER_UNCLEAR");
+    }
+
+    #[test]
+    fn a_problem_has_its_place() {
+        let error = load("provider: aws\nproject_name: 1abc\n", &[]).unwrap_err().error;
+        assert_eq!(error.diagnostics[0].details["line"], 2);
+        assert_eq!(error.diagnostics[0].details["column"], 15);
+    }
+
+    #[test]
+    fn provider_is_inferred_and_the_dialect_is_seen() {
+        let config = load("project_name: abc\namazon_web_services:\n  region: us-west-2\n  node_groups: {general: {instance_type: m5.xlarge}}\n", &[]).unwrap();
+        assert_eq!((config.provider.as_str(), config.namespace.as_str(), config.spelling), ("aws", "dev", "design"));
+        assert_eq!(config.region().as_deref(), Some("us-west-2"));
+        let config = load("project_name: abc\n", &[]).unwrap();
+        assert_eq!((config.provider.as_str(), config.spelling), ("local", "classic"));
+    }
+
+    #[test]
+    fn overrides_are_secret_and_near_misses_are_told() {
+        let text = "project_name: abc\nprovider: aws\namazon_web_services: {region: r, tags: [a, b]}\nprevent_deplo: true\n";
+        let config = load(text, &[("NEBARI_SECRET__amazon_web_services__tags__1", "s3cret")]).unwrap();
+        let schemas = BTreeMap::from([("amazon_web_services".to_owned(), json!({}))]);
+        let (sections, secrets) = config.sections(&schemas);
+        assert_eq!(sections["amazon_web_services"]["tags"], json!(["a", {"$secret": "amazon_web_services/tags/1"}]));
+        assert_eq!(secrets[0].1, "s3cret");
+        assert_eq!(config.warnings[0].code, "CONFIG_UNKNOWN_KEY");
+        assert!(config.warnings[0].hints[0].contains("prevent_deploy"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Scalars typed by the section's schema: `1.30` is a version where the schema says string, a number where it says number.
+
+use nic_core::document::child_pointer;
+use nic_core::kind::SchemaNode;
+use serde_json::{Map, Value};
+
+use super::yaml::{Node, NodeValue, is_null_text};
+
+/// A secret that was taken out of a section: its name, and its value.
+pub type Secret = (String, String);
+
+/// The section as JSON. Secret leaves (marked so by the schema, or given by the environment) become `$secret` references
+/// named by their pointer, and their values are added to `secrets`.
+pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secret>) -> Value {
+    walk(node, SchemaNode::root(schema), pointer, false, secrets)
+}
+
+fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, secrets: &mut Vec<Secret>) -> Value {
+    let secret = inherited || node.secret || schema.annotations().sensitive;
+    match &node.value {
+        NodeValue::Scalar { text, .. } if secret && !node.is_null() => {
+            let name = pointer.trim_start_matches('/').to_owned();
+            secrets.push((name.clone(), text.clone()));
+            nic_core::document::secret(&name)
+        }
+        NodeValue::Scalar { text, plain } => scalar(text, *plain, &schema.types()),
+        NodeValue::Sequence(elements) => Value::Array(
+            elements
+                .iter()
+                .enumerate()
+                .map(|(i, element)| walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), secret, secrets))
+                .collect(),
+        ),
+        NodeValue::Mapping(entries) => {
+            let members = entries.iter().map(|(key, member)| {
+                let below = child_pointer(pointer, &key.text);
+                // A literal `$` key of a user must not read as a reference.
+                let name = if key.text.starts_with('$') { format!("${}", key.text) } else { key.text.clone() };
+                (name, walk(member, schema.member(&key.text), &below, secret, secrets))
+            });
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// A scalar under the types its place allows; by the YAML 1.2 core schema when nothing is said.
+pub fn scalar(text: &str, plain: bool, types: &[&str]) -> Value {
+    let allows = |name: &str| types.is_empty() || types.contains(&name);
+    if !plain {
+        return Value::from(text);
+    }
+    if is_null_text(text) && (allows("null") || text.is_empty()) {
+        return Value::Null;
+    }
+    // Where text is allowed beside nothing numeric, what was written is what is meant.
+    if types.contains(&"string") && !types.contains(&"number") && !types.contains(&"integer") && !types.contains(&"boolean") {
+        return Value::from(text);
+    }
+    match text {
+        "true" | "True" | "TRUE" => return Value::from(true),
+        "false" | "False" | "FALSE" => return Value::from(false),
+        _ => {}
+    }
+    if let Ok(integer) = text.parse::<i64>() {
+        return Value::from(integer);
+    }
+    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
+    match text.parse::<f64>() {
+        Ok(number) if numeric && number.is_finite() => Value::from(number),
+        _ => Value::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::yaml::parse;
+    use super::*;
+
+    #[test]
+    fn the_schema_decides_what_a_scalar_is() {
+        let schema = json!({"properties": {
+            "version": {"type": ["string", "null"]},
+            "count": {"type": "integer"},
+            "on": {"type": "boolean"},
+            "password": {"type": "string", "x-nic": {"sensitive": true}},
+        }});
+        let node = parse("version: 1.30\ncount: 5\non: true\npassword: hunter2\nfree: 1.5\nquoted: '1'\nnothing:\n").unwrap();
+        let mut secrets = Vec::new();
+        let value = typed(&node, &schema, "/aws", &mut secrets);
+        assert_eq!(
+            value,
+            json!({"version": "1.30", "count": 5, "on": true, "password": {"$secret": "aws/password"}, "free": 1.5,
+                   "quoted": "1", "nothing": null})
+        );
+        assert_eq!(secrets, [("aws/password".to_owned(), "hunter2".to_owned())]);
+    }
+
+    #[test]
+    fn everything_below_an_override_is_secret() {
+        let mut node = parse("a:\n  b: 1\n").unwrap();
+        if let NodeValue::Mapping(entries) = &mut node.value {
+            entries[0].1.secret = true;
+        }
+        let mut secrets = Vec::new();
+        assert_eq!(typed(&node, &json!({}), "", &mut secrets), json!({"a": {"b": {"$secret": "a/b"}}}));
+    }
+}

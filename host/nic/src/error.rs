@@ -1,0 +1,61 @@
+//! What a command ends with when it does not end well: diagnostics with stable codes, and how the process exits.
+
+use nic_core::diagnostic::Diagnostic;
+use nic_core::engine::RunError;
+use nic_core::error::ProviderError;
+use nic_core::ports::BackendError;
+
+use crate::exit::ExitStatus;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandError {
+    /// What to tell, most important first; never empty.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How the process exits.
+    pub status: ExitStatus,
+}
+
+impl CommandError {
+    /// The answer is no.
+    pub fn refused(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, status: ExitStatus::Refused }
+    }
+
+    /// Something broke.
+    pub fn broke(code: &str, summary: &str, detail: impl Into<String>) -> Self {
+        Self { diagnostics: vec![Diagnostic::error(code, summary, detail)], status: ExitStatus::Broke }
+    }
+
+    /// The same, with one more hint for the first diagnostic.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(first) = self.diagnostics.first_mut() {
+            first.hints.push(hint.into());
+        }
+        self
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Refused(diagnostics) => Self::refused(diagnostics),
+            RunError::Backend(error) => error.into(),
+        }
+    }
+}
+
+impl From<BackendError> for CommandError {
+    fn from(error: BackendError) -> Self {
+        let mut diagnostic = Diagnostic::error(error.code, "The state could not be read or written", error.message);
+        diagnostic.hints = error.hints;
+        Self { diagnostics: vec![diagnostic], status: ExitStatus::Broke }
+    }
+}
+
+impl From<ProviderError> for CommandError {
+    fn from(error: ProviderError) -> Self {
+        Self::broke(error.code(), "A provider call failed", error.to_string())
+    }
+}

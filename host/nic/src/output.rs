@@ -1,0 +1,111 @@
+//! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
+
+pub mod human;
+pub mod json;
+pub mod progress;
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::ports::Reporter;
+use serde_json::Value;
+
+use crate::config::ConfigSource;
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document on stdout, JSON lines on stderr.
+    Json,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Results and errors only.
+    Quiet,
+    /// What changes.
+    Normal,
+    /// Everything.
+    Verbose,
+}
+
+/// Where words go, passed down as a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    /// How results are written.
+    pub format: Format,
+    /// How much is said.
+    pub verbosity: Verbosity,
+}
+
+impl Printer {
+    /// A line of data for a person; nothing in JSON, where [`Printer::document`] is the data.
+    pub fn line(&self, line: impl AsRef<str>) {
+        if self.format == Format::Text {
+            let _ = writeln!(anstream::stdout(), "{}", line.as_ref());
+        }
+    }
+
+    /// The one JSON document; nothing in text.
+    pub fn document(&self, document: &Value) {
+        if self.format == Format::Json {
+            let text = serde_json::to_string_pretty(document).unwrap_or_default();
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+
+    /// A word beside the data.
+    pub fn talk(&self, level: &str, message: impl AsRef<str>) {
+        match self.format {
+            Format::Text if self.verbosity > Verbosity::Quiet || level == "error" => {
+                let _ = writeln!(anstream::stderr(), "{}", message.as_ref());
+            }
+            Format::Json => {
+                let line = serde_json::json!({ "level": level, "message": message.as_ref() });
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            Format::Text => {}
+        }
+    }
+
+    /// Diagnostics, on stderr; with excerpts of the config where it is known.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&ConfigSource>) {
+        for (index, diagnostic) in diagnostics.iter().enumerate() {
+            match self.format {
+                Format::Json => {
+                    let line = json::log_line(diagnostic);
+                    let _ = writeln!(std::io::stderr(), "{line}");
+                }
+                Format::Text => {
+                    if self.verbosity == Verbosity::Quiet && diagnostic.severity != Severity::Error {
+                        continue;
+                    }
+                    let text = human::diagnostic(diagnostic, source, index);
+                    let _ = writeln!(anstream::stderr(), "{text}");
+                }
+            }
+        }
+    }
+
+    /// Who shows what happens.
+    pub fn reporter(&self) -> Arc<dyn Reporter> {
+        match (self.format, self.verbosity) {
+            (Format::Json, _) => Arc::new(json::JsonReporter::default()),
+            (Format::Text, Verbosity::Quiet) => Arc::new(Silent),
+            (Format::Text, _) if std::io::stderr().is_terminal() => Arc::new(progress::Live::default()),
+            (Format::Text, _) => Arc::new(progress::Plain::default()),
+        }
+    }
+}
+
+/// Says nothing.
+struct Silent;
+
+impl Reporter for Silent {
+    fn report(&self, _: nic_core::ports::Event) {}
+}

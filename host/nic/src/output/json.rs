@@ -1,0 +1,67 @@
+//! The JSON forms: error documents, log lines, the plan.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::ports::{Event, Reporter};
+use serde_json::{Value, json};
+
+use super::progress::{Names, describe};
+use crate::error::CommandError;
+
+/// The document of every non-zero exit: `{"success": false, "error": {"code", "message", "details", "recovery_suggestions"}}`.
+pub fn error_document(error: &CommandError) -> Value {
+    let fallback = Diagnostic::error("INTERNAL", "Something broke", "no diagnostic was given");
+    let first = error.diagnostics.iter().find(|d| d.severity == Severity::Error).unwrap_or(&fallback);
+    let mut details = match &first.details {
+        Value::Object(details) => details.clone(),
+        _ => serde_json::Map::new(),
+    };
+    if let Some(address) = &first.address {
+        details.entry("resource").or_insert_with(|| Value::from(address.as_str()));
+    }
+    if error.diagnostics.len() > 1 {
+        details.insert("diagnostics".to_owned(), serde_json::to_value(&error.diagnostics).unwrap_or(Value::Null));
+    }
+    json!({
+        "success": false,
+        "error": {
+            "code": first.code,
+            "message": format!("{}: {}", first.summary, first.detail),
+            "details": details,
+            "recovery_suggestions": first.hints,
+        }
+    })
+}
+
+/// A diagnostic as a log line.
+pub fn log_line(diagnostic: &Diagnostic) -> Value {
+    let level = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warn",
+        Severity::Info => "info",
+    };
+    json!({
+        "level": level,
+        "message": format!("{}: {}", diagnostic.summary, diagnostic.detail),
+        "code": diagnostic.code,
+        "address": diagnostic.address,
+        "hints": diagnostic.hints,
+    })
+}
+
+/// Progress as JSON lines on stderr.
+#[derive(Default)]
+pub struct JsonReporter {
+    names: Mutex<Names>,
+}
+
+impl Reporter for JsonReporter {
+    fn report(&self, event: Event) {
+        let Ok(mut names) = self.names.lock() else { return };
+        if let Some((level, message)) = describe(&mut names, &event) {
+            let _ = writeln!(std::io::stderr(), "{}", json!({ "level": level, "message": message }));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Why a component cannot be loaded.
+
+use nic_core::error::ProviderError;
+
+/// Why a component cannot be loaded. Nothing of it has run, except for the two last cases.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PluginError {
+    /// The sandbox itself could not be set up.
+    #[error("the sandbox could not be started: {0}")]
+    Engine(String),
+    /// The file is no component.
+    #[error("`{name}` is not a WebAssembly component: {why}")]
+    NotAComponent {
+        /// The file, or the provider's name.
+        name: String,
+        /// What it is instead.
+        why: String,
+    },
+    /// The file is too large.
+    #[error("`{name}` has {bytes} bytes; at most {limit} are loaded")]
+    TooLarge {
+        /// The file, or the provider's name.
+        name: String,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// It has no manifest.
+    #[error("`{name}` has no manifest (custom section `nic:manifest`)")]
+    NoManifest {
+        /// The file, or the provider's name.
+        name: String,
+    },
+    /// Its manifest cannot be used.
+    #[error("the manifest of `{name}` is not usable: {why}")]
+    BadManifest {
+        /// The file, or the provider's name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// It was made for another version of the boundary.
+    #[error("`{name}` was made for `{wit}`; this version of NIC speaks `{ours}`")]
+    WitUnsupported {
+        /// The provider's name.
+        name: String,
+        /// What it asks for.
+        wit: String,
+        /// What the host has.
+        ours: &'static str,
+    },
+    /// The bytes do not compile.
+    #[error("`{name}` does not compile: {why}")]
+    Invalid {
+        /// The provider's name.
+        name: String,
+        /// What the compiler says.
+        why: String,
+    },
+    /// It imports something the host does not have, or in another shape.
+    #[error("`{name}` cannot be linked: {why}")]
+    NotLinkable {
+        /// The provider's name.
+        name: String,
+        /// What the linker says.
+        why: String,
+    },
+    /// It does not say who it is.
+    #[error("`{name}` does not describe itself: {error}")]
+    DescribeFailed {
+        /// The provider's name.
+        name: String,
+        /// Why.
+        error: ProviderError,
+    },
+    /// What it says about itself breaks the contract.
+    #[error("the description of `{name}` breaks the contract: {why}")]
+    BadDescription {
+        /// The provider's name.
+        name: String,
+        /// What is wrong, with the place.
+        why: String,
+    },
+}
+
+impl PluginError {
+    /// The stable code, listed in docs/errors.md.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(_) => "PLUGIN_SANDBOX_FAILED",
+            Self::NotAComponent { .. } => "PLUGIN_NOT_A_COMPONENT",
+            Self::TooLarge { .. } => "PLUGIN_TOO_LARGE",
+            Self::NoManifest { .. } => "PLUGIN_NO_MANIFEST",
+            Self::BadManifest { .. } => "PLUGIN_BAD_MANIFEST",
+            Self::WitUnsupported { .. } => "PLUGIN_WIT_UNSUPPORTED",
+            Self::Invalid { .. } => "PLUGIN_INVALID",
+            Self::NotLinkable { .. } => "PLUGIN_NOT_LINKABLE",
+            Self::DescribeFailed { .. } => "PLUGIN_DESCRIBE_FAILED",
+            Self::BadDescription { .. } => "PLUGIN_BAD_DESCRIPTION",
+        }
+    }
+
+    /// What the user can do, most useful first.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Engine(_) => "check that the cache directory can be written to",
+            Self::NotAComponent { .. } => "build it for `wasm32-wasip2`, or wrap the module with `nic provider pack`",
+            Self::NoManifest { .. } | Self::BadManifest { .. } => "`nic provider pack` writes a manifest into a component",
+            Self::WitUnsupported { .. } | Self::NotLinkable { .. } => {
+                "use a release of the provider for this version of NIC, or update NIC"
+            }
+            Self::TooLarge { .. } => "build it for release, with debug information stripped",
+            Self::Invalid { .. } => "the file may be damaged: fetch it again and compare its digest",
+            Self::DescribeFailed { .. } | Self::BadDescription { .. } => "report this to the provider's author",
+        };
+        vec![hint.to_owned()]
+    }
+}

@@ -1,0 +1,353 @@
+//! What a component says it is and wants, read from its bytes before anything of it runs.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+
+use super::error::PluginError;
+use super::guest_text::paragraph;
+use super::limits::{DEFAULT_MEMORY_MIB, MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, MAX_MEMORY_MIB};
+use crate::signing;
+
+/// The custom section that holds the manifest.
+pub const SECTION: &str = "nic:manifest";
+
+/// The boundary this host speaks.
+pub const WIT: &str = "nic:plugin@0.1.0";
+
+const MAX_GRANTS: usize = 16;
+const MAX_LIST: usize = 512;
+
+/// What a component says it is and wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The provider's name, the first segment of every address it declares.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The boundary it was made for.
+    pub wit: String,
+    /// What it wants to be allowed.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+    /// Linear memory of one instance, when the default is too little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+}
+
+/// Something a component is allowed, or wants to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "capability", rename_all = "kebab-case")]
+pub enum Grant {
+    /// Requests to a cloud, signed by the host.
+    CloudHttp(CloudHttpGrant),
+    /// Reads on the cluster.
+    Kubernetes(KubernetesGrant),
+}
+
+/// Which requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudHttpGrant {
+    /// `aws-sigv4`, `google`, `azure`, `bearer`, `none`.
+    pub schemes: Vec<String>,
+    /// Service ids, such as `EC2`.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Host names, for schemes whose hosts the host does not compute itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubernetesGrant {
+    /// `get`, `list`.
+    pub verbs: Vec<String>,
+    /// `Node`, or with its API version `apps/v1/Deployment`.
+    pub kinds: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+impl Manifest {
+    /// Reads the manifest of a component without running any of it.
+    ///
+    /// `file` names the component in errors.
+    ///
+    /// # Errors
+    /// [`PluginError`]: too large, not a component, no manifest or several, a manifest that cannot be used, another boundary.
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, PluginError> {
+        let name = || file.to_owned();
+        if bytes.len() > MAX_COMPONENT_BYTES {
+            return Err(PluginError::TooLarge { name: name(), bytes: bytes.len(), limit: MAX_COMPONENT_BYTES });
+        }
+        let section = section(bytes).map_err(|why| PluginError::NotAComponent { name: name(), why })?;
+        let bad = |why: String| PluginError::BadManifest { name: name(), why };
+        let section = match section.as_slice() {
+            [] => return Err(PluginError::NoManifest { name: name() }),
+            [section] => section,
+            several => return Err(bad(format!("there are {}, where one is expected", several.len()))),
+        };
+        if section.len() > MAX_MANIFEST_BYTES {
+            return Err(bad(format!("it has {} bytes; at most {MAX_MANIFEST_BYTES} are read", section.len())));
+        }
+        let manifest: Self = serde_json::from_slice(section).map_err(|error| bad(paragraph(&error.to_string())))?;
+        if !speaks(&manifest.wit) {
+            return Err(PluginError::WitUnsupported { name: name(), wit: paragraph(&manifest.wit), ours: WIT });
+        }
+        manifest.check().map_err(bad)?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !is_name(&self.name) {
+            return Err("`name` is not lower-case letters, digits and `-`, at most 32".to_owned());
+        }
+        if self.version.is_empty() || self.version.len() > 64 || !self.version.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("`version` is not a version".to_owned());
+        }
+        if let Some(mib) = self.memory_mib
+            && !(1..=MAX_MEMORY_MIB).contains(&mib)
+        {
+            return Err(format!("`memory_mib` is {mib}; between 1 and {MAX_MEMORY_MIB} are allowed"));
+        }
+        if self.grants.len() > MAX_GRANTS {
+            return Err(format!("it wants {} grants; at most {MAX_GRANTS} are allowed", self.grants.len()));
+        }
+        if self.cloud_http().count() > 1 || self.kubernetes().count() > 1 {
+            return Err("it wants the same capability twice; one grant lists everything".to_owned());
+        }
+        self.grants.iter().try_for_each(Grant::check)
+    }
+
+    fn cloud_http(&self) -> impl Iterator<Item = &CloudHttpGrant> {
+        self.grants.iter().filter_map(|grant| match grant {
+            Grant::CloudHttp(grant) => Some(grant),
+            Grant::Kubernetes(_) => None,
+        })
+    }
+
+    fn kubernetes(&self) -> impl Iterator<Item = &KubernetesGrant> {
+        self.grants.iter().filter_map(|grant| match grant {
+            Grant::Kubernetes(grant) => Some(grant),
+            Grant::CloudHttp(_) => None,
+        })
+    }
+
+    /// Linear memory of one instance.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB) as usize * 1024 * 1024
+    }
+}
+
+impl Grant {
+    fn check(&self) -> Result<(), String> {
+        let (lists, reason) = match self {
+            Self::CloudHttp(grant) => (vec![&grant.schemes, &grant.services, &grant.hosts], &grant.reason),
+            Self::Kubernetes(grant) => {
+                if let Some(verb) = grant.verbs.iter().find(|verb| !matches!(verb.as_str(), "get" | "list")) {
+                    return Err(format!("the verb `{}` is not offered; `get` and `list` are", paragraph(verb)));
+                }
+                (vec![&grant.verbs, &grant.kinds], &grant.reason)
+            }
+        };
+        let sane = |text: &String| !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if lists.iter().any(|list| list.len() > MAX_LIST || !list.iter().all(sane)) {
+            return Err("a grant lists something empty, too long, or not plain ASCII".to_owned());
+        }
+        if reason.trim().is_empty() || reason.len() > 2_000 || reason.chars().any(char::is_control) {
+            return Err("every grant needs a `reason` of at most 2000 characters on one line".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The grants as the capabilities take them.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) cloud: Option<signing::Grant>,
+    pub(crate) kubernetes: Option<KubernetesGrant>,
+}
+
+impl Granted {
+    /// What `grants` amount to.
+    pub(crate) fn new(grants: &[Grant]) -> Result<Self, String> {
+        let mut granted = Self { cloud: None, kubernetes: None };
+        for grant in grants {
+            match grant {
+                Grant::CloudHttp(_) => {
+                    let value = serde_json::to_value(grant).map_err(|error| error.to_string())?;
+                    granted.cloud = Some(serde_json::from_value(value).map_err(|error| error.to_string())?);
+                }
+                Grant::Kubernetes(grant) => granted.kubernetes = Some(grant.clone()),
+            }
+        }
+        Ok(granted)
+    }
+}
+
+/// Lower-case hexadecimal SHA-256 of the bytes: what privileges hang on.
+pub fn digest(bytes: &[u8]) -> String {
+    nic_core::document::hex(&Sha256::digest(bytes))
+}
+
+/// Whether a text can name a provider.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Within 0.1.x only things are added: an older component runs, and a newer one fails to link if it needs what is not here.
+fn speaks(wit: &str) -> bool {
+    wit.strip_prefix("nic:plugin@0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// All sections with the manifest's name; they may stand in a nested module or component, where a compiler's linker put them.
+fn section(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut found = Vec::new();
+    let mut outermost = true;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| error.message().to_owned())? {
+            Payload::Version { encoding, .. } if outermost => {
+                if encoding == Encoding::Module {
+                    return Err("it is a core module".to_owned());
+                }
+                outermost = false;
+            }
+            Payload::CustomSection(section) if section.name() == SECTION => found.push(section.data().to_vec()),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn leb(mut value: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        loop {
+            let byte = (value & 0x7f) as u8;
+            value >>= 7;
+            if value == 0 {
+                out.push(byte);
+                return out;
+            }
+            out.push(byte | 0x80);
+        }
+    }
+
+    fn custom(data: &[u8]) -> Vec<u8> {
+        let mut body = leb(SECTION.len());
+        body.extend(SECTION.as_bytes());
+        body.extend(data);
+        let mut out = vec![0];
+        out.extend(leb(body.len()));
+        out.extend(body);
+        out
+    }
+
+    fn module(sections: &[Vec<u8>]) -> Vec<u8> {
+        let mut out = b"\0asm\x01\0\0\0".to_vec();
+        out.extend(sections.concat());
+        out
+    }
+
+    fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+        let mut out = b"\0asm\x0d\0\x01\0".to_vec();
+        out.extend(sections.concat());
+        out
+    }
+
+    /// A component with the section in a nested module.
+    fn nested(sections: &[Vec<u8>]) -> Vec<u8> {
+        let module = module(sections);
+        let mut section = vec![1];
+        section.extend(leb(module.len()));
+        section.extend(module);
+        component(&[section])
+    }
+
+    fn valid() -> Value {
+        json!({
+            "name": "aws", "version": "0.1.0", "wit": "nic:plugin@0.1.0",
+            "grants": [
+                {"capability": "cloud-http", "schemes": ["aws-sigv4"], "services": ["EC2"], "reason": "to make networks"},
+                {"capability": "kubernetes", "verbs": ["get"], "kinds": ["Node"], "reason": "to see nodes"},
+            ],
+        })
+    }
+
+    fn read(value: &Value) -> Result<Manifest, PluginError> {
+        Manifest::read("x.wasm", &nested(&[custom(value.to_string().as_bytes())]))
+    }
+
+    #[test]
+    fn the_manifest_is_found_in_a_nested_module() {
+        let manifest = read(&valid()).unwrap();
+        assert_eq!(manifest.name, "aws");
+        assert_eq!(manifest.memory_bytes(), 256 << 20);
+        assert_eq!(serde_json::to_value(&manifest).unwrap(), valid());
+        let granted = Granted::new(&manifest.grants).unwrap();
+        assert!(granted.cloud.is_some() && granted.kubernetes.is_some());
+    }
+
+    #[test]
+    fn what_is_no_component_or_has_no_single_manifest_is_refused_by_code() {
+        let code = |bytes: &[u8]| Manifest::read("x.wasm", bytes).unwrap_err().code();
+        assert_eq!(code(b""), "PLUGIN_NOT_A_COMPONENT");
+        assert_eq!(code(b"\x7fELF...."), "PLUGIN_NOT_A_COMPONENT");
+        assert_eq!(code(&module(&[custom(b"{}")])), "PLUGIN_NOT_A_COMPONENT");
+        assert_eq!(code(&component(&[])), "PLUGIN_NO_MANIFEST");
+        let section = custom(valid().to_string().as_bytes());
+        assert_eq!(code(&component(&[section.clone(), section.clone()])), "PLUGIN_BAD_MANIFEST");
+        let mut truncated = nested(&[section]);
+        truncated.truncate(truncated.len() - 5);
+        assert_eq!(code(&truncated), "PLUGIN_NOT_A_COMPONENT");
+        assert_eq!(code(&component(&[custom(&vec![b' '; MAX_MANIFEST_BYTES + 1])])), "PLUGIN_BAD_MANIFEST");
+    }
+
+    #[test]
+    fn other_boundaries_are_refused_and_later_patches_are_not() {
+        let with = |wit: &str| {
+            let mut manifest = valid();
+            manifest["wit"] = json!(wit);
+            read(&manifest).map_err(|error| error.code())
+        };
+        for wit in ["nic:plugin@0.2.0", "nic:plugin@1.0.0", "nic:plugin", "other:plugin@0.1.0", "nic:plugin@0.1.x", ""] {
+            assert_eq!(with(wit), Err("PLUGIN_WIT_UNSUPPORTED"), "{wit}");
+        }
+        assert!(with("nic:plugin@0.1.7").is_ok());
+    }
+
+    #[test]
+    fn absurd_manifests_are_refused() {
+        let refused = |pointer: &str, value: Value| {
+            let mut manifest = valid();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            read(&manifest).unwrap_err().code()
+        };
+        for (pointer, value) in [
+            ("/name", json!("../aws")),
+            ("/name", json!("")),
+            ("/version", json!("1.0\u{1b}[2J")),
+            ("/grants/0/reason", json!(" ")),
+            ("/grants/0/reason", json!("a\u{1b}[2Jb")),
+            ("/grants/0/capability", json!("shell")),
+            ("/grants/0/schemes", json!(["a\nb"])),
+            ("/grants/1/verbs", json!(["delete"])),
+            ("/grants/0", json!({"capability": "kubernetes", "verbs": [], "kinds": [], "reason": "again"})),
+        ] {
+            assert_eq!(refused(pointer, value.clone()), "PLUGIN_BAD_MANIFEST", "{pointer} {value}");
+        }
+        let mut manifest = valid();
+        manifest["memory_mib"] = json!(4096);
+        assert_eq!(read(&manifest).unwrap_err().code(), "PLUGIN_BAD_MANIFEST");
+    }
+}

@@ -1,0 +1,113 @@
+//! What goes back to a guest: the cloud's answer without anything that is ours.
+
+use std::error::Error as StdError;
+
+use nic_core::error::ProviderError;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::CloudResponse;
+use super::refusal::Refusal;
+use crate::egress::EgressRefused;
+
+/// Longest answer that is taken. The largest honest ones are pages of instance types, some megabytes; more would fill
+/// the host's memory.
+pub const MAX_RESPONSE_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Of one hop, or ours.
+const DROPPED_HEADERS: [&str; 11] = [
+    "authorization",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "set-cookie",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-amz-date",
+    "x-amz-security-token",
+];
+
+/// Reads the answer to its end, or to the limit.
+pub async fn read(mut response: reqwest::Response, target: &str) -> Result<CloudResponse, ProviderError> {
+    let too_long = || {
+        let message = format!("{target} answered more than {MAX_RESPONSE_BODY_BYTES} bytes");
+        ProviderError::other("RESPONSE_TOO_LARGE", message)
+    };
+    if response.content_length().is_some_and(|length| length > MAX_RESPONSE_BODY_BYTES as u64) {
+        return Err(too_long());
+    }
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target))? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BODY_BYTES {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(CloudResponse { status, headers, body })
+}
+
+/// Refuses an answer that repeats what only the host may know: a service that explains a bad signature does.
+pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), ProviderError> {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let escaped = secret.replace('/', "\\/");
+        for form in [*secret, &encoded, &escaped] {
+            let in_headers = response.headers.iter().any(|(name, value)| name.contains(form) || value.contains(form));
+            if in_headers || contains(&response.body, form.as_bytes()) {
+                let message = format!("an answer with status {} repeated the host's credentials; it is withheld", response.status);
+                return Err(ProviderError::other("RESPONSE_HOLDS_SECRET", message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn contains(body: &[u8], wanted: &[u8]) -> bool {
+    body.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// Whether the cloud says that the credentials have ended.
+pub fn says_expired(response: &CloudResponse) -> bool {
+    matches!(response.status, 400 | 401 | 403)
+        && response.body.len() < 64 * 1024
+        && [&b"ExpiredToken"[..], b"RequestExpired"].iter().any(|code| contains(&response.body, code))
+}
+
+/// What a request that got no answer means for the caller.
+pub fn explain(error: &reqwest::Error, target: &str) -> ProviderError {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut last = String::new();
+    while let Some(current) = cause {
+        if let Some(refused) = current.downcast_ref::<EgressRefused>() {
+            return ProviderError::Denied(refused.to_string());
+        }
+        if let Some(tls) = inner_tls(current) {
+            return ProviderError::other("CLOUD_TLS_FAILED", format!("no trusted connection to {target}: {tls}"));
+        }
+        last = current.to_string();
+        cause = current.source();
+    }
+    if error.is_connect() && !error.is_timeout() {
+        // Status 503 lets the engine try again; nothing was sent.
+        let message = format!("cannot connect to {target}: {last}");
+        return ProviderError::Remote { status: 503, code: "CLOUD_UNREACHABLE".to_owned(), message };
+    }
+    if error.is_builder() {
+        return ProviderError::from(Refusal::malformed(last));
+    }
+    // The request may have arrived.
+    ProviderError::TimedOut(format!("{target} gave no answer: {last}"))
+}
+
+fn inner_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+}

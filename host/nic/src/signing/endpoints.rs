@@ -1,0 +1,215 @@
+//! The one host name that a service in a region has, and what the user put in its place.
+//!
+//! A grant such as `*.amazonaws.com` would include an attacker's bucket: host names are computed here, never matched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use url::Url;
+
+use super::catalogue::Service;
+use super::refusal::Refusal;
+
+/// Longest region name that is accepted. Real ones have at most 15 characters.
+const MAX_REGION_BYTES: usize = 32;
+
+/// A group of regions with its own names and accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// `aws`, as ARNs say it.
+    pub name: &'static str,
+    /// `amazonaws.com`.
+    pub dns_suffix: &'static str,
+    iam_host: &'static str,
+    iam_region: &'static str,
+}
+
+const AWS: Partition =
+    Partition { name: "aws", dns_suffix: "amazonaws.com", iam_host: "iam.amazonaws.com", iam_region: "us-east-1" };
+const CHINA: Partition = Partition {
+    name: "aws-cn",
+    dns_suffix: "amazonaws.com.cn",
+    iam_host: "iam.cn-north-1.amazonaws.com.cn",
+    iam_region: "cn-north-1",
+};
+const GOVERNMENT: Partition = Partition {
+    name: "aws-us-gov",
+    dns_suffix: "amazonaws.com",
+    iam_host: "iam.us-gov.amazonaws.com",
+    iam_region: "us-gov-west-1",
+};
+
+/// The partition of a region, whose syntax is checked: it becomes part of a host name.
+pub fn partition(region: &str) -> Result<Partition, Refusal> {
+    let bad = || Refusal::Region(region.chars().take(MAX_REGION_BYTES).collect());
+    let parts: Vec<&str> = region.split('-').collect();
+    let lower = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let (number, names) = parts.split_last().ok_or_else(bad)?;
+    let numbered = matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit());
+    if region.len() > MAX_REGION_BYTES || !numbered || !names.iter().all(lower) {
+        return Err(bad());
+    }
+    match names {
+        ["cn", _] => Ok(CHINA),
+        ["us", "gov", _] => Ok(GOVERNMENT),
+        ["us" | "eu" | "ap" | "sa" | "ca" | "me" | "af" | "il" | "mx", _] => Ok(AWS),
+        _ => Err(bad()),
+    }
+}
+
+/// Where a request of a service and region goes, and which region signs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The only host name that the request may name.
+    pub host: String,
+    /// The region in the signature.
+    pub region: String,
+}
+
+/// Binds a service in a region to its host name.
+pub fn bind(service: &Service, region: &str) -> Result<Binding, Refusal> {
+    let partition = partition(region)?;
+    if service.signing_name == "iam" {
+        return Ok(Binding { host: partition.iam_host.to_owned(), region: partition.iam_region.to_owned() });
+    }
+    let host = format!("{}.{region}.{}", service.endpoint_prefix, partition.dns_suffix);
+    Ok(Binding { host, region: region.to_owned() })
+}
+
+/// The user's own endpoints: emulators, private endpoints.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct EndpointOverrides {
+    all: Option<Url>,
+    by_service: BTreeMap<String, Url>,
+}
+
+/// Why an endpoint of the user cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not an endpoint: {why}")]
+pub struct EndpointError {
+    /// The variable.
+    pub name: String,
+    /// What is wrong with its value, which is not repeated: it may hold a password.
+    pub why: String,
+}
+
+const PREFIX: &str = "AWS_ENDPOINT_URL";
+
+impl EndpointOverrides {
+    /// From the environment: `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE_ID>`, unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, EndpointError> {
+        let mut overrides = Self::default();
+        let mut ignored = false;
+        for (name, value) in variables {
+            if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" {
+                ignored = value.eq_ignore_ascii_case("true");
+            }
+            let Some(rest) = name.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else { continue };
+            let url = parse(&value).map_err(|why| EndpointError { name: name.clone(), why })?;
+            match rest.strip_prefix('_') {
+                Some(service) => {
+                    overrides.by_service.insert(service.to_owned(), url);
+                }
+                None if rest.is_empty() => overrides.all = Some(url),
+                None => {}
+            }
+        }
+        Ok(if ignored { Self::default() } else { overrides })
+    }
+
+    /// The same, with an endpoint from the profile for what the environment leaves open.
+    pub fn or_for_all(mut self, value: &str) -> Result<Self, EndpointError> {
+        if self.all.is_none() {
+            let url = parse(value).map_err(|why| EndpointError { name: "endpoint_url".to_owned(), why })?;
+            self.all = Some(url);
+        }
+        Ok(self)
+    }
+
+    /// The endpoint in place of the service's own, by the SDK's service id (`Resource Groups`).
+    pub fn of(&self, service_id: &str) -> Option<&Url> {
+        let variable = service_id.to_ascii_uppercase().replace([' ', '-'], "_");
+        self.by_service.get(&variable).or(self.all.as_ref())
+    }
+}
+
+impl fmt::Debug for EndpointOverrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointOverrides").field("services", &self.by_service.keys()).finish_non_exhaustive()
+    }
+}
+
+fn parse(value: &str) -> Result<Url, String> {
+    let url = Url::parse(value).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("expected `http://` or `https://` and a host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("it may not hold a user, a query or a fragment".to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::service;
+    use super::*;
+
+    fn host(signing_name: &str, service_id: &str, region: &str) -> String {
+        bind(service(signing_name, service_id).unwrap(), region).unwrap().host
+    }
+
+    #[test]
+    fn each_partition_has_its_own_names() {
+        assert_eq!(host("ec2", "EC2", "us-west-2"), "ec2.us-west-2.amazonaws.com");
+        assert_eq!(host("eks", "EKS", "cn-north-1"), "eks.cn-north-1.amazonaws.com.cn");
+        assert_eq!(host("sts", "STS", "us-gov-west-1"), "sts.us-gov-west-1.amazonaws.com");
+        assert_eq!(host("ecr", "ECR", "ap-southeast-2"), "api.ecr.ap-southeast-2.amazonaws.com");
+        assert_eq!(host("iam", "IAM", "eu-central-1"), "iam.amazonaws.com");
+        assert_eq!(host("iam", "IAM", "cn-northwest-1"), "iam.cn-north-1.amazonaws.com.cn");
+        assert_eq!(host("iam", "IAM", "us-gov-east-1"), "iam.us-gov.amazonaws.com");
+        assert_eq!(bind(service("iam", "IAM").unwrap(), "eu-central-1").unwrap().region, "us-east-1");
+    }
+
+    #[test]
+    fn nothing_but_a_region_passes_for_a_region() {
+        for bad in [
+            "",
+            "us-west-2.evil.com",
+            "us-west-2/",
+            "us-west-2@evil",
+            "us-west-2#",
+            "us-west",
+            "us--2",
+            "US-WEST-2",
+            "us-west-2-2",
+            "us-iso-east-1",
+            "us-west-222",
+            "xx-west-1",
+            "us-wést-1",
+            " us-west-2",
+        ] {
+            assert!(partition(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn overrides_are_found_by_service_id_then_for_all() {
+        let variables = |pairs: &[(&str, &str)]| {
+            EndpointOverrides::from_variables(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        };
+        let overrides = variables(&[
+            ("AWS_ENDPOINT_URL_RESOURCE_GROUPS", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:2/aws"),
+            ("AWS_ENDPOINT_URL_EKS", ""),
+        ])
+        .unwrap();
+        assert_eq!(overrides.of("Resource Groups").unwrap().as_str(), "http://127.0.0.1:1/");
+        assert_eq!(overrides.of("EKS").unwrap().as_str(), "http://127.0.0.1:2/aws");
+        let off = variables(&[("AWS_ENDPOINT_URL", "http://a"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]);
+        assert_eq!(off.unwrap(), EndpointOverrides::default());
+        let error = variables(&[("AWS_ENDPOINT_URL", "http://user:hunter2@host")]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(variables(&[("AWS_ENDPOINT_URL", "ftp://host")]).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a request is not made, or its answer not given.
+
+use nic_core::error::ProviderError;
+
+use super::Phase;
+use super::catalogue::{Action, Class};
+
+/// Why the host refuses a request. Every text ends with its code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A pure function asked.
+    #[error("no request may be made while a configuration is validated or a graph is made [NO_REQUEST_IN_THIS_PHASE]")]
+    Pure,
+    /// The manifest does not ask for this signing scheme, or it was not granted.
+    #[error("signing scheme `{0}` is not granted [SCHEME_NOT_GRANTED]")]
+    SchemeNotGranted(String),
+    /// Not built yet.
+    #[error("not implemented: signing scheme `{0}` [SCHEME_NOT_IMPLEMENTED]")]
+    SchemeNotImplemented(String),
+    /// The host has no such credential.
+    #[error("no credential named `{0}` [CREDENTIAL_UNKNOWN]")]
+    UnknownCredential(String),
+    /// The catalogue lacks the service.
+    #[error("service `{signing_name}` with service id `{service_id}` is not one NIC knows [SERVICE_NOT_IN_CATALOGUE]")]
+    UnknownService {
+        /// As the request names it.
+        signing_name: String,
+        /// As the request names it.
+        service_id: String,
+    },
+    /// The grant lacks the service.
+    #[error("service `{0}` is not granted [SERVICE_NOT_GRANTED]")]
+    ServiceNotGranted(String),
+    /// Not the syntax of a region, or of a partition that is not known.
+    #[error("`{0}` is not an AWS region that NIC knows [REGION_INVALID]")]
+    Region(String),
+    /// Another host than the one that is meant.
+    #[error("requests may not go to `{host}`: {why} [HOST_NOT_ALLOWED]")]
+    Host {
+        /// Where the request wanted to go.
+        host: String,
+        /// What it may do instead.
+        why: String,
+    },
+    /// Something that an honest client does not send.
+    #[error("the request is refused: {0} [REQUEST_MALFORMED]")]
+    Malformed(String),
+    /// The catalogue lacks the action.
+    #[error("{service}:{what} is not an action NIC knows [ACTION_NOT_IN_CATALOGUE]")]
+    UnknownAction {
+        /// The service.
+        service: String,
+        /// How the request names the action.
+        what: String,
+    },
+    /// The grant lacks the action.
+    #[error("{0} is not granted [ACTION_NOT_GRANTED]")]
+    ActionNotGranted(String),
+    /// A mutation where only reads are allowed.
+    #[error("{0} is a mutation; only reads are allowed while planning [ACTION_IS_A_MUTATION]")]
+    Mutation(String),
+    /// Secrets are for the host alone.
+    #[error("{action} answers a secret ({why}); no component may ask for it [ACTION_ANSWERS_A_SECRET]")]
+    Secret {
+        /// The action.
+        action: String,
+        /// What it shows.
+        why: String,
+    },
+}
+
+impl Refusal {
+    /// Something that an honest client does not send.
+    pub fn malformed(why: impl Into<String>) -> Self {
+        Self::Malformed(why.into())
+    }
+
+    /// Whether the phase allows the class, for a guest.
+    pub fn check_phase(phase: Phase, class: Class, action: &str, why: &str) -> Result<(), Self> {
+        match (phase, class) {
+            (Phase::Pure, _) => Err(Self::Pure),
+            (_, Class::Secret) => Err(Self::Secret { action: action.to_owned(), why: why.to_owned() }),
+            (Phase::Read, Class::Mutate) => Err(Self::Mutation(action.to_owned())),
+            (Phase::Read | Phase::Change, Class::Read) | (Phase::Change, Class::Mutate) => Ok(()),
+        }
+    }
+}
+
+impl Action {
+    /// `ec2:CreateVpc`.
+    pub fn qualified(&self) -> String {
+        format!("{}:{}", self.service, self.name)
+    }
+}
+
+impl From<Refusal> for ProviderError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Denied(refusal.to_string())
+    }
+}

@@ -1,0 +1,103 @@
+//! Things that bear our marks and are not recorded: left over from a state that was lost, or made twice.
+
+use std::collections::BTreeMap;
+
+use futures::future::join;
+use nic_sdk::error::Error;
+use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
+use serde_json::{Value, json};
+
+use crate::cloud::{Cloud, filter, from_aws, is_not_found};
+use crate::kinds::{CLUSTER, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, read};
+use crate::names::Names;
+use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
+
+/// What is there and not recorded, each under the address its mark names.
+pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) -> Result<Vec<Observation>, Error> {
+    let names = Names::new(context);
+    let (marked, groups) = join(marked(cloud), node_groups(cloud, &names.cluster)).await;
+    let mut targets = marked?;
+    targets.extend(named(&names));
+    targets.extend(groups?);
+    targets.retain(|target| !is_recorded(target, records));
+    let found = read(cloud, targets).await;
+    Ok(found.into_iter().filter(is_there).collect())
+}
+
+/// The things with a name of their own that every platform has.
+pub fn named(names: &Names) -> Vec<Target> {
+    let target = |address: &str, kind: &str, name: &str| Target {
+        address: address.to_owned(),
+        kind: kind.to_owned(),
+        remote_id: None,
+        document: json!({ "name": name }),
+    };
+    vec![
+        target("aws.cluster.main", CLUSTER, &names.cluster),
+        target("aws.iam-role.cluster", IAM_ROLE, &names.cluster_role()),
+        target("aws.iam-role.node-group", IAM_ROLE, &names.node_role()),
+    ]
+}
+
+fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
+    let of_kind = records.iter().filter(|record| record.kind == target.kind);
+    match &target.remote_id {
+        Some(id) => of_kind.into_iter().any(|record| record.remote_id.as_ref() == Some(id)),
+        None => of_kind.into_iter().any(|record| record.address == target.address),
+    }
+}
+
+/// What cannot be read is told too: it must not look as if nothing were there.
+fn is_there(observation: &Observation) -> bool {
+    !matches!(observation.status, Status::Absent | Status::Foreign(_))
+}
+
+/// Everything of EC2 that bears our mark, or an older one of the same platform.
+async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
+    let keys = filter("key", [OWNER_KEY, "Project", "Environment"]);
+    let tags = cloud.ec2.describe_tags().filters(keys).into_paginator().items().send();
+    let tags = tags.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+    let mut things = BTreeMap::<(String, String), Tags>::new();
+    for tag in tags {
+        let (Some(id), Some(sort), Some(key)) = (tag.resource_id, tag.resource_type, tag.key) else { continue };
+        let tags = things.entry((id, sort.as_str().to_owned())).or_default();
+        tags.insert(key, tag.value.unwrap_or_default());
+    }
+    let targets = things.into_iter().filter_map(|((id, sort), tags)| {
+        let address = marked_address(&tags)?.to_owned();
+        if cloud.marks.claim(&tags, &address, &Tags::new()) == Claim::Foreign {
+            return None;
+        }
+        let kind = kind_of(&sort)?.to_owned();
+        Some(Target { address, kind, remote_id: Some(id), document: Value::Null })
+    });
+    Ok(targets.collect())
+}
+
+fn kind_of(resource_type: &str) -> Option<&'static str> {
+    Some(match resource_type {
+        "vpc" => VPC,
+        "subnet" => SUBNET,
+        "internet-gateway" => INTERNET_GATEWAY,
+        "route-table" => ROUTE_TABLE,
+        "security-group" => SECURITY_GROUP,
+        _ => return None,
+    })
+}
+
+/// The node groups of the cluster of our name.
+async fn node_groups(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
+    let names = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
+    let names: Vec<String> = match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
+        Ok(names) => names,
+        Err(error) if is_not_found(&error) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let target = |name: String| Target {
+        address: format!("aws.node-group.{name}"),
+        kind: NODE_GROUP.to_owned(),
+        remote_id: None,
+        document: json!({ "cluster_name": cluster, "name": name }),
+    };
+    Ok(names.into_iter().map(target).collect())
+}

@@ -1,0 +1,145 @@
+//! What clusters and node groups have in common: they take minutes, and their updates are things of their own.
+
+use std::time::Duration;
+
+use nic_sdk::error::Error;
+use nic_sdk::types::{Progress, Waiting};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::TagEdits;
+
+/// How long EKS gets before it is asked again.
+const POLL_AFTER: Duration = Duration::from_secs(15);
+
+/// What `poll` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "kebab-case")]
+pub enum Operation {
+    /// Until it is active.
+    Create,
+    /// Until this update ended. The thing itself is active again after a failed update too.
+    Update {
+        /// EKS's name for it.
+        update_id: String,
+    },
+    /// Until it is gone.
+    Delete,
+}
+
+/// Not done yet.
+pub fn pending(remote_id: &str, operation: &Operation, message: String) -> Progress {
+    Progress::Pending(Waiting {
+        remote_id: Some(remote_id.to_owned()),
+        operation: json!(operation),
+        poll_after: POLL_AFTER,
+        message,
+    })
+}
+
+/// How an update is doing.
+#[derive(Debug, PartialEq)]
+pub enum UpdateStatus {
+    /// It goes on; EKS's word for it.
+    Running(String),
+    /// It ended well.
+    Successful,
+    /// It ended badly.
+    Failed(Error),
+}
+
+/// Asks for an update of the cluster, or of one of its node groups.
+pub async fn update_status(
+    cloud: &Cloud,
+    cluster: &str,
+    node_group: Option<&str>,
+    update_id: &str,
+) -> Result<UpdateStatus, Error> {
+    use aws_sdk_eks::types::UpdateStatus as Word;
+    let request = cloud.eks.describe_update().name(cluster).update_id(update_id);
+    let answer = request.set_nodegroup_name(node_group.map(str::to_owned)).send().await.map_err(from_aws)?;
+    let update = answered(answer.update, "update")?;
+    let sort = update.r#type().map_or("update", |sort| sort.as_str());
+    match update.status() {
+        Some(Word::Successful) => Ok(UpdateStatus::Successful),
+        Some(word @ (Word::Failed | Word::Cancelled)) => {
+            let issues = update.errors().iter().map(|error| {
+                let code = error.error_code().map_or("Unknown", |code| code.as_str());
+                issue(code, error.error_message(), error.resource_ids())
+            });
+            let why: Vec<String> = issues.collect();
+            let why = if why.is_empty() { "EKS gave no reason".to_owned() } else { why.join("; ") };
+            Ok(UpdateStatus::Failed(Error::Other {
+                code: "EKS_UPDATE_FAILED".to_owned(),
+                message: format!("{sort} is {}: {why}", word.as_str()),
+                detail: json!({ "update_id": update_id, "type": sort }),
+            }))
+        }
+        word => Ok(UpdateStatus::Running(format!("{sort} {}", word.map_or("InProgress", |word| word.as_str())))),
+    }
+}
+
+/// One issue in EKS's own words.
+pub fn issue(code: &str, message: Option<&str>, resource_ids: &[String]) -> String {
+    let message = message.unwrap_or("no message");
+    if resource_ids.is_empty() {
+        format!("{code}: {message}")
+    } else {
+        format!("{code}: {message} ({})", resource_ids.join(", "))
+    }
+}
+
+/// Writes and takes away tags of what has this ARN.
+pub async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+    if !edits.set.is_empty() {
+        let tags = edits.set.clone().into_iter().collect();
+        cloud.eks.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
+    }
+    if !edits.remove.is_empty() {
+        let keys = edits.remove.iter().cloned().collect();
+        cloud.eks.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await.map_err(from_aws)?;
+    }
+    Ok(())
+}
+
+/// A role that was just made, or just got its policies, is not visible to EKS at once: then the same call goes well a
+/// little later.
+pub fn while_role_spreads(error: Error) -> Error {
+    const WORDS: [&str; 5] = [
+        "does not exist",
+        "could not be assumed",
+        "cannot be assumed",
+        "trusted entity is not correct",
+        "managed policies associated",
+    ];
+    match error {
+        Error::Remote { code, message, .. }
+            if code == "InvalidParameterException" && message.to_lowercase().contains("role") && {
+                let message = message.to_lowercase();
+                WORDS.iter().any(|words| message.contains(words))
+            } =>
+        {
+            Error::Conflict(format!("{code}: {message}"))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_is_not_visible_yet_is_tried_again() {
+        let error = |message: &str| Error::Remote {
+            status: 400,
+            code: "InvalidParameterException".into(),
+            message: message.into(),
+        };
+        let spreading = error("Role with arn: arn:aws:iam::1:role/x, could not be assumed because it does not exist");
+        assert!(matches!(while_role_spreads(spreading), Error::Conflict(_)));
+        let wrong = error("unsupported Kubernetes version");
+        assert_eq!(while_role_spreads(wrong.clone()), wrong);
+    }
+}

@@ -1,0 +1,130 @@
+//! `aws.internet-gateway`: a gateway and its attachment to the VPC.
+
+use aws_sdk_ec2::types::{InternetGateway as Shown, ResourceType};
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::Error;
+use nic_sdk::schema::{map, object, string};
+use nic_sdk::types::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::settle::{Found, Tagged};
+use super::tagged::{Selection, TaggedKind};
+use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
+use crate::scope::Scope;
+use crate::tags::{Tags, visible};
+
+/// The kind.
+pub struct InternetGateway;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// None while it is attached to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_id: Option<String>,
+    tags: Tags,
+}
+
+/// A change of the attachment.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    Detach(String),
+    Attach(String),
+}
+
+impl Tagged for Document {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
+impl TaggedKind for InternetGateway {
+    type Document = Document;
+    type Step = Step;
+
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::INTERNET_GATEWAY.to_owned(),
+            title: "Internet gateway".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.internet_gateways[]".to_owned(),
+            protected: false,
+            time_limits: TimeLimits { create: 300, update: 300, delete: 1200 },
+            read_batch: 200,
+            create: CreateSafety::Tagged,
+            settle_seconds: 60,
+        }
+    }
+
+    async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
+        let request = cloud.ec2.describe_internet_gateways().filters(selection.filter("internet-gateway-id"));
+        let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+        Ok(shown.iter().filter_map(found).collect())
+    }
+
+    async fn make(cloud: &Cloud, _change: &Change, _desired: &Document, tags: &Tags) -> Result<String, Error> {
+        let request = cloud.ec2.create_internet_gateway();
+        let answer = request.tag_specifications(tag_specification(ResourceType::InternetGateway, tags)).send().await;
+        let gateway = answer.map_err(from_aws)?.internet_gateway;
+        answered(gateway.and_then(|gateway| gateway.internet_gateway_id), "id of the internet gateway")
+    }
+
+    fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
+        if observed.vpc_id == desired.vpc_id || !scope.touches("/vpc_id") {
+            return Vec::new();
+        }
+        let detach = observed.vpc_id.clone().map(Step::Detach);
+        detach.into_iter().chain(desired.vpc_id.clone().map(Step::Attach)).collect()
+    }
+
+    async fn take(cloud: &Cloud, id: &str, step: Step) -> Result<(), Error> {
+        match step {
+            Step::Detach(vpc) => detach(cloud, id, &vpc).await,
+            Step::Attach(vpc) => {
+                let request = cloud.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
+                request.send().await.map_err(from_aws).map(|_| ())
+            }
+        }
+    }
+
+    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+        // Where it is attached now counts, not where it was when it was last seen.
+        let ids = [id.to_owned()];
+        let found = Self::list(cloud, Selection::Ids(&ids)).await?;
+        for vpc in found.iter().filter_map(|found| found.document.vpc_id.as_ref()) {
+            detach(cloud, id, vpc).await?;
+        }
+        cloud.ec2.delete_internet_gateway().internet_gateway_id(id).send().await.map_err(from_aws).map(|_| ())
+    }
+}
+
+async fn detach(cloud: &Cloud, id: &str, vpc: &str) -> Result<(), Error> {
+    let request = cloud.ec2.detach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
+    match request.send().await.map_err(from_aws) {
+        Err(Error::Remote { code, .. }) if code == "Gateway.NotAttached" => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        result => result.map(|_| ()),
+    }
+}
+
+fn found(gateway: &Shown) -> Option<Found<Document>> {
+    let id = gateway.internet_gateway_id()?;
+    let tags = from_ec2(gateway.tags());
+    let vpc_id = gateway.attachments().iter().find_map(|attachment| attachment.vpc_id());
+    let document = Document { id: Some(id.to_owned()), vpc_id: vpc_id.map(str::to_owned), tags: visible(&tags) };
+    Some(Found { id: id.to_owned(), tags, document })
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .optional("id", string().computed())
+        .optional("vpc_id", string().description("The VPC it is attached to."))
+        .required("tags", map(string()))
+        .build()
+}

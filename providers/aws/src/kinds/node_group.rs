@@ -1,0 +1,346 @@
+//! `aws.node-group`: an EKS managed node group.
+
+mod update;
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eks::types::{Nodegroup as Shown, NodegroupScalingConfig, NodegroupStatus, Taint as EksTaint, TaintEffect};
+use aws_smithy_types::date_time::Format;
+use futures::future::join_all;
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::report;
+use nic_sdk::schema::{Normalise, integer, list, map, object, one_of, string};
+use nic_sdk::types::{Change, Observation, Progress, Status, Target};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::eks::{Operation, UpdateStatus, issue, pending, update_status, while_role_spreads};
+use super::{Kind, document, failure, named, present, remote_id};
+use crate::cloud::{Cloud, answered, from_aws, is_not_found};
+use crate::tags::{Tags, visible};
+
+/// The kind.
+pub struct NodeGroup;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    cluster_name: String,
+    instance_types: Vec<String>,
+    ami_type: String,
+    capacity_type: String,
+    disk_size: i32,
+    scaling_config: Scaling,
+    labels: BTreeMap<String, String>,
+    taints: Vec<Taint>,
+    subnet_ids: Vec<String>,
+    node_role_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    autoscaling_groups: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    health_issues: Vec<String>,
+    tags: Tags,
+}
+
+/// How many nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Scaling {
+    min_size: i32,
+    max_size: i32,
+    /// The autoscaler's, once the group exists.
+    desired_size: i32,
+}
+
+/// One taint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Taint {
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    effect: String,
+}
+
+/// A node group as EKS shows it.
+struct Found {
+    status: NodegroupStatus,
+    tags: Tags,
+    document: Document,
+}
+
+/// `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Id {
+    cluster: String,
+    name: String,
+}
+
+impl Id {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let (cluster, name) = text.split_once(':').ok_or_else(|| {
+            Error::other("REMOTE_ID_INVALID", format!("`{text}` is not of the form `<cluster>:<node group>`"))
+        })?;
+        Ok(Self { cluster: cluster.to_owned(), name: name.to_owned() })
+    }
+
+    /// None when the cluster is not known: then neither it nor the group exists.
+    fn of_target(target: &Target) -> Result<Option<Self>, Error> {
+        if let Some(id) = &target.remote_id {
+            return Self::parse(id).map(Some);
+        }
+        let text = |key: &str| Some(target.document.get(key)?.as_str()?.to_owned());
+        Ok(text("cluster_name").zip(text("name")).map(|(cluster, name)| Self { cluster, name }))
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.cluster, self.name)
+    }
+}
+
+impl Kind for NodeGroup {
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::NODE_GROUP.to_owned(),
+            title: "EKS node group".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.node_groups[]".to_owned(),
+            protected: true,
+            time_limits: TimeLimits { create: 3600, update: 3600, delete: 3600 },
+            read_batch: 100,
+            create: CreateSafety::Named,
+            settle_seconds: 0,
+        }
+    }
+
+    async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
+        join_all(targets.iter().map(|target| async move {
+            let id = match Id::of_target(target) {
+                Ok(Some(id)) => id,
+                Ok(None) => return Observation::absent(&target.address),
+                Err(error) => return Observation::unreadable(&target.address, error),
+            };
+            match look(cloud, &id).await {
+                Ok(Some(found)) => observe(target, &id, &found),
+                Ok(None) => Observation::absent(&target.address),
+                Err(error) => Observation::unreadable(&target.address, error),
+            }
+        }))
+        .await
+    }
+
+    async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let desired: Document = document(&change.document)?;
+        let id = Id { cluster: desired.cluster_name.clone(), name: desired.name.clone() }.to_string();
+        let tags = cloud.marks.mark(&desired.tags, &change.address);
+        let taints = desired.taints.iter().map(Taint::to_eks).collect();
+        let request = cloud.eks.create_nodegroup().cluster_name(&desired.cluster_name).nodegroup_name(&desired.name);
+        let request = request.node_role(&desired.node_role_arn).set_subnets(Some(desired.subnet_ids));
+        let request = request.set_instance_types(Some(desired.instance_types)).disk_size(desired.disk_size);
+        let request =
+            request.ami_type(desired.ami_type.as_str().into()).capacity_type(desired.capacity_type.as_str().into());
+        let request = request.scaling_config(desired.scaling_config.to_eks()).set_version(desired.version);
+        let request = request.set_labels(Some(desired.labels.into_iter().collect())).set_taints(Some(taints));
+        let request = request.set_tags(Some(tags.into_iter().collect())).client_request_token(&change.token);
+        request.send().await.map_err(from_aws).map_err(while_role_spreads)?;
+        report::created(&id).map_err(failure(&id))?;
+        Ok(pending(&id, &Operation::Create, "CREATING".to_owned()))
+    }
+
+    async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let id = remote_id(change)?;
+        update::next(cloud, change, &Id::parse(id).map_err(failure(id))?).await.map_err(failure(id))
+    }
+
+    async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let text = remote_id(change)?;
+        let id = Id::parse(text).map_err(failure(text))?;
+        let request = cloud.eks.delete_nodegroup().cluster_name(&id.cluster).nodegroup_name(&id.name);
+        let Err(error) = request.send().await.map_err(from_aws) else {
+            return Ok(pending(text, &Operation::Delete, "DELETING".to_owned()));
+        };
+        if is_not_found(&error) {
+            return Ok(Progress::Done(Observation::absent(&change.address)));
+        }
+        // A second delete of a group that is on its way out is refused.
+        match look(cloud, &id).await {
+            Ok(None) => Ok(Progress::Done(Observation::absent(&change.address))),
+            Ok(Some(found)) if found.status == NodegroupStatus::Deleting => {
+                Ok(pending(text, &Operation::Delete, "DELETING".to_owned()))
+            }
+            _ => Err(failure(text)(error)),
+        }
+    }
+
+    async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
+        let text = remote_id(change)?;
+        let failed = failure(text);
+        let id = Id::parse(text).map_err(&failed)?;
+        let operation: Operation = document(&operation).map_err(&failed)?;
+        if let Operation::Update { update_id } = &operation {
+            match update_status(cloud, &id.cluster, Some(&id.name), update_id).await.map_err(&failed)? {
+                UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
+                UpdateStatus::Failed(error) => return Err(failed(error)),
+                UpdateStatus::Successful => {}
+            }
+        }
+        let deleting = operation == Operation::Delete;
+        match look(cloud, &id).await.map_err(&failed)? {
+            None if deleting => Ok(Progress::Done(Observation::absent(&change.address))),
+            None => Err(failed(Error::NotFound(format!("the node group `{id}` does not exist")))),
+            Some(found) => match found.status {
+                NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => Err(failed(broken(&id, &found))),
+                // Degraded nodes are there and can be changed; the document tells what is wrong with them.
+                NodegroupStatus::Active | NodegroupStatus::Degraded if !deleting => {
+                    Ok(Progress::Done(present(&change.address, text, &found.document)))
+                }
+                status => Ok(pending(text, &operation, status.as_str().to_owned())),
+            },
+        }
+    }
+}
+
+fn broken(id: &Id, found: &Found) -> Error {
+    Error::other("NODE_GROUP_FAILED", format!("the node group `{id}` is {}", state(found)))
+}
+
+fn state(found: &Found) -> String {
+    match found.document.health_issues.as_slice() {
+        [] => found.status.as_str().to_owned(),
+        issues => format!("{}: {}", found.status.as_str(), issues.join("; ")),
+    }
+}
+
+fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
+    let observation = named::observe(target, &id.to_string(), &found.tags, &found.document);
+    if observation.status != Status::Present {
+        return observation;
+    }
+    let status = match &found.status {
+        NodegroupStatus::Active | NodegroupStatus::Degraded => Status::Present,
+        NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => Status::Failed(state(found)),
+        other => Status::InProgress(other.as_str().to_owned()),
+    };
+    Observation { status, ..observation }
+}
+
+/// The group; none when it, or its cluster, does not exist.
+async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
+    let request = cloud.eks.describe_nodegroup().cluster_name(&id.cluster).nodegroup_name(&id.name);
+    match request.send().await.map_err(from_aws) {
+        Ok(answer) => answered(answer.nodegroup, "node group").map(|group| Some(found(id, &group))),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn found(id: &Id, group: &Shown) -> Found {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let texts = |map: Option<&std::collections::HashMap<String, String>>| -> BTreeMap<String, String> {
+        map.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let tags = texts(group.tags());
+    let status = group.status().cloned().unwrap_or(NodegroupStatus::Creating);
+    let scaling = group.scaling_config();
+    let issues = group.health().map(|health| health.issues()).unwrap_or_default().iter();
+    let groups = group.resources().map(|resources| resources.auto_scaling_groups()).unwrap_or_default().iter();
+    let document = Document {
+        name: id.name.clone(),
+        arn: owned(group.nodegroup_arn()),
+        cluster_name: id.cluster.clone(),
+        instance_types: group.instance_types().to_vec(),
+        ami_type: group.ami_type().map_or_else(String::new, |ami| ami.as_str().to_owned()),
+        capacity_type: group.capacity_type().map_or("ON_DEMAND", |capacity| capacity.as_str()).to_owned(),
+        disk_size: group.disk_size().unwrap_or_default(),
+        scaling_config: Scaling {
+            min_size: scaling.and_then(|s| s.min_size()).unwrap_or_default(),
+            max_size: scaling.and_then(|s| s.max_size()).unwrap_or_default(),
+            desired_size: scaling.and_then(|s| s.desired_size()).unwrap_or_default(),
+        },
+        labels: texts(group.labels()),
+        taints: group.taints().iter().map(Taint::from_eks).collect(),
+        subnet_ids: group.subnets().to_vec(),
+        node_role_arn: group.node_role().unwrap_or_default().to_owned(),
+        version: owned(group.version()),
+        release_version: owned(group.release_version()),
+        status: Some(status.as_str().to_owned()),
+        created_at: group.created_at().and_then(|instant| instant.fmt(Format::DateTime).ok()),
+        autoscaling_groups: groups.filter_map(|group| owned(group.name())).collect(),
+        health_issues: issues
+            .map(|i| issue(i.code().map_or("Unknown", |code| code.as_str()), i.message(), i.resource_ids()))
+            .collect(),
+        tags: visible(&tags),
+    };
+    Found { status, tags, document }
+}
+
+impl Scaling {
+    fn to_eks(self) -> NodegroupScalingConfig {
+        let config = NodegroupScalingConfig::builder().min_size(self.min_size).max_size(self.max_size);
+        config.desired_size(self.desired_size).build()
+    }
+}
+
+impl Taint {
+    fn to_eks(&self) -> EksTaint {
+        let taint = EksTaint::builder().key(&self.key).set_value(self.value.clone());
+        taint.effect(TaintEffect::from(self.effect.as_str())).build()
+    }
+
+    fn from_eks(taint: &EksTaint) -> Self {
+        Self {
+            key: taint.key().unwrap_or_default().to_owned(),
+            value: taint.value().filter(|value| !value.is_empty()).map(str::to_owned),
+            effect: taint.effect().map_or_else(String::new, |effect| effect.as_str().to_owned()),
+        }
+    }
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    let taint = object()
+        .required("key", string())
+        .optional("value", string())
+        .required("effect", one_of(&["NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"]));
+    let scaling = object()
+        .required("min_size", integer().minimum(0))
+        .required("max_size", integer().minimum(0))
+        .required("desired_size", integer().minimum(0).left_to_cloud());
+    object()
+        .required("name", string().immutable())
+        .optional("arn", string().computed())
+        .required("cluster_name", string().immutable())
+        .required("instance_types", list(string()).immutable())
+        .required("ami_type", string().immutable())
+        .required("capacity_type", string().immutable())
+        .required("disk_size", integer().minimum(0).immutable())
+        .required("scaling_config", scaling)
+        .required("labels", map(string()))
+        .required("taints", list(taint).set())
+        .required("subnet_ids", list(string()).set().immutable())
+        .required("node_role_arn", string().immutable())
+        .optional("version", string().normalise(Normalise::Version))
+        .optional("release_version", string().computed())
+        .optional("status", string().computed())
+        .optional("created_at", string().computed())
+        .optional("autoscaling_groups", list(string()).computed())
+        .optional("health_issues", list(string()).computed())
+        .required("tags", map(string()))
+        .build()
+}

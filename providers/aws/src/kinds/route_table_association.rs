@@ -1,0 +1,125 @@
+//! `aws.route-table-association`: which route table a subnet uses.
+//!
+//! It bears no tags and needs none: a subnet has at most one, so the subnet tells which it is. EC2 gives it a new id when the
+//! table is replaced.
+
+use aws_sdk_ec2::types::RouteTableAssociation as Shown;
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::report;
+use nic_sdk::schema::{object, string};
+use nic_sdk::types::{Change, Observation, Progress, Target};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Kind, document, failure, present, remote_id};
+use crate::cloud::{Cloud, answered, filter, from_aws, is_not_found};
+
+/// The kind.
+pub struct RouteTableAssociation;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    subnet_id: String,
+    route_table_id: String,
+}
+
+impl Kind for RouteTableAssociation {
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::ROUTE_TABLE_ASSOCIATION.to_owned(),
+            title: "Route table association".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.route_table_associations[]".to_owned(),
+            protected: false,
+            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
+            read_batch: 200,
+            create: CreateSafety::Named,
+            settle_seconds: 0,
+        }
+    }
+
+    async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
+        let subnets: Vec<&str> = targets.iter().filter_map(subnet_of).collect();
+        let found = if subnets.is_empty() { Ok(Vec::new()) } else { list(cloud, &subnets).await };
+        let observe = |target: &Target| match (&found, subnet_of(target)) {
+            (Err(error), _) => Observation::unreadable(&target.address, error.clone()),
+            // A subnet whose id is not known does not exist yet.
+            (Ok(_), None) => Observation::absent(&target.address),
+            (Ok(found), Some(subnet)) => match found.iter().find(|document| document.subnet_id == subnet) {
+                Some(document) => present(&target.address, document.id.as_deref().unwrap_or_default(), document),
+                None => Observation::absent(&target.address),
+            },
+        };
+        targets.iter().map(observe).collect()
+    }
+
+    async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let desired: Document = document(&change.document)?;
+        let request = cloud.ec2.associate_route_table().subnet_id(&desired.subnet_id);
+        let answer = request.route_table_id(&desired.route_table_id).send().await.map_err(from_aws)?;
+        let id = answered(answer.association_id, "id of the association")?;
+        report::created(&id).map_err(failure(&id))?;
+        Ok(done(change, id, desired))
+    }
+
+    async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let desired: Document = document(&change.document)?;
+        let id = remote_id(change)?;
+        let request = cloud.ec2.replace_route_table_association().association_id(id);
+        let answer = request.route_table_id(&desired.route_table_id).send().await.map_err(from_aws);
+        let id =
+            answered(answer.map_err(failure(id))?.new_association_id, "id of the association").map_err(failure(id))?;
+        Ok(done(change, id, desired))
+    }
+
+    async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let id = remote_id(change)?;
+        match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
+            Err(error) if !is_not_found(&error) => Err(failure(id)(error)),
+            _ => Ok(Progress::Done(Observation::absent(&change.address))),
+        }
+    }
+
+    async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {
+        Err(Error::not_implemented(&format!("poll of {}", change.kind)).into())
+    }
+}
+
+fn done(change: &Change, id: String, desired: Document) -> Progress {
+    Progress::Done(present(&change.address, &id.clone(), &Document { id: Some(id), ..desired }))
+}
+
+fn subnet_of(target: &Target) -> Option<&str> {
+    target.document.get("subnet_id").and_then(Value::as_str)
+}
+
+/// The associations of the subnets.
+async fn list(cloud: &Cloud, subnets: &[&str]) -> Result<Vec<Document>, Error> {
+    let filter = filter("association.subnet-id", subnets.iter().copied());
+    let tables = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
+    let tables = tables.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+    Ok(tables.iter().flat_map(|table| table.associations()).filter_map(shown).collect())
+}
+
+fn shown(association: &Shown) -> Option<Document> {
+    Some(Document {
+        id: Some(association.route_table_association_id()?.to_owned()),
+        subnet_id: association.subnet_id()?.to_owned(),
+        route_table_id: association.route_table_id()?.to_owned(),
+    })
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .optional("id", string().computed())
+        .required("subnet_id", string().immutable())
+        .required("route_table_id", string())
+        .build()
+}

@@ -1,0 +1,127 @@
+//! Leading a thing to its document, on clouds that show what they were told with a delay.
+//!
+//! EC2 and IAM answer a change at once and show it a little later. So after a create or an update the thing is looked at
+//! again, and what does not show yet is waited for, a bounded number of times: a provider never sleeps, the host does.
+
+use std::time::Duration;
+
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::types::{Change, Progress, Waiting};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{document, failure, present, remote_id};
+use crate::cloud::{Cloud, is_not_found};
+use crate::scope::Scope;
+use crate::tags::{TagEdits, Tags};
+
+/// How long the cloud gets before it is asked again.
+const SETTLE_AFTER: Duration = Duration::from_secs(2);
+
+/// How often it is asked. What it does not show after that is taken for what it is.
+const SETTLE_ATTEMPTS: u32 = 15;
+
+/// A thing as the cloud shows it.
+#[derive(Debug)]
+pub struct Found<D> {
+    /// Its remote id.
+    pub id: String,
+    /// All its tags, the mark included.
+    pub tags: Tags,
+    /// In the kind's terms.
+    pub document: D,
+}
+
+/// A document with tags.
+pub trait Tagged: Serialize + DeserializeOwned {
+    /// The tags it shows or wants.
+    fn tags(&self) -> &Tags;
+}
+
+/// A kind whose changes are answered at once.
+pub trait Settles {
+    /// The document.
+    type Document: Tagged;
+    /// One call of an update.
+    type Step;
+
+    /// What is there under the remote id.
+    async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found<Self::Document>>, Error>;
+
+    /// The calls that lead from what is shown to what is desired, tags aside, as far as the scope goes.
+    fn steps(observed: &Self::Document, desired: &Self::Document, scope: &Scope<'_>) -> Vec<Self::Step>;
+
+    /// Makes one of them.
+    async fn take(cloud: &Cloud, id: &str, step: Self::Step) -> Result<(), Error>;
+
+    /// Writes and takes away tags.
+    async fn edit_tags(cloud: &Cloud, id: &str, edits: &TagEdits) -> Result<(), Error>;
+}
+
+/// What `poll` is given. A change that is picked up by another run no longer says what it was about, so this does.
+#[derive(Debug, Serialize, Deserialize)]
+struct Settling {
+    attempt: u32,
+    paths: Vec<String>,
+}
+
+/// Leads what was just created, or is updated, to what is desired.
+pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Failure> {
+    attempt::<K>(cloud, change, id, &Settling { attempt: 0, paths: change.paths.clone() }).await
+}
+
+/// Goes on with it.
+pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value) -> Result<Progress, Failure> {
+    attempt::<K>(cloud, change, remote_id(change)?, &document(operation)?).await
+}
+
+async fn attempt<K: Settles>(cloud: &Cloud, change: &Change, id: &str, now: &Settling) -> Result<Progress, Failure> {
+    let failed = failure(id);
+    let last = now.attempt >= SETTLE_ATTEMPTS;
+    let wait = || {
+        Ok(Progress::Pending(Waiting {
+            remote_id: Some(id.to_owned()),
+            operation: json!(Settling { attempt: now.attempt + 1, paths: now.paths.clone() }),
+            poll_after: SETTLE_AFTER,
+            message: "waiting until AWS shows the change".to_owned(),
+        }))
+    };
+    let desired: K::Document = document(&change.document).map_err(&failed)?;
+    let scope = Scope::new(&now.paths);
+    let left = |found: &Found<K::Document>| {
+        let edits = TagEdits::between(found.document.tags(), desired.tags(), &scope);
+        let steps = K::steps(&found.document, &desired, &scope);
+        Some((edits, steps)).filter(|(edits, steps)| !edits.is_empty() || !steps.is_empty())
+    };
+
+    let found = match K::look(cloud, id).await.map_err(&failed)? {
+        Some(found) => found,
+        None if last => return Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
+        None => return wait(),
+    };
+    let Some((edits, steps)) = left(&found) else {
+        return Ok(Progress::Done(present(&change.address, &found.id, &found.document)));
+    };
+    match carry_out::<K>(cloud, id, &edits, steps).await {
+        // What was just made, or what it refers to, is not visible everywhere yet.
+        Err(error) if is_not_found(&error) && !last => return wait(),
+        result => result.map_err(&failed)?,
+    }
+    match K::look(cloud, id).await.map_err(&failed)? {
+        Some(found) if last || left(&found).is_none() => {
+            Ok(Progress::Done(present(&change.address, &found.id, &found.document)))
+        }
+        _ => wait(),
+    }
+}
+
+async fn carry_out<K: Settles>(cloud: &Cloud, id: &str, edits: &TagEdits, steps: Vec<K::Step>) -> Result<(), Error> {
+    if !edits.is_empty() {
+        K::edit_tags(cloud, id, edits).await?;
+    }
+    for step in steps {
+        K::take(cloud, id, step).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The provider's part of outputs.json, from what is recorded. What is not recorded yet is left out.
+
+use nic_sdk::types::Recorded;
+use serde_json::{Map, Value, json};
+
+use crate::kinds::{CLUSTER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
+
+/// The prefix of the addresses of namespaces.
+const NAMESPACE: &str = "aws.namespace.";
+
+/// The groups that later stages select nodes by, whether they exist or not.
+const SELECTED_GROUPS: [&str; 3] = ["general", "user", "worker"];
+
+/// A JSON object for the document's top level.
+pub fn outputs(records: &[Recorded]) -> Value {
+    let one = |kind: &str| records.iter().find(|record| record.kind == kind).map(|record| &record.attributes);
+    let cluster = one(CLUSTER);
+    let of_cluster = |key: &str| cluster.and_then(|attributes| attributes.get(key)).cloned();
+    let of_vpc = |key: &str| one(VPC).and_then(|attributes| attributes.get(key)).cloned();
+    let of_role = |address: &str| {
+        let role = records.iter().find(|record| record.kind == IAM_ROLE && record.address == address)?;
+        role.attributes.get("arn").cloned()
+    };
+    let namespaces = records
+        .iter()
+        .filter(|record| record.kind == KUBERNETES_OBJECT)
+        .filter_map(|record| record.address.strip_prefix(NAMESPACE));
+    let selectors = SELECTED_GROUPS
+        .map(|group| (group.to_owned(), json!({ "key": "eks.amazonaws.com/nodegroup", "value": group })));
+    json!({
+        "cluster": known([
+            ("name", of_cluster("name")),
+            ("endpoint", of_cluster("endpoint")),
+            ("ca_certificate", of_cluster("ca_certificate")),
+            ("kubernetes_version", of_cluster("version")),
+            ("oidc_issuer", of_cluster("oidc_issuer")),
+        ]),
+        "networking": known([
+            // In subnets that were there before, the cluster knows whose they are.
+            ("vpc_id", of_vpc("id").or_else(|| of_cluster("vpc_id"))),
+            ("vpc_cidr", of_vpc("cidr")),
+            ("subnet_ids", of_cluster("subnet_ids")),
+            ("security_group_ids", of_cluster("security_group_ids")),
+        ]),
+        "kubernetes": { "namespaces": namespaces.collect::<Vec<_>>() },
+        "node_groups": node_groups(records),
+        "node_selectors": Map::from_iter(selectors),
+        "iam": known([
+            ("cluster_role_arn", of_role("aws.iam-role.cluster")),
+            ("node_role_arn", of_role("aws.iam-role.node-group")),
+        ]),
+    })
+}
+
+fn node_groups(records: &[Recorded]) -> Value {
+    let groups = records.iter().filter(|record| record.kind == NODE_GROUP).filter_map(|record| {
+        let group = &record.attributes;
+        let name = group.get("name")?.as_str()?.to_owned();
+        let member = |pointer: &str| group.pointer(pointer).cloned();
+        let document = known([
+            ("arn", member("/arn")),
+            ("instance_type", member("/instance_types/0")),
+            ("min_size", member("/scaling_config/min_size")),
+            ("max_size", member("/scaling_config/max_size")),
+        ]);
+        Some((name, document))
+    });
+    Value::Object(groups.collect())
+}
+
+fn known<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let known = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.filter(|v| !v.is_null())?)));
+    Value::Object(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(address: &str, kind: &str, attributes: Value) -> Recorded {
+        Recorded { address: address.into(), kind: kind.into(), remote_id: None, attributes }
+    }
+
+    #[test]
+    fn outputs_show_what_is_recorded_and_leave_out_the_rest() {
+        let records = [
+            record("aws.vpc.main", VPC, json!({ "id": "vpc-1", "cidr": "10.10.0.0/16" })),
+            record(
+                "aws.cluster.main",
+                CLUSTER,
+                json!({ "name": "demo-dev", "endpoint": "https://e", "version": "1.31", "subnet_ids": ["subnet-1"],
+                    "security_group_ids": ["sg-1"], "vpc_id": "vpc-9" }),
+            ),
+            record(
+                "aws.node-group.general",
+                NODE_GROUP,
+                json!({ "name": "general", "arn": "arn:ng", "instance_types": ["m5.2xlarge"],
+                    "scaling_config": { "min_size": 1, "max_size": 1, "desired_size": 1 } }),
+            ),
+            record("aws.iam-role.cluster", IAM_ROLE, json!({ "arn": "arn:role" })),
+            record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
+        ];
+        assert_eq!(
+            outputs(&records),
+            json!({
+                "cluster": { "name": "demo-dev", "endpoint": "https://e", "kubernetes_version": "1.31" },
+                "networking": {
+                    "vpc_id": "vpc-1", "vpc_cidr": "10.10.0.0/16", "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"],
+                },
+                "kubernetes": { "namespaces": ["dev"] },
+                "node_groups": { "general": { "arn": "arn:ng", "instance_type": "m5.2xlarge", "min_size": 1, "max_size": 1 } },
+                "node_selectors": {
+                    "general": { "key": "eks.amazonaws.com/nodegroup", "value": "general" },
+                    "user": { "key": "eks.amazonaws.com/nodegroup", "value": "user" },
+                    "worker": { "key": "eks.amazonaws.com/nodegroup", "value": "worker" },
+                },
+                "iam": { "cluster_role_arn": "arn:role" },
+            })
+        );
+        assert_eq!(outputs(&[])["cluster"], json!({}));
+    }
+}

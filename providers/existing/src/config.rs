@@ -1,0 +1,120 @@
+//! The sections `existing` and `local`, which look alike.
+
+use nic_sdk::Error;
+use nic_sdk::schema::{map, object, string};
+use nic_sdk::types::{Diagnostic, Severity};
+use serde_json::{Map, Value, json};
+
+use crate::diagnostics;
+use crate::selectors::{self, NodeSelectors};
+
+/// The sections this provider owns.
+pub const SECTIONS: [&str; 2] = ["existing", "local"];
+
+const KEYS: [&str; 2] = ["kube_context", "node_selectors"];
+
+/// Ways to have a local cluster made that other tools' configs know, and NIC does not.
+const CLUSTER_MAKERS: [&str; 4] = ["kind", "k3s", "k3d", "minikube"];
+
+/// What the section says.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// The kubeconfig context; none for the current one.
+    pub kube_context: Option<String>,
+    /// Where each kind of pod runs.
+    pub node_selectors: NodeSelectors,
+}
+
+/// The JSON Schema of a section. Open, because an unknown key is worth a warning and no more.
+pub fn schema() -> Value {
+    let selectors = selectors::NAMES.iter().fold(object(), |schema, name| schema.optional(name, map(string())));
+    object()
+        .optional("kube_context", string().nullable().description("The kubeconfig context; the current one when absent"))
+        .optional("node_selectors", selectors.with("additionalProperties", json!(true)).nullable())
+        .with("additionalProperties", json!(true))
+        .nullable()
+        .build()
+}
+
+impl Config {
+    /// What the config says, and everything that is wrong with it. What is wrong has its default.
+    pub fn read(config: &Value) -> (Self, Vec<Diagnostic>) {
+        let mut found = Vec::new();
+        let given = || SECTIONS.iter().filter(|section| config.get(**section).is_some_and(|value| !value.is_null()));
+        if given().count() > 1 {
+            found.push(diagnostics::ambiguous());
+        }
+        let Some(&name) = given().next() else { return (Self::default(), found) };
+        let Some(section) = config[name].as_object() else {
+            found.push(diagnostics::wrong_type(&format!("/{name}"), "a map"));
+            return (Self::default(), found);
+        };
+        let config = Self::read_section(name, section, &mut found);
+        (config, found)
+    }
+
+    /// What the config says, if nothing in it is wrong.
+    pub fn accepted(config: &Value) -> Result<Self, Error> {
+        let (config, found) = Self::read(config);
+        let errors: Vec<_> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
+        if errors.is_empty() { Ok(config) } else { Err(Error::Invalid(errors)) }
+    }
+
+    fn read_section(name: &str, section: &Map<String, Value>, found: &mut Vec<Diagnostic>) -> Self {
+        for key in section.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+            let pointer = format!("/{name}/{}", diagnostics::escaped(key));
+            found.push(if CLUSTER_MAKERS.contains(&key.as_str()) {
+                diagnostics::makes_no_cluster(&pointer, key)
+            } else {
+                diagnostics::unknown_key(&pointer, key, &KEYS)
+            });
+        }
+        let kube_context = match section.get("kube_context") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(context)) if !context.is_empty() => Some(context.clone()),
+            Some(_) => {
+                found.push(diagnostics::wrong_type(&format!("/{name}/kube_context"), "the name of a context, or null"));
+                None
+            }
+        };
+        let pointer = format!("/{name}/node_selectors");
+        let node_selectors = NodeSelectors::read(&pointer, section.get("node_selectors"), found);
+        Self { kube_context, node_selectors }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(config: &Value) -> Vec<(String, Option<String>)> {
+        Config::read(config).1.into_iter().map(|one| (one.code, one.pointer)).collect()
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_warning_at_its_place() {
+        let config = json!({ "local": { "kube_contxt": "a", "x/y": 1 } });
+        let place = |pointer: &str| ("UNKNOWN_KEY".to_owned(), Some(pointer.to_owned()));
+        assert_eq!(codes(&config), [place("/local/kube_contxt"), place("/local/x~1y")]);
+        assert!(Config::accepted(&config).is_ok());
+    }
+
+    #[test]
+    fn a_cluster_to_be_made_is_refused() {
+        let config = json!({ "local": { "kind": { "workers": 3 } } });
+        assert_eq!(codes(&config), [("CLUSTER_NOT_MADE".to_owned(), Some("/local/kind".to_owned()))]);
+        assert!(Config::accepted(&config).is_err());
+    }
+
+    #[test]
+    fn a_section_that_is_no_map_is_refused() {
+        assert_eq!(codes(&json!({ "existing": [] })), [("VALUE_TYPE".to_owned(), Some("/existing".to_owned()))]);
+        assert_eq!(codes(&json!({ "existing": null })), []);
+    }
+
+    #[test]
+    fn the_schema_takes_both_spellings_of_a_selector() {
+        let selector = &schema()["properties"]["node_selectors"]["properties"]["general"];
+        assert_eq!(selector["additionalProperties"], json!({ "type": "string" }));
+    }
+}

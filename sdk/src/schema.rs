@@ -1,0 +1,260 @@
+//! Declares the shape of a kind's document: JSON Schema 2020-12 with the `x-nic` annotations the host's diff lives by.
+//!
+//! ```
+//! use nic_sdk::schema::{Normalise, integer, list, map, object, string};
+//!
+//! let subnet = object()
+//!     .required("vpc_id", string().immutable())
+//!     .required("cidr_block", string().immutable().normalise(Normalise::Cidr))
+//!     .optional("route_table_ids", list(string()).set())
+//!     .optional("desired_size", integer().minimum(0).left_to_cloud())
+//!     .optional("tags", map(string()))
+//!     .optional("arn", string().computed())
+//!     .build();
+//!
+//! assert_eq!(subnet["properties"]["cidr_block"]["x-nic"]["immutable"], true);
+//! assert_eq!(subnet["required"], serde_json::json!(["vpc_id", "cidr_block"]));
+//! ```
+//!
+//! The annotations:
+//!
+//! | member of `x-nic` | means |
+//! |---|---|
+//! | `immutable` | cannot be changed in place: a difference means replacement |
+//! | `computed` | filled by the cloud, never desired, never a difference |
+//! | `set` | an array whose order is no difference |
+//! | `left-to-cloud` | after creation the cloud's own; acted on only when the desired value itself changes |
+//! | `sensitive` | never shown |
+//! | `normalise` | look-alikes that are no difference: `cidr`, `policy`, `quantity`, `version` |
+
+use serde_json::{Map, Value, json};
+
+/// A schema under construction. Where it ends, [`Schema::build`] or `into()` gives the JSON.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Schema(Map<String, Value>);
+
+/// Spellings of one value that are no difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalise {
+    /// `10.0.0.5/16` is `10.0.0.0/16`.
+    Cidr,
+    /// A policy document as text: white space, key order, one element instead of a list of one.
+    Policy,
+    /// A Kubernetes quantity: `1000m` is `1`.
+    Quantity,
+    /// A version, always text.
+    Version,
+}
+
+impl Normalise {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cidr => "cidr",
+            Self::Policy => "policy",
+            Self::Quantity => "quantity",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// Text.
+pub fn string() -> Schema {
+    of_type("string")
+}
+
+/// A whole number within 2^53; larger ones cross as text.
+pub fn integer() -> Schema {
+    of_type("integer")
+}
+
+/// Any number.
+pub fn number() -> Schema {
+    of_type("number")
+}
+
+/// True or false.
+pub fn boolean() -> Schema {
+    of_type("boolean")
+}
+
+/// One of these texts.
+pub fn one_of(values: &[&str]) -> Schema {
+    string().with("enum", json!(values))
+}
+
+/// A list; its order counts unless it is a [`set`](Schema::set).
+pub fn list(items: Schema) -> Schema {
+    of_type("array").with("items", items.build())
+}
+
+/// An object with any keys, all values alike.
+pub fn map(values: Schema) -> Schema {
+    of_type("object").with("additionalProperties", values.build())
+}
+
+/// An object with these members and no others.
+pub fn object() -> Schema {
+    of_type("object").with("properties", json!({})).with("additionalProperties", json!(false))
+}
+
+/// Anything.
+pub fn any() -> Schema {
+    Schema(Map::new())
+}
+
+fn of_type(name: &str) -> Schema {
+    any().with("type", json!(name))
+}
+
+impl Schema {
+    /// A member of an object that a desired document must have.
+    pub fn required(mut self, name: &str, member: impl Into<Self>) -> Self {
+        let required = self.0.entry("required").or_insert_with(|| json!([]));
+        required.as_array_mut().expect("`required` is only set here").push(json!(name));
+        self.optional(name, member)
+    }
+
+    /// A member of an object that may be absent, as a [`computed`](Schema::computed) one is until the cloud has filled it.
+    ///
+    /// # Panics
+    ///
+    /// On a schema that was not made by [`object`].
+    pub fn optional(mut self, name: &str, member: impl Into<Self>) -> Self {
+        let properties = self.0.get_mut("properties").and_then(Value::as_object_mut);
+        properties.expect("members belong to a schema made by `object()`").insert(name.to_owned(), member.into().build());
+        self
+    }
+
+    /// Cannot be changed in place.
+    pub fn immutable(self) -> Self {
+        self.annotated("immutable", json!(true))
+    }
+
+    /// Filled by the cloud, never desired.
+    pub fn computed(self) -> Self {
+        self.annotated("computed", json!(true))
+    }
+
+    /// A list whose order is no difference.
+    pub fn set(self) -> Self {
+        self.annotated("set", json!(true))
+    }
+
+    /// After creation the cloud's own, acted on only when the desired value itself changes.
+    pub fn left_to_cloud(self) -> Self {
+        self.annotated("left-to-cloud", json!(true))
+    }
+
+    /// Never shown.
+    pub fn sensitive(self) -> Self {
+        self.annotated("sensitive", json!(true))
+    }
+
+    /// These spellings are no difference.
+    pub fn normalise(self, how: Normalise) -> Self {
+        self.annotated("normalise", json!(how.as_str()))
+    }
+
+    /// May also be `null`.
+    pub fn nullable(mut self) -> Self {
+        if let Some(one) = self.0.get("type").cloned() {
+            self.0.insert("type".to_owned(), json!([one, "null"]));
+        }
+        if let Some(values) = self.0.get_mut("enum").and_then(Value::as_array_mut) {
+            values.push(Value::Null);
+        }
+        self
+    }
+
+    /// What it is, for people.
+    pub fn description(self, text: &str) -> Self {
+        self.with("description", json!(text))
+    }
+
+    /// What absence means.
+    pub fn default(self, value: Value) -> Self {
+        self.with("default", value)
+    }
+
+    /// A regular expression the text matches; no look-around, no back-references.
+    pub fn pattern(self, expression: &str) -> Self {
+        self.with("pattern", json!(expression))
+    }
+
+    /// The least number.
+    pub fn minimum(self, least: i64) -> Self {
+        self.with("minimum", json!(least))
+    }
+
+    /// The greatest number.
+    pub fn maximum(self, greatest: i64) -> Self {
+        self.with("maximum", json!(greatest))
+    }
+
+    /// Any other keyword of JSON Schema.
+    pub fn with(mut self, keyword: &str, value: Value) -> Self {
+        self.0.insert(keyword.to_owned(), value);
+        self
+    }
+
+    /// The JSON.
+    #[must_use]
+    pub fn build(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    fn annotated(mut self, annotation: &str, value: Value) -> Self {
+        let annotations = self.0.entry("x-nic").or_insert_with(|| json!({}));
+        annotations[annotation] = value;
+        self
+    }
+}
+
+impl From<Schema> for Value {
+    fn from(schema: Schema) -> Self {
+        schema.build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_gather_in_one_object() {
+        let version = string().immutable().sensitive().normalise(Normalise::Version).build();
+        assert_eq!(
+            version,
+            json!({"type": "string", "x-nic": {"immutable": true, "sensitive": true, "normalise": "version"}})
+        );
+    }
+
+    #[test]
+    fn an_object_knows_its_members_and_no_others() {
+        let schema = object().required("a", string()).optional("b", list(integer()).set().computed()).build();
+        assert_eq!(
+            schema,
+            json!({
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["a"],
+                "properties": {
+                    "a": {"type": "string"},
+                    "b": {"type": "array", "items": {"type": "integer"}, "x-nic": {"set": true, "computed": true}},
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_nullable_enumeration_lists_null() {
+        assert_eq!(one_of(&["a"]).nullable().build(), json!({"type": ["string", "null"], "enum": ["a", null]}));
+    }
+
+    #[test]
+    #[should_panic(expected = "members belong to a schema made by `object()`")]
+    fn members_need_an_object() {
+        let _ = string().required("a", string());
+    }
+}

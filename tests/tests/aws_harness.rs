@@ -1,0 +1,425 @@
+//! The AWS harness behaves as AWS does, on either emulator: seen from boto3, which shares no code with it.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use nic_tests::aws::{AwsCloud, Credentials, Effect, Emulator, Hide, Matching, Pace, Wait, When};
+use serde_json::{Value, json};
+
+/// A network and the two roles that a cluster needs; leaves their names in Python variables.
+const BASE: &str = r#"
+ec2, iam, eks = client("ec2"), client("iam"), client("eks")
+vpc = ec2.create_vpc(CidrBlock="10.10.0.0/16")["Vpc"]["VpcId"]
+subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.10.{64 * i}.0/18", AvailabilityZone=f"us-east-1{'ab'[i]}")["Subnet"]["SubnetId"] for i in range(2)]
+roles = {}
+for name, service in (("control", "eks.amazonaws.com"), ("nodes", "ec2.amazonaws.com")):
+    roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(service))["Role"]["Arn"]
+network = dict(subnetIds=subnets)
+scaling = dict(minSize=1, maxSize=3, desiredSize=1)
+def cluster(name="c", **more):
+    return eks.create_cluster(**{**dict(name=name, roleArn=roles["control"], resourcesVpcConfig=network, version="1.33"), **more})["cluster"]
+def group(name="g", **more):
+    return eks.create_nodegroup(**{**dict(clusterName="c", nodegroupName=name, nodeRole=roles["nodes"], subnets=subnets, scalingConfig=scaling), **more})["nodegroup"]
+def status(name="c"):
+    return eks.describe_cluster(name=name)["cluster"]["status"]
+def group_status(name="g"):
+    return eks.describe_nodegroup(clusterName="c", nodegroupName=name)["nodegroup"]["status"]
+def until(look, wanted):
+    while look() != wanted:
+        time.sleep(0.02)
+"#;
+
+/// Starts the emulator, runs the script after [`BASE`], and compares what it shows.
+async fn shows(emulator: Emulator, script: &str, expected: Value) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    let shown = aws.boto3(&format!("{BASE}{script}")).await?;
+    assert_eq!(shown, expected, "{emulator:?}");
+    Ok(())
+}
+
+/// One test per emulator from one body.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod moto {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> anyhow::Result<()> { super::$name(nic_tests::aws::Emulator::Moto).await })*
+        }
+        mod ministack {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> anyhow::Result<()> { super::$name(nic_tests::aws::Emulator::Ministack).await })*
+        }
+    };
+}
+
+on_both! {
+    cluster_takes_its_time
+    things_in_use_are_kept
+    network_clashes_are_refused
+    cluster_requests_are_checked
+    updates_are_objects
+    tokens_replay
+    dry_runs_change_nothing
+    wrong_signatures_are_refused
+    faults_strike
+    new_things_are_not_seen_yet
+    everything_can_be_deleted
+}
+
+async fn cluster_takes_its_time(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    aws.pace(Pace::all(Wait::Reads(2))).await;
+    aws.set_cluster_endpoint("https://127.0.0.1:6443", "-----BEGIN CERTIFICATE-----").await;
+    let shown = aws
+        .boto3(&format!(
+            "{BASE}{}",
+            r#"
+created = cluster()
+seen = [status()]
+absent = [key for key in ("endpoint", "identity") if key in created] + list(created["certificateAuthority"])
+refused = error(group)
+seen += [status(), status()]
+active = eks.describe_cluster(name="c")["cluster"]
+groups = [group()["status"], group_status(), group_status(), group_status()]
+eks.delete_nodegroup(clusterName="c", nodegroupName="g")
+in_use = error(eks.delete_cluster, name="c")
+groups += [group_status(), group_status(), error(group_status)]
+eks.delete_cluster(name="c")
+gone = [status(), status(), error(status)]
+own = active["resourcesVpcConfig"]
+show(dict(created=created["status"], absent=absent, seen=seen, refused=refused, groups=groups, in_use=in_use, gone=gone, vpc=own["vpcId"] == vpc,
+          group=own["clusterSecurityGroupId"].startswith("sg-"), endpoint=active["endpoint"], ca=active["certificateAuthority"]["data"], left=eks.list_clusters()["clusters"]))
+"#
+        ))
+        .await?;
+    let expected = json!({
+        "created": "CREATING", "absent": [], "seen": ["CREATING", "CREATING", "ACTIVE"], "refused": "InvalidRequestException",
+        "groups": ["CREATING", "CREATING", "CREATING", "ACTIVE", "DELETING", "DELETING", "ResourceNotFoundException"],
+        "in_use": "ResourceInUseException", "gone": ["DELETING", "DELETING", "ResourceNotFoundException"], "vpc": true, "group": true,
+        "endpoint": "https://127.0.0.1:6443", "ca": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t", "left": [],
+    });
+    assert_eq!(shown, expected, "{emulator:?}");
+    Ok(())
+}
+
+async fn things_in_use_are_kept(emulator: Emulator) -> Result<()> {
+    let script = r#"
+gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0])
+sg = ec2.create_security_group(GroupName="s", Description="s", VpcId=vpc)["GroupId"]
+network["securityGroupIds"] = [sg]
+for subnet in subnets:
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+cluster(); until(status, "ACTIVE"); group()
+policy = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
+iam.attach_role_policy(RoleName="control", PolicyArn=policy)
+main = next(t["RouteTableId"] for t in ec2.describe_route_tables(Filters=[dict(Name="vpc-id", Values=[vpc])])["RouteTables"] if t["RouteTableId"] != table)
+show([error(ec2.delete_subnet, SubnetId=subnets[0]), error(ec2.delete_security_group, GroupId=sg), error(ec2.detach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc),
+      error(ec2.delete_internet_gateway, InternetGatewayId=gateway), error(ec2.delete_route_table, RouteTableId=table), error(ec2.delete_route_table, RouteTableId=main),
+      error(ec2.delete_vpc, VpcId=vpc), error(iam.delete_role, RoleName="control"), error(eks.delete_cluster, name="c")])
+"#;
+    let dependency = "DependencyViolation";
+    let expected = json!([dependency, dependency, dependency, dependency, dependency, dependency, dependency, "DeleteConflict", "ResourceInUseException"]);
+    shows(emulator, script, expected).await
+}
+
+async fn network_clashes_are_refused(emulator: Emulator) -> Result<()> {
+    let script = r#"
+nobody = "0123456789abcdef0"
+def subnet(cidr, **more):
+    return error(ec2.create_subnet, **{**dict(VpcId=vpc, CidrBlock=cidr), **more})
+gateways = [ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"] for _ in range(2)]
+tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+def route(gateway):
+    return error(ec2.create_route, RouteTableId=tables[0], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+unattached = route(gateways[0])
+ec2.attach_internet_gateway(InternetGatewayId=gateways[0], VpcId=vpc)
+first = ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnets[0])["AssociationId"]
+sg = ec2.create_security_group(GroupName="s", Description="s", VpcId=vpc)["GroupId"]
+rule = [dict(IpProtocol="-1", IpRanges=[dict(CidrIp="10.10.0.0/16", Description="inside")])]
+other = [dict(IpProtocol="tcp", FromPort=1, ToPort=2, IpRanges=[dict(CidrIp="10.10.0.0/16")])]
+show(dict(
+    subnets=[subnet("10.10.0.0/20"), subnet("10.11.0.0/20"), subnet("10.10.128.0/29"), subnet("10.10.128.0/20", VpcId="vpc-" + nobody),
+             subnet("10.10.128.0/20", AvailabilityZone="us-east-9z"), error(ec2.create_vpc, CidrBlock="10.0.0.0/8")],
+    gateway=[error(ec2.attach_internet_gateway, InternetGatewayId=gateways[1], VpcId=vpc), error(ec2.attach_internet_gateway, InternetGatewayId=gateways[0], VpcId=vpc),
+             error(ec2.detach_internet_gateway, InternetGatewayId=gateways[1], VpcId=vpc)],
+    routes=[unattached, route(gateways[0]), route(gateways[0]), route("igw-" + nobody)],
+    association=[error(ec2.associate_route_table, RouteTableId=tables[1], SubnetId=subnets[0]),
+                 ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnets[0])["AssociationId"] == first],
+    rules=[error(ec2.authorize_security_group_ingress, GroupId=sg, IpPermissions=rule), error(ec2.authorize_security_group_ingress, GroupId=sg, IpPermissions=rule),
+           error(ec2.revoke_security_group_ingress, GroupId=sg, IpPermissions=other), error(ec2.revoke_security_group_ingress, GroupId=sg, IpPermissions=rule)],
+    missing=[error(ec2.describe_vpcs, VpcIds=["vpc-" + nobody]), error(ec2.describe_subnets, SubnetIds=["subnet-" + nobody]), error(ec2.describe_route_tables, RouteTableIds=["rtb-" + nobody]),
+             error(ec2.describe_security_groups, GroupIds=["sg-" + nobody]), error(ec2.describe_internet_gateways, InternetGatewayIds=["igw-" + nobody]),
+             error(ec2.create_tags, Resources=["subnet-" + nobody], Tags=[dict(Key="a", Value="b")])],
+    filters=[error(ec2.describe_vpcs, Filters=[dict(Name="nonsense", Values=["x"])]), error(ec2.create_tags, Resources=[vpc], Tags=[dict(Key="aws:x", Value="y")])],
+    iam=[error(iam.create_role, RoleName="r", AssumeRolePolicyDocument="{nope"), error(iam.attach_role_policy, RoleName="nodes", PolicyArn="arn:aws:iam::aws:policy/NoSuchThing"),
+         error(iam.create_role, RoleName="nodes", AssumeRolePolicyDocument=trust("x")), error(iam.get_role, RoleName="nobody")],
+))
+"#;
+    let expected = json!({
+        "subnets": ["InvalidSubnet.Conflict", "InvalidSubnet.Range", "InvalidSubnet.Range", "InvalidVpcID.NotFound", "InvalidParameterValue", "InvalidVpc.Range"],
+        "gateway": ["InvalidParameterValue", "Resource.AlreadyAssociated", "Gateway.NotAttached"],
+        "routes": ["InvalidParameterValue", null, "RouteAlreadyExists", "InvalidInternetGatewayID.NotFound"],
+        "association": ["Resource.AlreadyAssociated", true],
+        "rules": [null, "InvalidPermission.Duplicate", "InvalidPermission.NotFound", null],
+        "missing": ["InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidRouteTableID.NotFound", "InvalidGroup.NotFound", "InvalidInternetGatewayID.NotFound", "InvalidSubnetID.NotFound"],
+        "filters": ["InvalidParameterValue", "InvalidParameterValue"],
+        "iam": ["MalformedPolicyDocument", "NoSuchEntity", "EntityAlreadyExists", "NoSuchEntity"],
+    });
+    shows(emulator, script, expected).await
+}
+
+async fn cluster_requests_are_checked(emulator: Emulator) -> Result<()> {
+    let script = r#"
+account = roles["nodes"].split(":")[4]
+cluster(); until(status, "ACTIVE"); group()
+taint = dict(key="dedicated", value="x", effect="NoSchedule")
+show(dict(
+    cluster=[error(cluster), error(cluster, name="d", roleArn=f"arn:aws:iam::{account}:role/nobody"), error(cluster, name="d", roleArn=roles["nodes"]),
+             error(cluster, name="d", resourcesVpcConfig=dict(subnetIds=subnets[:1])), error(cluster, name="d", resourcesVpcConfig=dict(subnetIds=["subnet-0123456789abcdef0", subnets[0]])),
+             error(cluster, name="d", version="1.12")],
+    group=[error(group), error(group, name="h", nodeRole=roles["control"]), error(group, name="h", subnets=["subnet-0123456789abcdef0"]),
+           error(group, name="h", scalingConfig=dict(minSize=3, maxSize=2, desiredSize=3)), error(group, name="h", scalingConfig=dict(minSize=2, maxSize=3, desiredSize=1)),
+           error(group, name="h", taints=[taint]), error(group, name="h", clusterName="nobody"), error(group, name="h", version="1.34")],
+    names=[eks.list_clusters()["clusters"], eks.list_nodegroups(clusterName="c")["nodegroups"]],
+))
+"#;
+    let (used, invalid) = ("ResourceInUseException", "InvalidParameterException");
+    let expected = json!({
+        "cluster": [used, invalid, invalid, invalid, invalid, invalid],
+        "group": [used, invalid, invalid, invalid, invalid, invalid, "ResourceNotFoundException", invalid],
+        "names": [["c"], ["g"]],
+    });
+    shows(emulator, script, expected).await
+}
+
+async fn updates_are_objects(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    let first = aws
+        .boto3(&format!(
+            "{BASE}{}",
+            r#"
+cluster(); until(status, "ACTIVE"); group(labels=dict(old="1"), taints=[dict(key="t", value="v", effect="NO_SCHEDULE")]); until(group_status, "ACTIVE")
+def change(**more):
+    return eks.update_nodegroup_config(clusterName="c", nodegroupName="g", **more)["update"]
+def state(update, **more):
+    return eks.describe_update(name="c", updateId=update["id"], **more)["update"]["status"]
+update = change(scalingConfig=dict(maxSize=5), labels=dict(addOrUpdateLabels=dict(new="2"), removeLabels=["old"]),
+                taints=dict(removeTaints=[dict(key="t", value="v", effect="NO_SCHEDULE")], addOrUpdateTaints=[dict(key="u", value="w", effect="NO_EXECUTE")]))
+busy = [update["status"], group_status(), error(change, scalingConfig=dict(maxSize=6))]
+until(lambda: state(update, nodegroupName="g"), "Successful")
+g = eks.describe_nodegroup(clusterName="c", nodegroupName="g")["nodegroup"]
+version = eks.update_cluster_version(name="c", version="1.34")["update"]
+busy += [status(), error(eks.update_cluster_version, name="c", version="1.35")]
+until(lambda: state(version), "Successful")
+jump = error(eks.update_nodegroup_version, clusterName="c", nodegroupName="g", version="1.35")
+nodes = eks.update_nodegroup_version(clusterName="c", nodegroupName="g")["update"]
+until(lambda: state(nodes, nodegroupName="g"), "Successful")
+show(dict(busy=busy, scaling=g["scalingConfig"], labels=g["labels"], taints=g["taints"], status=g["status"], jump=jump,
+          skip=error(eks.update_cluster_version, name="c", version="1.36"), same=error(eks.update_cluster_version, name="c", version="1.34"),
+          versions=[eks.describe_cluster(name="c")["cluster"]["version"], eks.describe_nodegroup(clusterName="c", nodegroupName="g")["nodegroup"]["version"]],
+          updates=[eks.list_updates(name="c")["updateIds"] == [version["id"]], len(eks.list_updates(name="c", nodegroupName="g")["updateIds"])]))
+"#
+        ))
+        .await?;
+    let used = "ResourceInUseException";
+    let invalid = "InvalidParameterException";
+    let expected = json!({
+        "busy": ["InProgress", "UPDATING", used, "UPDATING", used], "scaling": { "minSize": 1, "maxSize": 5, "desiredSize": 1 }, "labels": { "new": "2" },
+        "taints": [{ "key": "u", "value": "w", "effect": "NO_EXECUTE" }], "status": "ACTIVE", "jump": invalid, "skip": invalid, "same": invalid,
+        "versions": ["1.34", "1.34"], "updates": [true, 2],
+    });
+    assert_eq!(first, expected, "{emulator:?}");
+
+    aws.fail_next_update("NodeCreationFailure", "no capacity").await;
+    let failed = aws
+        .boto3(
+            r#"
+eks = client("eks")
+id = eks.update_nodegroup_config(clusterName="c", nodegroupName="g", scalingConfig=dict(maxSize=9))["update"]["id"]
+def look():
+    return eks.describe_update(name="c", nodegroupName="g", updateId=id)["update"]
+while look()["status"] == "InProgress":
+    time.sleep(0.02)
+g = eks.describe_nodegroup(clusterName="c", nodegroupName="g")["nodegroup"]
+show([look()["status"], look()["errors"][0]["errorCode"], g["status"], g["scalingConfig"]["maxSize"]])
+"#,
+        )
+        .await?;
+    assert_eq!(failed, json!(["Failed", "NodeCreationFailure", "ACTIVE", 5]), "{emulator:?}");
+    Ok(())
+}
+
+async fn tokens_replay(emulator: Emulator) -> Result<()> {
+    let script = r#"
+def table(**more):
+    return ec2.create_route_table(**{**dict(VpcId=vpc, ClientToken="one"), **more})["RouteTable"]["RouteTableId"]
+token = "t" * 40
+first, again = [cluster(clientRequestToken=token)["arn"] for _ in range(2)]
+show([table() == table(), error(table, TagSpecifications=[dict(ResourceType="route-table", Tags=[dict(Key="a", Value="b")])]), table(ClientToken="two") == table(),
+      len(ec2.describe_route_tables(Filters=[dict(Name="vpc-id", Values=[vpc])])["RouteTables"]) == 3,
+      first == again, error(cluster, clientRequestToken=token, version="1.32")])
+"#;
+    shows(emulator, script, json!([true, "IdempotentParameterMismatch", false, true, true, "InvalidParameterException"])).await
+}
+
+async fn dry_runs_change_nothing(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    let shown = aws
+        .boto3(
+            r#"
+ec2 = client("ec2")
+try:
+    ec2.create_vpc(CidrBlock="10.1.0.0/16", DryRun=True)
+except ClientError as failure:
+    show([failure.response["Error"]["Code"], failure.response["ResponseMetadata"]["HTTPStatusCode"]])
+"#,
+        )
+        .await?;
+    assert_eq!(shown, json!(["DryRunOperation", 412]), "{emulator:?}");
+    assert_eq!(aws.mutating_count(), 0);
+    aws.assert_empty().await
+}
+
+async fn wrong_signatures_are_refused(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    let script = r#"
+show([error(client("ec2").describe_vpcs), error(client("iam").list_roles), error(client("eks").list_clusters)])
+"#;
+    let right = aws.credentials();
+    assert_eq!(aws.boto3(script).await?, json!([null, null, null]));
+    let wrong = Credentials { secret_key: "wrong".to_owned(), ..right.clone() };
+    assert_eq!(aws.boto3_as(&wrong, script).await?, json!(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]));
+    let unknown = Credentials { access_key: "AKIANOBODY0EXAMPLE00".to_owned(), ..right.clone() };
+    assert_eq!(aws.boto3_as(&unknown, script).await?, json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"]));
+    // A session token is demanded once it is set, and rotation takes the old one's force.
+    let session = Credentials { session_token: Some("token/+=".to_owned()), ..right.clone() };
+    aws.set_credentials(session.clone());
+    assert_eq!(aws.boto3_as(&right, script).await?, json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"]));
+    assert_eq!(aws.boto3(script).await?, json!([null, null, null]));
+    // Presigned, and with characters that need care in path and query.
+    let presigned = aws
+        .boto3(
+            r#"
+import urllib.request, urllib.error
+def status(url):
+    try:
+        return urllib.request.urlopen(url).status
+    except urllib.error.HTTPError as failure:
+        return failure.code
+url = client("sts").generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+arn = "arn:aws:eks:us-east-1:123456789012:cluster/no body+é"
+show([status(url), status(url + "0"), error(client("eks").untag_resource, resourceArn=arn, tagKeys=["a b", "c+d/é"]) == "InvalidSignatureException"])
+"#,
+        )
+        .await?;
+    assert_eq!(presigned, json!([200, 403, false]));
+    Ok(())
+}
+
+async fn faults_strike(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    let create = Matching::action("ec2", "CreateInternetGateway");
+    let script = r#"
+gateways = client("ec2").describe_internet_gateways
+def attempt():
+    try:
+        return error(client("ec2").create_internet_gateway)
+    except botocore.exceptions.BotoCoreError as failure:
+        return "connection"
+before = len(gateways()["InternetGateways"])
+codes = [attempt(), attempt()]
+show([codes, len(gateways()["InternetGateways"]) - before])
+"#;
+    aws.faults().at(create.clone(), 2, When::BeforeServer, Effect::Throttle);
+    assert_eq!(aws.boto3(script).await?, json!([[null, "RequestLimitExceeded"], 1]));
+    aws.faults().at(create.clone(), 1, When::AfterServer, Effect::LostResponse);
+    assert_eq!(aws.boto3(script).await?, json!([["connection", null], 2]));
+    aws.faults().at(create.clone(), 1, When::BeforeServer, Effect::Reset);
+    assert_eq!(aws.boto3(script).await?, json!([["connection", null], 1]));
+    let (told, hears) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let kill = move || told.lock().map(|told| told.send(())).map_or((), |_| ());
+    aws.faults().at(create, 2, When::AfterServer, Effect::Kill(std::sync::Arc::new(kill)));
+    assert_eq!(aws.boto3(script).await?, json!([[null, "connection"], 2]));
+    hears.recv_timeout(Duration::from_secs(1))?;
+    assert_eq!(aws.faults().struck(), 4);
+    let log = aws.log();
+    assert!(log.iter().any(|entry| entry.action == "CreateInternetGateway" && entry.status == 0 && entry.mutating));
+    assert_eq!(aws.mutating_count(), 8);
+    Ok(())
+}
+
+async fn new_things_are_not_seen_yet(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    aws.hide_created(Some(Hide { wait: Wait::Reads(2), writes: false }));
+    let shown = aws
+        .boto3(
+            r#"
+ec2, iam = client("ec2"), client("iam")
+vpc = ec2.create_vpc(CidrBlock="10.10.0.0/16")["Vpc"]["VpcId"]
+def listed():
+    return vpc in [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]]
+seen = [error(ec2.describe_vpcs, VpcIds=[vpc]), listed(), listed(), error(ec2.describe_vpcs, VpcIds=[vpc])]
+iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust("eks.amazonaws.com"))
+show(seen + [error(iam.get_role, RoleName="r") for _ in range(3)])
+"#,
+        )
+        .await?;
+    assert_eq!(shown, json!(["InvalidVpcID.NotFound", false, true, null, "NoSuchEntity", "NoSuchEntity", null]), "{emulator:?}");
+    Ok(())
+}
+
+async fn everything_can_be_deleted(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    aws.assert_empty().await?;
+    aws.boto3(&format!(
+        "{BASE}{}",
+        r#"
+gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0])["AssociationId"]
+ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[1])
+cluster(tags=dict(a="b")); until(status, "ACTIVE"); group(); until(group_status, "ACTIVE")
+eks.tag_resource(resourceArn=eks.describe_nodegroup(clusterName="c", nodegroupName="g")["nodegroup"]["nodegroupArn"], tags=dict(x="y"))
+show(None)
+"#
+    ))
+    .await?;
+    let inventory = aws.inventory().await?;
+    assert_eq!(inventory["nodegroups"][0]["tags"], json!({ "x": "y" }));
+    assert_eq!(inventory["security_groups"][0]["Tags"]["kubernetes.io/cluster/c"], "owned");
+    assert_eq!(inventory["route_tables"][0]["Associations"].as_array().map(Vec::len), Some(2));
+    aws.boto3(
+        r#"
+ec2, iam, eks = client("ec2"), client("iam"), client("eks")
+eks.delete_nodegroup(clusterName="c", nodegroupName="g")
+eks.get_waiter("nodegroup_deleted").wait(clusterName="c", nodegroupName="g", WaiterConfig=dict(Delay=0.05, MaxAttempts=200))
+eks.delete_cluster(name="c")
+eks.get_waiter("cluster_deleted").wait(name="c", WaiterConfig=dict(Delay=0.05, MaxAttempts=200))
+vpc = next(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"])
+inside = [dict(Name="vpc-id", Values=[vpc])]
+# One subnet is disassociated, the other deleted with its association.
+tables = ec2.describe_route_tables(Filters=inside)["RouteTables"]
+table = next(table for table in tables if not any(one.get("Main") for one in table["Associations"]))
+ec2.disassociate_route_table(AssociationId=table["Associations"][0]["RouteTableAssociationId"])
+for subnet in ec2.describe_subnets(Filters=inside)["Subnets"]:
+    ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+ec2.delete_route_table(RouteTableId=table["RouteTableId"])
+for gateway in ec2.describe_internet_gateways(Filters=[dict(Name="attachment.vpc-id", Values=[vpc])])["InternetGateways"]:
+    ec2.detach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"])
+ec2.delete_vpc(VpcId=vpc)
+for role in ("control", "nodes"):
+    iam.delete_role(RoleName=role)
+show(None)
+"#,
+    )
+    .await?;
+    aws.assert_empty().await?;
+    aws.boto3(&format!("{BASE}cluster(); show(None)")).await?;
+    aws.reset().await?;
+    aws.assert_empty().await
+}
