@@ -12,8 +12,9 @@
 //! # }
 //! ```
 //!
-//! moto and ministack let pass much that AWS refuses; a test that stands on them alone proves little. [`front`] verifies signatures, refuses what AWS
-//! refuses, lets clusters take their time, and lets a test throttle, lose, reset or kill at any call.
+//! moto and ministack let pass much that AWS refuses; a test that stands on them alone proves little. The front
+//! verifies signatures, refuses what AWS refuses, lets clusters take their time, and lets a test throttle, lose, reset
+//! or kill at any call.
 
 mod boto;
 mod emulator;
@@ -75,7 +76,8 @@ impl AwsCloud {
     /// Starts the emulator and the front in this region, for these credentials.
     pub async fn start_in(emulator: Emulator, region: &str, credentials: Credentials) -> Result<Self> {
         // The test runner shows a failing test's output: installing can take a minute.
-        let venv = tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
+        let venv =
+            tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
         let server = Server::start(emulator, &venv).await?;
         let front = Front::start(server.endpoint(), region, credentials).await?;
         Ok(Self { front, server, emulator, region: region.to_owned(), venv })
@@ -138,7 +140,11 @@ impl AwsCloud {
     pub async fn reset(&self) -> Result<()> {
         let shared = &self.front.shared;
         let _turn = shared.gate.lock().await;
-        let answer = shared.upstream.post(self.emulator.reset_path()).await.map_err(|fault| anyhow::anyhow!("reset the emulator: {}", fault.message))?;
+        let answer = shared
+            .upstream
+            .post(self.emulator.reset_path())
+            .await
+            .map_err(|fault| anyhow::anyhow!("reset the emulator: {}", fault.message))?;
         if !answer.succeeded() {
             bail!("the emulator refused its reset with {}: {}", answer.status, self.server.log_tail());
         }
@@ -212,7 +218,9 @@ impl AwsCloud {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(limit, reached).await.with_context(|| format!("{} of {count} mutations came within {limit:?}", self.mutating_count()))
+        tokio::time::timeout(limit, reached)
+            .await
+            .with_context(|| format!("{} of {count} mutations came within {limit:?}", self.mutating_count()))
     }
 }
 

@@ -54,6 +54,7 @@ macro_rules! on_both {
 on_both! {
     cluster_takes_its_time
     things_in_use_are_kept
+    filters_filter
     network_clashes_are_refused
     cluster_requests_are_checked
     updates_are_objects
@@ -120,8 +121,44 @@ show([error(ec2.delete_subnet, SubnetId=subnets[0]), error(ec2.delete_security_g
       error(ec2.delete_vpc, VpcId=vpc), error(iam.delete_role, RoleName="control"), error(eks.delete_cluster, name="c")])
 "#;
     let dependency = "DependencyViolation";
-    let expected = json!([dependency, dependency, dependency, dependency, dependency, dependency, dependency, "DeleteConflict", "ResourceInUseException"]);
+    let expected = json!([
+        dependency,
+        dependency,
+        dependency,
+        dependency,
+        dependency,
+        dependency,
+        dependency,
+        "DeleteConflict",
+        "ResourceInUseException"
+    ]);
     shows(emulator, script, expected).await
+}
+
+async fn filters_filter(emulator: Emulator) -> Result<()> {
+    let script = r#"
+other = ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=[dict(ResourceType="vpc", Tags=[dict(Key="Name", Value="other")])])["Vpc"]["VpcId"]
+groups = [ec2.create_security_group(GroupName="s", Description="s", VpcId=one)["GroupId"] for one in (vpc, other)]
+tables = [ec2.create_route_table(VpcId=one)["RouteTable"]["RouteTableId"] for one in (vpc, other)]
+ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnets[0])
+gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=other)
+def found(action, member, key, **filters):
+    named = [dict(Name=name.replace("_", "-").replace("--", "."), Values=values) for name, values in filters.items()]
+    return [item[key] for item in getattr(ec2, action)(Filters=named)[member]]
+show([
+    found("describe_vpcs", "Vpcs", "VpcId", **{"tag:Name": ["oth*"]}) == [other],
+    found("describe_vpcs", "Vpcs", "VpcId", **{"tag:Name": ["other"], "cidr": ["10.10.0.0/16"]}) == [],
+    found("describe_vpcs", "Vpcs", "VpcId", **{"tag-key": ["Name"], "owner-id": [roles["nodes"].split(":")[4]]}) == [other],
+    found("describe_security_groups", "SecurityGroups", "GroupId", group_id=groups[:1]) == groups[:1],
+    found("describe_security_groups", "SecurityGroups", "GroupId", vpc_id=[other], group_name=["s"]) == groups[1:],
+    found("describe_route_tables", "RouteTables", "RouteTableId", route_table_id=tables[1:]) == tables[1:],
+    found("describe_route_tables", "RouteTables", "RouteTableId", association__subnet_id=subnets) == tables[:1],
+    found("describe_internet_gateways", "InternetGateways", "InternetGatewayId", attachment__vpc_id=[vpc]) == [],
+    sorted(found("describe_subnets", "Subnets", "SubnetId", vpc_id=[vpc, other])) == sorted(subnets),
+])
+"#;
+    shows(emulator, script, json!([true, true, true, true, true, true, true, true, true])).await
 }
 
 async fn network_clashes_are_refused(emulator: Emulator) -> Result<()> {
@@ -261,7 +298,12 @@ show([table() == table(), error(table, TagSpecifications=[dict(ResourceType="rou
       len(ec2.describe_route_tables(Filters=[dict(Name="vpc-id", Values=[vpc])])["RouteTables"]) == 3,
       first == again, error(cluster, clientRequestToken=token, version="1.32")])
 "#;
-    shows(emulator, script, json!([true, "IdempotentParameterMismatch", false, true, true, "InvalidParameterException"])).await
+    shows(
+        emulator,
+        script,
+        json!([true, "IdempotentParameterMismatch", false, true, true, "InvalidParameterException"]),
+    )
+    .await
 }
 
 async fn dry_runs_change_nothing(emulator: Emulator) -> Result<()> {
@@ -290,13 +332,22 @@ show([error(client("ec2").describe_vpcs), error(client("iam").list_roles), error
     let right = aws.credentials();
     assert_eq!(aws.boto3(script).await?, json!([null, null, null]));
     let wrong = Credentials { secret_key: "wrong".to_owned(), ..right.clone() };
-    assert_eq!(aws.boto3_as(&wrong, script).await?, json!(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]));
+    assert_eq!(
+        aws.boto3_as(&wrong, script).await?,
+        json!(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"])
+    );
     let unknown = Credentials { access_key: "AKIANOBODY0EXAMPLE00".to_owned(), ..right.clone() };
-    assert_eq!(aws.boto3_as(&unknown, script).await?, json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"]));
+    assert_eq!(
+        aws.boto3_as(&unknown, script).await?,
+        json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"])
+    );
     // A session token is demanded once it is set, and rotation takes the old one's force.
     let session = Credentials { session_token: Some("token/+=".to_owned()), ..right.clone() };
     aws.set_credentials(session.clone());
-    assert_eq!(aws.boto3_as(&right, script).await?, json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"]));
+    assert_eq!(
+        aws.boto3_as(&right, script).await?,
+        json!(["AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"])
+    );
     assert_eq!(aws.boto3(script).await?, json!([null, null, null]));
     // Presigned, and with characters that need care in path and query.
     let presigned = aws
@@ -367,7 +418,11 @@ show(seen + [error(iam.get_role, RoleName="r") for _ in range(3)])
 "#,
         )
         .await?;
-    assert_eq!(shown, json!(["InvalidVpcID.NotFound", false, true, null, "NoSuchEntity", "NoSuchEntity", null]), "{emulator:?}");
+    assert_eq!(
+        shown,
+        json!(["InvalidVpcID.NotFound", false, true, null, "NoSuchEntity", "NoSuchEntity", null]),
+        "{emulator:?}"
+    );
     Ok(())
 }
 

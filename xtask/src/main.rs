@@ -1,2 +1,153 @@
-//! The one entry to the build.
-fn main() {}
+//! The one entry to the build: `cargo xtask components|demo|test|dist|bench|ci`.
+
+mod command;
+mod components;
+mod places;
+mod progress;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::cargo;
+use crate::progress::Steps;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  components   build every component for wasm32-wasip2
+  dist         one release binary `nic` with the bundled components embedded
+  demo         deploy an example platform on this machine, change it, destroy it
+  test         every test
+  bench        the benchmarks behind docs/performance.md
+  ci           formatting, lints, then `test`
+
+Builds go to CARGO_TARGET_DIR, else to a cache directory that outlives the checkout
+(NIC_CACHE_DIR, else XDG_CACHE_HOME/nic, else ~/.cache/nic).
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match run(&command, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, rest: &[String]) -> Result<()> {
+    match command {
+        "components" => {
+            let mut steps = Steps::new(&[components::STEP]);
+            components::build(&mut steps).map(drop)
+        }
+        "dist" => {
+            let mut steps = Steps::new(&[components::STEP, DIST]);
+            dist(&mut steps).map(drop)
+        }
+        "demo" => {
+            let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the demo"]);
+            let nic = dist(&mut steps)?;
+            steps.next();
+            cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-demo"]).run()?;
+            steps.next();
+            let demo = places::target_dir()?.join("release/nic-demo");
+            command::Command::new(demo).arg(&nic).args(rest).env("NIC_BIN", &nic).run()?;
+            steps.done();
+            Ok(())
+        }
+        "test" => test(&mut Steps::new(TEST_STEPS), rest),
+        "bench" => {
+            let mut steps = Steps::new(&[components::STEP, DIST, "criterion benchmarks", "whole-process measurements"]);
+            let nic = dist(&mut steps)?;
+            steps.next();
+            cargo(&["bench", "-p", "nic-core"]).run()?;
+            steps.next();
+            cargo(&["run", "--release", "-p", "nic-tests", "--bin", "nic-measure"]).env("NIC_BIN", &nic).run()?;
+            steps.done();
+            Ok(())
+        }
+        "ci" => {
+            let names: Vec<&str> = ["formatting", "lints", "docs/errors.md and licences"].into_iter().chain(TEST_STEPS.iter().copied()).collect();
+            let mut steps = Steps::new(&names);
+            steps.next();
+            cargo(&["fmt", "--all", "--check"]).run()?;
+            steps.next();
+            lint()?;
+            steps.next();
+            no_place_names()?;
+            test(&mut steps, rest)
+        }
+        "" | "help" | "-h" | "--help" => {
+            progress::say(HELP);
+            Ok(())
+        }
+        other => bail!("`{other}` is not a command\n\n{HELP}"),
+    }
+}
+
+const DIST: &str = "the release binary `nic`";
+const HARNESS: &str = "the test harness";
+const TEST_STEPS: &[&str] = &[
+    components::STEP,
+    DIST,
+    "native tests of the core, the host and the SDK",
+    "native tests of the AWS provider",
+    "end-to-end tests on real parts",
+];
+
+/// One binary with the bundled components embedded.
+fn dist(steps: &mut Steps) -> Result<std::path::PathBuf> {
+    let directory = components::build(steps)?;
+    steps.next();
+    cargo(&["build", "--release", "-p", "nic"]).env("NIC_BUNDLE_DIR", directory.join("bundled")).run()?;
+    let nic = places::target_dir()?.join("release/nic");
+    let size = std::fs::metadata(&nic).with_context(|| format!("{} was not built", nic.display()))?.len();
+    progress::say(&format!("   {} ({:.1} MiB)", nic.display(), size as f64 / f64::from(1 << 20)));
+    Ok(nic)
+}
+
+fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
+    let nic = dist(steps)?;
+    let components = places::components_dir()?;
+    // Every test binary sees the same environment, so that the host crate is compiled once.
+    let in_test = |arguments: &[&str]| {
+        cargo(arguments)
+            .env("NIC_BUNDLE_DIR", components.join("bundled"))
+            .env("NIC_COMPONENTS_DIR", &components)
+            .env("NIC_BIN", &nic)
+    };
+    steps.next();
+    in_test(&["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"]).args(rest).run()?;
+    steps.next();
+    components::native(in_test(&["test", "--release", "-p", "nic-provider-aws"])).args(rest).run()?;
+    steps.next();
+    // One test binary at a time, few tests at a time: each starts servers of its own on two cores.
+    in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"]).args(rest).args(&["--", "--test-threads=2"]).run()?;
+    steps.done();
+    Ok(())
+}
+
+fn lint() -> Result<()> {
+    let packages = ["nic-core", "nic", "nic-sdk", "nic-tests", "xtask", "nic-provider-existing", "nic-provider-scripted", "nic-provider-hello"];
+    let mut arguments = vec!["clippy", "--release", "--all-targets"];
+    for package in packages {
+        arguments.extend(["-p", package]);
+    }
+    arguments.extend(["--", "-D", "warnings"]);
+    cargo(&arguments).run()?;
+    components::native(cargo(&["clippy", "--release", "-p", "nic-provider-aws", "--", "-D", "warnings"])).run()
+}
+
+/// A path of one machine has no place in a tracked file.
+fn no_place_names() -> Result<()> {
+    let output = std::process::Command::new("git")
+        .args(["grep", "-nE", r"(^|[^A-Za-z0-9_.])/(work|farm|root)/", "--", ".", ":!*.lock", ":!xtask/src/main.rs"])
+        .output()
+        .context("git is needed")?;
+    if output.stdout.is_empty() { Ok(()) } else { bail!("a path of one machine is in a tracked file:\n{}", String::from_utf8_lossy(&output.stdout)) }
+}

@@ -30,8 +30,8 @@ struct Section {
     name: String,
 }
 
-/// There is nothing to keep between calls: each runs on a fresh instance.
-struct Hello;
+/// The provider. There is nothing to keep between calls: each runs on a fresh instance.
+pub struct Hello;
 
 // Exports the provider and stamps the manifest (what it wants to be granted: nothing) into the component.
 register_provider!(Hello, manifest = include_str!("../manifest.json"));

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod cluster;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod egress;
@@ -9,4 +10,5 @@ pub mod error;
 pub mod exit;
 pub mod interrupt;
 pub mod kubernetes;
+pub mod output;
 pub mod signing;

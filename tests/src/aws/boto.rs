@@ -18,8 +18,9 @@ const INVENTORY: &str = include_str!("inventory.py");
 impl AwsCloud {
     /// Runs a Python snippet with this account's credentials and returns the JSON it printed.
     ///
-    /// Its requests are logged and struck by faults like any others. Besides plain boto3 it has `client("ec2")`
-    /// (no retries), `error(call)` (the code of the `ClientError` that a function raises, or none) and `show(value)`, which prints.
+    /// Its requests are logged and struck by faults like any others. Besides plain boto3 it has `client("ec2")` (no
+    /// retries), `error(call)` (the code of the `ClientError` that a function raises, or none) and `show(value)`, which
+    /// prints.
     pub async fn boto3(&self, script: &str) -> Result<Value> {
         self.python(script, &self.credentials()).await
     }
@@ -34,8 +35,8 @@ impl AwsCloud {
         self.python(script, credentials).await
     }
 
-    /// Everything that exists, except what an account has from the start (its default VPC with all in it, main route tables, default
-    /// security groups): an object of lists, each sorted by name or id.
+    /// Everything that exists, except what an account has from the start (its default VPC with all in it, main route
+    /// tables, default security groups): an object of lists, each sorted by name or id.
     pub async fn inventory(&self) -> Result<Value> {
         self.inspect(INVENTORY).await
     }
@@ -43,7 +44,12 @@ impl AwsCloud {
     /// Fails, and says what there is, unless nothing exists.
     pub async fn assert_empty(&self) -> Result<()> {
         let inventory = self.inventory().await?;
-        let left: Vec<_> = inventory.as_object().into_iter().flatten().filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty())).collect();
+        let left: Vec<_> = inventory
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty()))
+            .collect();
         if !left.is_empty() {
             bail!("the account is not empty: {}", serde_json::to_string_pretty(&left)?);
         }

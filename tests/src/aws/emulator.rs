@@ -50,7 +50,11 @@ impl Emulator {
             Self::Ministack => {
                 command.args(["-m", "ministack"]);
                 // Loopback only, and no MQTT listener on 0.0.0.0:8883.
-                command.envs([("GATEWAY_PORT", port.to_string().as_str()), ("BIND_HOST", "127.0.0.1"), ("IOT_MTLS_ENABLED", "0")]);
+                command.envs([
+                    ("GATEWAY_PORT", port.to_string().as_str()),
+                    ("BIND_HOST", "127.0.0.1"),
+                    ("IOT_MTLS_ENABLED", "0"),
+                ]);
                 command.envs([("MINISTACK_ACCOUNT_ID", ACCOUNT), ("LOG_LEVEL", "WARNING")]);
             }
         }
@@ -98,7 +102,10 @@ impl Server {
     }
 
     async fn start_once(emulator: Emulator, venv: &Path) -> Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).context("find a free port")?.port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .context("find a free port")?
+            .port();
         let directory = tempfile::tempdir().context("make a directory for the emulator's files")?;
         let log = directory.path().join("log");
         let output = File::create(&log).context("create the emulator's log")?;

@@ -1,8 +1,9 @@
 //! The layer in front of an emulator that behaves as AWS does.
 //!
-//! Each request goes through the same steps: identify, verify the signature, log, strike with a fault if one is armed, refuse or replay
-//! what AWS would refuse or replay, then let the service's repairs answer or the emulator. One file per service holds its repairs
-//! and says which emulator needs them; a further service is one more file and one more line in `Shared::answer`.
+//! Each request goes through the same steps: identify, verify the signature, log, strike with a fault if one is armed,
+//! refuse or replay what AWS would refuse or replay, then let the service's repairs answer or the emulator. One file
+//! per service holds its repairs and says which emulator needs them; a further service is one more file and one more
+//! line in `Shared::answer`.
 
 mod answer;
 mod call;
@@ -77,7 +78,8 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) async fn start(emulator: &str, region: &str, credentials: Credentials) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback for the AWS front")?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback for the AWS front")?;
         let address = listener.local_addr().context("read the front's own address")?;
         let shared = Arc::new(Shared {
             credentials: Mutex::new(credentials),
@@ -139,7 +141,11 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-async fn serve(shared: Arc<Shared>, request: Request<Incoming>, reset: Arc<AtomicBool>) -> Result<Response<Full<Bytes>>, Dropped> {
+async fn serve(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    reset: Arc<AtomicBool>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT).collect().await.map_err(|_| Dropped)?.to_bytes();
     let call = Call::identify(head.method, &head.uri, head.headers, body);
@@ -202,7 +208,8 @@ impl Shared {
                         }
                     }
                     Effect::Throttle | Effect::ServerError | Effect::ExpiredToken | Effect::AccessDenied => {
-                        let fault = fault::error(&effect, call).unwrap_or_else(|| Fault::harness("a fault without an error"));
+                        let fault =
+                            fault::error(&effect, call).unwrap_or_else(|| Fault::harness("a fault without an error"));
                         Ok(fault.answer(call))
                     }
                 }
@@ -259,13 +266,21 @@ impl Drop for Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

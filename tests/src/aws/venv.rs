@@ -22,8 +22,9 @@ pub fn ensure_venv(progress: &dyn Fn(&str)) -> Result<PathBuf> {
     if ready.exists() {
         return Ok(directory);
     }
-    fs::create_dir_all(&cache)
-        .with_context(|| format!("create the cache directory `{}`, or set NIC_CACHE_DIR to one that can be", cache.display()))?;
+    fs::create_dir_all(&cache).with_context(|| {
+        format!("create the cache directory `{}`, or set NIC_CACHE_DIR to one that can be", cache.display())
+    })?;
     let lock_path = cache.join(format!("venv-{}.lock", &digest[..16]));
     let lock = File::create(&lock_path).with_context(|| format!("create `{}`", lock_path.display()))?;
     lock.lock().with_context(|| format!("lock `{}`", lock_path.display()))?;
@@ -68,13 +69,18 @@ fn wrapper(bin: &Path, packages: &Path) -> Result<()> {
     fs::create_dir_all(bin).with_context(|| format!("create `{}`", bin.display()))?;
     fs::write(&path, format!("#!/bin/sh\nPYTHONPATH='{}' exec python3 \"$@\"\n", packages.display()))
         .with_context(|| format!("write `{}`", path.display()))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(|| format!("make `{}` executable", path.display()))
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("make `{}` executable", path.display()))
 }
 
 fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("start {command:?}; is python3 installed?"))?;
     if !output.status.success() {
-        bail!("{command:?} failed: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

@@ -67,7 +67,6 @@ impl Run {
 
     fn audit(&self, participant: &Participant, resources: Vec<Desired>) -> Result<Vec<Desired>, RunError> {
         let description = participant.provider.description();
-        let kinds = self.kinds();
         let mut problems = Vec::new();
         for resource in &resources {
             let lie = |detail: String| {
@@ -77,7 +76,7 @@ impl Run {
                 problems.push(lie(format!("`{}` declared `{}`, which is not its own", description.name, resource.address)));
             }
             let own = description.kinds.iter().any(|kind| kind.kind == resource.kind);
-            if !(own || resource.kind == KUBERNETES_OBJECT && kinds.contains_key(KUBERNETES_OBJECT)) {
+            if !(own || resource.kind == KUBERNETES_OBJECT && self.kind(KUBERNETES_OBJECT).is_some()) {
                 problems.push(lie(format!(
                     "`{}` declared `{}` of the kind `{}`, which it does not describe",
                     description.name, resource.address, resource.kind
@@ -91,7 +90,7 @@ impl Run {
     fn check_documents(&self, graph: &DesiredGraph) -> Result<(), RunError> {
         let mut problems = Vec::new();
         for resource in graph.resources() {
-            let Ok(provider) = self.provider_of(&resource.kind) else { continue };
+            let Some((_, provider)) = self.served(&resource.kind) else { continue };
             for (pointer, sentence) in provider.check_document(&resource.kind, &resource.document, true) {
                 let mut problem = Diagnostic::error(
                     "PROVIDER_LIED",

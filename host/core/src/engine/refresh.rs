@@ -29,27 +29,33 @@ impl Run {
         let records = self.journal.state().await.records;
         let all: BTreeSet<&Address> = records.keys().chain(graph.resources().map(|d| &d.address)).collect();
         self.reporter.report(Event::Refreshing { resources: all.len() });
-        let mut left = all;
+        let mut unread: BTreeMap<&Address, usize> = BTreeMap::new();
+        let mut needed_by: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+        for address in all {
+            let known = records.get(address).is_some_and(|r| r.remote_id.is_some() || has_lookup_document(r));
+            let needs = graph.needs(address).filter(|_| !known);
+            unread.insert(address, needs.inspect(|need| needed_by.entry(need).or_default().push(address)).count());
+        }
         let mut observed: BTreeMap<Address, Observed> = BTreeMap::new();
         let mut outcomes: BTreeMap<Address, Outcome> = BTreeMap::new();
-        while !left.is_empty() {
-            let ready: BTreeSet<&Address> = left
-                .iter()
-                .copied()
-                .filter(|address| {
-                    let known = records.get(*address).is_some_and(|r| r.remote_id.is_some() || has_lookup_document(r));
-                    known || graph.needs(address).all(|need| observed.contains_key(need))
-                })
-                .collect();
-            // The graph has no cycle, so something is always ready; were it not so, all that is left is read as it is.
-            let wave = if ready.is_empty() { left.clone() } else { ready };
+        let mut wave: Vec<&Address> = unread.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
+        // The graph has no circle, so the waves reach everything.
+        while !wave.is_empty() {
             let targets = wave.iter().map(|address| target(address, graph, records.get(*address), &outcomes)).collect();
             for answer in self.read_all(targets).await {
                 let settled = answer.is_present();
                 outcomes.insert(answer.address.clone(), Outcome { document: answer.document.clone(), settled });
                 observed.insert(answer.address.clone(), answer);
             }
-            left.retain(|address| !wave.contains(address));
+            let read = std::mem::take(&mut wave);
+            for dependent in read.iter().filter_map(|address| needed_by.get(*address)).flatten() {
+                if let Some(needs) = unread.get_mut(*dependent) {
+                    *needs -= 1;
+                    if *needs == 0 {
+                        wave.push(dependent);
+                    }
+                }
+            }
         }
         Ok(observed)
     }
@@ -60,10 +66,9 @@ impl Run {
         for target in targets {
             by_kind.entry(target.kind.clone()).or_default().push(target);
         }
-        let kinds = self.kinds();
         let mut calls = FuturesUnordered::new();
         for (kind, targets) in by_kind {
-            let batch = kinds.get(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
+            let batch = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
             for chunk in targets.chunks(batch) {
                 calls.push(self.read_batch(kind.clone(), chunk.to_vec()));
             }
@@ -76,9 +81,9 @@ impl Run {
     }
 
     async fn read_batch(&self, kind: String, targets: Vec<Target>) -> Vec<Observed> {
-        let provider = match self.provider_of(&kind) {
-            Ok(provider) => provider,
-            Err(error) => return targets.iter().map(|t| Observed::unreadable(&t.address, error.clone())).collect(),
+        let Some((_, provider)) = self.served(&kind) else {
+            let error = ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`"));
+            return targets.iter().map(|t| Observed::unreadable(&t.address, error.clone())).collect();
         };
         let mut answers: BTreeMap<Address, Observed> = BTreeMap::new();
         let mut left = targets.clone();
@@ -103,10 +108,17 @@ impl Run {
         targets
             .iter()
             .map(|target| {
-                answers.remove(&target.address).unwrap_or_else(|| {
-                    let lie = ProviderError::other("PROVIDER_LIED", "the provider did not answer for it");
-                    Observed::unreadable(&target.address, lie)
-                })
+                let lie = |what| Observed::unreadable(&target.address, ProviderError::other("PROVIDER_LIED", what));
+                match answers.remove(&target.address) {
+                    None => lie("the provider did not answer for it"),
+                    Some(answer) if answer.is_present() && !answer.document.is_object() => {
+                        lie("the provider says that it is there, and shows nothing of it")
+                    }
+                    Some(answer) => {
+                        let there = !matches!(answer.status, Status::Absent);
+                        Observed { remote_id: answer.remote_id.or_else(|| target.remote_id.clone().filter(|_| there)), ..answer }
+                    }
+                }
             })
             .collect()
     }

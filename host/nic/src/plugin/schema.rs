@@ -3,8 +3,6 @@
 //! Draft 2020-12, self-contained: references are local pointers and never lead back to where they came from, so the schema is
 //! a finite tree whose size is bounded; patterns run on an engine whose time is linear in the text.
 
-use std::collections::BTreeSet;
-
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use nic_core::document::{canonical, child_pointer};
@@ -16,6 +14,8 @@ use super::guest_text::line;
 pub const MAX_SCHEMA_BYTES: usize = 256 * 1024;
 /// Subschemas once all references are followed. Without this bound, thirty references can mean a billion checks.
 pub const MAX_SUBSCHEMAS: usize = 20_000;
+/// How deep subschemas stand in each other once references are followed; each level takes stack here and in the validator.
+const MAX_WALK_DEPTH: usize = 96;
 /// Patterns are compiled into automata; a repetition count can make a short one huge.
 const MAX_PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
 /// Told violations of one document.
@@ -44,7 +44,7 @@ impl Schema {
             return Err("it nests too deep".to_owned());
         }
         let mut left = MAX_SUBSCHEMAS;
-        walk(schema, schema, &mut Vec::new(), &mut left)?;
+        walk(schema, schema, &mut Vec::new(), &mut left, MAX_WALK_DEPTH)?;
         let patterns = PatternOptions::regex()
             .size_limit(MAX_PATTERN_PROGRAM_BYTES)
             .dfa_size_limit(MAX_PATTERN_PROGRAM_BYTES);
@@ -91,7 +91,14 @@ const SINGLE: &[&str] = &[
 ];
 
 /// Follows everything once, as validation would at worst. `open` holds the references that are being followed.
-fn walk<'a>(root: &'a Value, schema: &'a Value, open: &mut Vec<&'a str>, left: &mut usize) -> Result<(), String> {
+fn walk<'a>(
+    root: &'a Value,
+    schema: &'a Value,
+    open: &mut Vec<&'a str>,
+    left: &mut usize,
+    depth: usize,
+) -> Result<(), String> {
+    let depth = depth.checked_sub(1).ok_or("with references followed it nests too deep")?;
     *left = left.checked_sub(1).ok_or_else(|| format!("with references followed it has more than {MAX_SUBSCHEMAS} subschemas"))?;
     let members = match schema {
         Value::Bool(_) => return Ok(()),
@@ -117,7 +124,7 @@ fn walk<'a>(root: &'a Value, schema: &'a Value, open: &mut Vec<&'a str>, left: &
             return Err(line(&format!("the reference `{reference}` leads back to itself")));
         }
         open.push(reference);
-        walk(root, target, open, left)?;
+        walk(root, target, open, left, depth)?;
         open.pop();
     }
     for (keyword, member) in members {
@@ -125,12 +132,12 @@ fn walk<'a>(root: &'a Value, schema: &'a Value, open: &mut Vec<&'a str>, left: &
         if MAPS.contains(&keyword) {
             // Definitions count where they are referenced; here they are only looked at.
             let named = member.as_object().ok_or_else(|| format!("`{keyword}` is not an object"))?;
-            named.values().try_for_each(|schema| walk(root, schema, open, left))?;
+            named.values().try_for_each(|schema| walk(root, schema, open, left, depth))?;
         } else if LISTS.contains(&keyword) {
             let listed = member.as_array().ok_or_else(|| format!("`{keyword}` is not an array"))?;
-            listed.iter().try_for_each(|schema| walk(root, schema, open, left))?;
+            listed.iter().try_for_each(|schema| walk(root, schema, open, left, depth))?;
         } else if SINGLE.contains(&keyword) {
-            walk(root, member, open, left)?;
+            walk(root, member, open, left, depth)?;
         }
     }
     Ok(())
@@ -167,37 +174,135 @@ fn within(inner: &str, outer: &str) -> bool {
 /// Whether a value that is not here can be to blame.
 fn excused(error: &jsonschema::ValidationError<'_>, wildcards: &[String]) -> bool {
     let place = error.instance_path().as_str();
-    if wildcards.iter().any(|wildcard| within(place, wildcard)) {
+    if wildcards.is_empty() {
+        return false;
+    }
+    if conditional(error) || wildcards.iter().any(|wildcard| within(place, wildcard)) {
         return true;
     }
-    if !wildcards.iter().any(|wildcard| within(wildcard, place)) {
-        return conditional(error) && wildcards.iter().any(|wildcard| siblings(wildcard, place));
-    }
-    // At a place above: only what the shape alone decides is told, and only where no condition chose the rule.
-    conditional(error)
-        || !matches!(
-            error.kind(),
-            ValidationErrorKind::Required { .. }
-                | ValidationErrorKind::AdditionalProperties { .. }
-                | ValidationErrorKind::AdditionalItems { .. }
-                | ValidationErrorKind::Type { .. }
-                | ValidationErrorKind::MinItems { .. }
-                | ValidationErrorKind::MaxItems { .. }
-                | ValidationErrorKind::MinProperties { .. }
-                | ValidationErrorKind::MaxProperties { .. }
-                | ValidationErrorKind::PropertyNames { .. }
-        )
+    // At a place above, only what the shape alone decides is told.
+    let shape = matches!(
+        error.kind(),
+        ValidationErrorKind::Required { .. }
+            | ValidationErrorKind::AdditionalProperties { .. }
+            | ValidationErrorKind::AdditionalItems { .. }
+            | ValidationErrorKind::Type { .. }
+            | ValidationErrorKind::MinItems { .. }
+            | ValidationErrorKind::MaxItems { .. }
+            | ValidationErrorKind::MinProperties { .. }
+            | ValidationErrorKind::MaxProperties { .. }
+            | ValidationErrorKind::PropertyNames { .. }
+    );
+    !shape && wildcards.iter().any(|wildcard| within(wildcard, place))
 }
 
-/// Whether a condition chose the rule that was broken.
+/// Whether a condition chose the rule that was broken: it may have looked at a value that is not here.
 fn conditional(error: &jsonschema::ValidationError<'_>) -> bool {
-    let choosing: BTreeSet<&str> = ["then", "else", "anyOf", "oneOf", "not", "dependentSchemas"].into();
-    error.evaluation_path().as_str().split('/').any(|segment| choosing.contains(segment))
+    const CHOOSING: &[&str] = &["then", "else", "anyOf", "oneOf", "not", "dependentSchemas"];
+    error.evaluation_path().as_str().split('/').any(|segment| CHOOSING.contains(&segment))
 }
 
-/// Whether both stand under one common object besides the root: then a condition there may have looked at the wildcard.
-fn siblings(wildcard: &str, place: &str) -> bool {
-    // The root is common to all; a condition there sees everything.
-    let _ = (wildcard, place);
-    true
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn subnet() -> Schema {
+        Schema::compile(&json!({
+            "type": "object",
+            "required": ["vpc_id", "zone"],
+            "additionalProperties": false,
+            "properties": {
+                "vpc_id": {"type": "string", "pattern": "^vpc-"},
+                "zone": {"type": "string"},
+                "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+                "routes": {"type": "array", "uniqueItems": true, "minItems": 1, "items": {"type": "string"}},
+                "password": {"type": "string", "minLength": 8},
+                "$weird": {"type": "integer"},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn pointers(document: &Value, partial: bool) -> Vec<String> {
+        subnet().violations(document, partial).into_iter().map(|(pointer, _)| pointer).collect()
+    }
+
+    #[test]
+    fn references_are_wildcards_while_partial_and_secrets_always_are() {
+        let document = json!({
+            "vpc_id": {"$ref": "aws.vpc.main", "path": "/id"},
+            "zone": {"$join": ["a", "b"]},
+            "tags": {"a": {"$unknown": "aws.vpc.main#/id"}},
+            "routes": [{"$ref": "aws.x.y"}, {"$ref": "aws.x.y"}],
+            "password": {"$secret": "p"},
+        });
+        assert_eq!(pointers(&document, true), Vec::<String>::new());
+        assert_eq!(pointers(&document, false), ["/routes/0", "/routes/1", "/tags/a", "/vpc_id", "/zone"]);
+    }
+
+    #[test]
+    fn what_no_wildcard_can_explain_is_told() {
+        let reference = json!({"$ref": "aws.vpc.main", "path": "/id"});
+        assert_eq!(pointers(&json!({"vpc_id": reference}), true), [""]);
+        assert_eq!(pointers(&json!({"vpc_id": reference, "zone": "a", "other": 1}), true), [""]);
+        assert_eq!(pointers(&json!({"vpc_id": reference, "zone": 1}), true), ["/zone"]);
+        assert_eq!(pointers(&json!({"vpc_id": "x", "zone": "a"}), true), ["/vpc_id"]);
+        assert_eq!(pointers(&json!({"vpc_id": reference, "zone": "a", "routes": []}), true), ["/routes"]);
+    }
+
+    #[test]
+    fn literal_dollar_keys_are_checked_as_what_they_are() {
+        assert_eq!(pointers(&json!({"vpc_id": "vpc-1", "zone": "a", "$$weird": "x"}), false), ["/$weird"]);
+        assert_eq!(pointers(&json!({"vpc_id": "vpc-1", "zone": "a", "$$weird": 1}), false), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_are_not_told() {
+        let told = subnet().violations(&json!({"vpc_id": "hunter2", "zone": "a"}), false);
+        assert!(!told[0].1.contains("hunter2"), "{told:?}");
+    }
+
+    #[test]
+    fn a_condition_that_may_have_seen_a_wildcard_is_not_told() {
+        let schema = Schema::compile(&json!({
+            "if": {"properties": {"kind": {"const": "a"}}},
+            "then": {"required": ["x"]},
+            "else": {"required": ["y"]},
+        }))
+        .unwrap();
+        assert!(schema.violations(&json!({"kind": {"$ref": "a.b.c"}}), true).is_empty());
+        assert_eq!(schema.violations(&json!({"kind": "a"}), true).len(), 1);
+    }
+
+    #[test]
+    fn hostile_schemas_are_refused() {
+        let doubling: Map<String, Value> = (0..40)
+            .map(|n| (format!("d{n}"), json!({"allOf": [{"$ref": format!("#/$defs/d{}", n + 1)}, {"$ref": format!("#/$defs/d{}", n + 1)}]})))
+            .chain([("d40".to_owned(), json!(true))])
+            .collect();
+        for schema in [
+            json!({"$ref": "https://example.com/schema.json"}),
+            json!({"$ref": "other.json"}),
+            json!({"$ref": "#/nowhere"}),
+            json!({"$ref": "#"}),
+            json!({"properties": {"a": {"$ref": "#"}}}),
+            json!({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"$ref": "#/$defs/a"}}}),
+            json!({"$defs": doubling, "$ref": "#/$defs/d0"}),
+            json!({"$id": "https://example.com/x"}),
+            json!({"$dynamicRef": "#x"}),
+            json!({"$schema": "http://json-schema.org/draft-04/schema#"}),
+            json!({"pattern": "(a+)+\\1"}),
+            json!({"pattern": "a(?=b)"}),
+            json!({"pattern": "((a{1000}){1000}){1000}"}),
+            json!({"patternProperties": {"(?<!a)b": true}}),
+            json!({"type": "nonsense"}),
+            json!({"properties": []}),
+            json!([]),
+            json!({"description": "x".repeat(MAX_SCHEMA_BYTES)}),
+        ] {
+            assert!(Schema::compile(&schema).is_err(), "{schema:.120}");
+        }
+    }
 }

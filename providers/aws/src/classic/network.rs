@@ -35,7 +35,7 @@ pub fn add(
     let names = platform.names;
     let vpc_id = || reference(MAIN_VPC, "/id");
     let mut shared = platform.tags(Some(&names.cluster));
-    let named = tag_object(&shared);
+    let plain = tag_object(&shared);
     shared.insert(names.cluster_tag(), "shared".to_owned());
     let vpc = json!({
         "cidr": block.to_string(),
@@ -46,13 +46,13 @@ pub fn add(
     });
     resources.push(Resource::new(MAIN_VPC, VPC, vpc));
 
-    let gateway = json!({ "vpc_id": vpc_id(), "tags": named });
+    let gateway = json!({ "vpc_id": vpc_id(), "tags": plain });
     resources.push(Resource::new(MAIN_GATEWAY, INTERNET_GATEWAY, gateway));
 
     let table = json!({
         "vpc_id": vpc_id(),
         "routes": [{ "destination": EVERYWHERE, "gateway_id": reference(MAIN_GATEWAY, "/id") }],
-        "tags": named,
+        "tags": plain,
     });
     resources.push(Resource::new(MAIN_ROUTE_TABLE, ROUTE_TABLE, table));
 

@@ -81,11 +81,6 @@ impl<'a> Reader<'a> {
         self.members.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether the member is written, be it null.
-    pub fn has(&self, key: &str) -> bool {
-        self.members.contains_key(key)
-    }
-
     /// The member under whichever of its spellings is used; two spellings at once are a finding.
     pub fn one_of(&self, spellings: &[&'static str], findings: &mut Findings) -> Option<(&'static str, &'a Value)> {
         let mut used = spellings.iter().filter_map(|&key| Some((key, self.get(key)?)));

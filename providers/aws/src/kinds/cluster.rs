@@ -2,7 +2,9 @@
 
 mod update;
 
-use aws_sdk_eks::types::{Cluster as Shown, ClusterStatus, EncryptionConfig, Provider, VpcConfigRequest};
+use aws_sdk_eks::types::{
+    Cluster as Shown, ClusterHealth, ClusterStatus, EncryptionConfig, Provider, VpcConfigRequest, VpcConfigResponse,
+};
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
@@ -193,9 +195,9 @@ fn found(name: &str, cluster: &Shown) -> Found {
     let tags: Tags = cluster.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     let status = cluster.status().cloned().unwrap_or(ClusterStatus::Pending);
     let network = cluster.resources_vpc_config();
-    let public = network.is_some_and(|network| network.endpoint_public_access());
+    let public = network.is_some_and(VpcConfigResponse::endpoint_public_access);
     let key = cluster.encryption_config().iter().find_map(|config| config.provider()?.key_arn());
-    let issues = cluster.health().map(|health| health.issues()).unwrap_or_default().iter();
+    let issues = cluster.health().map(ClusterHealth::issues).unwrap_or_default().iter();
     let document = Document {
         name: name.to_owned(),
         id: Some(name.to_owned()),
@@ -213,7 +215,7 @@ fn found(name: &str, cluster: &Shown) -> Found {
         security_group_ids: network.map(|network| network.security_group_ids().to_vec()).unwrap_or_default(),
         cluster_security_group_id: owned(network.and_then(|network| network.cluster_security_group_id())),
         endpoint_public_access: public,
-        endpoint_private_access: network.is_some_and(|network| network.endpoint_private_access()),
+        endpoint_private_access: network.is_some_and(VpcConfigResponse::endpoint_private_access),
         public_access_cidrs: network.filter(|_| public).map(|network| network.public_access_cidrs().to_vec()),
         kms_key_arn: owned(key),
         health_issues: issues
@@ -224,6 +226,7 @@ fn found(name: &str, cluster: &Shown) -> Found {
     Found { status, tags, document }
 }
 
+#[expect(deprecated, reason = "EKS encrypts everything now, and still takes the list that Nebari sends")]
 fn encryption(key: &str) -> EncryptionConfig {
     EncryptionConfig::builder().resources("secrets").provider(Provider::builder().key_arn(key).build()).build()
 }

@@ -190,7 +190,7 @@ fn found(role: &Role) -> Found<Document> {
         permissions_boundary: boundary.map(str::to_owned),
         tags: visible(&tags),
     };
-    Found { id: role.role_name().to_owned(), tags, document }
+    Found { id: role.role_name().to_owned(), tags, usable: true, document }
 }
 
 /// The JSON Schema of the document.

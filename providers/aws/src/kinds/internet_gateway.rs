@@ -117,7 +117,7 @@ fn found(gateway: &Shown) -> Option<Found<Document>> {
     let tags = from_ec2(gateway.tags());
     let vpc_id = gateway.attachments().iter().find_map(|attachment| attachment.vpc_id());
     let document = Document { id: Some(id.to_owned()), vpc_id: vpc_id.map(str::to_owned), tags: visible(&tags) };
-    Some(Found { id: id.to_owned(), tags, document })
+    Some(Found { id: id.to_owned(), tags, usable: true, document })
 }
 
 /// The JSON Schema of the document.

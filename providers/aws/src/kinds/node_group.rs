@@ -4,7 +4,10 @@ mod update;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_eks::types::{Nodegroup as Shown, NodegroupScalingConfig, NodegroupStatus, Taint as EksTaint, TaintEffect};
+use aws_sdk_eks::types::{
+    Nodegroup as Shown, NodegroupHealth, NodegroupResources, NodegroupScalingConfig, NodegroupStatus,
+    Taint as EksTaint, TaintEffect,
+};
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
@@ -56,6 +59,7 @@ pub struct Document {
 }
 
 /// How many nodes.
+#[expect(clippy::struct_field_names, reason = "the names of the state's document")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scaling {
@@ -258,8 +262,8 @@ fn found(id: &Id, group: &Shown) -> Found {
     let tags = texts(group.tags());
     let status = group.status().cloned().unwrap_or(NodegroupStatus::Creating);
     let scaling = group.scaling_config();
-    let issues = group.health().map(|health| health.issues()).unwrap_or_default().iter();
-    let groups = group.resources().map(|resources| resources.auto_scaling_groups()).unwrap_or_default().iter();
+    let issues = group.health().map(NodegroupHealth::issues).unwrap_or_default().iter();
+    let groups = group.resources().map(NodegroupResources::auto_scaling_groups).unwrap_or_default().iter();
     let document = Document {
         name: id.name.clone(),
         arn: owned(group.nodegroup_arn()),
@@ -269,9 +273,9 @@ fn found(id: &Id, group: &Shown) -> Found {
         capacity_type: group.capacity_type().map_or("ON_DEMAND", |capacity| capacity.as_str()).to_owned(),
         disk_size: group.disk_size().unwrap_or_default(),
         scaling_config: Scaling {
-            min_size: scaling.and_then(|s| s.min_size()).unwrap_or_default(),
-            max_size: scaling.and_then(|s| s.max_size()).unwrap_or_default(),
-            desired_size: scaling.and_then(|s| s.desired_size()).unwrap_or_default(),
+            min_size: scaling.and_then(NodegroupScalingConfig::min_size).unwrap_or_default(),
+            max_size: scaling.and_then(NodegroupScalingConfig::max_size).unwrap_or_default(),
+            desired_size: scaling.and_then(NodegroupScalingConfig::desired_size).unwrap_or_default(),
         },
         labels: texts(group.labels()),
         taints: group.taints().iter().map(Taint::from_eks).collect(),

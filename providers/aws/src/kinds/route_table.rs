@@ -169,7 +169,7 @@ fn found(table: &Shown) -> Option<Found<Document>> {
         routes: table.routes().iter().filter_map(route).collect(),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, document })
+    Some(Found { id: id.to_owned(), tags, usable: true, document })
 }
 
 fn route(shown: &ShownRoute) -> Option<Route> {

@@ -3,7 +3,7 @@
 //! It bears no tags and needs none: a subnet has at most one, so the subnet tells which it is. EC2 gives it a new id when the
 //! table is replaced.
 
-use aws_sdk_ec2::types::RouteTableAssociation as Shown;
+use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation as Shown};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
@@ -104,7 +104,7 @@ async fn list(cloud: &Cloud, subnets: &[&str]) -> Result<Vec<Document>, Error> {
     let filter = filter("association.subnet-id", subnets.iter().copied());
     let tables = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
     let tables = tables.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
-    Ok(tables.iter().flat_map(|table| table.associations()).filter_map(shown).collect())
+    Ok(tables.iter().flat_map(RouteTable::associations).filter_map(shown).collect())
 }
 
 fn shown(association: &Shown) -> Option<Document> {

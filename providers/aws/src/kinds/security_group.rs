@@ -204,7 +204,7 @@ fn found(group: &Shown) -> Option<Found<Document>> {
         egress: group.ip_permissions_egress().iter().flat_map(Rule::from_ec2).collect(),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, document })
+    Some(Found { id: id.to_owned(), tags, usable: true, document })
 }
 
 /// The JSON Schema of the document.

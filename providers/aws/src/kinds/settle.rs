@@ -29,6 +29,8 @@ pub struct Found<D> {
     pub id: String,
     /// All its tags, the mark included.
     pub tags: Tags,
+    /// Whether it can be used: EC2 makes some things a moment after it has answered.
+    pub usable: bool,
     /// In the kind's terms.
     pub document: D,
 }
@@ -96,7 +98,8 @@ async fn attempt<K: Settles>(cloud: &Cloud, change: &Change, id: &str, now: &Set
     };
 
     let found = match K::look(cloud, id).await.map_err(&failed)? {
-        Some(found) => found,
+        Some(found) if found.usable || last => found,
+        Some(_) => return wait(),
         None if last => return Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
         None => return wait(),
     };

@@ -1,6 +1,6 @@
 //! `aws.subnet`: a subnet of the VPC.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Shown};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Shown, SubnetState};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::Error;
 use nic_sdk::schema::{Normalise, boolean, map, object, one_of, string};
@@ -105,7 +105,8 @@ fn found(subnet: &Shown) -> Option<Found<Document>> {
         reach: Some(if public { "public" } else { "private" }.to_owned()),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, document })
+    let usable = subnet.state() != Some(&SubnetState::Pending);
+    Some(Found { id: id.to_owned(), tags, usable, document })
 }
 
 /// The JSON Schema of the document.

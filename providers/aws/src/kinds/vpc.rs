@@ -1,6 +1,6 @@
 //! `aws.vpc`: a virtual private cloud.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Shown, VpcAttributeName};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Shown, VpcAttributeName, VpcState};
 use futures::future::{join, join_all};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::Error;
@@ -155,7 +155,8 @@ fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>,
         enable_dns_hostnames,
         tags: visible(&tags),
     };
-    Ok(Some(Found { id: id.to_owned(), tags, document }))
+    let usable = vpc.state() != Some(&VpcState::Pending);
+    Ok(Some(Found { id: id.to_owned(), tags, usable, document }))
 }
 
 /// The JSON Schema of the document.

@@ -116,7 +116,8 @@ impl Answer {
     /// An emulator's crash page and its "no such route" page are not answers of AWS: they become an explicit error.
     pub(crate) fn or_not_implemented(self, call: &Call) -> Self {
         let page = self.body.trim_ascii_start();
-        let html = page.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype")) || page.starts_with(b"<html");
+        let html =
+            page.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype")) || page.starts_with(b"<html");
         if html && !self.succeeded() {
             let text = format!("the emulator does not implement {} {} ({})", call.service, call.action, self.status);
             return Fault::harness(text).answer(call);

@@ -97,8 +97,12 @@ impl Call {
     }
 
     fn identify_rest(&mut self) {
-        let segments: Vec<String> =
-            self.path.trim_matches('/').split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
+        let segments: Vec<String> = self
+            .path
+            .trim_matches('/')
+            .split('/')
+            .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+            .collect();
         self.json = serde_json::from_slice(&self.body).unwrap_or_default();
         let routes = if self.service == "eks" { super::eks::ROUTES } else { &[] };
         for (method, template, action) in routes {
@@ -137,13 +141,26 @@ impl Call {
 
     /// The access key the request names, in header or presigned query.
     pub(crate) fn access_key(&self) -> String {
-        credential(&self.headers, &self.query).and_then(|scope| scope.split('/').next().map(str::to_owned)).unwrap_or_default()
+        credential(&self.headers, &self.query)
+            .and_then(|scope| scope.split('/').next().map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// The first value that tells one call from another, for people who read the log.
     pub(crate) fn summary(&self) -> String {
         const TELLING: [&str; 12] = [
-            "RoleName", "PolicyArn", "SubnetId", "SubnetId.1", "RouteTableId", "GroupId", "InternetGatewayId", "VpcId", "VpcId.1", "CidrBlock", "GroupName", "ResourceId.1",
+            "RoleName",
+            "PolicyArn",
+            "SubnetId",
+            "SubnetId.1",
+            "RouteTableId",
+            "GroupId",
+            "InternetGatewayId",
+            "VpcId",
+            "VpcId.1",
+            "CidrBlock",
+            "GroupName",
+            "ResourceId.1",
         ];
         let mut parts = self.args.clone();
         parts.extend(["name", "nodegroupName"].iter().filter_map(|key| self.json[*key].as_str().map(str::to_owned)));
@@ -157,7 +174,9 @@ impl Call {
 
 /// Whether an action of this name only reads.
 fn reads(action: &str) -> bool {
-    ["Describe", "Get", "List", "Search", "BatchGet", "BatchCheck", "Simulate", "AssumeRole"].iter().any(|prefix| action.starts_with(prefix))
+    ["Describe", "Get", "List", "Search", "BatchGet", "BatchCheck", "Simulate", "AssumeRole"]
+        .iter()
+        .any(|prefix| action.starts_with(prefix))
 }
 
 fn matches(template: &str, segments: &[String]) -> Option<Vec<String>> {
@@ -187,5 +206,7 @@ pub(crate) fn credential(headers: &HeaderMap, query: &str) -> Option<String> {
         let start = value.find("Credential=")? + "Credential=".len();
         return value[start..].split([',', ' ']).next().map(str::to_owned);
     }
-    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential").map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "X-Amz-Credential")
+        .map(|(_, value)| value.into_owned())
 }

@@ -1,7 +1,8 @@
 //! EC2, repaired: what is refused, what is not found, and what is not seen yet.
 //!
-//! Both emulators: dry runs and tokens (see the steps of the front), things in use, a second internet gateway, filters that do not exist, tags reserved for AWS. ministack
-//! besides: references to things that do not exist, CIDR blocks, routes, associations and rules that clash, descriptions by id of what is not there.
+//! Both emulators: dry runs and tokens (see the steps of the front), things in use, a second internet gateway, filters
+//! that do not exist or that the emulator ignores, tags reserved for AWS. ministack besides: references to things that do
+//! not exist, CIDR blocks, routes, associations and rules that clash, descriptions by id of what is not there.
 
 mod cidr;
 mod describe;

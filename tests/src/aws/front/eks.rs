@@ -1,9 +1,9 @@
 //! EKS, repaired on both emulators.
 //!
-//! Neither has clusters and node groups that take their time, updates as objects, true `vpcId` and cluster security groups, or checks
-//! of roles and subnets. So the front keeps clusters, node groups and their updates itself, and keeps the emulator in step (it is
-//! given each creation and deletion), which serves what hangs on a cluster there: add-ons, access entries.
-//! What neither side has is answered with an explicit error.
+//! Neither has clusters and node groups that take their time, updates as objects, true `vpcId` and cluster security
+//! groups, or checks of roles and subnets. So the front keeps clusters, node groups and their updates itself, and keeps
+//! the emulator in step (it is given each creation and deletion), which serves what hangs on a cluster there: add-ons,
+//! access entries. What neither side has is answered with an explicit error.
 
 mod cluster;
 mod nodegroup;
@@ -83,14 +83,28 @@ pub struct Pace {
 impl Pace {
     /// Everything takes the same.
     pub const fn all(wait: Wait) -> Self {
-        Self { cluster_create: wait, cluster_delete: wait, cluster_update: wait, nodegroup_create: wait, nodegroup_delete: wait, nodegroup_update: wait }
+        Self {
+            cluster_create: wait,
+            cluster_delete: wait,
+            cluster_update: wait,
+            nodegroup_create: wait,
+            nodegroup_delete: wait,
+            nodegroup_update: wait,
+        }
     }
 }
 
 impl Default for Pace {
     fn default() -> Self {
         let (cluster, group) = (Wait::millis(300), Wait::millis(200));
-        Self { cluster_create: cluster, cluster_delete: cluster, cluster_update: cluster, nodegroup_create: group, nodegroup_delete: group, nodegroup_update: group }
+        Self {
+            cluster_create: cluster,
+            cluster_delete: cluster,
+            cluster_update: cluster,
+            nodegroup_create: group,
+            nodegroup_delete: group,
+            nodegroup_update: group,
+        }
     }
 }
 
@@ -141,7 +155,8 @@ pub(crate) struct Eks {
 impl Eks {
     pub(crate) fn new(region: &str) -> Result<Self> {
         // A real certificate, so that whoever parses it can; nothing listens behind it until a test says what does.
-        let certificate = rcgen::generate_simple_self_signed(vec!["kubernetes".to_owned()]).context("make a placeholder CA")?;
+        let certificate =
+            rcgen::generate_simple_self_signed(vec!["kubernetes".to_owned()]).context("make a placeholder CA")?;
         let mut eks = Self {
             region: region.to_owned(),
             pace: Pace::default(),
@@ -192,13 +207,16 @@ impl Eks {
     /// Who uses this subnet, if anyone: the cluster's and the node groups' network interfaces are in it.
     pub(crate) fn uses_subnet(&self, id: &str) -> bool {
         self.clusters.values().any(|cluster| {
-            lists(&cluster.document["resourcesVpcConfig"]["subnetIds"], id) || cluster.groups.values().any(|group| lists(&group.document["subnets"], id))
+            lists(&cluster.document["resourcesVpcConfig"]["subnetIds"], id)
+                || cluster.groups.values().any(|group| lists(&group.document["subnets"], id))
         })
     }
 
     /// Whether a cluster's network interfaces bear this security group.
     pub(crate) fn uses_security_group(&self, id: &str) -> bool {
-        self.clusters.values().any(|cluster| cluster.security_group == id || lists(&cluster.document["resourcesVpcConfig"]["securityGroupIds"], id))
+        self.clusters.values().any(|cluster| {
+            cluster.security_group == id || lists(&cluster.document["resourcesVpcConfig"]["securityGroupIds"], id)
+        })
     }
 
     /// Subnets in which nodes run.
@@ -211,7 +229,9 @@ impl Eks {
     }
 
     fn cluster(&mut self, name: &str) -> Outcome<&mut Cluster> {
-        self.clusters.get_mut(name).ok_or_else(|| not_found(format!("No cluster found for name: {name}.")).with("clusterName", name))
+        self.clusters
+            .get_mut(name)
+            .ok_or_else(|| not_found(format!("No cluster found for name: {name}.")).with("clusterName", name))
     }
 
     /// The tags of the cluster or node group with this ARN.
@@ -376,7 +396,9 @@ fn check_tags(tags: &Value) -> Outcome<()> {
         return Err(invalid("Tags must not exceed 50 entries"));
     }
     if let Some(key) = tags.keys().find(|key| key.starts_with("aws:") || key.is_empty() || key.len() > 128) {
-        return Err(invalid(format!("Tag key `{key}` is not valid: it must have 1 to 128 characters and not begin with aws:")));
+        return Err(invalid(format!(
+            "Tag key `{key}` is not valid: it must have 1 to 128 characters and not begin with aws:"
+        )));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! IAM, repaired where the emulators let pass what AWS refuses.
 //!
-//! Both: malformed trust and permission policies, unknown permissions boundaries, roles that are not visible at once. ministack: attaching a policy that does
-//! not exist. moto: deleting a policy that is still attached.
+//! Both: malformed trust and permission policies, unknown permissions boundaries, roles that are not visible at once.
+//! ministack: attaching a policy that does not exist. moto: deleting a policy that is still attached.
 
 use serde_json::Value;
 
@@ -71,7 +71,9 @@ async fn check(shared: &Shared, call: &Call) -> Outcome<()> {
             }
         }
         "UpdateAssumeRolePolicy" => check_policy(call.parameter("PolicyDocument"), true)?,
-        "PutRolePolicy" | "CreatePolicy" | "CreatePolicyVersion" => check_policy(call.parameter("PolicyDocument"), false)?,
+        "PutRolePolicy" | "CreatePolicy" | "CreatePolicyVersion" => {
+            check_policy(call.parameter("PolicyDocument"), false)?
+        }
         "AttachRolePolicy" => {
             let arn = call.parameter("PolicyArn");
             if !policy_exists(shared, arn).await? {
@@ -112,7 +114,9 @@ fn check_policy(text: &str, trust: bool) -> Outcome<()> {
         return Err(malformed("Syntax errors in policy."));
     }
     for statement in statements {
-        if !["Allow", "Deny"].contains(&statement["Effect"].as_str().unwrap_or_default()) || (statement["Action"].is_null() && statement["NotAction"].is_null()) {
+        if !["Allow", "Deny"].contains(&statement["Effect"].as_str().unwrap_or_default())
+            || (statement["Action"].is_null() && statement["NotAction"].is_null())
+        {
             return Err(malformed("Syntax errors in policy."));
         }
         if trust && statement["Principal"].is_null() && statement["NotPrincipal"].is_null() {
@@ -146,7 +150,9 @@ pub(crate) fn trusts(policy: &str, service: &str) -> bool {
     };
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     statements(&policy).into_iter().any(|statement| {
-        statement["Effect"] == "Allow" && holds(&statement["Action"], &["sts:AssumeRole", "sts:*", "*"]) && holds(&statement["Principal"]["Service"], &[service])
+        statement["Effect"] == "Allow"
+            && holds(&statement["Action"], &["sts:AssumeRole", "sts:*", "*"])
+            && holds(&statement["Principal"]["Service"], &[service])
     })
 }
 

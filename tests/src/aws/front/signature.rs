@@ -30,10 +30,15 @@ struct Given {
 
 /// Checks the request against these credentials, or says what AWS would say.
 pub(crate) fn verify(call: &Call, known: &Credentials) -> Result<(), Fault> {
-    let given = given(call).ok_or_else(|| refusal(call, Refusal::Missing, "Request is missing Authentication Token"))?;
+    let given =
+        given(call).ok_or_else(|| refusal(call, Refusal::Missing, "Request is missing Authentication Token"))?;
     let scope: Vec<&str> = given.credential.split('/').collect();
     let [key, date, region, service, "aws4_request"] = scope[..] else {
-        return Err(refusal(call, Refusal::Incomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"));
+        return Err(refusal(
+            call,
+            Refusal::Incomplete,
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term",
+        ));
     };
     if key != known.access_key {
         return Err(refusal(call, Refusal::UnknownKey, "The security token included in the request is invalid."));
@@ -44,16 +49,28 @@ pub(crate) fn verify(call: &Call, known: &Credentials) -> Result<(), Fault> {
     check_time(call, &given, date)?;
     for required in required_headers(call) {
         if !given.signed_headers.contains(&required) {
-            return Err(refusal(call, Refusal::Mismatch, &format!("There were headers present in the request which were not signed: {required}")));
+            return Err(refusal(
+                call,
+                Refusal::Mismatch,
+                &format!("There were headers present in the request which were not signed: {required}"),
+            ));
         }
     }
     let actual_hash = hex(&Sha256::digest(&call.body));
     let claimed = call.header("x-amz-content-sha256");
     if !claimed.is_empty() && claimed != actual_hash {
-        return Err(refusal(call, Refusal::Mismatch, "The value of the x-amz-content-sha256 header does not match the payload"));
+        return Err(refusal(
+            call,
+            Refusal::Mismatch,
+            "The value of the x-amz-content-sha256 header does not match the payload",
+        ));
     }
     let text = canonical_request(call, &given, &actual_hash);
-    let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{date}/{region}/{service}/aws4_request\n{}", given.date, hex(&Sha256::digest(&text)));
+    let to_sign = format!(
+        "AWS4-HMAC-SHA256\n{}\n{date}/{region}/{service}/aws4_request\n{}",
+        given.date,
+        hex(&Sha256::digest(&text))
+    );
     let mut signing_key = format!("AWS4{}", known.secret_key).into_bytes();
     for part in [date, region, service, "aws4_request"] {
         signing_key = hmac(&signing_key, part);
@@ -98,22 +115,38 @@ fn check_time(call: &Call, given: &Given, scope_date: &str) -> Result<(), Fault>
         .map_err(|_| refusal(call, Refusal::Incomplete, "Date must be in ISO-8601 'basic format'"))?
         .assume_utc();
     if !given.date.starts_with(scope_date) {
-        return Err(refusal(call, Refusal::Mismatch, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"));
+        return Err(refusal(
+            call,
+            Refusal::Mismatch,
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP",
+        ));
     }
     let now = OffsetDateTime::now_utc();
     let good_until = signed_at + given.expires.map_or(SKEW, Duration::seconds);
     if now > good_until {
-        return Err(refusal(call, Refusal::Expired, &format!("Signature expired: {} is now earlier than {now}", given.date)));
+        return Err(refusal(
+            call,
+            Refusal::Expired,
+            &format!("Signature expired: {} is now earlier than {now}", given.date),
+        ));
     }
     if signed_at > now + SKEW {
-        return Err(refusal(call, Refusal::Expired, &format!("Signature not yet current: {} is still later than {now}", given.date)));
+        return Err(refusal(
+            call,
+            Refusal::Expired,
+            &format!("Signature not yet current: {} is still later than {now}", given.date),
+        ));
     }
     Ok(())
 }
 
 /// Headers that a signature has to cover: the host, and whatever AWS itself would read.
 fn required_headers(call: &Call) -> Vec<String> {
-    let own = call.headers.keys().map(|name| name.as_str().to_owned()).filter(|name| name.starts_with("x-amz-") && name != "x-amz-user-agent");
+    let own = call
+        .headers
+        .keys()
+        .map(|name| name.as_str().to_owned())
+        .filter(|name| name.starts_with("x-amz-") && name != "x-amz-user-agent");
     std::iter::once("host".to_owned()).chain(own).collect()
 }
 
@@ -128,7 +161,13 @@ fn canonical_request(call: &Call, given: &Given, payload_hash: &str) -> String {
             .collect();
         headers.push_str(&format!("{name}:{}\n", values.join(",")));
     }
-    format!("{}\n{}\n{}\n{headers}\n{}\n{payload_hash}", call.method, canonical_path(&call.path), canonical_query(&call.query), given.signed_headers.join(";"))
+    format!(
+        "{}\n{}\n{}\n{headers}\n{}\n{payload_hash}",
+        call.method,
+        canonical_path(&call.path),
+        canonical_query(&call.query),
+        given.signed_headers.join(";")
+    )
 }
 
 /// Every service but S3: dot segments removed, then each segment encoded once more than it was sent.
@@ -143,7 +182,8 @@ fn canonical_path(path: &str) -> String {
             other => segments.push(other),
         }
     }
-    let encoded: Vec<String> = segments.iter().map(|segment| utf8_percent_encode(segment, UNRESERVED).to_string()).collect();
+    let encoded: Vec<String> =
+        segments.iter().map(|segment| utf8_percent_encode(segment, UNRESERVED).to_string()).collect();
     let end = if path.ends_with('/') && !encoded.is_empty() { "/" } else { "" };
     format!("/{}{end}", encoded.join("/"))
 }
@@ -151,7 +191,9 @@ fn canonical_path(path: &str) -> String {
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
         .filter(|(name, _)| name != "X-Amz-Signature")
-        .map(|(name, value)| (utf8_percent_encode(&name, UNRESERVED).to_string(), utf8_percent_encode(&value, UNRESERVED).to_string()))
+        .map(|(name, value)| {
+            (utf8_percent_encode(&name, UNRESERVED).to_string(), utf8_percent_encode(&value, UNRESERVED).to_string())
+        })
         .collect();
     pairs.sort();
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")

@@ -28,9 +28,15 @@ impl Tokens {
             return Some(Ok(seen.answer.clone()));
         }
         Some(Err(if call.protocol == Protocol::Ec2 {
-            Fault::bad("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+            Fault::bad(
+                "IdempotentParameterMismatch",
+                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+            )
         } else {
-            Fault::bad("InvalidParameterException", "The client request token was already used with different parameters")
+            Fault::bad(
+                "InvalidParameterException",
+                "The client request token was already used with different parameters",
+            )
         }))
     }
 
@@ -39,11 +45,20 @@ impl Tokens {
         if let Some(key) = key(call)
             && answer.succeeded()
         {
-            self.0.insert(key, Seen { form: call.form.clone(), json: call.json.clone(), args: call.args.clone(), answer: answer.clone() });
+            self.0.insert(
+                key,
+                Seen {
+                    form: call.form.clone(),
+                    json: call.json.clone(),
+                    args: call.args.clone(),
+                    answer: answer.clone(),
+                },
+            );
         }
     }
 
-    /// Forgets the tokens of EKS requests about this cluster, or about this node group of it: the thing has been deleted.
+    /// Forgets the tokens of EKS requests about this cluster, or about this node group of it: the thing has been
+    /// deleted.
     pub(crate) fn forget(&mut self, cluster: &str, group: Option<&str>) {
         self.0.retain(|(service, _, _), seen| {
             let named_cluster = seen.args.first().map(String::as_str).or(seen.json["name"].as_str());

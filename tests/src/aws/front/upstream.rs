@@ -93,7 +93,11 @@ impl Upstream {
             Value::Array(mut errors) if !errors.is_empty() => errors.swap_remove(0),
             other => other,
         };
-        Err(Fault::new(answer.status, error["Code"].as_str().unwrap_or("InternalError"), error["Message"].as_str().unwrap_or_default()))
+        Err(Fault::new(
+            answer.status,
+            error["Code"].as_str().unwrap_or("InternalError"),
+            error["Message"].as_str().unwrap_or_default(),
+        ))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Outcome<Answer> {

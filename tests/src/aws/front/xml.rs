@@ -18,7 +18,8 @@ fn value(node: Node<'_, '_>) -> Value {
     if children.iter().all(|child| matches!(child.tag_name().name(), "item" | "member")) {
         return Value::Array(children.into_iter().map(value).collect());
     }
-    let fields: Map<String, Value> = children.into_iter().map(|child| (child.tag_name().name().to_owned(), value(child))).collect();
+    let fields: Map<String, Value> =
+        children.into_iter().map(|child| (child.tag_name().name().to_owned(), value(child))).collect();
     Value::Object(fields)
 }
 
@@ -26,9 +27,16 @@ fn value(node: Node<'_, '_>) -> Value {
 pub(crate) fn without_items(text: &str, set: &str, key: &str, gone: &[String]) -> Result<String> {
     let document = Document::parse(text).context("read the emulator's XML")?;
     let mut kept = text.to_owned();
-    let items = document.descendants().filter(|node| node.has_tag_name_local("item") && node.parent().is_some_and(|parent| parent.has_tag_name_local(set)));
+    let items = document.descendants().filter(|node| {
+        node.has_tag_name_local("item") && node.parent().is_some_and(|parent| parent.has_tag_name_local(set))
+    });
     let mut ranges: Vec<_> = items
-        .filter(|item| item.children().any(|child| child.has_tag_name_local(key) && child.text().is_some_and(|id| gone.iter().any(|other| other == id.trim()))))
+        .filter(|item| {
+            item.children().any(|child| {
+                child.has_tag_name_local(key)
+                    && child.text().is_some_and(|id| gone.iter().any(|other| other == id.trim()))
+            })
+        })
         .map(|item| item.range())
         .collect();
     // From the end, so that the ranges before stay right.

@@ -1,6 +1,7 @@
 //! Descriptions: unknown ids and filters are errors, filters filter, new things may not be seen yet.
 //!
-//! ministack ignores filters it does not know, `group-id` and `route-table-id` among them; moto fails on some. So the front filters by itself.
+//! ministack ignores filters it does not know, `group-id` and `route-table-id` among them; moto fails on some. So the
+//! front filters by itself.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -58,7 +59,8 @@ pub(super) async fn handle(shared: &Shared, call: &Call, kind: &Kind, inspector:
 }
 
 fn well_formed(id: &str, kind: &Kind) -> bool {
-    id.strip_prefix(kind.prefix).is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    id.strip_prefix(kind.prefix)
+        .is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn filters(call: &Call, kind: &Kind) -> Outcome<Vec<Filter>> {
@@ -124,7 +126,9 @@ fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a str>) {
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
-        (Some((b'*', rest)), _) => matches(rest, text) || text.split_first().is_some_and(|(_, later)| matches(pattern, later)),
+        (Some((b'*', rest)), _) => {
+            matches(rest, text) || text.split_first().is_some_and(|(_, later)| matches(pattern, later))
+        }
         (Some((b'?', rest)), Some((_, later))) => matches(rest, later),
         (Some((one, rest)), Some((other, later))) => one == other && matches(rest, later),
         _ => false,

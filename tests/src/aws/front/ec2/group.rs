@@ -19,16 +19,20 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<()> {
         "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {
             let present = present(shared, id, call.action.ends_with("Egress")).await?;
             match asked(call).iter().find(|rule| present.contains(*rule)) {
-                Some((protocol, _, _, peer)) => {
-                    Err(Fault::bad("InvalidPermission.Duplicate", format!("the specified rule \"peer: {peer}, {protocol}, ALLOW\" already exists")))
-                }
+                Some((protocol, _, _, peer)) => Err(Fault::bad(
+                    "InvalidPermission.Duplicate",
+                    format!("the specified rule \"peer: {peer}, {protocol}, ALLOW\" already exists"),
+                )),
                 None => Ok(()),
             }
         }
         "RevokeSecurityGroupIngress" | "RevokeSecurityGroupEgress" => {
             let present = present(shared, id, call.action.ends_with("Egress")).await?;
             if asked(call).iter().any(|rule| !present.contains(rule)) {
-                return Err(Fault::bad("InvalidPermission.NotFound", "The specified rule does not exist in this security group."));
+                return Err(Fault::bad(
+                    "InvalidPermission.NotFound",
+                    "The specified rule does not exist in this security group.",
+                ));
             }
             Ok(())
         }
@@ -40,11 +44,18 @@ async fn delete(shared: &Shared, id: &str) -> Outcome<()> {
     let groups = shared.upstream.ec2_items("DescribeSecurityGroups", "securityGroupInfo", &[]).await?;
     let this = groups.iter().find(|group| group["groupId"] == id);
     if this.is_some_and(|group| group["groupName"] == "default") {
-        return Err(Fault::bad("CannotDelete", format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user")));
+        return Err(Fault::bad(
+            "CannotDelete",
+            format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
+        ));
     }
     let named = |group: &Value| {
-        let permissions = ["ipPermissions", "ipPermissionsEgress"].into_iter().flat_map(|set| group[set].as_array().into_iter().flatten());
-        permissions.flat_map(|permission| permission["groups"].as_array().into_iter().flatten()).any(|pair| pair["groupId"] == id)
+        let permissions = ["ipPermissions", "ipPermissionsEgress"]
+            .into_iter()
+            .flat_map(|set| group[set].as_array().into_iter().flatten());
+        permissions
+            .flat_map(|permission| permission["groups"].as_array().into_iter().flatten())
+            .any(|pair| pair["groupId"] == id)
     };
     let referenced = groups.iter().any(|group| group["groupId"] != id && named(group));
     let used = shared.eks.lock().await.uses_security_group(id);
@@ -61,7 +72,12 @@ async fn present(shared: &Shared, id: &str, egress: bool) -> Outcome<BTreeSet<Ru
     let mut rules = BTreeSet::new();
     for permission in groups.iter().flat_map(|group| group[set].as_array().into_iter().flatten()) {
         let text = |member: &str| permission[member].as_str().unwrap_or_default();
-        let peers = [("ipRanges", "cidrIp"), ("ipv6Ranges", "cidrIpv6"), ("groups", "groupId"), ("prefixListIds", "prefixListId")];
+        let peers = [
+            ("ipRanges", "cidrIp"),
+            ("ipv6Ranges", "cidrIpv6"),
+            ("groups", "groupId"),
+            ("prefixListIds", "prefixListId"),
+        ];
         for (list, member) in peers {
             for peer in permission[list].as_array().into_iter().flatten().filter_map(|peer| peer[member].as_str()) {
                 rules.insert(rule(text("ipProtocol"), text("fromPort"), text("toPort"), peer));
@@ -82,13 +98,21 @@ fn asked(call: &Call) -> BTreeSet<Rule> {
         }
         let (from, to) = (call.parameter(&format!("{base}.FromPort")), call.parameter(&format!("{base}.ToPort")));
         let peers = call.form.iter().filter(|(key, _)| {
-            key.starts_with(&format!("{base}.")) && ["CidrIp", "CidrIpv6", "GroupId", "PrefixListId"].iter().any(|member| key.ends_with(&format!(".{member}")))
+            key.starts_with(&format!("{base}."))
+                && ["CidrIp", "CidrIpv6", "GroupId", "PrefixListId"]
+                    .iter()
+                    .any(|member| key.ends_with(&format!(".{member}")))
         });
         rules.extend(peers.map(|(_, peer)| rule(protocol, from, to, peer)));
     }
     // The older way to spell a single rule.
     if !call.parameter("CidrIp").is_empty() {
-        rules.insert(rule(call.parameter("IpProtocol"), call.parameter("FromPort"), call.parameter("ToPort"), call.parameter("CidrIp")));
+        rules.insert(rule(
+            call.parameter("IpProtocol"),
+            call.parameter("FromPort"),
+            call.parameter("ToPort"),
+            call.parameter("CidrIp"),
+        ));
     }
     rules
 }

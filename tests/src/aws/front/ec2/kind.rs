@@ -19,7 +19,8 @@ pub(super) struct Kind {
     pub set: &'static str,
     not_found: &'static str,
     noun: &'static str,
-    /// Filters of its description, besides `tag:<key>`, `tag-key` and `owner-id`, and where in an item the filtered values stand.
+    /// Filters of its description, besides `tag:<key>`, `tag-key` and `owner-id`, and where in an item the filtered
+    /// values stand.
     pub filters: &'static [(&'static str, &'static str)],
 }
 

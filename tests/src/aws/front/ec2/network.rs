@@ -12,7 +12,11 @@ use crate::aws::locked;
 
 /// Every thing a change names must exist, and be visible.
 pub(super) async fn check_references(shared: &Shared, call: &Call, inspector: bool) -> Outcome<()> {
-    let named = Kind::all().iter().map(|kind| call.parameter(kind.parameter)).chain([call.parameter("GatewayId")]).filter(|id| !id.is_empty());
+    let named = Kind::all()
+        .iter()
+        .map(|kind| call.parameter(kind.parameter))
+        .chain([call.parameter("GatewayId")])
+        .filter(|id| !id.is_empty());
     let tagged = if call.action == "CreateTags" { call.list("ResourceId") } else { Vec::new() };
     for id in named.chain(tagged) {
         let Some(kind) = Kind::of(id) else { continue };
@@ -28,7 +32,9 @@ pub(super) async fn check_references(shared: &Shared, call: &Call, inspector: bo
 
 /// `aws:` tags are AWS's own.
 pub(super) fn check_tags(call: &Call) -> Outcome<()> {
-    let reserved = call.form.iter().any(|(key, value)| key.contains("Tag.") && key.ends_with(".Key") && value.to_ascii_lowercase().starts_with("aws:"));
+    let reserved = call.form.iter().any(|(key, value)| {
+        key.contains("Tag.") && key.ends_with(".Key") && value.to_ascii_lowercase().starts_with("aws:")
+    });
     if reserved {
         return Err(Fault::bad("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use"));
     }
@@ -66,7 +72,10 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer
             let destination = call.parameter("DestinationCidrBlock");
             if !destination.is_empty() && route(&table(upstream, call).await?, destination).is_none() {
                 let id = call.parameter("RouteTableId");
-                return Err(Fault::bad("InvalidRoute.NotFound", format!("no route with destination-cidr-block {destination} in route table {id}")));
+                return Err(Fault::bad(
+                    "InvalidRoute.NotFound",
+                    format!("no route with destination-cidr-block {destination} in route table {id}"),
+                ));
             }
         }
         "AssociateRouteTable" => return associate(upstream, call).await,
@@ -120,7 +129,9 @@ async fn all(upstream: &Upstream, describe: &str) -> Outcome<Vec<Value>> {
 /// Whether a network interface is in this subnet or VPC, or bears this security group.
 pub(super) async fn interfaces(upstream: &Upstream, id: &str) -> Outcome<bool> {
     let interfaces = upstream.ec2_items("DescribeNetworkInterfaces", "networkInterfaceSet", &[]).await?;
-    let bears = |interface: &Value| interface["groupSet"].as_array().is_some_and(|groups| groups.iter().any(|group| group["groupId"] == id));
+    let bears = |interface: &Value| {
+        interface["groupSet"].as_array().is_some_and(|groups| groups.iter().any(|group| group["groupId"] == id))
+    };
     Ok(interfaces.iter().any(|interface| interface["subnetId"] == id || interface["vpcId"] == id || bears(interface)))
 }
 
@@ -131,8 +142,13 @@ pub(super) fn dependency(message: String) -> Fault {
 /// A block between /16 and /28.
 fn block(text: &str, code: &str) -> Outcome<Cidr> {
     match Cidr::parse(text) {
-        None => Err(Fault::bad("InvalidParameterValue", format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."))),
-        Some(cidr) if !(16..=28).contains(&cidr.prefix) => Err(Fault::bad(code, format!("The CIDR '{text}' is invalid."))),
+        None => Err(Fault::bad(
+            "InvalidParameterValue",
+            format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."),
+        )),
+        Some(cidr) if !(16..=28).contains(&cidr.prefix) => {
+            Err(Fault::bad(code, format!("The CIDR '{text}' is invalid.")))
+        }
         Some(cidr) => Ok(cidr),
     }
 }
@@ -141,13 +157,18 @@ async fn create_subnet(upstream: &Upstream, call: &Call) -> Outcome<()> {
     let vpc = required(upstream, call.parameter("VpcId")).await?;
     let text = call.parameter("CidrBlock");
     let cidr = block(text, "InvalidSubnet.Range")?;
-    let associated = vpc["cidrBlockAssociationSet"].as_array().into_iter().flatten().filter_map(|one| one["cidrBlock"].as_str());
+    let associated =
+        vpc["cidrBlockAssociationSet"].as_array().into_iter().flatten().filter_map(|one| one["cidrBlock"].as_str());
     let mut blocks = associated.chain(vpc["cidrBlock"].as_str()).filter_map(Cidr::parse);
     if !blocks.any(|one| one.contains(cidr)) {
         return Err(Fault::bad("InvalidSubnet.Range", format!("The CIDR '{text}' is invalid.")));
     }
     let siblings = all(upstream, "DescribeSubnets").await?;
-    let mut siblings = siblings.iter().filter(|subnet| subnet["vpcId"] == vpc["vpcId"]).filter_map(|subnet| subnet["cidrBlock"].as_str()).filter_map(Cidr::parse);
+    let mut siblings = siblings
+        .iter()
+        .filter(|subnet| subnet["vpcId"] == vpc["vpcId"])
+        .filter_map(|subnet| subnet["cidrBlock"].as_str())
+        .filter_map(Cidr::parse);
     if siblings.any(|other| other.overlaps(cidr)) {
         return Err(Fault::bad("InvalidSubnet.Conflict", format!("The CIDR '{text}' conflicts with another subnet")));
     }
@@ -157,7 +178,9 @@ async fn create_subnet(upstream: &Upstream, call: &Call) -> Outcome<()> {
         let names: Vec<&str> = zones.iter().filter_map(|one| one["zoneName"].as_str()).collect();
         if !names.contains(&zone) {
             let names = names.join(", ");
-            let message = format!("Value ({zone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {names}.");
+            let message = format!(
+                "Value ({zone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {names}."
+            );
             return Err(Fault::bad("InvalidParameterValue", message));
         }
     }
@@ -165,7 +188,8 @@ async fn create_subnet(upstream: &Upstream, call: &Call) -> Outcome<()> {
 }
 
 async fn delete_vpc(upstream: &Upstream, id: &str) -> Outcome<()> {
-    let inside = |items: Vec<Value>, ours: fn(&Value) -> bool| items.iter().any(|item| item["vpcId"] == id && ours(item));
+    let inside =
+        |items: Vec<Value>, ours: fn(&Value) -> bool| items.iter().any(|item| item["vpcId"] == id && ours(item));
     let in_use = inside(all(upstream, "DescribeSubnets").await?, |_| true)
         || inside(tables(upstream).await?, |table| !is_main(table))
         || inside(all(upstream, "DescribeSecurityGroups").await?, |group| group["groupName"] != "default")
@@ -187,17 +211,25 @@ async fn attached_to(upstream: &Upstream, gateway: &str) -> Outcome<Option<Strin
 /// The gateway attached to a VPC.
 async fn gateway_of(upstream: &Upstream, vpc: &str) -> Outcome<Option<String>> {
     let gateways = all(upstream, "DescribeInternetGateways").await?;
-    let ours = |gateway: &&Value| gateway["attachmentSet"].as_array().is_some_and(|set| set.iter().any(|attachment| attachment["vpcId"] == vpc));
+    let ours = |gateway: &&Value| {
+        gateway["attachmentSet"].as_array().is_some_and(|set| set.iter().any(|attachment| attachment["vpcId"] == vpc))
+    };
     Ok(gateways.iter().find(ours).and_then(|gateway| gateway["internetGatewayId"].as_str().map(str::to_owned)))
 }
 
 async fn attach_gateway(upstream: &Upstream, call: &Call) -> Outcome<()> {
     let (gateway, vpc) = (call.parameter("InternetGatewayId"), call.parameter("VpcId"));
     if let Some(other) = attached_to(upstream, gateway).await? {
-        return Err(Fault::bad("Resource.AlreadyAssociated", format!("resource {gateway} is already attached to network {other}")));
+        return Err(Fault::bad(
+            "Resource.AlreadyAssociated",
+            format!("resource {gateway} is already attached to network {other}"),
+        ));
     }
     if gateway_of(upstream, vpc).await?.is_some() {
-        return Err(Fault::bad("InvalidParameterValue", format!("Network {vpc} already has an internet gateway attached")));
+        return Err(Fault::bad(
+            "InvalidParameterValue",
+            format!("Network {vpc} already has an internet gateway attached"),
+        ));
     }
     Ok(())
 }
@@ -209,9 +241,15 @@ async fn detach_gateway(shared: &Shared, call: &Call) -> Outcome<()> {
     }
     // Nodes in subnets that hand out public addresses have one.
     let nodes = shared.eks.lock().await.node_subnets();
-    let mapped = |subnet: &Value| subnet["vpcId"] == vpc && subnet["mapPublicIpOnLaunch"] == "true" && nodes.iter().any(|id| subnet["subnetId"] == **id);
+    let mapped = |subnet: &Value| {
+        subnet["vpcId"] == vpc
+            && subnet["mapPublicIpOnLaunch"] == "true"
+            && nodes.iter().any(|id| subnet["subnetId"] == **id)
+    };
     if all(&shared.upstream, "DescribeSubnets").await?.iter().any(mapped) {
-        return Err(dependency(format!("Network {vpc} has some mapped public address(es). Please unmap those before detaching the gateway.")));
+        return Err(dependency(format!(
+            "Network {vpc} has some mapped public address(es). Please unmap those before detaching the gateway."
+        )));
     }
     Ok(())
 }
@@ -239,16 +277,25 @@ fn route<'a>(table: &'a Value, destination: &str) -> Option<&'a Value> {
 }
 
 async fn create_route(upstream: &Upstream, call: &Call) -> Outcome<()> {
-    let (id, destination, gateway) = (call.parameter("RouteTableId"), call.parameter("DestinationCidrBlock"), call.parameter("GatewayId"));
+    let (id, destination, gateway) =
+        (call.parameter("RouteTableId"), call.parameter("DestinationCidrBlock"), call.parameter("GatewayId"));
     let table = table(upstream, call).await?;
     if !destination.is_empty() && Cidr::parse(destination).is_none() {
-        return Err(Fault::bad("InvalidParameterValue", format!("Value ({destination}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.")));
+        return Err(Fault::bad(
+            "InvalidParameterValue",
+            format!(
+                "Value ({destination}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block."
+            ),
+        ));
     }
     if route(&table, destination).is_some() {
         return Err(Fault::bad("RouteAlreadyExists", format!("The route identified by {destination} already exists.")));
     }
     if gateway.starts_with("igw-") && attached_to(upstream, gateway).await?.as_deref() != table["vpcId"].as_str() {
-        return Err(Fault::bad("InvalidParameterValue", format!("route table {id} and network gateway {gateway} belong to different networks")));
+        return Err(Fault::bad(
+            "InvalidParameterValue",
+            format!("route table {id} and network gateway {gateway} belong to different networks"),
+        ));
     }
     Ok(())
 }
@@ -260,10 +307,16 @@ async fn associate(upstream: &Upstream, call: &Call) -> Outcome<Option<Answer>> 
     }
     let (table, known) = (table(upstream, call).await?, required(upstream, subnet).await?);
     if table["vpcId"] != known["vpcId"] {
-        return Err(Fault::bad("InvalidParameterValue", format!("Route table {id} and subnet {subnet} belong to different networks")));
+        return Err(Fault::bad(
+            "InvalidParameterValue",
+            format!("Route table {id} and subnet {subnet} belong to different networks"),
+        ));
     }
     for other in tables(upstream).await? {
-        let Some(association) = associations(&other).into_iter().find(|association| association["subnetId"] == subnet) else { continue };
+        let Some(association) = associations(&other).into_iter().find(|association| association["subnetId"] == subnet)
+        else {
+            continue;
+        };
         if other["routeTableId"] == id {
             // The same association again is the same association.
             let association = association["routeTableAssociationId"].as_str().unwrap_or_default();
@@ -276,16 +329,24 @@ async fn associate(upstream: &Upstream, call: &Call) -> Outcome<Option<Answer>> 
                 ),
             )));
         }
-        return Err(Fault::bad("Resource.AlreadyAssociated", format!("the specified association for route table {id} conflicts with an existing association")));
+        return Err(Fault::bad(
+            "Resource.AlreadyAssociated",
+            format!("the specified association for route table {id} conflicts with an existing association"),
+        ));
     }
     Ok(None)
 }
 
 async fn disassociate(upstream: &Upstream, id: &str) -> Outcome<()> {
     for table in tables(upstream).await? {
-        if let Some(association) = associations(&table).into_iter().find(|association| association["routeTableAssociationId"] == id) {
+        if let Some(association) =
+            associations(&table).into_iter().find(|association| association["routeTableAssociationId"] == id)
+        {
             if association["main"] == "true" {
-                return Err(Fault::bad("InvalidParameterValue", format!("cannot disassociate the main route table association {id}")));
+                return Err(Fault::bad(
+                    "InvalidParameterValue",
+                    format!("cannot disassociate the main route table association {id}"),
+                ));
             }
             return Ok(());
         }

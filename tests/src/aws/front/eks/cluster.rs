@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::nodegroup::Group;
-use super::{Countdown, Eks, Failure, Outcome, Phase, Update, VERSIONS, check_role, check_subnets, check_tags, in_use, invalid, not_found, now, strings};
+use super::{
+    Countdown, Eks, Failure, Outcome, Phase, Update, VERSIONS, check_role, check_subnets, check_tags, in_use, invalid,
+    not_found, now, strings,
+};
 use crate::aws::emulator::ACCOUNT;
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Fault, random_hex};
@@ -27,9 +30,11 @@ pub(super) struct Cluster {
 impl Cluster {
     pub fn group(&mut self, name: &str) -> Outcome<&mut Group> {
         let cluster = self.document["name"].as_str().unwrap_or_default();
-        self.groups
-            .get_mut(name)
-            .ok_or_else(|| not_found(format!("No node group found for name: {name}.")).with("clusterName", cluster).with("nodegroupName", name))
+        self.groups.get_mut(name).ok_or_else(|| {
+            not_found(format!("No node group found for name: {name}."))
+                .with("clusterName", cluster)
+                .with("nodegroupName", name)
+        })
     }
 
     pub fn active(&self) -> bool {
@@ -84,7 +89,10 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     check_tags(&request["tags"])?;
     let role = text(request, "roleArn")?;
     check_role(shared, role, "eks.amazonaws.com", |arn| {
-        invalid(format!("Role with arn: {arn}, could not be assumed because it does not exist or the trusted entity is not correct")).with("clusterName", name)
+        invalid(format!(
+            "Role with arn: {arn}, could not be assumed because it does not exist or the trusted entity is not correct"
+        ))
+        .with("clusterName", name)
     })
     .await?;
     let network = network(shared, &request["resourcesVpcConfig"]).await?;
@@ -93,7 +101,10 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     let mirrored = shared.upstream.forward(call).await?;
     if !mirrored.succeeded() {
         let _ = shared.upstream.ec2("DeleteSecurityGroup", &[("GroupId", &security_group)]).await;
-        return Err(Fault::harness(format!("the emulator refused a cluster that the checks let pass: {}", String::from_utf8_lossy(&mirrored.body))));
+        return Err(Fault::harness(format!(
+            "the emulator refused a cluster that the checks let pass: {}",
+            String::from_utf8_lossy(&mirrored.body)
+        )));
     }
     let mut document = json!({
         "name": name, "arn": format!("arn:aws:eks:{}:{ACCOUNT}:cluster/{name}", eks.region), "createdAt": now(), "version": version,
@@ -133,14 +144,18 @@ pub(super) async fn delete(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     let cluster = eks.cluster(name)?;
     if !cluster.groups.is_empty() {
         let groups: Vec<&str> = cluster.groups.keys().map(String::as_str).collect();
-        return Err(in_use("Cluster has nodegroups attached").with("clusterName", name).with("nodegroupName", groups.join(",")));
+        return Err(in_use("Cluster has nodegroups attached")
+            .with("clusterName", name)
+            .with("nodegroupName", groups.join(",")));
     }
     if !matches!(cluster.phase, Phase::Steady) {
         let status = cluster.document["status"].as_str().unwrap_or_default();
-        return Err(in_use(format!("Cannot delete because cluster {name} currently has status {status}")).with("clusterName", name));
+        return Err(in_use(format!("Cannot delete because cluster {name} currently has status {status}"))
+            .with("clusterName", name));
     }
     if cluster.document["deletionProtection"] == true {
-        return Err(Fault::bad("InvalidRequestException", format!("Cluster {name} has deletion protection enabled")).with("clusterName", name));
+        return Err(Fault::bad("InvalidRequestException", format!("Cluster {name} has deletion protection enabled"))
+            .with("clusterName", name));
     }
     shared.upstream.forward(call).await?;
     cluster.document["status"] = json!("DELETING");
@@ -161,7 +176,11 @@ fn check_name(name: &str) -> Outcome<()> {
     let fits = name.len() <= 100
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|other| other.is_ascii_alphanumeric() || matches!(other, '-' | '_'));
-    if fits { Ok(()) } else { Err(invalid("The cluster name must match ^[0-9A-Za-z][A-Za-z0-9\\-_]* and have at most 100 characters")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(invalid("The cluster name must match ^[0-9A-Za-z][A-Za-z0-9\\-_]* and have at most 100 characters"))
+    }
 }
 
 /// `resourcesVpcConfig` as described, from what was asked.
@@ -171,7 +190,8 @@ async fn network(shared: &Shared, asked: &Value) -> Outcome<Value> {
         return Err(invalid("subnetIds are required"));
     }
     let subnets = check_subnets(shared, &ids).await?;
-    let zones: std::collections::BTreeSet<&str> = subnets.iter().filter_map(|subnet| subnet["availabilityZone"].as_str()).collect();
+    let zones: std::collections::BTreeSet<&str> =
+        subnets.iter().filter_map(|subnet| subnet["availabilityZone"].as_str()).collect();
     if zones.len() < 2 {
         return Err(invalid("Subnets specified must be in at least two different AZs"));
     }
@@ -179,11 +199,17 @@ async fn network(shared: &Shared, asked: &Value) -> Outcome<Value> {
     if subnets.iter().any(|subnet| subnet["vpcId"] != vpc) {
         return Err(invalid("Subnets must be in the same VPC"));
     }
-    let known = if groups.is_empty() { Vec::new() } else { shared.upstream.ec2_items("DescribeSecurityGroups", "securityGroupInfo", &[]).await? };
+    let known = if groups.is_empty() {
+        Vec::new()
+    } else {
+        shared.upstream.ec2_items("DescribeSecurityGroups", "securityGroupInfo", &[]).await?
+    };
     for id in &groups {
         match known.iter().find(|group| group["groupId"] == **id) {
             None => return Err(invalid(format!("The security group ID '{id}' does not exist"))),
-            Some(group) if group["vpcId"] != vpc => return Err(invalid("Security group(s) are not in the same VPC as the subnets")),
+            Some(group) if group["vpcId"] != vpc => {
+                return Err(invalid("Security group(s) are not in the same VPC as the subnets"));
+            }
             Some(_) => {}
         }
     }
@@ -205,7 +231,8 @@ async fn network(shared: &Shared, asked: &Value) -> Outcome<Value> {
 pub(super) fn logging(asked: &Value) -> Value {
     const TYPES: [&str; 5] = ["api", "audit", "authenticator", "controllerManager", "scheduler"];
     let setups = asked["clusterLogging"].as_array().cloned().unwrap_or_default();
-    let enabled: Vec<String> = setups.iter().filter(|setup| setup["enabled"] == true).flat_map(|setup| strings(&setup["types"])).collect();
+    let enabled: Vec<String> =
+        setups.iter().filter(|setup| setup["enabled"] == true).flat_map(|setup| strings(&setup["types"])).collect();
     let rest: Vec<&str> = TYPES.into_iter().filter(|kind| !enabled.iter().any(|other| other == kind)).collect();
     let mut groups = Vec::new();
     if !enabled.is_empty() {
@@ -221,7 +248,10 @@ pub(super) fn logging(asked: &Value) -> Value {
 async fn security_group(shared: &Shared, cluster: &str, vpc: &str) -> Outcome<String> {
     let name = format!("eks-cluster-sg-{cluster}-{}", random_hex(8));
     let description = "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
-    let created = shared.upstream.ec2("CreateSecurityGroup", &[("GroupName", &name), ("GroupDescription", description), ("VpcId", vpc)]).await?;
+    let created = shared
+        .upstream
+        .ec2("CreateSecurityGroup", &[("GroupName", &name), ("GroupDescription", description), ("VpcId", vpc)])
+        .await?;
     let id = created["groupId"].as_str().unwrap_or_default().to_owned();
     let owned = format!("kubernetes.io/cluster/{cluster}");
     let tags = [

@@ -3,15 +3,27 @@
 use serde_json::{Value, json};
 
 use super::cluster::{minor, text};
-use super::{Countdown, Eks, Failure, Outcome, Phase, Update, check_role, check_subnets, check_tags, in_use, invalid, now, strings};
+use super::{
+    Countdown, Eks, Failure, Outcome, Phase, Update, check_role, check_subnets, check_tags, in_use, invalid, now,
+    strings,
+};
 use crate::aws::emulator::ACCOUNT;
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Fault, random_hex};
 use crate::aws::front::call::Call;
 
 const AMI_TYPES: [&str; 11] = [
-    "AL2_x86_64", "AL2_x86_64_GPU", "AL2_ARM_64", "CUSTOM", "BOTTLEROCKET_x86_64", "BOTTLEROCKET_ARM_64", "BOTTLEROCKET_x86_64_NVIDIA",
-    "AL2023_x86_64_STANDARD", "AL2023_ARM_64_STANDARD", "AL2023_x86_64_NVIDIA", "AL2023_x86_64_NEURON",
+    "AL2_x86_64",
+    "AL2_x86_64_GPU",
+    "AL2_ARM_64",
+    "CUSTOM",
+    "BOTTLEROCKET_x86_64",
+    "BOTTLEROCKET_ARM_64",
+    "BOTTLEROCKET_x86_64_NVIDIA",
+    "AL2023_x86_64_STANDARD",
+    "AL2023_ARM_64_STANDARD",
+    "AL2023_x86_64_NVIDIA",
+    "AL2023_x86_64_NEURON",
 ];
 
 /// A node group as AWS would describe it, and what goes on in it.
@@ -70,7 +82,8 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     let failure = eks.fail_nodegroup.clone();
     let cluster = eks.cluster(cluster_name)?;
     if !cluster.active() {
-        return Err(Fault::bad("InvalidRequestException", format!("Cluster '{cluster_name}' is not in ACTIVE status")).with("clusterName", cluster_name));
+        return Err(Fault::bad("InvalidRequestException", format!("Cluster '{cluster_name}' is not in ACTIVE status"))
+            .with("clusterName", cluster_name));
     }
     if cluster.groups.contains_key(name) {
         let message = format!("NodeGroup already exists with name {name} and cluster name {cluster_name}");
@@ -105,7 +118,10 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     }
     let mirrored = shared.upstream.forward(call).await?;
     if !mirrored.succeeded() {
-        return Err(Fault::harness(format!("the emulator refused a node group that the checks let pass: {}", String::from_utf8_lossy(&mirrored.body))));
+        return Err(Fault::harness(format!(
+            "the emulator refused a node group that the checks let pass: {}",
+            String::from_utf8_lossy(&mirrored.body)
+        )));
     }
     let id = random_hex(32);
     let uuid = format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]);
@@ -122,14 +138,23 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
         document["launchTemplate"] = request["launchTemplate"].clone();
     } else {
         document["diskSize"] = json!(request["diskSize"].as_u64().unwrap_or(20));
-        document["instanceTypes"] = if strings(&request["instanceTypes"]).is_empty() { json!(["t3.medium"]) } else { request["instanceTypes"].clone() };
+        document["instanceTypes"] = if strings(&request["instanceTypes"]).is_empty() {
+            json!(["t3.medium"])
+        } else {
+            request["instanceTypes"].clone()
+        };
     }
     for optional in ["taints", "remoteAccess", "nodeRepairConfig"] {
         if !request[optional].is_null() && request[optional] != json!([]) {
             document[optional] = request[optional].clone();
         }
     }
-    let group = Group { document: document.clone(), phase: Phase::Creating(Countdown::start(wait)), updates: Vec::new(), failure };
+    let group = Group {
+        document: document.clone(),
+        phase: Phase::Creating(Countdown::start(wait)),
+        updates: Vec::new(),
+        failure,
+    };
     cluster.groups.insert(name.to_owned(), group);
     eks.fail_nodegroup = None;
     Ok(json!({ "nodegroup": document }))
@@ -140,7 +165,9 @@ pub(super) async fn delete(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     let (cluster_name, name) = (call.args[0].as_str(), call.args[1].as_str());
     let group = eks.cluster(cluster_name)?.group(name)?;
     if !matches!(group.phase, Phase::Steady) {
-        return Err(in_use("Nodegroup cannot be deleted as it is currently not in Active State").with("clusterName", cluster_name).with("nodegroupName", name));
+        return Err(in_use("Nodegroup cannot be deleted as it is currently not in Active State")
+            .with("clusterName", cluster_name)
+            .with("nodegroupName", name));
     }
     shared.upstream.forward(call).await?;
     group.document["status"] = json!("DELETING");
@@ -152,9 +179,9 @@ pub(super) async fn delete(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
 pub(super) fn check_version(version: &str, control_plane: &str) -> Outcome<()> {
     match (minor(version), minor(control_plane)) {
         (Some(nodes), Some(plane)) if nodes <= plane && plane - nodes <= 3 => Ok(()),
-        (Some(nodes), Some(plane)) if nodes > plane => {
-            Err(invalid(format!("Nodegroup Kubernetes version should be equal to or less than control plane version {control_plane}")))
-        }
+        (Some(nodes), Some(plane)) if nodes > plane => Err(invalid(format!(
+            "Nodegroup Kubernetes version should be equal to or less than control plane version {control_plane}"
+        ))),
         _ => Err(invalid(format!("Requested Nodegroup version {version} is not supported"))),
     }
 }
@@ -183,8 +210,12 @@ pub(super) fn scaling(asked: &Value, present: &Value) -> Outcome<Value> {
 
 pub(super) fn check_taints(taints: &Value) -> Outcome<()> {
     for taint in taints.as_array().into_iter().flatten() {
-        if !["NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"].contains(&taint["effect"].as_str().unwrap_or_default()) {
-            return Err(invalid(format!("Taint effect {} is not valid: it must be NO_SCHEDULE, NO_EXECUTE or PREFER_NO_SCHEDULE", taint["effect"])));
+        if !["NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"].contains(&taint["effect"].as_str().unwrap_or_default())
+        {
+            return Err(invalid(format!(
+                "Taint effect {} is not valid: it must be NO_SCHEDULE, NO_EXECUTE or PREFER_NO_SCHEDULE",
+                taint["effect"]
+            )));
         }
         if taint["key"].as_str().is_none_or(str::is_empty) {
             return Err(invalid("A taint needs a key"));

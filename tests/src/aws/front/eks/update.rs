@@ -21,8 +21,10 @@ pub(super) struct Update {
 impl Update {
     fn new(kind: &str, parameters: &[(&str, String)], change: Map<String, Value>, failure: Option<Failure>) -> Self {
         let digits = random_hex(32);
-        let id = format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]);
-        let parameters: Vec<Value> = parameters.iter().map(|(kind, value)| json!({ "type": kind, "value": value })).collect();
+        let id =
+            format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]);
+        let parameters: Vec<Value> =
+            parameters.iter().map(|(kind, value)| json!({ "type": kind, "value": value })).collect();
         let document = json!({ "id": id, "status": "InProgress", "type": kind, "params": parameters, "createdAt": now(), "errors": [] });
         Self { id, document, change, failure }
     }
@@ -55,10 +57,15 @@ impl Cluster {
     fn check_updatable(&self, kind: &str) -> Outcome<()> {
         let name = self.document["name"].as_str().unwrap_or_default();
         if let (Phase::Updating(_), Some(update)) = (&self.phase, self.updates.last()) {
-            return Err(in_use(format!("Cannot {kind} because cluster {name} currently has update {} in progress", update.id)).with("clusterName", name));
+            return Err(in_use(format!(
+                "Cannot {kind} because cluster {name} currently has update {} in progress",
+                update.id
+            ))
+            .with("clusterName", name));
         }
         if !self.active() {
-            return Err(Fault::bad("InvalidRequestException", format!("Cluster '{name}' is not in ACTIVE status")).with("clusterName", name));
+            return Err(Fault::bad("InvalidRequestException", format!("Cluster '{name}' is not in ACTIVE status"))
+                .with("clusterName", name));
         }
         Ok(())
     }
@@ -83,7 +90,9 @@ pub(super) fn list<'a>(eks: &'a mut Eks, call: &Call) -> Outcome<&'a [Update]> {
 pub(super) fn describe(eks: &mut Eks, call: &Call, inspector: bool) -> Outcome<Value> {
     let id = &call.args[1];
     let update = list(eks, call)?.iter().find(|update| update.id == *id);
-    let document = update.map(|update| update.document.clone()).ok_or_else(|| not_found(format!("No update found for ID: {id}")))?;
+    let document = update
+        .map(|update| update.document.clone())
+        .ok_or_else(|| not_found(format!("No update found for ID: {id}")))?;
     // A look at the update is a look at what it updates.
     if !inspector && document["status"] == "InProgress" {
         let cluster = eks.cluster(&call.args[0])?;
@@ -104,19 +113,36 @@ pub(super) fn cluster_version(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let present = cluster.document["version"].as_str().unwrap_or_default().to_owned();
     let fits = match (minor(&present), minor(asked)) {
         (Some(from), Some(to)) if from == to => {
-            return Err(invalid(format!("Cluster is already at the desired configuration with Kubernetes version: {asked}")).with("clusterName", name));
+            return Err(invalid(format!(
+                "Cluster is already at the desired configuration with Kubernetes version: {asked}"
+            ))
+            .with("clusterName", name));
         }
         (Some(from), Some(to)) => to == from + 1 && VERSIONS.contains(&to),
         _ => false,
     };
     if !fits {
-        return Err(invalid(format!("Unsupported Kubernetes minor version update from {present} to {asked}")).with("clusterName", name));
+        return Err(invalid(format!("Unsupported Kubernetes minor version update from {present} to {asked}"))
+            .with("clusterName", name));
     }
-    if let Some(group) = cluster.groups.values().find(|group| check_version(group.document["version"].as_str().unwrap_or_default(), asked).is_err()) {
-        return Err(invalid(format!("Nodegroup {} is too old for control plane version {asked}", group.document["nodegroupName"])).with("clusterName", name));
+    if let Some(group) = cluster
+        .groups
+        .values()
+        .find(|group| check_version(group.document["version"].as_str().unwrap_or_default(), asked).is_err())
+    {
+        return Err(invalid(format!(
+            "Nodegroup {} is too old for control plane version {asked}",
+            group.document["nodegroupName"]
+        ))
+        .with("clusterName", name));
     }
     let change = Map::from_iter([("version".to_owned(), json!(asked))]);
-    let update = Update::new("VersionUpdate", &[("Version", asked.to_owned()), ("PlatformVersion", "eks.1".to_owned())], change, failure);
+    let update = Update::new(
+        "VersionUpdate",
+        &[("Version", asked.to_owned()), ("PlatformVersion", "eks.1".to_owned())],
+        change,
+        failure,
+    );
     let body = cluster.begin(update, countdown);
     eks.fail_update = None;
     Ok(body)
@@ -127,7 +153,8 @@ pub(super) fn cluster_config(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let (countdown, name) = (Countdown::start(eks.pace.cluster_update), call.args[0].clone());
     let failure = eks.fail_update.clone();
     let cluster = eks.cluster(&name)?;
-    let given: Vec<&String> = call.json.as_object().into_iter().flat_map(Map::keys).filter(|key| *key != "clientRequestToken").collect();
+    let given: Vec<&String> =
+        call.json.as_object().into_iter().flat_map(Map::keys).filter(|key| *key != "clientRequestToken").collect();
     let [member] = given[..] else {
         return Err(invalid("Only one type of update can be allowed").with("clusterName", name));
     };
@@ -139,14 +166,23 @@ pub(super) fn cluster_config(eks: &mut Eks, call: &Call) -> Outcome<Value> {
             if wanted == cluster.document["logging"] {
                 return Err(invalid("No changes needed for the logging config provided").with("clusterName", name));
             }
-            ("LoggingUpdate", vec![("ClusterLogging", asked.to_string())], Map::from_iter([("logging".to_owned(), wanted)]))
+            (
+                "LoggingUpdate",
+                vec![("ClusterLogging", asked.to_string())],
+                Map::from_iter([("logging".to_owned(), wanted)]),
+            )
         }
         "accessConfig" => {
             let mode = asked["authenticationMode"].as_str().unwrap_or_default();
             if cluster.document["accessConfig"]["authenticationMode"] == mode {
-                return Err(invalid(format!("Unsupported authentication mode update from {mode} to {mode}")).with("clusterName", name));
+                return Err(invalid(format!("Unsupported authentication mode update from {mode} to {mode}"))
+                    .with("clusterName", name));
             }
-            ("AccessConfigUpdate", vec![("AuthenticationMode", mode.to_owned())], Map::from_iter([("accessConfig".to_owned(), asked.clone())]))
+            (
+                "AccessConfigUpdate",
+                vec![("AuthenticationMode", mode.to_owned())],
+                Map::from_iter([("accessConfig".to_owned(), asked.clone())]),
+            )
         }
         other => return Err(Fault::harness(format!("the harness does not know how to update `{other}` of a cluster"))),
     };
@@ -196,8 +232,12 @@ fn begin_group(eks: &mut Eks, call: &Call, prepare: impl FnOnce(&Value, &str) ->
     let cluster = eks.cluster(cluster_name)?;
     let control_plane = cluster.document["version"].as_str().unwrap_or_default().to_owned();
     let group = cluster.group(name)?;
-    if !matches!(group.phase, Phase::Steady) || !["ACTIVE", "DEGRADED"].contains(&group.document["status"].as_str().unwrap_or_default()) {
-        return Err(in_use("Nodegroup cannot be updated as it is currently not in Active State").with("clusterName", cluster_name).with("nodegroupName", name));
+    if !matches!(group.phase, Phase::Steady)
+        || !["ACTIVE", "DEGRADED"].contains(&group.document["status"].as_str().unwrap_or_default())
+    {
+        return Err(in_use("Nodegroup cannot be updated as it is currently not in Active State")
+            .with("clusterName", cluster_name)
+            .with("nodegroupName", name));
     }
     let (kind, parameters, change) = prepare(&group.document, &control_plane)?;
     let update = Update::new(kind, &parameters, change, failure);
@@ -216,8 +256,10 @@ pub(super) fn nodegroup_version(eks: &mut Eks, call: &Call) -> Outcome<Value> {
         if minor(version) < minor(present["version"].as_str().unwrap_or_default()) {
             return Err(invalid(format!("Nodegroup version {version} is older than the present one")));
         }
-        let release = call.json["releaseVersion"].as_str().map_or_else(|| format!("{version}.0-20260101"), str::to_owned);
-        let change = Map::from_iter([("version".to_owned(), json!(version)), ("releaseVersion".to_owned(), json!(release))]);
+        let release =
+            call.json["releaseVersion"].as_str().map_or_else(|| format!("{version}.0-20260101"), str::to_owned);
+        let change =
+            Map::from_iter([("version".to_owned(), json!(version)), ("releaseVersion".to_owned(), json!(release))]);
         Ok(("VersionUpdate", vec![("Version", version.to_owned()), ("ReleaseVersion", release)], change))
     })
 }
@@ -226,7 +268,9 @@ pub(super) fn nodegroup_config(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     begin_group(eks, call, |present, _| {
         let (asked, mut parameters, mut change) = (&call.json, Vec::new(), Map::new());
         let known = ["labels", "taints", "scalingConfig", "updateConfig", "nodeRepairConfig", "clientRequestToken"];
-        if let Some(other) = asked.as_object().into_iter().flat_map(Map::keys).find(|key| !known.contains(&key.as_str())) {
+        if let Some(other) =
+            asked.as_object().into_iter().flat_map(Map::keys).find(|key| !known.contains(&key.as_str()))
+        {
             return Err(Fault::harness(format!("the harness does not know how to update `{other}` of a node group")));
         }
         if asked["scalingConfig"].is_object() {

@@ -1,0 +1,26 @@
+//! Embeds the bundled components: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=NIC_BUNDLE_DIR");
+    let mut list = String::from("/// Name and bytes of each bundled component.\npub const BUNDLED: &[(&str, &[u8])] = &[\n");
+    if let Some(directory) = std::env::var_os("NIC_BUNDLE_DIR").map(PathBuf::from) {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
+            .unwrap_or_else(|error| panic!("NIC_BUNDLE_DIR {}: {error}", directory.display()))
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+            .collect();
+        files.sort();
+        println!("cargo::rerun-if-changed={}", directory.display());
+        for file in files {
+            println!("cargo::rerun-if-changed={}", file.display());
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let _ = writeln!(list, "    ({name:?}, include_bytes!({:?})),", file.display().to_string());
+        }
+    }
+    list.push_str("];\n");
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("bundled.rs");
+    std::fs::write(&out, list).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}

@@ -1,0 +1,126 @@
+//! Building components: WASI 0.2 components for wasm32-wasip2, whichever way this machine allows.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{Command, cargo};
+use crate::places;
+use crate::progress::{Steps, say};
+
+/// The step's name.
+pub const STEP: &str = "components (wasm32-wasip2)";
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// Package, file it builds, name it goes by, whether it is in the release binary.
+const COMPONENTS: [(&str, &str, &str, bool); 4] = [
+    ("nic-provider-aws", "nic_provider_aws", "aws", true),
+    ("nic-provider-existing", "nic_provider_existing", "existing", true),
+    ("nic-provider-hello", "nic_provider_hello", "hello", false),
+    ("nic-provider-scripted", "nic_provider_scripted", "scripted", false),
+];
+
+/// The AWS SDK crates have thousands of operations of which a few are used. The compiler then need not generate code for the
+/// rest: docs/adr/0002 has the measurement (14 minutes became 2.5).
+const MOSTLY_UNUSED: [&str; 3] = ["aws-sdk-ec2", "aws-sdk-eks", "aws-sdk-iam"];
+
+/// How this machine builds for the target.
+enum Way {
+    /// rustup has the target's standard library.
+    Rustup,
+    /// Debian's compiler with its library source.
+    Debian,
+}
+
+/// Builds every component and returns the directory they are put into.
+pub fn build(steps: &mut Steps) -> Result<PathBuf> {
+    steps.next();
+    let way = find_way()?;
+    let packages: Vec<&str> = COMPONENTS.iter().flat_map(|(package, ..)| ["-p", *package]).collect();
+    let mut arguments = vec!["build", "--profile", "component", "--target", TARGET];
+    arguments.extend(packages);
+    let command = hinted(cargo(&arguments), "component");
+    match way {
+        Way::Rustup => command.run()?,
+        Way::Debian => debian(command)?.run()?,
+    }
+    collect()
+}
+
+/// A native build that has the AWS SDK crates below it.
+pub fn native(command: Command) -> Command {
+    hinted(command, "release")
+}
+
+fn hinted(command: Command, profile: &str) -> Command {
+    let command = MOSTLY_UNUSED.iter().fold(command.arg("-Zprofile-hint-mostly-unused"), |command, package| {
+        command.arg("--config").arg(format!("profile.{profile}.package.{package}.hint-mostly-unused=true"))
+    });
+    command.env("RUSTC_BOOTSTRAP", "1")
+}
+
+fn installed() -> bool {
+    let rustc = std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from);
+    let output = std::process::Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(places::workspace())
+        .output();
+    let directory = output.ok().and_then(|o| String::from_utf8(o.stdout).ok());
+    directory.is_some_and(|directory| Path::new(directory.trim()).is_dir())
+}
+
+fn find_way() -> Result<Way> {
+    if installed() {
+        say("   the toolchain has the target's standard library");
+        return Ok(Way::Rustup);
+    }
+    say(&format!("   adding {TARGET} with rustup"));
+    if Command::new("rustup").args(&["target", "add", TARGET]).succeeds() && installed() {
+        return Ok(Way::Rustup);
+    }
+    say("   rustup could not fetch it; taking Debian's compiler with its library source");
+    const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
+    if !Path::new("/usr/lib/wasm32-wasi").is_dir() || !Path::new("/usr/bin/rustc").is_file() {
+        let apt = |arguments: &[&str]| Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        apt(&["update"]).run().context("neither rustup nor apt-get can provide a compiler for wasm32-wasip2")?;
+        apt(&[&["install", "-y", "--no-install-recommends"][..], &PACKAGES[..]].concat())
+            .run()
+            .context("install them as root: apt-get install rustc-web cargo-web rust-web-src wasi-libc")?;
+    }
+    Ok(Way::Debian)
+}
+
+/// Debian's rustc builds the standard library from source; the linkers are the rustup toolchain's.
+fn debian(command: Command) -> Result<Command> {
+    let output = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc is needed")?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let bin = sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu/bin");
+    if !bin.join("rust-lld").is_file() {
+        bail!("no rust-lld in {}; a rustup toolchain is needed beside Debian's", bin.display());
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    Ok(command
+        .arg("-Zbuild-std=std,panic_abort")
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("CARGO", "/usr/bin/cargo")
+        .env("RUSTFLAGS", "-L native=/usr/lib/wasm32-wasi")
+        .env("PATH", format!("{}:{}:{path}", bin.display(), bin.join("gcc-ld").display())))
+}
+
+fn collect() -> Result<PathBuf> {
+    let built = places::target_dir()?.join(TARGET).join("component");
+    let directory = places::components_dir()?;
+    std::fs::create_dir_all(directory.join("bundled"))?;
+    for (_, file, name, bundled) in COMPONENTS {
+        let from = built.join(format!("{file}.wasm"));
+        let bytes = std::fs::read(&from).with_context(|| format!("{} was not built", from.display()))?;
+        say(&format!("   {name:<10} {:>6} KiB", bytes.len() / 1024));
+        let to = if bundled { directory.join("bundled") } else { directory.clone() }.join(format!("{name}.wasm"));
+        // An unchanged file keeps its time, so that nothing that embeds it is built again.
+        if std::fs::read(&to).ok().as_deref() != Some(&bytes[..]) {
+            std::fs::write(&to, &bytes)?;
+        }
+    }
+    Ok(directory)
+}
