@@ -3,3 +3,5 @@
 pub mod aws;
 pub mod cache;
 pub mod control_plane;
+pub mod nic;
+pub mod platform;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Origin, Truths, differences};
-use crate::document::{DocumentError, Resolution, resolve};
+use crate::document::{DocumentError, Resolution, has_unknown, resolve};
 use crate::graph::{DesiredGraph, order};
 use crate::kind::Kind;
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
@@ -176,7 +176,7 @@ pub struct Outcome {
 pub fn look_up(outcomes: &BTreeMap<Address, Outcome>, address: &Address, pointer: &str) -> Resolution {
     match outcomes.get(address) {
         Some(outcome) => match outcome.document.pointer(pointer) {
-            Some(value) if !value.is_null() && !crate::document::has_unknown(value) => Resolution::Known(value.clone()),
+            Some(value) if !value.is_null() && !has_unknown(value) => Resolution::Known(value.clone()),
             _ if outcome.settled => Resolution::Missing,
             _ => Resolution::Unknown,
         },
@@ -255,14 +255,23 @@ impl Planner<'_> {
         if action == Action::Replace {
             self.guard(kind, record, address, "replaced");
         }
-        let exists = observed.is_present() && action != Action::Replace;
-        let outcome = if exists {
-            Outcome { document: overlay(&observed.document, &document), settled: true }
-        } else {
-            Outcome { document, settled: false }
-        };
+        let outcome = Outcome { document: Self::expected(document, record, observed, action), settled: action == Action::NoOp };
         self.outcomes.insert(address.clone(), outcome);
         self.push(desired, kind, (action, reason), differences, observed);
+    }
+
+    /// What references see: what is wanted, over what is there and stays.
+    fn expected(document: Value, record: Option<&Record>, observed: &Observed, action: Action) -> Value {
+        let deleting = record.and_then(|r| r.pending.as_ref()).is_some_and(|p| p.action == PendingAction::Delete);
+        match &observed.status {
+            Status::Present if action != Action::Replace => overlay(&observed.document, &document),
+            // What is changing keeps its identity: were it unknown, everything that stands on it would be replaced.
+            Status::InProgress(_) if !deleting => match record {
+                Some(record) if !observed.document.is_object() => overlay(&record.attributes, &document),
+                _ => overlay(&observed.document, &document),
+            },
+            _ => document,
+        }
     }
 
     fn decide(
@@ -306,7 +315,8 @@ impl Planner<'_> {
                     let reason = match (record, pending) {
                         (None, _) => Reason::Found,
                         (_, Some(_)) => Reason::PendingFromLastRun,
-                        _ => Reason::UpToDate,
+                        (Some(record), None) if self.is_accepted(record, document) => Reason::UpToDate,
+                        _ => Reason::Edited,
                     };
                     (Action::NoOp, reason, found)
                 } else if replace {
@@ -322,6 +332,12 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether the record says what the config asks for, and on what it stands. An edit may ask for what is there already.
+    fn is_accepted(&self, record: &Record, document: &Value) -> bool {
+        let same = record.baseline == *document || has_unknown(document);
+        same && self.request.graph.needs(&record.address).eq(&record.dependencies)
+    }
+
     fn plan_removal(&mut self, record: &Record) {
         let address = &record.address;
         let Some(kind) = self.request.kinds.get(&record.kind) else {
@@ -330,7 +346,9 @@ impl Planner<'_> {
         };
         let absent = Observed::absent(address);
         let observed = self.request.observed.get(address).unwrap_or(&absent);
-        if let Some(problem) = unusable(observed, kind) {
+        // Found by its name alone, and not ours: ours was never made.
+        let never_made = matches!(observed.status, Status::Foreign(_)) && record.remote_id.is_none();
+        if let Some(problem) = unusable(observed, kind).filter(|_| !never_made) {
             self.problems.push(problem);
             return;
         }
@@ -340,6 +358,7 @@ impl Planner<'_> {
         let (action, reason) = match observed.status {
             _ if record.external => (Action::Forget, Reason::External),
             Status::Absent if unsure => (Action::Forget, Reason::PendingFromLastRun),
+            _ if never_made => (Action::Forget, Reason::AlreadyGone),
             Status::Absent => (Action::Forget, Reason::AlreadyGone),
             _ if destroy => (Action::Delete, Reason::Destroy),
             _ => (Action::Delete, Reason::NotInConfig),
@@ -466,7 +485,7 @@ fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
 }
 
 /// What is wanted laid over what is there.
-fn overlay(observed: &Value, desired: &Value) -> Value {
+pub(crate) fn overlay(observed: &Value, desired: &Value) -> Value {
     match (observed, desired) {
         (Value::Object(there), Value::Object(wanted)) => {
             let mut merged = there.clone();

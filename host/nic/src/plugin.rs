@@ -10,6 +10,7 @@ mod call;
 mod clock;
 mod convert;
 mod describe;
+mod exports;
 mod fault;
 mod guest_text;
 mod progress;

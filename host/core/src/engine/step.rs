@@ -175,13 +175,13 @@ impl<'a> Worker<'a> {
         let (observed, baseline) = match observed.status {
             Status::Absent => {
                 let subject = Subject { action: PendingAction::Create, ..subject };
-                (self.create(&subject, desired, record.as_ref(), &document).await?, document.clone())
+                (self.create(&subject, record.as_ref(), &document).await?, document.clone())
             }
             Status::Present => (observed, record.as_ref().map_or(Value::Null, |r| r.baseline.clone())),
             status => return Err(subject.failed(&unexpected(&status))),
         };
         let imported = record.is_some_and(|r| r.imported);
-        let observed = self.update(&subject, desired, &document, observed, (baseline, imported)).await?;
+        let observed = self.update(&subject, &document, observed, (baseline, imported)).await?;
         self.finish(&subject, desired, &document, observed).await
     }
 
@@ -202,23 +202,18 @@ impl<'a> Worker<'a> {
         Ok(document)
     }
 
-    fn pending(&self, action: PendingAction, token: &str, document: &Value, operation: Option<Value>) -> Pending {
-        Pending {
-            action,
-            token: token.to_owned(),
-            started_at: self.run.clock.now(),
-            document: document.clone(),
-            operation,
-        }
+    fn pending(&self, action: PendingAction, token: &str, document: &Value) -> Pending {
+        let started_at = self.run.clock.now();
+        Pending { action, token: token.to_owned(), started_at, document: document.clone(), operation: None }
     }
 
     fn needs(&self, address: &Address) -> BTreeSet<Address> {
         self.planned.graph.needs(address).cloned().collect()
     }
 
-    /// Makes a create or an update durable before it is begun.
+    /// Makes a change durable before it is begun.
     async fn begin(&self, subject: &Subject<'_>, change: &Change) -> Result<(), StepError> {
-        let pending = self.pending(subject.action, &change.token, &change.document, None);
+        let mut pending = self.pending(subject.action, &change.token, &change.document);
         let begun = |before: Option<Record>| {
             let mut record = before.unwrap_or_else(|| Record {
                 address: subject.address.clone(),
@@ -240,6 +235,9 @@ impl<'a> Worker<'a> {
                 // What it was called is gone: the new one is looked for by its marks until its name is told.
                 PendingAction::Create => record.remote_id = None,
                 _ => record.remote_id = change.remote_id.clone().or(record.remote_id),
+            }
+            if let Some(before) = record.pending.filter(|p| p.action == pending.action && p.token == pending.token) {
+                pending.started_at = before.started_at;
             }
             record.pending = Some(pending);
             Some(record)

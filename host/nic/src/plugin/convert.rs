@@ -19,6 +19,8 @@ use super::limits::{MAX_DIAGNOSTICS, MAX_DOCUMENT_BYTES, MAX_OPERATION_BYTES};
 
 /// Longest time a provider may ask to be left alone; a pending change is looked at that often anyway.
 const MAX_POLL_AFTER: Duration = Duration::from_secs(300);
+/// The reserved member of the state, see docs/state.md.
+const MARK: &str = "_nic";
 /// Most remote ids shown for one ambiguous address.
 const MAX_CANDIDATES: usize = 20;
 
@@ -120,7 +122,22 @@ pub(super) fn json(text: &str, what: &str, limit: usize) -> Result<Value, Fault>
         // serde_json's own words name a place and a kind of error, nothing of the text.
         Fault::bad(format!("{what} is not JSON: {error}"))
     })?;
-    if too_deep(&value) { Fault::bad(format!("{what} nests too deep")) } else { Ok(value) }
+    if too_deep(&value) {
+        return Fault::bad(format!("{what} nests too deep"));
+    }
+    if has_mark(&value) {
+        return Fault::lie(format!("{what} has a member `{MARK}`, by which the host finds its records"));
+    }
+    Ok(value)
+}
+
+/// Whether a document could pass for a record of the state once it is written there.
+fn has_mark(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.contains_key(MARK) || members.values().any(has_mark),
+        Value::Array(elements) => elements.iter().any(has_mark),
+        _ => false,
+    }
 }
 
 /// Plain data, in the escaped form that the host keeps.
@@ -315,6 +332,12 @@ mod tests {
         let mut elsewhere = observation(types::Status::Present, "{}");
         elsewhere.address = "vpc".to_owned();
         assert!(observed_from_guest(elsewhere).is_err());
+    }
+
+    #[test]
+    fn a_document_cannot_pass_for_a_record() {
+        let forged = r#"{"tags": [{"_nic": {"address": "aws.vpc.other", "kind": "aws.vpc"}}]}"#;
+        assert!(matches!(observed_from_guest(observation(types::Status::Present, forged)), Err(Fault::Lie(_))));
     }
 
     #[test]

@@ -18,23 +18,8 @@ const MAX_READ_BATCH: u32 = 1_000;
 const MAX_CHANGE_SECONDS: u32 = 4 * 60 * 60;
 const MAX_SETTLE_SECONDS: u32 = 60 * 60;
 
-/// Top-level members of the state that are the host's own. `cloud` and `kubernetes` are there for records.
-const RESERVED: &[&str] = &[
-    "version",
-    "format_version",
-    "provider",
-    "project_name",
-    "namespace",
-    "region",
-    "imported_from_terraform",
-    "metadata",
-    "serial",
-    "lineage",
-    "topology",
-    "facts",
-    "lock",
-    "epoch",
-];
+/// The members of the state where records stand; everything else at the top is the host's.
+const ROOMS: [&str; 2] = ["cloud", "kubernetes"];
 
 /// A description that was audited, with its schemas compiled.
 #[derive(Debug)]
@@ -84,6 +69,11 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, String> 
             return Err(format!("two kinds stand at `{}` in the state, where there is room for one", kind.state_path));
         }
     }
+    for outer in &description.kinds {
+        if let Some(inner) = description.kinds.iter().find(|inner| hides(outer, inner)) {
+            return Err(format!("records of `{}` would stand on an attribute of `{}`", inner.kind, outer.kind));
+        }
+    }
     Ok(Audited { description, schemas })
 }
 
@@ -117,6 +107,13 @@ fn audit_kind(provider: &str, kind: &Kind) -> Result<Schema, String> {
     Schema::compile(&kind.schema).map_err(|why| format!("its schema: {why}"))
 }
 
+/// Whether a record of `inner` would take the place of an attribute of `outer`.
+fn hides(outer: &Kind, inner: &Kind) -> bool {
+    let member = inner.state_path.strip_prefix(&outer.state_path).and_then(|rest| rest.strip_prefix('.'));
+    let member = member.and_then(|rest| rest.split(['.', '[']).next());
+    member.is_some_and(|member| outer.schema.get("properties").is_some_and(|properties| properties.get(member).is_some()))
+}
+
 fn is_path_segment(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text != "_nic" && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
@@ -127,11 +124,8 @@ fn audit_state_path(path: &str) -> Result<(), String> {
     if segments.len() > 8 || !segments.iter().all(|segment| is_path_segment(segment)) {
         return Err("its state path is not like `cloud.vpc` or `cloud.vpc.subnets[]`".to_owned());
     }
-    if RESERVED.contains(&segments[0]) {
-        return Err(format!("its state path begins with `{}`, which is the host's", segments[0]));
-    }
-    if segments.len() == 1 && matches!(segments[0], "cloud" | "kubernetes") {
-        return Err(format!("its state path takes the whole of `{}`", segments[0]));
+    if segments.len() < 2 || !ROOMS.contains(&segments[0]) {
+        return Err("its state path is not within `cloud` or `kubernetes`".to_owned());
     }
     Ok(())
 }
@@ -197,6 +191,7 @@ mod tests {
             ("/kinds/0/schema", json!({"$ref": "https://example.com"})),
             ("/kinds/1/state_path", json!("cloud.vpc")),
             ("/config_sections/amazon_web_services", json!({"type": 1})),
+            ("/kinds/0/schema", json!({"properties": {"subnets": {}}})),
             ("/kinds", json!("x")),
         ] {
             refused(pointer, value);
@@ -205,10 +200,10 @@ mod tests {
 
     #[test]
     fn state_paths_stay_out_of_the_hosts_members() {
-        for path in ["metadata", "serial", "facts.x", "lineage[]", "cloud", "cloud.", ".vpc", "cloud.VPC", "cloud._nic", "cloud.vpc[0]", "", "cloud[].x"] {
+        for path in ["metadata", "serial", "facts.x", "lineage[]", "cloud", "cloud.", ".vpc", "cloud.VPC", "cloud._nic", "cloud.vpc[0]", "", "cloud[].x", "dns.zones[]"] {
             refused("/kinds/0/state_path", json!(path));
         }
-        for path in ["cloud.vpc", "kubernetes.namespaces[]", "dns.zones[]"] {
+        for path in ["cloud.vpc", "kubernetes.namespaces[]"] {
             assert_eq!(audit_state_path(path), Ok(()), "{path}");
         }
     }

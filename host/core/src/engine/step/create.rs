@@ -1,0 +1,126 @@
+//! Creating what is absent, without ever making a second one.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::wait::FollowError;
+use super::{StepError, Subject, Worker, unexpected};
+use crate::diff::{Truths, differences};
+use crate::engine::journal::Created;
+use crate::error::{ChangeFailure, Retry};
+use crate::ports::{Change, Progress};
+use crate::resource::{Observed, PendingAction, Record, Status};
+
+/// What an earlier call may have made, though the last reads did not show it.
+struct Doubt {
+    remote_id: Option<String>,
+    document: Value,
+}
+
+impl Worker<'_> {
+    /// Creates it, and gives back what is there then.
+    pub(super) async fn create(
+        &self,
+        subject: &Subject<'_>,
+        record: Option<&Record>,
+        document: &Value,
+    ) -> Result<Observed, StepError> {
+        let pending = record.and_then(|r| r.pending.as_ref());
+        let earlier = pending.filter(|p| p.action == PendingAction::Create);
+        let token = earlier.filter(|p| p.document == *document).map_or_else(|| self.run.clock.token(), |p| p.token.clone());
+        let mut change = subject.change(document, token);
+        // Whatever is recorded may be there: eventually consistent reads do not show it yet. Unless its delete had begun.
+        let mut doubt = record.filter(|_| pending.is_none_or(|p| p.action != PendingAction::Delete)).map(|record| Doubt {
+            remote_id: record.remote_id.clone(),
+            document: earlier.map_or_else(|| document.clone(), |p| p.document.clone()),
+        });
+        let mut refused_outright = record.is_none();
+        if earlier.is_some()
+            && let Some(found) = self.pick_up(subject, record, &Value::Null).await?
+            && found.is_present()
+        {
+            return self.made(subject, &change, found).await;
+        }
+        let mut attempt = 0;
+        loop {
+            if let Some(Doubt { remote_id, document: sought }) = &doubt {
+                let found = self.settle_absence(subject, (remote_id.as_deref(), sought), sought == document).await?;
+                match &found.status {
+                    Status::Absent => {}
+                    Status::Present => return self.made(subject, &change, found).await,
+                    Status::Unreadable(error) if error.retry() != Retry::No => {
+                        attempt += 1;
+                        self.back_off(subject, attempt, error).await?;
+                        continue;
+                    }
+                    status => return Err(subject.failed(&unexpected(status))),
+                }
+            }
+            change.remote_id = None;
+            self.begin(subject, &change).await?;
+            let failure = match self.create_once(subject, &mut change).await? {
+                Ok(found) => return self.made(subject, &change, found).await,
+                Err(failure) => failure,
+            };
+            let told = self.run.journal.record(subject.address).await.and_then(|r| r.remote_id);
+            let remote_id = failure.remote_id.or(told);
+            if remote_id.is_some() {
+                // It exists in spite of the failure: it is looked for by its name from now on.
+                self.note_remote_id(subject, remote_id.clone()).await?;
+            }
+            let retry = failure.error.retry();
+            if remote_id.is_some() || retry == Retry::AfterReading {
+                refused_outright = false;
+                doubt = Some(Doubt { remote_id, document: document.clone() });
+            }
+            if retry == Retry::No {
+                if refused_outright {
+                    // Nothing exists and nothing ever did, so nothing is recorded.
+                    self.forget(subject.address).await?;
+                }
+                return Err(subject.failed(&failure.error));
+            }
+            attempt += 1;
+            self.back_off(subject, attempt, &failure.error).await?;
+        }
+    }
+
+    async fn create_once(
+        &self,
+        subject: &Subject<'_>,
+        change: &mut Change,
+    ) -> Result<Result<Observed, ChangeFailure>, StepError> {
+        let call = self.run.call().await;
+        let sink = Arc::new(Created { journal: self.run.journal.clone(), address: subject.address.clone() });
+        let waiting = match subject.provider.create(&call, change, sink).await {
+            Ok(Progress::Done(observed)) => return Ok(Ok(observed)),
+            Ok(Progress::Pending(waiting)) => waiting,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        drop(call);
+        match self.follow(subject, change, waiting).await {
+            Ok(observed) => Ok(Ok(observed)),
+            Err(FollowError::Change(failure)) => Ok(Err(failure)),
+            Err(FollowError::Step(error)) => Err(error),
+        }
+    }
+
+    /// It exists. Its name is durable before anything more is done to it; when nothing is left to do, the result says it.
+    async fn made(&self, subject: &Subject<'_>, change: &Change, observed: Observed) -> Result<Observed, StepError> {
+        let told = observed.remote_id.clone();
+        let there = self.there(subject, change, observed).await;
+        let whole = there.as_ref().is_ok_and(|observed| {
+            let truths = Truths { desired: &change.document, baseline: &change.document, observed: &observed.document };
+            differences(&subject.kind.schema, truths).is_empty()
+        });
+        if !whole && told.is_some() {
+            self.note_remote_id(subject, told).await?;
+        }
+        there
+    }
+
+    async fn note_remote_id(&self, subject: &Subject<'_>, remote_id: Option<String>) -> Result<(), StepError> {
+        Ok(self.run.journal.change_record(subject.address, |record| record.remote_id = remote_id).await?)
+    }
+}

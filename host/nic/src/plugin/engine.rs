@@ -1,0 +1,218 @@
+//! The engine, the linker, and loading a component into them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::thread;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
+
+use super::call::Runner;
+use super::error::PluginError;
+use super::guest_log::{GuestLog, Silence};
+use super::guest_text::paragraph;
+use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_WASM_STACK_BYTES, TICK, Times};
+use super::manifest::{self, Grant, Granted, Manifest};
+use super::provider::ComponentProvider;
+use super::store::GuestState;
+use super::tap::Tap;
+use crate::cluster::ClusterReader;
+use crate::signing::Gate;
+
+/// Adds to the linker of a host: how tests play a later host than this one.
+pub type ExtendLinker = Arc<dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync>;
+
+/// How a [`Host`] is made.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// Where compiled code is kept; without it, every start compiles. Whoever can write there can run code as the user.
+    pub cache_dir: Option<PathBuf>,
+    /// How many instances live at once.
+    pub parallelism: usize,
+    /// The way out to the clouds.
+    pub gate: Gate,
+    /// Who hears what components say.
+    pub guest_log: Arc<dyn GuestLog>,
+    /// Sees everything that is lowered into guests.
+    pub tap: Option<Tap>,
+    /// The times of a call.
+    pub times: Times,
+    /// Adds to the linker.
+    pub extend_linker: Option<ExtendLinker>,
+}
+
+impl HostOptions {
+    /// No cache, nobody listening, default times.
+    pub fn new(gate: Gate) -> Self {
+        Self {
+            cache_dir: None,
+            parallelism: DEFAULT_PARALLELISM,
+            gate,
+            guest_log: Arc::new(Silence),
+            tap: None,
+            times: Times::default(),
+            extend_linker: None,
+        }
+    }
+}
+
+/// The sandbox: one engine, one linker, room for a number of instances.
+pub struct Host {
+    pub(super) options: HostOptions,
+    pub(super) room: Arc<Semaphore>,
+    engine: Engine,
+    linker: Linker<GuestState>,
+    cache: Option<Cache>,
+    cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
+    _ticker: Ticker,
+}
+
+impl Host {
+    /// Sets the sandbox up.
+    ///
+    /// # Errors
+    /// [`PluginError::Engine`] when the cache directory cannot be used, or this machine cannot run compiled code.
+    pub fn new(options: HostOptions) -> Result<Arc<Self>, PluginError> {
+        let failed = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
+        let cache = options.cache_dir.as_ref().map(cache).transpose().map_err(failed)?;
+        let engine = engine(cache.clone()).map_err(failed)?;
+        let linker = linker(&engine, options.extend_linker.as_ref()).map_err(failed)?;
+        Ok(Arc::new(Self {
+            room: Arc::new(Semaphore::new(options.parallelism.max(1))),
+            _ticker: Ticker::start(&engine).map_err(|error| PluginError::Engine(error.to_string()))?,
+            cluster: RwLock::new(None),
+            options,
+            engine,
+            linker,
+            cache,
+        }))
+    }
+
+    /// Loads a component and grants what its manifest wants. For components whose grants were settled before: bundled ones, and
+    /// those whose digest the lock file holds with the grants of their manifest.
+    ///
+    /// `file` names the component in errors.
+    ///
+    /// # Errors
+    /// [`PluginError`].
+    pub async fn load(self: &Arc<Self>, file: &str, bytes: Vec<u8>) -> Result<Arc<ComponentProvider>, PluginError> {
+        let manifest = Manifest::read(file, &bytes)?;
+        let granted = manifest.grants.clone();
+        self.load_granted(file, bytes, &granted).await
+    }
+
+    /// Loads a component and grants `granted`, whatever its manifest wants.
+    ///
+    /// # Errors
+    /// [`PluginError`].
+    pub async fn load_granted(
+        self: &Arc<Self>,
+        file: &str,
+        bytes: Vec<u8>,
+        granted: &[Grant],
+    ) -> Result<Arc<ComponentProvider>, PluginError> {
+        let manifest = Manifest::read(file, &bytes)?;
+        let granted =
+            Granted::new(granted).map_err(|why| PluginError::BadManifest { name: file.to_owned(), why: paragraph(&why) })?;
+        let digest = manifest::digest(&bytes);
+        let engine = self.engine.clone();
+        let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
+        let invalid = |why: String| PluginError::Invalid { name: manifest.name.clone(), why };
+        let component = compiled
+            .map_err(|_| invalid("the compiler failed".to_owned()))?
+            .map_err(|error| invalid(paragraph(&format!("{error:#}"))))?;
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| PluginError::NotLinkable {
+            name: manifest.name.clone(),
+            why: paragraph(&format!("{error:#}")),
+        })?;
+        let runner = Runner {
+            host: Arc::clone(self),
+            name: manifest.name.as_str().into(),
+            memory_bytes: manifest.memory_bytes(),
+            granted: Arc::new(granted),
+            pre,
+        };
+        ComponentProvider::new(runner, manifest, digest).await.map(Arc::new)
+    }
+
+    /// Gives the capability `kubernetes` a cluster to read, once one is known, or takes it away.
+    pub fn set_cluster_reader(&self, reader: Option<Arc<dyn ClusterReader>>) {
+        *self.cluster.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+
+    pub(super) fn cluster_reader(&self) -> Option<Arc<dyn ClusterReader>> {
+        self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many components came compiled from the cache, and how many had to be compiled.
+    pub fn cache_hits_and_misses(&self) -> (usize, usize) {
+        self.cache.as_ref().map_or((0, 0), |cache| (cache.cache_hits(), cache.cache_misses()))
+    }
+}
+
+fn cache(directory: &PathBuf) -> wasmtime::Result<Cache> {
+    let directory = std::path::absolute(directory)?;
+    let mut config = CacheConfig::new();
+    config.with_directory(directory);
+    Cache::new(config)
+}
+
+fn engine(cache: Option<Cache>) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .cache(cache)
+        .parallel_compilation(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(MAX_WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES)
+        // Names of a guest's functions are the guest's text, and help nobody who has no debug build of it.
+        .wasm_backtrace_max_frames(None)
+        // A replay on another machine gives the same bytes.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(false);
+    Engine::new(&config)
+}
+
+/// Everything is always linked: languages import interfaces whether they use them or not. What is not granted is denied when
+/// it is called.
+fn linker(engine: &Engine, extend: Option<&ExtendLinker>) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    crate::capability::link(&mut linker)?;
+    if let Some(extend) = extend {
+        extend(&mut linker)?;
+    }
+    Ok(linker)
+}
+
+/// The thread that moves the epoch, so that guests that compute give their thread back. Ends with its host.
+struct Ticker {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: &Engine) -> std::io::Result<Self> {
+        let engine = engine.weak();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::Builder::new().name("nic-epoch".to_owned()).spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let Some(engine) = engine.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
