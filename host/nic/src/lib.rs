@@ -1,6 +1,7 @@
 //! The native host of NIC: it owns everything that needs trust. `docs/lifecycle.md` follows one `nic deploy` through it.
 
 pub mod backend;
+pub mod capability;
 pub mod cluster;
 pub mod cli;
 pub mod clock;
@@ -11,4 +12,5 @@ pub mod exit;
 pub mod interrupt;
 pub mod kubernetes;
 pub mod output;
+pub mod plugin;
 pub mod signing;

@@ -1,2 +1,16 @@
 //! The command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nic::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    nic::logging::init(&cli.global);
+    nic::signing::install_crypto_provider();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(nic::commands::run(cli)).into(),
+        Err(_) => nic::exit::ExitStatus::Broke.into(),
+    }
+}

@@ -5,7 +5,6 @@
 //! anything believes it. Each call has an instance of its own; a trap, an overrun or a lie fails that call and nothing else.
 
 mod answers;
-mod bindings_discovery;
 mod call;
 mod clock;
 mod convert;
@@ -17,6 +16,7 @@ mod progress;
 mod wasi;
 
 pub mod bindings;
+pub mod bindings_discovery;
 pub mod engine;
 pub mod error;
 pub mod guest_log;

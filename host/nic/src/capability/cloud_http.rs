@@ -142,11 +142,9 @@ impl Host for GuestState {
         }
         poll_fn(|context| {
             for (index, request) in requests.iter().enumerate() {
-                match self.table.get_mut(request) {
-                    Ok(request) if request.poll(context).is_ready() => {
-                        return Poll::Ready(u32::try_from(index).map_err(Into::into));
-                    }
-                    Ok(_) => {}
+                match self.table.get_mut(request).map(|request| request.poll(context)) {
+                    Ok(Poll::Ready(())) => return Poll::Ready(u32::try_from(index).map_err(Into::into)),
+                    Ok(Poll::Pending) => {}
                     Err(error) => return Poll::Ready(Err(error.into())),
                 }
             }

@@ -10,7 +10,7 @@ use crate::plugin::bindings::kubernetes::Host;
 use crate::plugin::bindings::types::Error;
 use crate::plugin::limits::MAX_RESPONSE_BYTES;
 use crate::plugin::manifest::KubernetesGrant;
-use crate::plugin::store::GuestState;
+use crate::plugin::store::{GuestState, Service};
 use crate::signing::Phase;
 
 /// What is read.
@@ -82,14 +82,13 @@ fn text(value: &Value) -> Result<String, ProviderError> {
     Ok(text)
 }
 
-impl GuestState {
+impl Service {
     async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
-        let service = &self.service;
-        check(service.granted.kubernetes.as_ref(), service.phase, &read)?;
-        let Some(cluster) = &service.cluster else {
+        check(self.granted.kubernetes.as_ref(), self.phase, &read)?;
+        let Some(cluster) = &self.cluster else {
             return Err(ProviderError::Denied("no cluster is known yet".to_owned()));
         };
-        let limit = service.times.cluster_request;
+        let limit = self.times.cluster_request;
         if read.verb == "get" {
             let found = in_time(limit, cluster.get(read.api_version, read.kind, read.namespace, read.rest)).await?;
             found.as_ref().map(text).transpose()
@@ -110,7 +109,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Result<Option<String>, Error>> {
         let read =
             Read { verb: "get", api_version: &api_version, kind: &kind, namespace: namespace.as_deref(), rest: &name };
-        let found = self.read_cluster(read).await;
+        let found = self.service.read_cluster(read).await;
         Ok(self.answer(found))
     }
 
@@ -128,7 +127,7 @@ impl Host for GuestState {
             namespace: namespace.as_deref(),
             rest: &label_selector,
         };
-        let found = self.read_cluster(read).await.map(Option::unwrap_or_default);
+        let found = self.service.read_cluster(read).await.map(Option::unwrap_or_default);
         Ok(self.answer(found))
     }
 }

@@ -6,25 +6,25 @@ use crate::plugin::bindings::report::Host;
 use crate::plugin::bindings::types::Error;
 use crate::plugin::guest_log::Level;
 use crate::plugin::limits::MAX_REMOTE_ID_BYTES;
-use crate::plugin::store::GuestState;
+use crate::plugin::store::{GuestState, Service};
 
-impl GuestState {
+impl Service {
     /// Writes a created id to the journal. A create has one: a second one would leave the first to nobody.
     async fn tell_created(&self, remote_id: &str) -> Result<(), ProviderError> {
-        let Some(sink) = &self.service.sink else {
+        let Some(sink) = &self.sink else {
             return Err(ProviderError::Denied("`report.created` is for `create` only".to_owned()));
         };
         if remote_id.is_empty() || remote_id.len() > MAX_REMOTE_ID_BYTES || remote_id.chars().any(char::is_control) {
             return Err(ProviderError::Denied("a remote id is text on one line, not empty and not endless".to_owned()));
         }
-        match self.service.told.get() {
+        match self.told.get() {
             Some(before) if before == remote_id => return Ok(()),
             Some(_) => return Err(ProviderError::Denied("this create has told another remote id".to_owned())),
             None => {}
         }
         // Kept even when the journal fails: the failure of the change still carries the id then.
-        self.service.told.set(remote_id);
-        match tokio::time::timeout(self.service.times.created, sink.created(remote_id)).await {
+        self.told.set(remote_id);
+        match tokio::time::timeout(self.times.created, sink.created(remote_id)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(ProviderError::other(error.code, "the created id could not be recorded")),
             Err(_) => Err(ProviderError::TimedOut("the created id was not recorded in time".to_owned())),
@@ -44,7 +44,7 @@ impl Host for GuestState {
     }
 
     async fn created(&mut self, remote_id: String) -> wasmtime::Result<Result<(), Error>> {
-        let told = self.tell_created(&remote_id).await;
+        let told = self.service.tell_created(&remote_id).await;
         Ok(self.answer(told))
     }
 }

@@ -65,3 +65,16 @@ impl Reporter for JsonReporter {
         }
     }
 }
+
+/// How many of each action.
+pub fn summary(plan: &nic_core::plan::Plan) -> Value {
+    use nic_core::plan::Action;
+    let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
+    json!({
+        "create": count(Action::Create),
+        "update": count(Action::Update),
+        "replace": count(Action::Replace),
+        "delete": count(Action::Delete),
+        "unchanged": count(Action::NoOp),
+    })
+}

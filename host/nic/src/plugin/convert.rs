@@ -173,6 +173,7 @@ fn diagnostic_from_guest(diagnostic: types::Diagnostic) -> Diagnostic {
         address: None,
         pointer: diagnostic.pointer.filter(|p| p.is_empty() || p.starts_with('/')).map(|p| line(&p)),
         hints: diagnostic.hints.iter().take(10).map(|hint| paragraph(hint)).collect(),
+        details: Value::Null,
     }
 }
 

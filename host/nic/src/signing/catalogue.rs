@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn rest(service_name: &str, service_id: &str, method: &str, path: &str) -> Option<&'static str> {
-        let segments: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
+        let segments: Vec<String> = path.split('/').skip(1).map(|segment| segment.replace("%2F", "/")).collect();
         by_path(service(service_name, service_id).unwrap(), method, &segments).ok().map(|action| action.name)
     }
 
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(eks("POST", "/clusters/a/insights"), Some("ListInsights"));
         assert_eq!(eks("POST", "/clusters/a/updates"), Some("UpdateClusterVersion"));
         assert_eq!(eks("POST", "/clusters/a/identity-provider-configs/describe"), Some("DescribeIdentityProviderConfig"));
-        assert_eq!(eks("GET", "/tags/arn:aws:eks:us-west-2:1:cluster/a"), Some("ListTagsForResource"));
+        assert_eq!(eks("GET", "/tags/arn:aws:eks:us-west-2:1:cluster%2Fa"), Some("ListTagsForResource"));
         let efs = |path| rest("elasticfilesystem", "EFS", "GET", path);
         assert_eq!(efs("/2015-02-01/file-systems/replication-configurations"), Some("DescribeReplicationConfigurations"));
         assert_eq!(efs("/2015-02-01/tags/fs-1/"), Some("DescribeTags"));

@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::script::Steps;
-use crate::server::Server;
+use crate::server::{Server, unsigned};
 use crate::thing::Kind;
 
 /// The section `scripted`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
-    /// Where the cloud is.
-    #[serde(flatten)]
-    pub server: Server,
+    endpoint: String,
+    #[serde(default = "unsigned")]
+    scheme: String,
     #[serde(default)]
     pub facts: Vec<String>,
     #[serde(default)]
@@ -77,6 +77,11 @@ impl Section {
         Ok(Some(section))
     }
 
+    /// Where the cloud is.
+    pub fn server(&self) -> Server {
+        Server { endpoint: self.endpoint.clone(), scheme: self.scheme.clone() }
+    }
+
     /// What to do in a call that is not about one resource.
     pub fn within(&self, call: &str) -> Result<Steps, Error> {
         self.within.get(call).map_or_else(|| Ok(Steps::default()), Steps::parse)
@@ -84,7 +89,7 @@ impl Section {
 
     /// What `lookup`, `preflight` and `discover` need to know, which are not given the config.
     pub fn script(&self) -> Value {
-        json!({ "endpoint": self.server.endpoint, "scheme": self.server.scheme, "in": self.within })
+        json!({ "endpoint": self.endpoint, "scheme": self.scheme, "in": self.within })
     }
 
     /// The desired graph.

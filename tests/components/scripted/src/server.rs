@@ -13,7 +13,8 @@ pub struct Server {
     pub scheme: String,
 }
 
-fn unsigned() -> String {
+/// The scheme when none is given.
+pub fn unsigned() -> String {
     "none".to_owned()
 }
 

@@ -14,8 +14,8 @@ pub(super) fn unexpected(status: &Status) -> ProviderError {
         Status::Ambiguous(ids) => other("RESOURCE_AMBIGUOUS", format!("several things bear its marks: {}", ids.join(", "))),
         Status::Failed(how) => other("RESOURCE_FAILED", format!("the cloud says that it failed: {how}")),
         Status::InProgress(what) => ProviderError::TimedOut(format!("the cloud is still changing it ({what})")),
-        Status::Present => other("PROVIDER_LIED", "the provider says that it is there, where it cannot be"),
-        Status::Absent => other("PROVIDER_LIED", "the provider says that it is not there, where it must be"),
+        Status::Present => other("PROVIDER_LIED", "the provider says that it is there, where it cannot be".to_owned()),
+        Status::Absent => other("PROVIDER_LIED", "the provider says that it is not there, where it must be".to_owned()),
     }
 }
 

@@ -1,0 +1,17 @@
+//! The engine against a simulated cloud: in memory, in virtual time, with crashes at every write and at every call.
+
+mod cloud;
+mod faults;
+mod platform;
+mod provider;
+mod time;
+mod world;
+
+mod adoption;
+mod convergence;
+mod crashes;
+mod interrupts;
+mod lies;
+mod random_faults;
+mod refusals;
+mod scale;

@@ -1,0 +1,253 @@
+//! One world: a cloud, a disk and a clock that outlive the runs of NIC in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use nic_core::address::Address;
+use nic_core::diagnostic::Diagnostic;
+use nic_core::engine::{ApplyReport, Journal, Participant, Run, RunError, Settings, StepOutcome};
+use nic_core::plan::{Action, Plan, Purpose};
+use nic_core::ports::{Backend, BackendError, Context, Event, Reporter};
+use nic_core::resource::Desired;
+use nic_core::state::{State, format_v1};
+use serde_json::Value;
+
+use crate::cloud::Cloud;
+use crate::faults::{Crash, Faults, Side};
+use crate::provider::SimProvider;
+use crate::time::Time;
+
+/// Where the state lies.
+#[derive(Default)]
+pub struct Disk {
+    pub bytes: Mutex<Option<Vec<u8>>>,
+    faults: Arc<Faults>,
+    /// The next write fails.
+    pub full: Mutex<bool>,
+}
+
+impl Disk {
+    /// The state; it must be readable at every moment.
+    pub fn state(&self) -> Option<State> {
+        self.bytes.lock().unwrap().as_deref().map(|bytes| format_v1::decode(bytes).expect("a readable state"))
+    }
+}
+
+#[async_trait]
+impl Backend for Disk {
+    async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.bytes.lock().unwrap().clone())
+    }
+
+    async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
+        let side = self.faults.write().await;
+        if *self.full.lock().unwrap() {
+            return Err(BackendError { code: "DISK_FULL", message: "no space".to_owned(), hints: Vec::new() });
+        }
+        let before = self.state().map_or(0, |s| s.serial);
+        *self.bytes.lock().unwrap() = Some(bytes.to_vec());
+        assert!(self.state().unwrap().serial > before, "the serial goes up with every write");
+        if side == Some(Side::After) {
+            self.faults.kill().await;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Events(Mutex<Vec<Event>>);
+
+impl Reporter for Events {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// What one run of NIC came to.
+#[derive(Default)]
+pub struct Ran {
+    pub crashed: bool,
+    pub plan: Plan,
+    pub report: ApplyReport,
+    pub refused: Vec<Diagnostic>,
+    pub backend: Option<BackendError>,
+    pub events: Vec<Event>,
+    pub took: Duration,
+    pub most_calls: usize,
+}
+
+impl Ran {
+    /// Everything was done.
+    pub fn complete(&self) -> bool {
+        !self.crashed && self.refused.is_empty() && self.backend.is_none() && self.report.is_complete()
+    }
+
+    /// What was planned for an address.
+    pub fn action(&self, address: &str) -> Action {
+        self.plan.changes.iter().find(|c| c.address.as_str() == address).expect("no such change").action
+    }
+
+    /// How an address came out.
+    pub fn outcome(&self, address: &str) -> Option<&StepOutcome> {
+        self.report.outcomes.get(&address.parse::<Address>().unwrap()).map(|(_, outcome)| outcome)
+    }
+
+    /// The codes of what was refused.
+    pub fn codes(&self) -> BTreeSet<&str> {
+        self.refused.iter().map(|d| d.code.as_str()).collect()
+    }
+}
+
+/// How a run is made.
+#[derive(Clone, Default)]
+pub struct How {
+    pub destroy: bool,
+    pub crash: Option<Crash>,
+    pub confirmed: Vec<&'static str>,
+}
+
+/// A cloud, a disk and a clock.
+pub struct World {
+    pub time: Arc<Time>,
+    pub cloud: Arc<Mutex<Cloud>>,
+    pub disk: Arc<Disk>,
+    pub faults: Arc<Faults>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let faults = Arc::new(Faults::default());
+        let disk = Arc::new(Disk { faults: faults.clone(), ..Disk::default() });
+        Self { time: Arc::new(Time::default()), cloud: Arc::default(), disk, faults }
+    }
+
+    /// A world in which that was deployed.
+    pub fn with(wanted: Vec<Desired>) -> Self {
+        let world = Self::new();
+        let ran = world.deploy(wanted);
+        assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+        world
+    }
+
+    /// Deploys.
+    pub fn deploy(&self, wanted: Vec<Desired>) -> Ran {
+        self.go(self.provider(wanted), &How::default())
+    }
+
+    /// Destroys.
+    pub fn destroy(&self) -> Ran {
+        self.go(self.provider(Vec::new()), &How { destroy: true, ..How::default() })
+    }
+
+    /// A provider in this world.
+    pub fn provider(&self, wanted: Vec<Desired>) -> SimProvider {
+        SimProvider::new(self.cloud.clone(), self.time.clone(), self.faults.clone(), wanted)
+    }
+
+    /// One process, from the reading of the state to its end.
+    pub fn go(&self, provider: SimProvider, how: &How) -> Ran {
+        self.faults.start(how.crash);
+        let provider = Arc::new(provider);
+        let events = Arc::new(Events::default());
+        let started = self.time.now();
+        let process = async {
+            let state = match self.disk.read().await.unwrap() {
+                Some(bytes) => format_v1::decode(&bytes).unwrap(),
+                None => State::empty("sim", "test", "dev", "design", "lineage-1", "2026-01-01T00:00:00Z"),
+            };
+            let run = self.run(state, &provider, &events, how);
+            let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
+            let planned = run.plan(purpose).await?;
+            run.preflight(&planned).await?;
+            let report = run.apply(&planned).await?;
+            run.outputs().await?;
+            Ok::<_, RunError>((planned.plan, report))
+        };
+        let result = self.time.run(process, || self.faults.crashed());
+        let mut ran = Ran { took: self.time.now().saturating_sub(started), ..Ran::default() };
+        match result {
+            None => ran.crashed = true,
+            Some(Ok((plan, report))) => (ran.plan, ran.report) = (plan, report),
+            Some(Err(RunError::Refused(refused))) => ran.refused = refused,
+            Some(Err(RunError::Backend(error))) => ran.backend = Some(error),
+        }
+        self.faults.start(None);
+        ran.most_calls = provider.calls.lock().unwrap().0;
+        ran.events = std::mem::take(&mut events.0.lock().unwrap());
+        self.disk.state();
+        ran
+    }
+
+    fn run(&self, state: State, provider: &Arc<SimProvider>, events: &Arc<Events>, how: &How) -> Run {
+        let context = Context { project: "test".to_owned(), lineage: state.lineage.clone(), ..Context::default() };
+        Run {
+            participants: vec![Participant { provider: provider.clone(), config: Value::Null, declares: true }],
+            context,
+            clock: self.time.clone(),
+            reporter: events.clone(),
+            interrupt: self.time.clone(),
+            settings: Settings {
+                confirmed: how.confirmed.iter().map(|address| address.parse().unwrap()).collect(),
+                pace: 1.0,
+                version: "0.0.0".to_owned(),
+            },
+            journal: Arc::new(Journal::new(state, self.disk.clone(), self.time.clone(), "0.0.0")),
+            configuration_hash: String::new(),
+            facts: futures::lock::Mutex::default(),
+        }
+    }
+
+    /// Accepted mutations so far, of one verb.
+    pub fn count(&self, verb: &str) -> usize {
+        self.cloud.lock().unwrap().log.iter().filter(|(v, _)| *v == verb).count()
+    }
+
+    /// All accepted mutations so far.
+    pub fn mutations(&self) -> usize {
+        self.cloud.lock().unwrap().log.len()
+    }
+
+    /// What exists and what is recorded, with addresses for the cloud's names: the same whatever happened on the way.
+    pub fn picture(&self) -> BTreeMap<String, Value> {
+        let cloud = self.cloud.lock().unwrap();
+        let named = |value: &Value| {
+            let mut text = value.to_string();
+            for (id, thing) in &cloud.things {
+                text = text.replace(id, thing.owner.as_deref().unwrap_or("somebody"));
+            }
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        let mut picture = BTreeMap::new();
+        for (id, thing) in &cloud.things {
+            let phase = format!("{:?}", thing.phase);
+            let owner = thing.owner.clone().unwrap_or_else(|| id.clone());
+            let before = picture.insert(format!("cloud {owner}"), named(&serde_json::json!([thing.document, phase])));
+            assert_eq!(before, None, "two of {owner}");
+        }
+        for record in self.disk.state().unwrap().records.values() {
+            let shown = serde_json::json!({
+                "remote_id": record.remote_id, "attributes": record.attributes, "baseline": record.baseline,
+                "dependencies": record.dependencies, "pending": record.pending.is_some(),
+            });
+            picture.insert(format!("record {}", record.address), named(&shown));
+        }
+        picture
+    }
+
+    /// Nothing was made twice, ever.
+    pub fn assert_nothing_doubled(&self) {
+        assert_eq!(self.cloud.lock().unwrap().doubled, Vec::<String>::new());
+    }
+
+    /// One more run has nothing to do.
+    pub fn assert_settled(&self, wanted: Vec<Desired>) {
+        let (before, bytes) = (self.mutations(), self.disk.bytes.lock().unwrap().clone());
+        let ran = self.deploy(wanted);
+        assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+        assert_eq!(ran.plan.change_count(), 0, "{:#?}", ran.plan.changes);
+        assert_eq!(self.mutations(), before);
+        assert_eq!(*self.disk.bytes.lock().unwrap(), bytes, "a run without changes writes nothing");
+    }
+}

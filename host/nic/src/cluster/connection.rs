@@ -1,0 +1,383 @@
+//! A connected cluster: one request path for everything the host asks of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, header};
+use kube::core::Status;
+use kube::{Client, Config};
+use nic_core::error::ProviderError;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::eks::EksTokens;
+use crate::signing::install_crypto_provider;
+
+/// Who owns the fields that NIC applies.
+const FIELD_MANAGER: &str = "nic";
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time for one request; admission webhooks may take 30 s by themselves.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Objects per page of a list.
+const PAGE: usize = 500;
+
+/// RFC 3986 unreserved characters stay.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Where a cluster is, and how the host logs in.
+pub(super) struct Server {
+    pub(super) name: String,
+    pub(super) endpoint: String,
+    pub(super) authorities: Vec<Vec<u8>>,
+    pub(super) tokens: Option<EksTokens>,
+}
+
+/// Which object is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// None for objects of the whole cluster.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// How an object is applied.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apply {
+    /// Only say what would be.
+    pub dry_run: bool,
+    /// Take fields from other managers.
+    pub force: bool,
+}
+
+/// Why the cluster did not do it.
+#[derive(Debug)]
+pub enum RequestError {
+    /// It said so.
+    Status(Box<Status>),
+    /// It did not get that far.
+    Failed(ProviderError),
+}
+
+impl From<ProviderError> for RequestError {
+    fn from(error: ProviderError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<RequestError> for ProviderError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Failed(error) => error,
+            RequestError::Status(status) => explain_status(*status),
+        }
+    }
+}
+
+impl RequestError {
+    /// The HTTP status, when the cluster answered.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(status.code),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+fn explain_status(status: Status) -> ProviderError {
+    let Status { code, message, reason, details, .. } = status;
+    let causes = || details.iter().flat_map(|details| &details.causes);
+    match code {
+        401 => ProviderError::Denied(format!(
+            "the cluster does not accept the login: {message}; on EKS the identity needs an access entry"
+        )),
+        403 if causes().any(|cause| cause.reason == "NamespaceTerminating") => ProviderError::Conflict(message),
+        403 => ProviderError::Denied(format!("the cluster's permissions refuse it: {message}")),
+        404 => ProviderError::NotFound(message),
+        409 => ProviderError::Conflict(message),
+        429 => {
+            let seconds = details.as_ref().map_or(0, |details| details.retry_after_seconds);
+            ProviderError::Throttled((seconds > 0).then(|| Duration::from_secs(u64::from(seconds))))
+        }
+        408 | 504 => ProviderError::TimedOut(message),
+        status => ProviderError::Remote { status, code: reason, message },
+    }
+}
+
+/// One resource type that the cluster serves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Served {
+    name: String,
+    kind: String,
+    namespaced: bool,
+}
+
+#[derive(Deserialize)]
+struct ServedList {
+    #[serde(default)]
+    resources: Vec<Served>,
+}
+
+/// A connection. Cheap to clone; it logs in again by itself.
+#[derive(Clone)]
+pub struct Connected {
+    client: Client,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    tokens: Option<EksTokens>,
+    /// Resource types by API version, each asked for by one caller at a time.
+    served: std::sync::Mutex<BTreeMap<String, Arc<Mutex<Vec<Served>>>>>,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected").field("name", &self.inner.name).finish_non_exhaustive()
+    }
+}
+
+impl Connected {
+    /// Connects by endpoint, authority and token.
+    pub(super) fn to(server: Server) -> Result<Self, ProviderError> {
+        let endpoint = server.endpoint.parse().map_err(|error| unusable(&server.name, &error))?;
+        let mut config = Config::new(endpoint);
+        config.root_cert = Some(server.authorities);
+        Self::with(server.name, config, server.tokens)
+    }
+
+    /// Connects as a client configuration says.
+    pub(super) fn with(name: String, mut config: Config, tokens: Option<EksTokens>) -> Result<Self, ProviderError> {
+        install_crypto_provider();
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(REQUEST_TIMEOUT);
+        config.reset_reader_on_write = true;
+        // Whether a request may be repeated is the engine's decision.
+        config.default_retry = false;
+        let client = Client::try_from(config).map_err(|error| unusable(&name, &error))?;
+        Ok(Self { client, inner: Arc::new(Inner { name, tokens, served: std::sync::Mutex::default() }) })
+    }
+
+    /// The cluster's name, for people.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// One object; none when it, or its kind, does not exist.
+    pub async fn get(&self, object: &ObjectName) -> Result<Option<Value>, ProviderError> {
+        let Some(path) = self.path(object).await? else { return Ok(None) };
+        match self.call(Method::GET, &path, "", None).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.code() == Some(404) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The objects of one kind, at most `limit`; none of a kind that does not exist.
+    pub async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        label_selector: &str,
+        limit: usize,
+    ) -> Result<Vec<Value>, ProviderError> {
+        let Some(served) = self.served(api_version, kind).await? else { return Ok(Vec::new()) };
+        let path = format!("{}{}", collection(api_version, namespace.filter(|_| served.namespaced))?, served.name);
+        let selector = utf8_percent_encode(label_selector, ESCAPED).to_string();
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let query = format!("limit={PAGE}&labelSelector={selector}&continue={after}");
+            let mut page = self.call(Method::GET, &path, &query, None).await.map_err(ProviderError::from)?;
+            if let Value::Array(items) = page["items"].take() {
+                // Items of a list lack what the list says once.
+                found.extend(items.into_iter().map(|mut item| {
+                    item["apiVersion"] = api_version.into();
+                    item["kind"] = kind.into();
+                    item
+                }));
+            }
+            if found.len() > limit {
+                let message = format!("there are more than {limit} objects of kind `{kind}`; narrow the selector");
+                return Err(ProviderError::other("TOO_MANY_OBJECTS", message));
+            }
+            let next = page["metadata"]["continue"].as_str().unwrap_or_default();
+            if next.is_empty() {
+                return Ok(found);
+            }
+            after = utf8_percent_encode(next, ESCAPED).to_string();
+        }
+    }
+
+    /// Server-side apply of a whole document.
+    pub async fn apply(&self, object: &ObjectName, document: &Value, how: Apply) -> Result<Value, RequestError> {
+        let Some(path) = self.path(object).await? else {
+            // Its definition may have been made a moment ago.
+            let message = format!("the cluster does not serve {} {} yet", object.api_version, object.kind);
+            return Err(ProviderError::Conflict(message).into());
+        };
+        let dry_run = if how.dry_run { "&dryRun=All" } else { "" };
+        let query = format!("fieldManager={FIELD_MANAGER}&force={}{dry_run}", how.force);
+        self.call(Method::PATCH, &path, &query, Some(("application/apply-patch+yaml", document))).await
+    }
+
+    /// Deletes the object of that uid; what depends on it goes in the background.
+    pub async fn delete(&self, object: &ObjectName, uid: &str) -> Result<(), RequestError> {
+        let Some(path) = self.path(object).await? else { return Ok(()) };
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": { "uid": uid },
+        });
+        match self.call(Method::DELETE, &path, "", Some(("application/json", &options))).await {
+            Err(error) if error.code() == Some(404) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn path(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
+        let Some(served) = self.served(&object.api_version, &object.kind).await? else { return Ok(None) };
+        let namespace = served.namespaced.then(|| object.namespace.as_deref().unwrap_or("default"));
+        Ok(Some(format!("{}{}/{}", collection(&object.api_version, namespace)?, served.name, segment(&object.name)?)))
+    }
+
+    /// What a kind is called in URLs; none when the cluster does not serve it.
+    async fn served(&self, api_version: &str, kind: &str) -> Result<Option<Served>, ProviderError> {
+        let find = |list: &[Served]| list.iter().find(|served| served.kind == kind && !served.name.contains('/')).cloned();
+        let slot = {
+            let mut all = self.inner.served.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(api_version.to_owned()).or_default().clone()
+        };
+        let mut known = slot.lock().await;
+        if let Some(found) = find(&known) {
+            return Ok(Some(found));
+        }
+        // Unknown, or not known yet: definitions come while we work.
+        let path = collection(api_version, None)?;
+        match self.call(Method::GET, path.trim_end_matches('/'), "", None).await {
+            Ok(list) => {
+                *known = ServedList::deserialize(list)
+                    .map_err(|error| ProviderError::other("CLUSTER_ANSWER_INVALID", format!("{path}: {error}")))?
+                    .resources;
+                Ok(find(&known))
+            }
+            Err(error) if error.code() == Some(404) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        body: Option<(&'static str, &Value)>,
+    ) -> Result<Value, RequestError> {
+        let mut refused = None;
+        loop {
+            let token = match &self.inner.tokens {
+                Some(tokens) => Some(tokens.get(refused.as_ref()).await?),
+                None => None,
+            };
+            let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+            let mut request = Request::builder().method(method.clone()).uri(uri).header(header::ACCEPT, "application/json");
+            if let Some((content_type, _)) = body {
+                request = request.header(header::CONTENT_TYPE, content_type);
+            }
+            if let Some(token) = &token {
+                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                    .map_err(|error| unusable(&self.inner.name, &error))?;
+                value.set_sensitive(true);
+                request = request.header(header::AUTHORIZATION, value);
+            }
+            let bytes = body.map(|(_, body)| body.to_string().into_bytes()).unwrap_or_default();
+            let request = request.body(bytes).map_err(|error| unusable(&self.inner.name, &error))?;
+            let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.client.request_text(request)).await;
+            let answer = answer.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into())));
+            match answer.map_err(|error| self.explain(error)) {
+                Ok(text) => {
+                    return serde_json::from_str(&text).map_err(|error| {
+                        // The text itself may hold a secret.
+                        let message = format!("cluster `{}` answered what is no JSON: {error}", self.inner.name);
+                        ProviderError::other("CLUSTER_ANSWER_INVALID", message).into()
+                    });
+                }
+                // The token ended early, or the clock jumped.
+                Err(error) if error.code() == Some(401) && token.is_some() && refused.is_none() => refused = token,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn explain(&self, error: kube::Error) -> RequestError {
+        let name = &self.inner.name;
+        let mut last = String::new();
+        let mut connecting = false;
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(current) = cause {
+            if let Some(tls) = tls_error(current) {
+                let message = format!("no trusted connection to cluster `{name}`: {tls}");
+                return ProviderError::other("CLUSTER_TLS_FAILED", message).into();
+            }
+            last = current.to_string();
+            // The connector's error type is not ours to name; its text is fixed.
+            connecting |= last.contains("client error (Connect)");
+            cause = current.source();
+        }
+        match error {
+            kube::Error::Api(status) => RequestError::Status(status),
+            kube::Error::Auth(_) => {
+                ProviderError::other("CLUSTER_LOGIN_FAILED", format!("no login to cluster `{name}`: {last}")).into()
+            }
+            _ if connecting => {
+                // Status 503 lets the engine try again; nothing was sent.
+                let message = format!("cannot connect to cluster `{name}`: {last}");
+                ProviderError::Remote { status: 503, code: "CLUSTER_UNREACHABLE".to_owned(), message }.into()
+            }
+            _ => ProviderError::TimedOut(format!("cluster `{name}`: {last}")).into(),
+        }
+    }
+}
+
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+}
+
+fn unusable(name: &str, error: &dyn std::error::Error) -> ProviderError {
+    ProviderError::other("CLUSTER_ENDPOINT_INVALID", format!("cluster `{name}` cannot be connected to: {error}"))
+}
+
+/// `/apis/apps/v1/namespaces/x/`. Names come from guests: none may step to another path.
+fn collection(api_version: &str, namespace: Option<&str>) -> Result<String, ProviderError> {
+    let root = match api_version.split_once('/') {
+        None => format!("/api/{}/", segment(api_version)?),
+        Some((group, version)) => format!("/apis/{}/{}/", segment(group)?, segment(version)?),
+    };
+    Ok(match namespace {
+        Some(namespace) => format!("{root}namespaces/{}/", segment(namespace)?),
+        None => root,
+    })
+}
+
+/// What the API server itself takes for a name in a path, and a little less.
+fn segment(text: &str) -> Result<String, ProviderError> {
+    if matches!(text, "" | "." | "..") || text.len() > 253 || text.contains(['/', '%', '?', '#']) {
+        return Err(ProviderError::other("OBJECT_NAME_INVALID", format!("`{}` is not a name", text.escape_default())));
+    }
+    Ok(utf8_percent_encode(text, ESCAPED).to_string())
+}

@@ -1,0 +1,137 @@
+//! Clusters as the host finds them, against a server that answers for AWS and for the API server.
+
+use std::collections::BTreeMap;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::signing::{CredentialSource, EndpointOverrides, GateOptions};
+
+/// A gate whose AWS answers `body` to everything.
+async fn gate(status: &'static str, body: String) -> Gate {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 8192]).await;
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    let credentials = Credentials::new("AKIDEXAMPLE", "hunter2", Some("session+token/==".to_owned()), None, "test");
+    Gate::new(GateOptions {
+        credentials: CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
+        endpoints: EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
+        ..GateOptions::default()
+    })
+}
+
+fn eks() -> Locator {
+    Locator { kind: "eks".to_owned(), parameters: json!({"region": "us-west-2", "name": "nebari-dev"}) }
+}
+
+fn described(status: &str) -> String {
+    json!({"cluster": {
+        "name": "nebari-dev",
+        "status": status,
+        "createdAt": 1.0,
+        "endpoint": "https://127.0.0.1:6443",
+        "certificateAuthority": {"data": "Y2E="},
+    }})
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_token_is_a_signed_question_to_sts() {
+    let gate = gate("200 OK", String::new()).await;
+    let credential = eks_token(&gate, "us-west-2", "nebari-dev").await.unwrap();
+    assert_eq!(credential["kind"], "ExecCredential");
+    assert_eq!(credential["apiVersion"], "client.authentication.k8s.io/v1");
+    let expires = credential["status"]["expirationTimestamp"].as_str().unwrap();
+    assert!(expires.ends_with('Z') && expires.len() == "2026-01-01T00:00:00Z".len(), "{expires}");
+    let token = credential["status"]["token"].as_str().unwrap();
+    let encoded = token.strip_prefix("k8s-aws-v1.").unwrap();
+    assert!(!encoded.contains('='));
+    let url = url::Url::parse(std::str::from_utf8(&URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap()).unwrap();
+    assert_eq!(url.host_str(), Some("sts.us-west-2.amazonaws.com"));
+    assert_eq!((url.scheme(), url.path()), ("https", "/"));
+    let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    assert_eq!(query.len(), url.query_pairs().count(), "nothing is doubled");
+    assert_eq!(query["Action"], "GetCallerIdentity");
+    assert_eq!(query["Version"], "2011-06-15");
+    assert_eq!(query["X-Amz-Expires"], "60");
+    assert_eq!(query["X-Amz-SignedHeaders"], "host;x-k8s-aws-id");
+    assert_eq!(query["X-Amz-Security-Token"], "session+token/==");
+    assert!(query["X-Amz-Credential"].starts_with("AKIDEXAMPLE/") && query["X-Amz-Credential"].ends_with("/us-west-2/sts/aws4_request"));
+    assert_eq!(query["X-Amz-Signature"].len(), 64);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_up_is_no_cluster() {
+    for (status, body) in [
+        ("404 Not Found", json!({"message": "No cluster found"}).to_string()),
+        ("200 OK", described("CREATING")),
+        ("200 OK", described("DELETING")),
+        ("200 OK", json!({"cluster": {"status": "ACTIVE"}}).to_string()),
+    ] {
+        let source = ClusterSource::new(gate(status, body).await);
+        assert!(source.connect(&eks()).await.unwrap().is_none(), "{status}");
+    }
+    let failed = ClusterSource::new(gate("200 OK", described("FAILED")).await);
+    assert_eq!(failed.connect(&eks()).await.unwrap_err().code(), "CLUSTER_FAILED");
+    let denied = ClusterSource::new(gate("403 Forbidden", json!({"message": "no"}).to_string()).await);
+    assert!(matches!(denied.connect(&eks()).await.unwrap_err(), ProviderError::Denied(_)));
+    // Its authority is no certificate.
+    let broken = ClusterSource::new(gate("200 OK", described("ACTIVE")).await);
+    assert_eq!(broken.connect(&eks()).await.unwrap_err().code(), "CLUSTER_ENDPOINT_INVALID");
+}
+
+#[tokio::test]
+async fn a_kubeconfig_for_eks_asks_for_tokens_and_holds_none() {
+    let source = ClusterSource::new(gate("200 OK", described("ACTIVE")).await);
+    let exec = ExecCommand {
+        command: "nic".to_owned(),
+        variables: vec![("AWS_PROFILE".to_owned(), "work".to_owned())],
+    };
+    let access = source.access(&eks(), &exec).await.unwrap().unwrap();
+    assert!(!access.kubeconfig.holds_credentials());
+    let text = access.kubeconfig.expose();
+    assert!(!text.contains("k8s-aws-v1") && !text.contains("hunter2"), "{text}");
+    let read = kube::config::Kubeconfig::from_yaml(text).unwrap();
+    let exec = read.auth_infos[0].auth_info.as_ref().unwrap().exec.as_ref().unwrap();
+    assert_eq!(exec.command.as_deref(), Some("nic"));
+    let args = exec.args.as_ref().unwrap().join(" ");
+    assert_eq!(args, "kubeconfig --token --region us-west-2 --cluster-name nebari-dev");
+    assert_eq!(read.current_context.as_deref(), Some("nebari-dev"));
+    assert_eq!(read.clusters[0].cluster.as_ref().unwrap().certificate_authority_data.as_deref(), Some("Y2E="));
+}
+
+#[tokio::test]
+async fn locators_that_cannot_be_followed_have_codes() {
+    let source = ClusterSource::new(gate("200 OK", String::new()).await);
+    for kind in ["gke", "aks", "kubeconfig-from"] {
+        let locator = Locator { kind: kind.to_owned(), parameters: json!({}) };
+        assert_eq!(source.connect(&locator).await.unwrap_err().code(), "CLUSTER_KIND_NOT_IMPLEMENTED");
+    }
+    let region = Locator { kind: "eks".to_owned(), parameters: json!({"region": "us-west-2.evil.com", "name": "a"}) };
+    assert!(matches!(source.connect(&region).await.unwrap_err(), ProviderError::Denied(_)));
+    let name = Locator { kind: "eks".to_owned(), parameters: json!({"region": "us-west-2"}) };
+    assert_eq!(source.connect(&name).await.unwrap_err().code(), "CLUSTER_LOCATOR_INVALID");
+}
+
+#[tokio::test]
+async fn guests_are_told_when_there_is_no_cluster() {
+    let source = ClusterSource::new(gate("404 Not Found", "{}".to_owned()).await);
+    let grant: KubernetesGrant = serde_json::from_value(json!({"verbs": ["get"], "kinds": ["v1/Node"]})).unwrap();
+    for locator in [None, Some(eks())] {
+        let reader = GrantedReader::new(source.clone(), locator, grant.clone());
+        let error = reader.get("v1", "Node", None, "a").await.unwrap_err().to_string();
+        assert!(error.contains("CLUSTER_NOT_READY"), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! One file per command. A command takes plain values and a printer, and says how the process exits.
+
+mod completions;
+mod deploy;
+mod destroy;
+mod kubeconfig;
+mod outputs;
+mod plan;
+mod provider;
+mod state;
+mod status;
+mod validate;
+mod version;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, ConfigError, ConfigSource};
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::output::{Printer, Verbosity, json};
+
+/// A command's end, with the config's text where its diagnostics lead.
+pub struct Ended {
+    error: CommandError,
+    source: Option<Box<ConfigSource>>,
+}
+
+impl From<CommandError> for Ended {
+    fn from(error: CommandError) -> Self {
+        Self { error, source: None }
+    }
+}
+
+impl From<ConfigError> for Ended {
+    fn from(error: ConfigError) -> Self {
+        Self { error: error.error, source: error.source.map(Box::new) }
+    }
+}
+
+impl Ended {
+    /// An error whose diagnostics may point into a config.
+    fn in_config(error: impl Into<CommandError>, config: &Config) -> Self {
+        let mut error = error.into();
+        error.diagnostics = error.diagnostics.into_iter().map(|d| config.locate(d)).collect();
+        let source = Some(Box::new(config.excerpts(&error.diagnostics)));
+        Self { error, source }
+    }
+}
+
+type Result = std::result::Result<ExitStatus, Ended>;
+
+/// Runs what the command line asks for.
+pub async fn run(cli: Cli) -> ExitStatus {
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let printer = Printer { format: cli.global.format, verbosity };
+    let result = match cli.command {
+        Command::Deploy(flags) => deploy::run(&flags, printer).await,
+        Command::Plan(flags) => plan::run(&flags, printer).await,
+        Command::Destroy(flags) => destroy::run(&flags, printer).await,
+        Command::Validate(flags) => validate::run(&flags, printer).await,
+        Command::Status(flags) => status::run(&flags, printer).await,
+        Command::Outputs(flags) => outputs::run(&flags, printer).await,
+        Command::Provider(command) => provider::run(&command, printer).await,
+        Command::State(command) => state::run(&command, printer).await,
+        Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
+        Command::Completions { shell } => completions::run(shell),
+        Command::Version => version::run(printer),
+    };
+    match result {
+        Ok(status) => status,
+        Err(ended) => {
+            printer.diagnostics(&ended.error.diagnostics, ended.source.as_deref());
+            printer.document(&json::error_document(&ended.error));
+            ended.error.status
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `nic deploy`: the whole table of docs/lifecycle.md, once, downwards.
+
+use nic_core::diagnostic::Diagnostic;
+use nic_core::engine::ApplyReport;
+use nic_core::plan::Purpose;
+use serde_json::{Value, json};
+
+use super::{Ended, Result};
+use crate::cli::Deploy;
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::files;
+use crate::output::{Printer, Verbosity, human, json as views};
+use crate::session::{Access, Session};
+
+pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
+    let config = Config::load(&flags.config.file)?;
+    printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
+    if config.prevents_deploy() {
+        let diagnostic = Diagnostic {
+            pointer: Some("/prevent_deploy".to_owned()),
+            ..Diagnostic::error("DEPLOY_PREVENTED", "The config forbids deploying", "`prevent_deploy` is true")
+        };
+        return Err(Ended::in_config(CommandError::refused(vec![diagnostic.hint("remove it when you mean to deploy")]), &config));
+    }
+    let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await?;
+    let in_config = |error| Ended::in_config(error, &config);
+    let planned = session.run.plan(Purpose::Deploy).await.map_err(in_config)?;
+    printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
+    printer.diagnostics(&planned.plan.notes, None);
+    let changes = planned.plan.change_count();
+    if changes == 0 {
+        printer.line(human::unchanged(&planned.plan));
+    } else {
+        let checks = session.run.preflight(&planned).await.map_err(in_config)?;
+        printer.diagnostics(&checks, Some(&config.excerpts(&checks)));
+        printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+    }
+    let report = session.run.apply(&planned).await.map_err(in_config)?;
+    finished(&report, "deploy")?;
+    session.record_success().await?;
+
+    let mut outputs = session.outputs().await?;
+    let state = session.state_path.clone();
+    let beside = |name: &str| state.parent().unwrap_or(std::path::Path::new("")).join(name);
+    let kubeconfig_path = flags.kubeconfig.clone().unwrap_or_else(|| beside("kubeconfig"));
+    let outputs_path = flags.outputs.clone().unwrap_or_else(|| beside("outputs.json"));
+    let access = session.cluster_access().await?;
+    if let Some(access) = &access {
+        files::replace(&kubeconfig_path, access.kubeconfig.expose().as_bytes())?;
+        let path = std::path::absolute(&kubeconfig_path).unwrap_or(kubeconfig_path);
+        outputs.insert("kubeconfig".to_owned(), json!({ "path": path, "context": access.name }));
+        outputs.insert("kubeconfig_filename".to_owned(), json!(path));
+    }
+    files::replace(&outputs_path, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
+
+    printer.line(human::done(report.changes_done()));
+    let mut document = outputs;
+    if let (Some(access), Some(kubeconfig)) = (&access, document.get_mut("kubeconfig")) {
+        kubeconfig["content"] = json!(access.kubeconfig.expose());
+    }
+    document.insert("success".to_owned(), json!(true));
+    document.insert("changes".to_owned(), json!(report.changes_done()));
+    document.insert("summary".to_owned(), views::summary(&planned.plan));
+    printer.document(&Value::Object(document));
+    Ok(ExitStatus::Success)
+}
+
+/// What is left to say when not everything was done.
+pub(super) fn finished(report: &ApplyReport, operation: &str) -> std::result::Result<(), CommandError> {
+    let mut failures: Vec<Diagnostic> = report.failures().cloned().collect();
+    let status = if failures.is_empty() && report.was_interrupted() { ExitStatus::Interrupted } else { ExitStatus::Broke };
+    if report.was_interrupted() {
+        failures.push(
+            Diagnostic::error("INTERRUPTED", "Stopped before everything was done", format!("{} changes are done and recorded", report.changes_done()))
+                .hint(format!("run `nic {operation}` again to go on")),
+        );
+    }
+    if failures.is_empty() { Ok(()) } else { Err(CommandError { diagnostics: failures, status }) }
+}

@@ -1,0 +1,51 @@
+//! `nic validate`: needs no credentials, no network and no state.
+
+use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::engine::RunError;
+use serde_json::{Value, json};
+
+use super::Result;
+use crate::cli::Validate;
+use crate::config::{Config, ConfigSource};
+use crate::exit::ExitStatus;
+use crate::output::{Printer, json as views};
+use crate::session::Session;
+
+pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
+    let config = match Config::load(&flags.config.file) {
+        Ok(config) => config,
+        Err(error) if error.error.status == ExitStatus::Refused => {
+            return Ok(answer(&error.error.diagnostics, error.source.as_ref(), printer));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let session = Session::for_validation(&config, printer).await?;
+    let mut found = config.warnings.clone();
+    match session.run.validate().await {
+        Ok(diagnostics) | Err(RunError::Refused(diagnostics)) => found.extend(diagnostics),
+        Err(RunError::Backend(error)) => return Err(crate::error::CommandError::from(error).into()),
+    }
+    let found: Vec<Diagnostic> = found.into_iter().map(|d| config.locate(d)).collect();
+    Ok(answer(&found, Some(&config.excerpts(&found)), printer))
+}
+
+fn answer(found: &[Diagnostic], source: Option<&ConfigSource>, printer: Printer) -> ExitStatus {
+    let of = |severity| -> Vec<Value> {
+        found.iter().filter(|d| d.severity == severity).map(|d| serde_json::to_value(d).unwrap_or(Value::Null)).collect()
+    };
+    let errors = of(Severity::Error);
+    let valid = errors.is_empty();
+    printer.diagnostics(found, source);
+    if valid {
+        printer.line("The config is valid.");
+    }
+    let mut document = json!({ "valid": valid, "errors": errors, "warnings": of(Severity::Warning) });
+    if !valid {
+        let error = crate::error::CommandError::refused(found.to_vec());
+        if let (Value::Object(document), Value::Object(error)) = (&mut document, views::error_document(&error)) {
+            document.extend(error);
+        }
+    }
+    printer.document(&document);
+    if valid { ExitStatus::Success } else { ExitStatus::Refused }
+}

@@ -1,0 +1,91 @@
+//! Which component serves a provider, and where its bytes are.
+
+use std::path::PathBuf;
+
+use crate::error::CommandError;
+
+include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// A directory of further components, `<name>.wasm`; what stands there wins over what is bundled.
+const COMPONENTS_DIR: &str = "NIC_COMPONENTS_DIR";
+
+/// A component that can be loaded.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The name it goes by.
+    pub name: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the binary.
+    Bundled,
+    /// A file.
+    File(PathBuf),
+}
+
+/// The component for a `provider` of a config: `local` and `existing` are one.
+pub fn component_of(provider: &str) -> &str {
+    if provider == "local" { "existing" } else { provider }
+}
+
+/// Every component that is there, by name.
+pub fn all() -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    if let Some(directory) = std::env::var_os(COMPONENTS_DIR).map(PathBuf::from) {
+        let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "wasm")) {
+            if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) {
+                found.push(Found { name: name.to_owned(), origin: Origin::File(path.clone()) });
+            }
+        }
+    }
+    for (name, _) in BUNDLED {
+        if !found.iter().any(|other| other.name == *name) {
+            found.push(Found { name: (*name).to_owned(), origin: Origin::Bundled });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// The component that serves a provider.
+///
+/// # Errors
+/// `PROVIDER_NOT_AVAILABLE` with what is there.
+pub fn find(provider: &str) -> Result<Found, CommandError> {
+    let all = all();
+    let names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
+    all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
+        CommandError::broke(
+            "PROVIDER_NOT_AVAILABLE",
+            "There is no component for this provider",
+            format!("`provider` is `{provider}`"),
+        )
+        .hint(if names.is_empty() {
+            "this binary has no components: build one that does with `cargo xtask dist`".to_owned()
+        } else {
+            format!("available: {}", names.join(", "))
+        })
+    })
+}
+
+impl Found {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// `PROVIDER_NOT_READABLE`.
+    pub fn bytes(&self) -> Result<Vec<u8>, CommandError> {
+        match &self.origin {
+            Origin::Bundled => {
+                Ok(BUNDLED.iter().find(|(name, _)| *name == self.name).map(|(_, bytes)| bytes.to_vec()).unwrap_or_default())
+            }
+            Origin::File(path) => std::fs::read(path).map_err(|error| {
+                CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{}`: {error}", path.display()))
+            }),
+        }
+    }
+}

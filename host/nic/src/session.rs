@@ -1,0 +1,384 @@
+//! One run put together: config, component, state under its lock, cluster, and the engine over them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nic_core::engine::{Journal, Participant, Run, Settings};
+use nic_core::error::ProviderError;
+use nic_core::ports::{Backend, BackendError, Call, Clock, Context, Interrupt, Provider};
+use nic_core::state::{State, format_v1};
+use serde_json::{Map, Value, json};
+
+use crate::backend;
+use crate::cli::{ConfigPath, RunFlags, StatePath};
+use crate::clock::SystemClock;
+use crate::cluster::connection::Connected;
+use crate::cluster::eks::eks_token;
+use crate::cluster::kubeconfig::ExecCommand;
+use crate::cluster::{ClusterAccess, ClusterSource};
+use crate::components;
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::interrupt::Signals;
+use crate::kubernetes::{ClusterResolver, KubernetesProvider};
+use crate::output::Printer;
+use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
+use crate::signing::{Gate, GateOptions, SecretString};
+
+/// Whether a command may write the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It holds the lock.
+    Write,
+    /// It holds the lock too, so that what it reads does not move, but writes nothing.
+    Read,
+}
+
+/// A run that is ready to walk.
+pub struct Session {
+    /// The engine and everything it needs.
+    pub run: Run,
+    /// Where the state is.
+    pub state_path: PathBuf,
+    clusters: ClusterSource,
+}
+
+/// How a run behaves when no flags say so.
+const DEFAULT_FLAGS: RunFlags = RunFlags { parallelism: 10, confirm: Vec::new() };
+
+impl Session {
+    /// For commands with a config and a state.
+    ///
+    /// # Errors
+    /// What the backend, the state, the component or the sandbox say, by code.
+    pub async fn open(
+        config: &Config,
+        state: &StatePath,
+        flags: &RunFlags,
+        access: Access,
+        operation: &str,
+        printer: Printer,
+    ) -> Result<Self, CommandError> {
+        let path = state.resolve(&config.path);
+        let backend = backend::lock(&path, operation, state.lock_timeout).await?;
+        let recorded = read_state(&backend, &path).await?;
+        if let Some(recorded) = &recorded {
+            same_platform(config, recorded, &path)?;
+        }
+        let backend: Arc<dyn Backend> = match access {
+            Access::Write => Arc::new(backend),
+            Access::Read => Arc::new(ReadOnly(backend)),
+        };
+        Self::assemble(Some(config), recorded, backend, path, flags, printer).await
+    }
+
+    /// For `validate`: no state, no credentials.
+    ///
+    /// # Errors
+    /// What the component or the sandbox say, by code.
+    pub async fn for_validation(config: &Config, printer: Printer) -> Result<Self, CommandError> {
+        Self::assemble(Some(config), None, Arc::new(Nothing), PathBuf::new(), &DEFAULT_FLAGS, printer).await
+    }
+
+    /// For commands that work from the state alone; the config adds to it when it is there.
+    ///
+    /// # Errors
+    /// `STATE_NOT_FOUND`, and what the backend, the state, the component or the sandbox say.
+    pub async fn of_state(config: &ConfigPath, state: &StatePath, printer: Printer) -> Result<Self, CommandError> {
+        let path = state.resolve(&config.file);
+        let backend = backend::open(&path)?;
+        let missing = || {
+            CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{}`", path.display()))
+                .hint("run `nic deploy` first, or give the state's path with `--state`")
+        };
+        let recorded = read_state(&backend, &path).await?.ok_or_else(missing)?;
+        // With `--state` alone the config may be anywhere, or of something else.
+        let config = match Config::load(&config.file) {
+            Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
+            _ => None,
+        };
+        let backend: Arc<dyn Backend> = Arc::new(ReadOnly(backend));
+        Self::assemble(config.as_ref(), Some(recorded), backend, path.clone(), &DEFAULT_FLAGS, printer).await
+    }
+
+    async fn assemble(
+        config: Option<&Config>,
+        recorded: Option<State>,
+        backend: Arc<dyn Backend>,
+        state_path: PathBuf,
+        flags: &RunFlags,
+        printer: Printer,
+    ) -> Result<Self, CommandError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let gate = gate()?;
+        let provider_name = match (config, &recorded) {
+            (Some(config), _) => config.provider.clone(),
+            (None, Some(state)) => state.provider.clone(),
+            (None, None) => String::new(),
+        };
+        let component = load(&provider_name, &gate, usize::from(flags.parallelism), printer).await?;
+        let (sections, secrets) = match config {
+            Some(config) => config.sections(&component.description().config_sections),
+            None => (json!({}), Vec::new()),
+        };
+        let state = match recorded {
+            Some(state) => state,
+            None => fresh_state(config, &provider_name, &*clock),
+        };
+
+        let clusters = ClusterSource::new(gate.clone());
+        let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
+        let secrets: BTreeMap<String, SecretString> =
+            secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
+        let kubernetes = KubernetesProvider::new(Arc::new(resolver), Arc::new(move |name: &str| secrets.get(name).cloned()));
+
+        let region = config.and_then(Config::region).or_else(|| state.region.clone());
+        let context = Context {
+            project: state.project_name.clone(),
+            namespace: state.namespace.clone(),
+            region,
+            topology: state.topology.clone(),
+            lineage: state.lineage.clone(),
+            now: clock.now(),
+            seed: crate::clock::random() >> 11,
+            facts_digest: String::new(),
+        };
+        let configuration_hash = nic_core::document::digest(&json!({
+            "project_name": context.project,
+            "namespace": context.namespace,
+            "provider": provider_name,
+            "sections": sections,
+        }));
+        let version = env!("CARGO_PKG_VERSION");
+        let interrupted = move || printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
+        let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
+        let run = Run {
+            participants: vec![
+                Participant { provider: component, config: sections, declares: true },
+                Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
+            ],
+            context,
+            clock: clock.clone(),
+            reporter: printer.reporter(),
+            interrupt,
+            settings: Settings {
+                confirmed: flags.confirm.iter().cloned().collect(),
+                pace: pace(),
+                version: version.to_owned(),
+            },
+            journal: Arc::new(Journal::new(state, backend, clock, version)),
+            configuration_hash,
+            facts: futures::lock::Mutex::default(),
+        };
+        Ok(Self { run, state_path, clusters })
+    }
+
+    /// Writes down that a deploy finished without error.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub async fn record_success(&self) -> Result<(), CommandError> {
+        let (now, hash) = (self.run.clock.now(), self.run.configuration_hash.clone());
+        let region = self.run.context.region.clone();
+        self.run
+            .journal
+            .change(move |state| {
+                state.region = region;
+                state.metadata.last_successful_deploy = Some(now);
+                state.metadata.deploy_count += 1;
+                state.metadata.configuration_hash = hash;
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The document later stages read, without the kubeconfig.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn outputs(&self) -> Result<Map<String, Value>, CommandError> {
+        let parts = self.run.outputs().await?;
+        let state = self.run.journal.state().await;
+        let mut outputs = Map::from_iter([
+            ("format_version".to_owned(), json!("1.0")),
+            ("provider".to_owned(), json!(state.provider)),
+        ]);
+        outputs.extend(parts);
+        Ok(outputs)
+    }
+
+    /// How the cluster is reached, or none while there is none.
+    ///
+    /// # Errors
+    /// What the provider or the cluster's cloud says.
+    pub async fn cluster_access(&self) -> Result<Option<ClusterAccess>, CommandError> {
+        let call = self.run.call().await;
+        for participant in self.run.participants.iter().filter(|p| p.declares) {
+            if let Some(locator) = participant.provider.cluster(&call, &participant.config).await? {
+                return Ok(self.clusters.access(&locator, &ExecCommand::from_environment()).await?);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The `ExecCredential` for an EKS cluster, as text.
+///
+/// # Errors
+/// What the credential chain says.
+pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, CommandError> {
+    let credential = eks_token(&gate()?, region, cluster).await?;
+    Ok(credential.to_string())
+}
+
+/// What is wrong with a state's bytes, for the user.
+pub fn state_error(path: &Path, error: &format_v1::FormatError) -> CommandError {
+    let (code, hint) = match error {
+        format_v1::FormatError::Newer { .. } => ("STATE_NEWER_FORMAT", "use the version of NIC that wrote it, or a later one"),
+        format_v1::FormatError::NotJson(_) => ("STATE_DAMAGED", "restore it from a backup; NIC itself never leaves half a file"),
+        _ => ("STATE_DAMAGED", "is it a NIC state? A Terraform state is taken over with `nic import`"),
+    };
+    CommandError::broke(code, "The state cannot be used", format!("`{}`: {error}", path.display())).hint(hint)
+}
+
+async fn read_state(backend: &dyn Backend, path: &Path) -> Result<Option<State>, CommandError> {
+    let Some(bytes) = backend.read().await? else { return Ok(None) };
+    format_v1::decode(&bytes).map(Some).map_err(|error| state_error(path, &error))
+}
+
+fn fresh_state(config: Option<&Config>, provider: &str, clock: &dyn Clock) -> State {
+    let (project, namespace, topology) =
+        config.map_or(("", "", "classic"), |c| (c.project_name.as_str(), c.namespace.as_str(), c.spelling));
+    let mut state = State::empty(provider, project, namespace, topology, &clock.token(), &clock.now());
+    state.region = config.and_then(Config::region);
+    state
+}
+
+/// A state belongs to one platform: acting on another one's would destroy it.
+fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), CommandError> {
+    let region = config.region();
+    let pairs = [
+        ("project_name", config.project_name.as_str(), state.project_name.as_str()),
+        ("namespace", &config.namespace, &state.namespace),
+        ("provider", &config.provider, &state.provider),
+    ];
+    let differing = pairs
+        .into_iter()
+        .chain(region.as_deref().zip(state.region.as_deref()).map(|(a, b)| ("region", a, b)))
+        .find(|(_, wanted, recorded)| wanted != recorded);
+    let Some((key, wanted, recorded)) = differing else { return Ok(()) };
+    let detail = format!("`{}` is of a platform whose `{key}` is `{recorded}`; the config says `{wanted}`", path.display());
+    let mut error = CommandError::broke("STATE_OF_ANOTHER_PLATFORM", "The state is of another platform", detail)
+        .hint("give the right state with `--state`")
+        .hint(format!("`{key}` cannot be changed after the first deploy: destroy the platform first if it should move"));
+    error.status = crate::exit::ExitStatus::Refused;
+    Err(error)
+}
+
+fn gate() -> Result<Gate, CommandError> {
+    let options = GateOptions::from_environment()
+        .map_err(|error| CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string()))?;
+    Ok(Gate::new(options))
+}
+
+/// Waits are scaled by `NIC_PACE`, for tests on emulators.
+fn pace() -> f64 {
+    let set = std::env::var("NIC_PACE").ok().and_then(|text| text.parse::<f64>().ok());
+    set.filter(|pace| pace.is_finite() && (0.0..=10.0).contains(pace)).unwrap_or(1.0)
+}
+
+/// Where compiled components are kept.
+fn cache_dir() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from("NIC_CACHE_DIR")
+        .or_else(|| from("XDG_CACHE_HOME").map(|cache| cache.join("nic")))
+        .or_else(|| from("HOME").map(|home| home.join(".cache/nic")))
+        .map(|directory| directory.join("compiled"))
+}
+
+async fn load(
+    provider: &str,
+    gate: &Gate,
+    parallelism: usize,
+    printer: Printer,
+) -> Result<Arc<ComponentProvider>, CommandError> {
+    let found = components::find(provider)?;
+    let bytes = found.bytes()?;
+    let options = HostOptions {
+        cache_dir: cache_dir(),
+        parallelism,
+        guest_log: Arc::new(Told(printer)),
+        ..HostOptions::new(gate.clone())
+    };
+    let refused = |error: PluginError| {
+        let mut ended = CommandError::broke(error.code(), "A provider cannot be loaded", error.to_string());
+        ended.diagnostics[0].hints = error.hints();
+        ended
+    };
+    let host = Host::new(options).map_err(refused)?;
+    host.load(&found.name, bytes).await.map_err(refused)
+}
+
+/// What components say goes to the log.
+struct Told(Printer);
+
+impl GuestLog for Told {
+    fn line(&self, origin: &Origin, level: Level, text: &str) {
+        let provider = &origin.provider;
+        match level {
+            Level::Error | Level::Warn => self.0.talk("warn", format!("{provider}: {text}")),
+            Level::Info | Level::Debug | Level::Trace => tracing::debug!(%provider, call = origin.call, "{text}"),
+        }
+    }
+
+    fn progress(&self, origin: &Origin, text: &str) {
+        tracing::debug!(provider = %origin.provider, call = origin.call, "{text}");
+    }
+}
+
+/// The cluster of the one provider that has it.
+struct Resolver {
+    clusters: ClusterSource,
+    component: Arc<ComponentProvider>,
+    config: Value,
+}
+
+#[async_trait]
+impl ClusterResolver for Resolver {
+    async fn connect(&self, call: &Call) -> Result<Option<Connected>, ProviderError> {
+        match self.component.cluster(call, &self.config).await? {
+            Some(locator) => self.clusters.connect(&locator).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// Reads, and refuses to write.
+struct ReadOnly<B>(B);
+
+#[async_trait]
+impl<B: Backend> Backend for ReadOnly<B> {
+    async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
+        self.0.read().await
+    }
+
+    async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
+        Err(BackendError { code: "STATE_NOT_LOCKED", message: "this command writes no state".to_owned(), hints: Vec::new() })
+    }
+}
+
+/// No state at all.
+struct Nothing;
+
+#[async_trait]
+impl Backend for Nothing {
+    async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(None)
+    }
+
+    async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
+        Err(BackendError { code: "STATE_NOT_LOCKED", message: "this command has no state".to_owned(), hints: Vec::new() })
+    }
+}

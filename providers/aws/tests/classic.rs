@@ -1,0 +1,201 @@
+//! The desired graph of the Classic topology, held by golden files.
+
+use std::collections::BTreeSet;
+
+use nic_provider_aws::Aws;
+use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::types::{Answer, Context, Resource};
+use nic_sdk::{Error, types::Query};
+use serde_json::{Value, json};
+
+fn context() -> Context {
+    Context {
+        project: "my-nebari".into(),
+        namespace: "dev".into(),
+        region: Some("us-west-2".into()),
+        topology: "classic".into(),
+        lineage: "11111111-2222".into(),
+        ..Context::default()
+    }
+}
+
+fn zones() -> Facts {
+    let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
+    Facts([("availability_zones".to_owned(), zones)].into())
+}
+
+fn config(section: Value) -> Value {
+    json!({ "amazon_web_services": section })
+}
+
+/// The section of a config as `nebari init` writes it, but for the node groups, which have defaults.
+fn initial() -> Value {
+    json!({ "region": "us-west-2", "kubernetes_version": "1.31" })
+}
+
+fn graph(section: Value) -> Vec<Resource> {
+    match Aws::desired(&context(), &config(section), &zones()).unwrap() {
+        Answer::Ready(resources) => resources,
+        Answer::Need(queries) => panic!("the zones are known, yet it asks {queries:?}"),
+    }
+}
+
+fn shown(resources: &[Resource]) -> Value {
+    let entries = resources.iter().map(|resource| {
+        json!({
+            "address": resource.address,
+            "kind": resource.kind,
+            "depends_on": resource.depends_on,
+            "document": resource.document,
+        })
+    });
+    entries.collect()
+}
+
+fn document<'a>(resources: &'a [Resource], address: &str) -> &'a Value {
+    let found = resources.iter().find(|resource| resource.address == address);
+    &found.unwrap_or_else(|| panic!("no {address}")).document
+}
+
+#[test]
+fn the_default_platform_is_nebaris() {
+    insta::assert_json_snapshot!("default", shown(&graph(initial())));
+}
+
+#[test]
+fn both_spellings_give_the_same_graph() {
+    let classic = json!({
+        "region": "us-west-2", "kubernetes_version": "1.31", "vpc_cidr_block": "10.20.0.0/20",
+        "node_groups": { "general": { "instance": "m5.xlarge", "min_nodes": 1, "max_nodes": 5 } },
+    });
+    let design = json!({
+        "region": "us-west-2", "kubernetes_version": "1.31", "vpc_cidr": "10.20.0.0/20",
+        "node_pools": { "general": { "instance_type": "m5.xlarge", "min_size": 1, "max_size": 5 } },
+    });
+    assert_eq!(graph(classic), graph(design));
+}
+
+#[test]
+fn without_two_zones_in_the_config_the_region_is_asked_once() {
+    let asked = Aws::desired(&context(), &config(initial()), &Facts::default()).unwrap();
+    let query = Query {
+        key: "availability_zones".into(),
+        name: "availability-zones".into(),
+        arguments: json!({ "region": "us-west-2" }),
+    };
+    assert_eq!(asked, Answer::Need(vec![query]));
+    let mut section = initial();
+    section["availability_zones"] = json!(["us-west-2b", "us-west-2d", "us-west-2a"]);
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &Facts::default()).unwrap() else {
+        panic!("the config names the zones")
+    };
+    let zone = |index: usize| document(&resources, &format!("aws.subnet.{index}"))["availability_zone"].clone();
+    assert_eq!([zone(0), zone(1), zone(2)], ["us-west-2b", "us-west-2d", "us-west-2a"]);
+    assert_eq!(document(&resources, "aws.subnet.2")["cidr"], "10.10.128.0/18");
+}
+
+#[test]
+fn an_existing_network_is_used_and_not_made() {
+    let mut section = initial();
+    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
+    section["existing_security_group_id"] = json!("sg-1");
+    section["node_groups"] = json!({ "general": { "instance": "m5.xlarge", "single_subnet": true } });
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &Facts::default()).unwrap() else {
+        panic!("no fact is needed")
+    };
+    let kinds: BTreeSet<&str> = resources.iter().map(|resource| resource.kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        ["aws.cluster", "aws.iam-role", "aws.iam-role-policy-attachment", "aws.node-group", "kubernetes.object"].into()
+    );
+    let cluster = document(&resources, "aws.cluster.main");
+    assert_eq!(cluster["subnet_ids"], json!(["subnet-1", "subnet-2"]));
+    assert_eq!(cluster["security_group_ids"], json!(["sg-1"]));
+    assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1"]));
+}
+
+#[test]
+fn node_groups_follow_their_options() {
+    let mut section = initial();
+    section["tags"] = json!({ "Owner": "me", "team": "x" });
+    section["node_groups"] = json!({
+        "general": { "instance": "m5.2xlarge", "min_nodes": 1, "max_nodes": 2 },
+        "gpu-1": {
+            "instance": "g4dn.xlarge", "gpu": true, "spot": true, "max_nodes": 3, "disk_size": 100, "labels": { "a": "b" },
+            "taints": ["nvidia.com/gpu=present:NoSchedule", { "key": "only", "value": null, "effect": "NoExecute" }],
+        },
+        "plain": { "instance": "m5.large", "taints": [] },
+        "worker": { "instance": "m5.large", "taints": null },
+    });
+    let resources = graph(section);
+    assert_eq!(document(&resources, "aws.node-group.general")["taints"], json!([]));
+    assert_eq!(document(&resources, "aws.node-group.plain")["taints"], json!([]));
+    let worker = json!([{ "key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE" }]);
+    assert_eq!(document(&resources, "aws.node-group.worker")["taints"], worker);
+    insta::assert_json_snapshot!("gpu_group", document(&resources, "aws.node-group.gpu-1"));
+}
+
+#[test]
+fn access_encryption_and_boundary_reach_the_documents() {
+    let mut section = initial();
+    section["eks_endpoint_access"] = json!("private");
+    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    section["permissions_boundary"] = json!("arn:aws:iam::123456789012:policy/b");
+    let resources = graph(section);
+    let cluster = document(&resources, "aws.cluster.main");
+    assert_eq!(cluster["endpoint_public_access"], false);
+    assert_eq!(cluster["endpoint_private_access"], true);
+    assert_eq!(cluster.get("public_access_cidrs"), None);
+    assert_eq!(cluster["kms_key_arn"], "arn:aws:kms:us-west-2:123456789012:key/k");
+    for role in ["aws.iam-role.cluster", "aws.iam-role.node-group"] {
+        assert_eq!(document(&resources, role)["permissions_boundary"], "arn:aws:iam::123456789012:policy/b");
+    }
+}
+
+#[test]
+fn policies_are_those_of_the_partition() {
+    let section = json!({ "region": "cn-north-1", "kubernetes_version": "1.31",
+        "availability_zones": ["cn-north-1a", "cn-north-1b"] });
+    let resources = graph(section);
+    let policy = document(&resources, "aws.iam-role-policy-attachment.node-group-amazoneks-cni-policy");
+    assert_eq!(policy["policy_arn"], "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy");
+}
+
+#[test]
+fn the_design_topology_is_refused_by_name() {
+    let context = Context { topology: "design".into(), ..context() };
+    let refused = Aws::desired(&context, &config(initial()), &zones()).unwrap_err();
+    assert!(matches!(refused, Error::Other { code, .. } if code == "TOPOLOGY_NOT_IMPLEMENTED"));
+}
+
+/// Every desired document fits the schema of its kind: no member too many, none that is required missing.
+#[test]
+fn documents_fit_their_schemas() {
+    let mut section = initial();
+    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    section["permissions_boundary"] = json!("arn:aws:iam::123456789012:policy/b");
+    let description = Aws::describe();
+    for resource in graph(section).iter().filter(|resource| resource.kind != "kubernetes.object") {
+        let kind = description.kinds.iter().find(|kind| kind.kind == resource.kind).expect("it is described");
+        fits(&kind.schema, &resource.document, &resource.address);
+    }
+}
+
+fn fits(schema: &Value, document: &Value, place: &str) {
+    let (Some(properties), Some(members)) = (schema["properties"].as_object(), document.as_object()) else { return };
+    if members.contains_key("$ref") {
+        return;
+    }
+    for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        assert!(members.contains_key(key), "{place} lacks `{key}`");
+    }
+    for (key, value) in members {
+        let place = format!("{place}/{key}");
+        let property = properties.get(key).unwrap_or_else(|| panic!("{place} is not in the schema"));
+        assert_ne!(property["x-nic"]["computed"], true, "{place} is the cloud's to fill in");
+        for element in value.as_array().into_iter().flatten() {
+            fits(&property["items"], element, &place);
+        }
+        fits(property, value, &place);
+    }
+}

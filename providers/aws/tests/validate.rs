@@ -1,0 +1,192 @@
+//! What `validate` says about a config.
+
+use nic_provider_aws::Aws;
+use nic_sdk::provider::Provider;
+use nic_sdk::types::{Context, Diagnostic, Severity};
+use serde_json::{Value, json};
+
+fn validate(section: &Value) -> Vec<Diagnostic> {
+    Aws::validate(&Context::default(), &json!({ "amazon_web_services": section })).unwrap()
+}
+
+/// Severity, code and pointer of everything but the notice on what Classic still lacks.
+fn findings(changes: Value) -> Vec<(Severity, String, String)> {
+    let mut section = json!({ "region": "us-west-2", "kubernetes_version": "1.31" });
+    for (key, value) in changes.as_object().unwrap() {
+        section[key] = value.clone();
+    }
+    let found = validate(&section).into_iter().filter(|finding| finding.code != "CLASSIC_INCOMPLETE");
+    found.map(|d| (d.severity, d.code, d.pointer.unwrap().replacen("/amazon_web_services", "", 1))).collect()
+}
+
+fn error(code: &str, pointer: &str) -> (Severity, String, String) {
+    (Severity::Error, code.into(), pointer.into())
+}
+
+fn warning(code: &str, pointer: &str) -> (Severity, String, String) {
+    (Severity::Warning, code.into(), pointer.into())
+}
+
+/// A node group of this name with this config, beside a sound `general`.
+fn group(name: &str, group: Value) -> Value {
+    let mut groups = json!({ "general": { "instance": "m5.xlarge" } });
+    groups[name] = group;
+    json!({ "node_groups": groups })
+}
+
+#[test]
+fn a_sound_config_has_no_findings_but_the_notice() {
+    assert_eq!(findings(json!({})), []);
+    let notices = validate(&json!({ "region": "us-west-2", "kubernetes_version": "1.31", "storage": { "type": "ebs" },
+        "node_groups": { "general": { "instance": "g4dn.xlarge", "gpu": true } } }));
+    assert_eq!(notices.len(), 1);
+    assert_eq!((notices[0].severity, notices[0].code.as_str()), (Severity::Info, "CLASSIC_INCOMPLETE"));
+    assert!(
+        notices[0].detail.contains("NVIDIA")
+            && notices[0].detail.contains("EFS")
+            && notices[0].detail.contains("storage")
+    );
+}
+
+#[test]
+fn a_number_as_version_is_taken_as_text() {
+    assert_eq!(findings(json!({ "kubernetes_version": 1.31 })), []);
+    assert_eq!(
+        findings(json!({ "kubernetes_version": null })),
+        [error("KUBERNETES_VERSION_REQUIRED", "/kubernetes_version")]
+    );
+    assert_eq!(
+        findings(json!({ "kubernetes_version": "1.31.2" })),
+        [error("KUBERNETES_VERSION_INVALID", "/kubernetes_version")]
+    );
+}
+
+#[test]
+fn one_value_in_two_spellings_is_an_error() {
+    assert_eq!(
+        findings(json!({ "vpc_cidr_block": "10.0.0.0/16", "vpc_cidr": "10.0.0.0/16" })),
+        [error("CONFIG_ALIAS_CONFLICT", "/vpc_cidr")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "min_nodes": 1, "min_size": 1, "max_size": 2 }))),
+        [error("CONFIG_ALIAS_CONFLICT", "/node_groups/user/min_size")]
+    );
+    assert_eq!(findings(group("user", json!({ "instance_type": "m5.large", "min_nodes": null, "min_size": 1 }))), []);
+}
+
+#[test]
+fn networks_must_hold_four_subnets() {
+    assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/26" })), []);
+    assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/27" })), [error("VPC_SIZE", "/vpc_cidr_block")]);
+    assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/8" })), [error("VPC_SIZE", "/vpc_cidr_block")]);
+    assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.1.0/16" })), [error("CIDR_INVALID", "/vpc_cidr_block")]);
+    assert_eq!(
+        findings(json!({ "eks_public_access_cidrs": ["10.0.0.0/8", "x"] })),
+        [error("CIDR_INVALID", "/eks_public_access_cidrs/1")]
+    );
+}
+
+#[test]
+fn zones_are_of_the_region_and_not_too_many() {
+    assert_eq!(
+        findings(json!({ "availability_zones": ["us-west-2a"] })),
+        [warning("ZONES_TOO_FEW", "/availability_zones")]
+    );
+    assert_eq!(
+        findings(json!({ "availability_zones": ["us-west-2a", "us-east-1a", "us-west-2a"] })),
+        [error("ZONE_NOT_IN_REGION", "/availability_zones/1"), error("ZONE_DOUBLED", "/availability_zones/2")]
+    );
+    let five = ["a", "b", "c", "d", "e"].map(|letter| format!("us-west-2{letter}"));
+    assert_eq!(findings(json!({ "availability_zones": five })), [error("ZONES_TOO_MANY", "/availability_zones")]);
+}
+
+#[test]
+fn node_groups_are_checked() {
+    assert_eq!(findings(group("no good", json!({}))), [error("NODE_GROUP_NAME", "/node_groups/no good")]);
+    assert_eq!(findings(group("user", json!({}))), [error("INSTANCE_REQUIRED", "/node_groups/user")]);
+    assert_eq!(findings(group("user", json!(null))), [error("INSTANCE_REQUIRED", "/node_groups/user")]);
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5" }))),
+        [error("INSTANCE_INVALID", "/node_groups/user/instance")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "max_nodes": 0 }))),
+        [error("MAX_NODES_ZERO", "/node_groups/user/max_nodes")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "min_nodes": 3, "max_nodes": 2 }))),
+        [warning("MIN_ABOVE_MAX", "/node_groups/user/max_nodes")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "min_nodes": "two" }))),
+        [error("VALUE_TYPE", "/node_groups/user/min_nodes")]
+    );
+    assert_eq!(
+        findings(json!({ "node_groups": { "user": { "instance": "m5.large" } } })),
+        [warning("GENERAL_GROUP_MISSING", "/node_groups")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "launch_template": {} }))),
+        [error("LAUNCH_TEMPLATE_REMOVED", "/node_groups/user/launch_template")]
+    );
+}
+
+#[test]
+fn taints_have_two_forms() {
+    let taints = |taints: Value| findings(group("user", json!({ "instance": "m5.large", "taints": taints })));
+    assert_eq!(
+        taints(json!(["a=b:NoSchedule", "a:NoExecute", { "key": "k", "value": null, "effect": "PreferNoSchedule" }])),
+        []
+    );
+    for bad in [
+        json!("a=b"),
+        json!("a=b:Never"),
+        json!({ "key": "k", "effect": "x" }),
+        json!({ "effect": "NoSchedule" }),
+        json!(1),
+    ] {
+        assert_eq!(taints(json!([bad])), [error("TAINT_INVALID", "/node_groups/user/taints/0")], "{bad}");
+    }
+}
+
+#[test]
+fn half_an_existing_network_is_told() {
+    assert_eq!(
+        findings(json!({ "existing_subnet_ids": ["subnet-1", "subnet-2"] })),
+        [warning("EXISTING_NETWORK_INCOMPLETE", "/existing_subnet_ids")]
+    );
+    assert_eq!(
+        findings(json!({ "existing_subnet_ids": ["subnet-1", "x"], "existing_security_group_id": "y" })),
+        [error("ID_INVALID", "/existing_subnet_ids/1"), error("ID_INVALID", "/existing_security_group_id")]
+    );
+    assert_eq!(
+        findings(json!({ "existing_subnet_ids": ["subnet-1"], "existing_security_group_id": "sg-1" })),
+        [error("SUBNETS_TOO_FEW", "/existing_subnet_ids")]
+    );
+}
+
+#[test]
+fn unknown_keys_are_told_with_the_nearest_known_one() {
+    let section = json!({ "region": "us-west-2", "kubernetes_version": "1.31", "vpc_cidr_blok": "x" });
+    let found = validate(&section);
+    let unknown = found.iter().find(|finding| finding.code == "UNKNOWN_KEY").unwrap();
+    assert_eq!(unknown.severity, Severity::Warning);
+    assert_eq!(unknown.hints, ["did you mean `vpc_cidr_block`?"]);
+}
+
+#[test]
+fn the_rest_is_checked_too() {
+    assert_eq!(findings(json!({ "region": "us west" })), [error("REGION_INVALID", "/region")]);
+    assert_eq!(findings(json!({ "region": null })), [error("REGION_REQUIRED", "")]);
+    assert_eq!(findings(json!({ "eks_kms_arn": "key" })), [error("ARN_INVALID", "/eks_kms_arn")]);
+    assert_eq!(
+        findings(json!({ "eks_endpoint_access": "all" })),
+        [error("ENDPOINT_ACCESS_INVALID", "/eks_endpoint_access")]
+    );
+    assert_eq!(
+        findings(json!({ "tags": { "aws:x": "1", "nic.nebari.dev/owner": "me" } })),
+        [error("TAG_INVALID", "/tags/aws:x"), error("TAG_INVALID", "/tags/nic.nebari.dev~1owner")]
+    );
+    let missing = Aws::validate(&Context::default(), &json!({})).unwrap();
+    assert_eq!(missing[0].code, "SECTION_MISSING");
+}

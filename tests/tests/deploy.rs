@@ -1,0 +1,148 @@
+//! The whole road on each emulator: `nic deploy` of the example, looked at by boto3 and by a Kubernetes client of our own.
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use nic_tests::aws::Emulator;
+use nic_tests::nic::Workspace;
+use nic_tests::platform::Platform;
+use serde_json::{Value, json};
+
+const CONFIG: &str = include_str!("../../examples/aws/nebari-config.yaml");
+const CLUSTER: &str = "my-nebari-dev";
+
+fn silent(_: &str) {}
+
+async fn platform(emulator: Emulator) -> Result<(Platform, Workspace)> {
+    let platform = Platform::start(emulator, CLUSTER, silent).await?;
+    let workspace = platform.workspace()?;
+    workspace.config(CONFIG)?;
+    Ok((platform, workspace))
+}
+
+/// The one element of an array, by a member's value.
+fn only<'a>(list: &'a Value, member: &str, value: &str) -> Result<&'a Value> {
+    let found: Vec<&Value> = list.as_array().into_iter().flatten().filter(|e| e[member] == value).collect();
+    ensure!(found.len() == 1, "{} with {member} = {value} in {list:#}", found.len());
+    Ok(found[0])
+}
+
+fn tag<'a>(tags: &'a Value, key: &str) -> &'a Value {
+    let listed = || tags.as_array()?.iter().find(|t| t["Key"] == key).map(|t| &t["Value"]);
+    tags.get(key).or_else(listed).unwrap_or(&Value::Null)
+}
+
+async fn whole_road(emulator: Emulator) -> Result<()> {
+    let (platform, workspace) = platform(emulator).await?;
+
+    // Deploy: boto3, not our code, finds what Nebari's Terraform would have made.
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Done. (") && !ran.stdout.contains("Done. (0"), "{}", ran.stdout);
+    let found = platform.aws.inventory().await?;
+    classic_network(&found).with_context(|| format!("{found:#}"))?;
+    classic_cluster(&found).with_context(|| format!("{found:#}"))?;
+    let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
+    let namespace = namespaces.get("dev").await.context("the namespace is on the cluster")?;
+    let managers: Vec<_> = namespace.metadata.managed_fields.into_iter().flatten().filter_map(|f| f.manager).collect();
+    ensure!(managers.iter().any(|m| m == "nic"), "field managers: {managers:?}");
+    ensure!(platform.login.logins() > 0, "the cluster was reached without its login");
+
+    // The files that are left.
+    let outputs: Value = serde_json::from_str(&workspace.read(".nebari/stages/02-infrastructure/outputs.json")?)?;
+    ensure!(outputs.pointer("/cluster/endpoint") == Some(&json!(platform.cluster.server())), "{outputs:#}");
+    ensure!(outputs.pointer("/networking/subnet_ids").and_then(Value::as_array).is_some_and(|s| s.len() == 2));
+    ensure!(outputs.pointer("/node_selectors/user/value") == Some(&json!("user")));
+    let kubeconfig = workspace.read(".nebari/stages/02-infrastructure/kubeconfig")?;
+    ensure!(kubeconfig.contains("kubeconfig") && !kubeconfig.contains("k8s-aws-v1"), "{kubeconfig}");
+
+    // Again: nothing changes, and no request tries to.
+    platform.aws.clear_log();
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Cluster my-nebari-dev exists, no changes needed."), "{}", ran.stdout);
+    ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // Status from the state alone.
+    let status = workspace
+        .ok(&["status", "--state", ".nebari/stages/02-infrastructure/nic-state.json", "--format", "json"])
+        .await?
+        .json()?;
+    ensure!(status["healthy"] == true && status["issues"] == json!([]), "{status:#}");
+
+    // One edit, one change, in place.
+    workspace.config(&CONFIG.replacen("max_nodes: 5", "max_nodes: 10", 1))?;
+    let plan = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
+    ensure!(plan.code == 3, "{}", plan.said());
+    ensure!(plan.json()?["summary"] == json!({"create": 0, "update": 1, "replace": 0, "delete": 0, "unchanged": plan.json()?["summary"]["unchanged"]}));
+    platform.aws.clear_log();
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("scaling_config.max_size: 5 → 10") && ran.stdout.contains("Done. (1 change)"), "{}", ran.stdout);
+    ensure!(platform.aws.mutating_count() == 1, "{:#?}", platform.aws.log());
+    let found = platform.aws.inventory().await?;
+    let user = only(&found["nodegroups"], "nodegroupName", "user")?;
+    ensure!(user.pointer("/scalingConfig/maxSize") == Some(&json!(10)), "{user:#}");
+
+    // State lost: everything is found again by name and tags, nothing is made twice.
+    std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
+    platform.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // Destroy: empty.
+    workspace.ok(&["destroy", "--yes"]).await?;
+    platform.aws.assert_empty().await?;
+    ensure!(workspace.state()?.pointer("/cloud/cluster").is_none(), "{:#}", workspace.state()?);
+    Ok(())
+}
+
+fn classic_network(found: &Value) -> Result<()> {
+    let vpc = &found["vpcs"][0];
+    ensure!(found["vpcs"].as_array().is_some_and(|v| v.len() == 1) && vpc["CidrBlock"] == "10.10.0.0/16");
+    ensure!(tag(&vpc["Tags"], "Name") == CLUSTER && tag(&vpc["Tags"], "kubernetes.io/cluster/my-nebari-dev") == "shared");
+    ensure!(tag(&vpc["Tags"], "Project") == "my-nebari" && tag(&vpc["Tags"], "Environment") == "dev" && tag(&vpc["Tags"], "Owner") == "terraform");
+    for (index, cidr, zone) in [(0, "10.10.0.0/18", "us-west-2a"), (1, "10.10.64.0/18", "us-west-2b")] {
+        let subnet = only(&found["subnets"], "CidrBlock", cidr)?;
+        ensure!(subnet["AvailabilityZone"] == zone && subnet["MapPublicIpOnLaunch"] == true);
+        ensure!(tag(&subnet["Tags"], "Name") == &json!(format!("{CLUSTER}-subnet-{index}")));
+    }
+    ensure!(found["subnets"].as_array().is_some_and(|s| s.len() == 2));
+    ensure!(found["internet_gateways"][0]["Attachments"][0]["VpcId"] == vpc["VpcId"]);
+    let routes = found["route_tables"][0]["Routes"].as_array().context("routes")?;
+    ensure!(routes.iter().any(|r| r["DestinationCidrBlock"] == "0.0.0.0/0" && r["GatewayId"] == found["internet_gateways"][0]["InternetGatewayId"]));
+    let group = only(&found["security_groups"], "GroupName", CLUSTER)?;
+    ensure!(group["Description"] == "Main security group for infrastructure deployment");
+    ensure!(group["IpPermissions"][0]["IpProtocol"] == "-1" && group["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "10.10.0.0/16");
+    Ok(())
+}
+
+fn classic_cluster(found: &Value) -> Result<()> {
+    let roles = &found["roles"];
+    let cluster_role = only(roles, "RoleName", "my-nebari-dev-eks-cluster-role")?;
+    only(roles, "RoleName", "my-nebari-dev-eks-node-group-role")?;
+    let cluster = only(&found["clusters"], "name", CLUSTER)?;
+    ensure!(cluster["version"] == "1.34" && cluster["roleArn"] == cluster_role["Arn"] && cluster["status"] == "ACTIVE");
+    ensure!(cluster["resourcesVpcConfig"]["endpointPublicAccess"] == true && cluster["resourcesVpcConfig"]["endpointPrivateAccess"] == false);
+    for (name, instance, least, most, taints) in [
+        ("general", "m5.2xlarge", 1, 1, json!([])),
+        ("user", "m5.xlarge", 0, 5, json!([{"key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE"}])),
+        ("worker", "m5.xlarge", 0, 5, json!([{"key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE"}])),
+    ] {
+        let group = only(&found["nodegroups"], "nodegroupName", name)?;
+        ensure!(group["instanceTypes"] == json!([instance]) && group["amiType"] == "AL2023_x86_64_STANDARD", "{group:#}");
+        ensure!(group["scalingConfig"]["minSize"] == least && group["scalingConfig"]["maxSize"] == most, "{group:#}");
+        ensure!(group["labels"] == json!({"dedicated": name}), "{group:#}");
+        ensure!(group.get("taints").cloned().unwrap_or(json!([])) == taints, "{group:#}");
+        ensure!(group["diskSize"] == 50 && group["capacityType"] == "ON_DEMAND" && group["subnets"].as_array().is_some_and(|s| s.len() == 2), "{group:#}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_road_on_ministack() -> Result<()> {
+    whole_road(Emulator::Ministack).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_road_on_moto() -> Result<()> {
+    whole_road(Emulator::Moto).await
+}
