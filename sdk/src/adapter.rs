@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use crate::bindings::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
 use crate::bindings::nic::plugin::types as wit;
+use crate::convert;
 use crate::error::{Error, Failure};
 use crate::provider::Provider;
 use crate::runtime::block_on;
 use crate::types::{Change, Context, Progress};
-use crate::convert;
 
 /// Implements every exported interface for a provider. Made by [`register_provider!`](crate::register_provider).
 #[derive(Debug)]
@@ -45,11 +45,7 @@ impl<P: Provider> planning::Guest for Adapter<P> {
         answer().map(convert::answer).map_err(convert::error)
     }
 
-    fn outputs(
-        context: wit::Context,
-        config: wit::Json,
-        records: Vec<wit::Recorded>,
-    ) -> Result<wit::Json, wit::Error> {
+    fn outputs(context: wit::Context, config: wit::Json, records: Vec<wit::Recorded>) -> Result<wit::Json, wit::Error> {
         let answer = || {
             let config = convert::json(&config, "the config")?;
             P::outputs(&convert::context(&context)?, &config, &convert::records(records)?)

@@ -66,6 +66,13 @@ pub struct Failure {
     pub remote_id: Option<String>,
 }
 
+impl Failure {
+    /// The thing exists all the same: it is recorded, and never created again.
+    pub fn existing(error: Error, remote_id: impl Into<String>) -> Self {
+        Self { error, remote_id: Some(remote_id.into()) }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, remote_id: None }

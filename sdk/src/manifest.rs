@@ -9,11 +9,30 @@
 //!   "version": "0.1.0",
 //!   "wit": "nic:plugin@0.1.0",
 //!   "grants": [
-//!     {"capability": "cloud-http", "schemes": ["aws-sigv4"], "services": ["ec2", "eks", "iam"],
-//!      "reason": "Creates the network, the cluster and its roles"}
+//!     {
+//!       "capability": "cloud-http",
+//!       "schemes": ["aws-sigv4"],
+//!       "services": ["ec2", "eks", "iam"],
+//!       "reason": "Creates the network, the cluster and its roles"
+//!     },
+//!     {
+//!       "capability": "kubernetes",
+//!       "verbs": ["get", "list"],
+//!       "kinds": ["Node"],
+//!       "reason": "Waits for nodes to be ready"
+//!     }
 //!   ]
 //! }
 //! ```
+//!
+//! | member of a grant | means |
+//! |---|---|
+//! | `schemes` | how requests may be signed |
+//! | `services` | AWS services, by signing name |
+//! | `actions` | of those, only these: `ec2:Describe*`; all when absent |
+//! | `hosts` | host names, for schemes whose hosts the host does not compute itself |
+//! | `verbs`, `kinds` | reads on the cluster: `get`, `list`; `Node`, or `apps/v1/Deployment` |
+//! | `reason` | why, in the author's words, shown to the user who grants it |
 
 /// The name of the custom section.
 pub const SECTION: &str = "nic:manifest";
@@ -49,7 +68,7 @@ macro_rules! register_provider {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Registered = $crate::adapter::Adapter<$provider>;
-            $crate::bindings::export_provider!(Registered with_types_in $crate::bindings);
+    $crate::bindings::export_provider!(Registered with_types_in $crate::bindings);
 
             const MANIFEST: &str = $manifest;
             #[used]

@@ -122,7 +122,9 @@ impl Schema {
     /// On a schema that was not made by [`object`].
     pub fn optional(mut self, name: &str, member: impl Into<Self>) -> Self {
         let properties = self.0.get_mut("properties").and_then(Value::as_object_mut);
-        properties.expect("members belong to a schema made by `object()`").insert(name.to_owned(), member.into().build());
+        properties
+            .expect("members belong to a schema made by `object()`")
+            .insert(name.to_owned(), member.into().build());
         self
     }
 

@@ -3,5 +3,6 @@
 pub mod aws;
 pub mod cache;
 pub mod control_plane;
+pub mod namespaces;
 pub mod nic;
 pub mod platform;

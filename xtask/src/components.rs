@@ -40,7 +40,7 @@ pub fn build(steps: &mut Steps) -> Result<PathBuf> {
     let packages: Vec<&str> = COMPONENTS.iter().flat_map(|(package, ..)| ["-p", *package]).collect();
     let mut arguments = vec!["build", "--profile", "component", "--target", TARGET];
     arguments.extend(packages);
-    let command = hinted(cargo(&arguments), "component");
+    let command = hinted(cargo(&arguments));
     match way {
         Way::Rustup => command.run()?,
         Way::Debian => debian(command)?.run()?,
@@ -48,14 +48,15 @@ pub fn build(steps: &mut Steps) -> Result<PathBuf> {
     collect()
 }
 
-/// A native build that has the AWS SDK crates below it.
+/// A native build that has the AWS SDK crates below it. It shares the components' profile: `RUSTC_BOOTSTRAP` makes build scripts
+/// run anew, and in the release profile every other build would then compile everything again.
 pub fn native(command: Command) -> Command {
-    hinted(command, "release")
+    hinted(command.args(&["--profile", "component"]))
 }
 
-fn hinted(command: Command, profile: &str) -> Command {
+fn hinted(command: Command) -> Command {
     let command = MOSTLY_UNUSED.iter().fold(command.arg("-Zprofile-hint-mostly-unused"), |command, package| {
-        command.arg("--config").arg(format!("profile.{profile}.package.{package}.hint-mostly-unused=true"))
+        command.arg("--config").arg(format!("profile.component.package.{package}.hint-mostly-unused=true"))
     });
     command.env("RUSTC_BOOTSTRAP", "1")
 }

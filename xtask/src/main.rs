@@ -65,7 +65,10 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             let mut steps = Steps::new(&[components::STEP, DIST, "criterion benchmarks", "whole-process measurements"]);
             let nic = dist(&mut steps)?;
             steps.next();
-            cargo(&["bench", "-p", "nic-core"]).run()?;
+            cargo(&["bench", "-p", "nic-core", "-p", "nic", "--benches"])
+                .env("NIC_BUNDLE_DIR", places::components_dir()?.join("bundled"))
+                .env("NIC_COMPONENTS_DIR", places::components_dir()?)
+                .run()?;
             steps.next();
             cargo(&["run", "--release", "-p", "nic-tests", "--bin", "nic-measure"]).env("NIC_BIN", &nic).run()?;
             steps.done();
@@ -124,7 +127,7 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
     steps.next();
     in_test(&["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"]).args(rest).run()?;
     steps.next();
-    components::native(in_test(&["test", "--release", "-p", "nic-provider-aws"])).args(rest).run()?;
+    components::native(in_test(&["test", "-p", "nic-provider-aws"])).args(rest).run()?;
     steps.next();
     // One test binary at a time, few tests at a time: each starts servers of its own on two cores.
     in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"]).args(rest).args(&["--", "--test-threads=2"]).run()?;
@@ -140,7 +143,7 @@ fn lint() -> Result<()> {
     }
     arguments.extend(["--", "-D", "warnings"]);
     cargo(&arguments).run()?;
-    components::native(cargo(&["clippy", "--release", "-p", "nic-provider-aws", "--", "-D", "warnings"])).run()
+    components::native(cargo(&["clippy", "-p", "nic-provider-aws"])).args(&["--", "-D", "warnings"]).run()
 }
 
 /// A path of one machine has no place in a tracked file.

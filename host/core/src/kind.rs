@@ -49,7 +49,8 @@ pub struct Kind {
     pub read_batch: u32,
     /// How a create is made safe against doubling.
     pub create: CreateSafety,
-    /// For tagged kinds: how long reads must stay empty before a create of unknown outcome is repeated, in seconds.
+    /// How long reads may not show what was just created, in seconds. For so long they must stay empty before something that may
+    /// exist is created once more (tagged kinds, or another name or token than before) or forgotten (all kinds).
     #[serde(default)]
     pub settle_seconds: u32,
 }

@@ -264,6 +264,8 @@ impl Planner<'_> {
     fn expected(document: Value, record: Option<&Record>, observed: &Observed, action: Action) -> Value {
         let deleting = record.and_then(|r| r.pending.as_ref()).is_some_and(|p| p.action == PendingAction::Delete);
         match &observed.status {
+            // The cloud may write a value in its own way, and does not show every value.
+            Status::Present if action == Action::NoOp => overlay(&document, &observed.document),
             Status::Present if action != Action::Replace => overlay(&observed.document, &document),
             // What is changing keeps its identity: were it unknown, everything that stands on it would be replaced.
             Status::InProgress(_) if !deleting => match record {
@@ -282,7 +284,7 @@ impl Planner<'_> {
         observed: &Observed,
     ) -> (Action, Reason, Vec<AttributeChange>) {
         let pending = record.and_then(|r| r.pending.as_ref());
-        let baseline = record.map_or(&Value::Null, |r| &r.baseline);
+        let baseline = record.map_or(Value::Null, |r| r.claimed(document));
         match &observed.status {
             Status::Absent => {
                 let reason = match (record, pending) {
@@ -295,7 +297,7 @@ impl Planner<'_> {
             Status::InProgress(_) => (Action::Update, Reason::PendingFromLastRun, Vec::new()),
             Status::Failed(_) => (Action::Replace, Reason::Failed, Vec::new()),
             _ => {
-                let truths = Truths { desired: document, baseline, observed: &observed.document };
+                let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
                 let mut found = differences(&kind.schema, truths);
                 if record.is_some_and(|r| r.imported) {
                     let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
@@ -484,9 +486,9 @@ fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
     Some(diagnostic.at(address))
 }
 
-/// What is wanted laid over what is there.
-pub(crate) fn overlay(observed: &Value, desired: &Value) -> Value {
-    match (observed, desired) {
+/// The second laid over the first.
+pub(crate) fn overlay(below: &Value, above: &Value) -> Value {
+    match (below, above) {
         (Value::Object(there), Value::Object(wanted)) => {
             let mut merged = there.clone();
             for (key, value) in wanted {
@@ -495,7 +497,7 @@ pub(crate) fn overlay(observed: &Value, desired: &Value) -> Value {
             }
             Value::Object(merged)
         }
-        _ => desired.clone(),
+        _ => above.clone(),
     }
 }
 

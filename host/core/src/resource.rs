@@ -52,6 +52,35 @@ pub struct Record {
     pub state_path: String,
 }
 
+impl Record {
+    /// The baseline, and what was sent since, may have taken effect and is no longer desired: what we answer for.
+    ///
+    /// Without it an edit that was cut short and then taken back would leave its attributes behind.
+    pub fn claimed(&self, desired: &Value) -> Value {
+        match &self.pending {
+            Some(pending) => claimed(&self.baseline, &pending.document, desired),
+            None => self.baseline.clone(),
+        }
+    }
+}
+
+fn claimed(baseline: &Value, sent: &Value, desired: &Value) -> Value {
+    let (Some(sent), Some(desired)) = (sent.as_object(), desired.as_object()) else { return baseline.clone() };
+    let mut merged = baseline.as_object().cloned().unwrap_or_default();
+    for (key, sent) in sent {
+        let before = merged.get(key).unwrap_or(&Value::Null);
+        let after = match desired.get(key) {
+            Some(desired) => claimed(before, sent, desired),
+            None if before.is_null() => sent.clone(),
+            None => continue,
+        };
+        if !after.is_null() {
+            merged.insert(key.clone(), after);
+        }
+    }
+    if merged.is_empty() || !(baseline.is_null() || baseline.is_object()) { baseline.clone() } else { Value::Object(merged) }
+}
+
 /// A change in flight, as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
@@ -128,5 +157,22 @@ impl Observed {
     /// Whether it exists in a form that can be compared.
     pub fn is_present(&self) -> bool {
         matches!(self.status, Status::Present)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::claimed;
+
+    #[test]
+    fn what_was_sent_and_is_no_longer_desired_is_ours_and_the_rest_is_not_yet() {
+        let claim = |baseline, sent, desired| claimed(&baseline, &sent, &desired);
+        let (old, new) = (json!({"tags": {"a": "1"}, "n": 1}), json!({"tags": {"a": "2", "b": "2"}, "n": 2, "m": 2}));
+        assert_eq!(claim(old.clone(), new.clone(), old.clone()), json!({"tags": {"a": "1", "b": "2"}, "n": 1, "m": 2}));
+        assert_eq!(claim(old.clone(), new.clone(), new.clone()), old);
+        assert_eq!(claim(json!(null), new.clone(), new.clone()), json!(null));
+        assert_eq!(claim(json!(null), new, json!({"tags": {"a": "1"}})), json!({"tags": {"b": "2"}, "n": 2, "m": 2}));
     }
 }

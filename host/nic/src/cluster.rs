@@ -30,7 +30,7 @@ use crate::signing::Gate;
 const CHECK_AFTER: Duration = Duration::from_secs(300);
 
 /// How long "no such cluster" is believed, so that a batch of reads asks once.
-const ABSENT_FOR: Duration = Duration::from_secs(2);
+const ABSENT_FOR: Duration = Duration::from_millis(500);
 
 /// Reads on the cluster, within a grant.
 #[async_trait]

@@ -2,15 +2,20 @@
 
 pub mod backend;
 pub mod capability;
-pub mod cluster;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
+pub mod commands;
+pub mod components;
 pub mod config;
 pub mod egress;
 pub mod error;
 pub mod exit;
+mod files;
 pub mod interrupt;
 pub mod kubernetes;
+pub mod logging;
 pub mod output;
 pub mod plugin;
+pub mod session;
 pub mod signing;

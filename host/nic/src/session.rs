@@ -14,15 +14,12 @@ use serde_json::{Map, Value, json};
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::connection::Connected;
-use crate::cluster::eks::eks_token;
-use crate::cluster::kubeconfig::ExecCommand;
-use crate::cluster::{ClusterAccess, ClusterSource};
+use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, eks_token};
 use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::interrupt::Signals;
-use crate::kubernetes::{ClusterResolver, KubernetesProvider};
+use crate::kubernetes::{ClusterResolver, KubernetesProvider, SecretResolver};
 use crate::output::Printer;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
 use crate::signing::{Gate, GateOptions, SecretString};
@@ -132,7 +129,10 @@ impl Session {
         let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
         let secrets: BTreeMap<String, SecretString> =
             secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
-        let kubernetes = KubernetesProvider::new(Arc::new(resolver), Arc::new(move |name: &str| secrets.get(name).cloned()));
+        let kubernetes = KubernetesProvider::new(
+            Arc::new(resolver),
+            SecretResolver::new(move |name| secrets.get(name).cloned()),
+        );
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -310,6 +310,7 @@ async fn load(
         cache_dir: cache_dir(),
         parallelism,
         guest_log: Arc::new(Told(printer)),
+        tap: tap()?,
         ..HostOptions::new(gate.clone())
     };
     let refused = |error: PluginError| {
@@ -319,6 +320,21 @@ async fn load(
     };
     let host = Host::new(options).map_err(refused)?;
     host.load(&found.name, bytes).await.map_err(refused)
+}
+
+/// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.
+fn tap() -> Result<Option<crate::plugin::tap::Tap>, CommandError> {
+    let Some(path) = std::env::var_os("NIC_TAP").map(PathBuf::from) else { return Ok(None) };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
+        CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", format!("`{}`: {error}", path.display()))
+    })?;
+    let file = std::sync::Mutex::new(file);
+    Ok(Some(Arc::new(move |call, bytes| {
+        use std::io::Write;
+        if let Ok(mut file) = file.lock() {
+            let _ = file.write_all(&[call.as_bytes(), b" ", bytes, b"\n"].concat());
+        }
+    })))
 }
 
 /// What components say goes to the log.

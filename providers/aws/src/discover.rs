@@ -20,8 +20,16 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
     targets.extend(named(&names));
     targets.extend(groups?);
     targets.retain(|target| !is_recorded(target, records));
-    let found = read(cloud, targets).await;
-    Ok(found.into_iter().filter(is_there).collect())
+    let mut there = Vec::new();
+    for observation in read(cloud, targets).await {
+        match observation.status {
+            Status::Absent | Status::Foreign(_) => {}
+            // It must not look as if nothing were there.
+            Status::Unreadable(error) => return Err(error),
+            _ => there.push(observation),
+        }
+    }
+    Ok(there)
 }
 
 /// The things with a name of their own that every platform has.
@@ -45,11 +53,6 @@ fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
         Some(id) => of_kind.into_iter().any(|record| record.remote_id.as_ref() == Some(id)),
         None => of_kind.into_iter().any(|record| record.address == target.address),
     }
-}
-
-/// What cannot be read is told too: it must not look as if nothing were there.
-fn is_there(observation: &Observation) -> bool {
-    !matches!(observation.status, Status::Absent | Status::Foreign(_))
 }
 
 /// Everything of EC2 that bears our mark, or an older one of the same platform.

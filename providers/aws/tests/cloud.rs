@@ -247,6 +247,31 @@ fn deleting_what_is_gone_is_done_and_what_is_in_use_is_a_conflict() {
     assert_eq!(answer.remote_id.as_deref(), Some("subnet-1"));
 }
 
+#[test]
+fn an_association_is_known_by_its_subnet_whatever_id_it_has() {
+    let shown = "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId><associationSet>\
+        <item><routeTableAssociationId>rtbassoc-1</routeTableAssociationId><routeTableId>rtb-1</routeTableId>\
+        <subnetId>subnet-1</subnetId></item></associationSet></item></routeTableSet></DescribeRouteTablesResponse>";
+    let replaced = "<ReplaceRouteTableAssociationResponse><newAssociationId>rtbassoc-2</newAssociationId>\
+        </ReplaceRouteTableAssociationResponse>";
+    let cloud = FakeCloud::new()
+        .on("ec2", "DescribeRouteTables", Reply::xml(200, shown))
+        .on("ec2", "ReplaceRouteTableAssociation", Reply::xml(200, replaced))
+        .on("ec2", "DisassociateRouteTable", Reply::xml(200, "<DisassociateRouteTableResponse/>"));
+    let kind = "aws.route-table-association";
+    let document = json!({ "subnet_id": "subnet-1", "route_table_id": "rtb-2" });
+    let seen = read(&cloud, vec![target("aws.route-table-association.0", kind, None, document.clone())]);
+    assert_eq!(
+        (seen[0].remote_id.as_deref(), &seen[0].document["route_table_id"]),
+        (Some("subnet-1"), &json!("rtb-1"))
+    );
+    let moved =
+        done(update_of(&cloud, change("aws.route-table-association.0", kind, Some("subnet-1"), document.clone())));
+    assert_eq!((moved.remote_id.as_deref(), &moved.document["id"]), (Some("subnet-1"), &json!("rtbassoc-2")));
+    done(delete(&cloud, change("aws.route-table-association.0", kind, Some("rtbassoc-0"), document)));
+    assert_eq!(form(&cloud.requests_for("DisassociateRouteTable")[0])["AssociationId"], "rtbassoc-1");
+}
+
 fn cluster_document() -> Value {
     json!({
         "name": "demo-dev", "version": "1.30", "role_arn": "arn:r", "subnet_ids": ["subnet-1"],

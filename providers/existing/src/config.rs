@@ -29,7 +29,10 @@ pub struct Config {
 pub fn schema() -> Value {
     let selectors = selectors::NAMES.iter().fold(object(), |schema, name| schema.optional(name, map(string())));
     object()
-        .optional("kube_context", string().nullable().description("The kubeconfig context; the current one when absent"))
+        .optional(
+            "kube_context",
+            string().nullable().description("The kubeconfig context; the current one when absent"),
+        )
         .optional("node_selectors", selectors.with("additionalProperties", json!(true)).nullable())
         .with("additionalProperties", json!(true))
         .nullable()

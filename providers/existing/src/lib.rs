@@ -142,10 +142,7 @@ mod tests {
     fn the_namespace_is_the_only_resource_and_classic_does_not_label_it() {
         let classic = namespace(&context(), &json!({ "existing": {} }));
         assert_eq!(classic.address, "existing.namespace.dev");
-        assert_eq!(
-            classic.document,
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } })
-        );
+        assert_eq!(classic.document, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } }));
         let design = namespace(&Context { topology: "design".into(), ..context() }, &json!({}));
         assert_eq!(design.document["metadata"]["labels"]["project"], "demo");
     }

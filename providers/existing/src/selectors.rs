@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_is_not_one_label_is_told_where_it_stands() {
-        for wrong in [json!({}), json!({ "a": "b", "c": "d" }), json!({ "key": "a" }), json!({ "a": 1 }), json!("a=b")] {
+        for wrong in [json!({}), json!({ "a": "b", "c": "d" }), json!({ "key": "a" }), json!({ "a": 1 }), json!("a=b")]
+        {
             let (selectors, found) = read(&json!({ "user": wrong }));
             assert_eq!(found, [Some("/s/user".to_owned())], "{wrong}");
             assert_eq!(selectors.user, Selector::default());

@@ -98,3 +98,53 @@ fn sdk_response(response: Response) -> Result<HttpResponse, ConnectorError> {
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::block_on;
+    use crate::testing::{FakeCloud, Reply, with_cloud};
+
+    fn connector() -> Connector {
+        Connector { service_id: "EC2".into(), scheme: Scheme::aws_sigv4("ec2", "us-west-2") }
+    }
+
+    fn request() -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::from("Action=DescribeVpcs"));
+        request.set_method("POST").unwrap();
+        request.set_uri("https://ec2.us-west-2.amazonaws.com/").unwrap();
+        for (name, value) in [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("content-length", "19"),
+            ("authorization", "AWS4-HMAC-SHA256 forged"),
+            ("user-agent", "aws-sdk-rust"),
+            ("amz-sdk-invocation-id", "1"),
+            ("x-amz-target", "Service.Action"),
+            ("x-amz-date", "20260101T000000Z"),
+        ] {
+            request.headers_mut().insert(name, value);
+        }
+        request
+    }
+
+    #[test]
+    fn what_is_the_hosts_stays_behind() {
+        let cloud = FakeCloud::new().on("ec2", "*", Reply::xml(200, "<a/>").header("x-amzn-requestid", "7"));
+        let answer = with_cloud(&cloud, || block_on(connector().call(request()))).unwrap();
+        assert_eq!((answer.status().as_u16(), answer.body().bytes()), (200, Some(&b"<a/>"[..])));
+        assert_eq!(answer.headers().get("x-amzn-requestid"), Some("7"));
+
+        let sent = cloud.requests().remove(0);
+        let names: Vec<&str> = sent.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["content-type", "x-amz-target"]);
+        assert_eq!(sent.service_id, "EC2");
+        assert_eq!(sent.body, b"Action=DescribeVpcs");
+    }
+
+    #[test]
+    fn a_refusal_of_the_host_is_carried_through() {
+        let cloud = FakeCloud::new().on("ec2", "*", Reply::refused(Error::Denied("no".into())));
+        let failure = with_cloud(&cloud, || block_on(connector().call(request()))).unwrap_err();
+        assert_eq!(failure.into_source().downcast_ref::<Error>(), Some(&Error::Denied("no".into())));
+    }
+}

@@ -23,16 +23,17 @@ where
         SdkError::ServiceError(refusal) => {
             let (code, message) = (refusal.err().code(), refusal.err().message());
             let status = refusal.raw().status().as_u16();
-            let code = code.map_or_else(|| format!("HTTP_{status}"), str::to_owned);
             // Where the body has no message, as after a bare 503, the SDK's own words are better than none.
             let message = message.map_or_else(|| chain(refusal.err()), str::to_owned);
-            classify(status, code, message, retry_after(refusal.raw()))
+            match code {
+                Some(code) => classify(status, code.to_owned(), message, retry_after(refusal.raw())),
+                // The SDK calls a success that it cannot parse a service error too.
+                None if refusal.raw().status().is_success() => Error::other("ANSWER_INVALID", message),
+                None => classify(status, format!("HTTP_{status}"), message, retry_after(refusal.raw())),
+            }
         }
         SdkError::TimeoutError(_) => Error::TimedOut(chain(&error)),
-        SdkError::ResponseError(ref answer) => {
-            let status = answer.raw().status().as_u16();
-            classify(status, "ANSWER_INVALID".to_owned(), chain(&error), retry_after(answer.raw()))
-        }
+        SdkError::ResponseError(_) => Error::other("ANSWER_INVALID", chain(&error)),
         SdkError::ConstructionFailure(_) => Error::other("REQUEST_INVALID", chain(&error)),
         _ => Error::other("REQUEST_FAILED", chain(&error)),
     }
@@ -93,8 +94,8 @@ fn is_denial(code: &str) -> bool {
 }
 
 fn is_absence(code: &str) -> bool {
-    // `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `ResourceNotFoundException`, `RepositoryNotFoundException`.
-    code.contains("NotFound") || code == "NoSuchEntity" || code == "NoSuchEntityException" || code == "InvalidAssociationID.NotFound"
+    // `InvalidVpcID.NotFound`, `ResourceNotFoundException`, `NatGatewayNotFound`; and what is detached already.
+    code.contains("NotFound") || matches!(code, "NoSuchEntity" | "NoSuchEntityException" | "Gateway.NotAttached")
 }
 
 fn is_conflict(code: &str) -> bool {
@@ -132,7 +133,7 @@ fn is_conflict(code: &str) -> bool {
 }
 
 fn is_timeout(code: &str) -> bool {
-    matches!(code, "RequestTimeout" | "RequestTimeoutException" | "RequestExpired")
+    matches!(code, "RequestTimeout" | "RequestTimeoutException")
 }
 
 /// The error that `cloud-http` answered, if the SDK only carried it.
@@ -167,4 +168,64 @@ fn chain(error: &dyn StdError) -> String {
 fn retry_after(response: &HttpResponse) -> Option<u32> {
     let seconds: u32 = response.headers().get("retry-after")?.trim().parse().ok()?;
     Some(seconds.saturating_mul(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    /// What an operation of an SDK crate fails with, as far as it matters here.
+    fn refusal(status: u16, code: Option<&str>) -> SdkError<ErrorMetadata, HttpResponse> {
+        let mut metadata = ErrorMetadata::builder().message("m");
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        response.headers_mut().insert("retry-after", "2");
+        SdkError::service_error(metadata.build(), response)
+    }
+
+    fn sorted(status: u16, code: &str) -> Error {
+        error(refusal(status, Some(code)))
+    }
+
+    #[test]
+    fn codes_decide_before_the_status() {
+        assert_eq!(sorted(400, "InvalidVpcID.NotFound"), Error::NotFound("InvalidVpcID.NotFound: m".into()));
+        assert!(matches!(sorted(404, "NoSuchEntity"), Error::NotFound(_)));
+        assert!(matches!(sorted(404, "ResourceNotFoundException"), Error::NotFound(_)));
+        assert!(matches!(sorted(400, "DependencyViolation"), Error::Conflict(_)));
+        assert!(matches!(sorted(409, "EntityAlreadyExists"), Error::Conflict(_)));
+        assert!(matches!(sorted(409, "ResourceInUseException"), Error::Conflict(_)));
+        assert!(matches!(sorted(403, "UnauthorizedOperation"), Error::Denied(_)));
+        assert!(matches!(sorted(408, "RequestTimeout"), Error::TimedOut(_)));
+        assert_eq!(sorted(503, "RequestLimitExceeded"), Error::Throttled(Some(2000)));
+        assert_eq!(sorted(429, "Whatever"), Error::Throttled(Some(2000)));
+    }
+
+    #[test]
+    fn what_has_no_case_keeps_status_code_and_message() {
+        let expected = Error::Remote { status: 400, code: "VpcLimitExceeded".into(), message: "m".into() };
+        assert_eq!(sorted(400, "VpcLimitExceeded"), expected);
+        assert!(matches!(error(refusal(503, None)), Error::Remote { status: 503, code, .. } if code == "HTTP_503"));
+    }
+
+    #[test]
+    fn a_success_that_cannot_be_parsed_is_no_refusal() {
+        assert!(matches!(error(refusal(200, None)), Error::Other { code, .. } if code == "ANSWER_INVALID"));
+    }
+
+    #[test]
+    fn what_the_host_said_comes_out_as_it_went_in() {
+        for hosts in [Error::Denied("no".into()), Error::TimedOut("late".into()), Error::Throttled(Some(5))] {
+            let carried = ConnectorError::other(hosts.clone().into(), None);
+            let failure: SdkError<ErrorMetadata, HttpResponse> = SdkError::dispatch_failure(carried);
+            assert_eq!(error(failure), hosts);
+        }
+    }
 }

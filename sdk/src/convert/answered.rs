@@ -13,9 +13,7 @@ pub fn error_from_wit(error: wit::Error) -> Error {
         wit::Error::NotFound(message) => Error::NotFound(message),
         wit::Error::Conflict(message) => Error::Conflict(message),
         wit::Error::Throttled(wait) => Error::Throttled(wait),
-        wit::Error::Invalid(diagnostics) => {
-            Error::Invalid(diagnostics.into_iter().map(diagnostic_from_wit).collect())
-        }
+        wit::Error::Invalid(diagnostics) => Error::Invalid(diagnostics.into_iter().map(diagnostic_from_wit).collect()),
         wit::Error::Remote(remote) => {
             Error::Remote { status: remote.status, code: remote.code, message: remote.message }
         }

@@ -78,9 +78,11 @@ fn answers_come_in_the_order_of_the_cloud() {
 
 #[test]
 fn a_request_given_up_does_not_stand_in_the_way() {
-    let cloud = FakeCloud::new()
-        .on("things", "GET /things/1", Reply::new(200, "1").after(1000))
-        .on("things", "GET /things/*", Reply::new(200, "2"));
+    let cloud = FakeCloud::new().on("things", "GET /things/1", Reply::new(200, "1").after(1000)).on(
+        "things",
+        "GET /things/*",
+        Reply::new(200, "2"),
+    );
     with_cloud(&cloud, || {
         block_on(async {
             let first = select(Box::pin(number(1)), Box::pin(number(2))).await;
@@ -107,11 +109,12 @@ fn queued_requests_given_up_are_never_sent() {
 
 #[test]
 fn a_refusal_does_not_spoil_the_others() {
-    let cloud = FakeCloud::new()
-        .on("things", "GET /things/1", Reply::refused(Error::Denied("not granted".into())))
-        .on("things", "GET /things/2", Reply::json(500, &json!({})));
-    let (refused, failed) =
-        with_cloud(&cloud, || block_on(async { futures::join!(send(thing(1)), send(thing(2))) }));
+    let cloud = FakeCloud::new().on("things", "GET /things/1", Reply::refused(Error::Denied("not granted".into()))).on(
+        "things",
+        "GET /things/2",
+        Reply::json(500, &json!({})),
+    );
+    let (refused, failed) = with_cloud(&cloud, || block_on(async { futures::join!(send(thing(1)), send(thing(2))) }));
     assert_eq!(refused, Err(Error::Denied("not granted".into())));
     assert_eq!(failed.unwrap().status, 500);
 }

@@ -68,11 +68,7 @@ impl FakeCloud {
         let mut replies: VecDeque<Reply> = replies.into_iter().collect();
         assert!(!replies.is_empty(), "FakeCloud: the sequence for {service} {action} is empty");
         self.on_request(service, action, move |_| {
-            if replies.len() > 1 {
-                replies.pop_front().expect("it has several")
-            } else {
-                replies[0].clone()
-            }
+            if replies.len() > 1 { replies.pop_front().expect("it has several") } else { replies[0].clone() }
         })
     }
 

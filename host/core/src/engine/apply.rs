@@ -65,7 +65,7 @@ impl ApplyReport {
 /// Carries the plan out; see [`Run::apply`].
 pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, RunError> {
     record_what_was_seen(run, planned).await?;
-    let worker = Worker::new(run, planned);
+    let worker = Worker::new(run, planned).await;
     let mut running = FuturesUnordered::new();
     let mut settling = Settling {
         run,

@@ -255,17 +255,29 @@ async fn yield_once() {
     .await;
 }
 
-/// Tells the journal the remote id of one address.
+/// Tells the journal the remote id of one address, and remembers it: it was told even if it could not be written.
 pub struct Created {
-    /// The journal.
-    pub journal: Arc<Journal>,
-    /// Whose remote id is told.
-    pub address: Address,
+    journal: Arc<Journal>,
+    address: Address,
+    told: Mutex<Option<String>>,
+}
+
+impl Created {
+    /// For one create.
+    pub fn new(journal: Arc<Journal>, address: &Address) -> Self {
+        Self { journal, address: address.clone(), told: Mutex::new(None) }
+    }
+
+    /// What was told.
+    pub fn told(&self) -> Option<String> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 #[async_trait]
 impl CreatedSink for Created {
     async fn created(&self, remote_id: &str) -> Result<(), BackendError> {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(remote_id.to_owned());
         self.journal.change_record(&self.address, |record| record.remote_id = Some(remote_id.to_owned())).await
     }
 }

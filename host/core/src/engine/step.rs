@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{has_unknown, resolve};
 use crate::error::ProviderError;
 use crate::kind::Kind;
-use crate::plan::{Action, Outcome, look_up};
+use crate::plan::{Action, Outcome, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
 
@@ -108,13 +108,19 @@ impl Subject<'_> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(run: &'a Run, planned: &'a Planned) -> Self {
-        let outcomes = planned
+    pub(super) async fn new(run: &'a Run, planned: &'a Planned) -> Self {
+        let mut outcomes: BTreeMap<Address, Outcome> = planned
             .observed
             .values()
             .filter(|observed| observed.is_present())
             .map(|o| (o.address.clone(), Outcome { document: o.document.clone(), settled: true }))
             .collect();
+        for record in run.journal.records().await.iter().filter(|r| r.baseline.is_object()) {
+            // The cloud does not show every value that was sent.
+            if let Some(outcome) = outcomes.get_mut(&record.address) {
+                outcome.document = overlay(&record.baseline, &outcome.document);
+            }
+        }
         Self { run, planned, outcomes: Mutex::new(outcomes) }
     }
 
@@ -177,7 +183,7 @@ impl<'a> Worker<'a> {
                 let subject = Subject { action: PendingAction::Create, ..subject };
                 (self.create(&subject, record.as_ref(), &document).await?, document.clone())
             }
-            Status::Present => (observed, record.as_ref().map_or(Value::Null, |r| r.baseline.clone())),
+            Status::Present => (observed, record.as_ref().map_or(Value::Null, |r| r.claimed(&document))),
             status => return Err(subject.failed(&unexpected(&status))),
         };
         let imported = record.is_some_and(|r| r.imported);
@@ -236,6 +242,9 @@ impl<'a> Worker<'a> {
                 PendingAction::Create => record.remote_id = None,
                 _ => record.remote_id = change.remote_id.clone().or(record.remote_id),
             }
+            if !record.baseline.is_null() {
+                record.baseline = record.claimed(&change.document);
+            }
             if let Some(before) = record.pending.filter(|p| p.action == pending.action && p.token == pending.token) {
                 pending.started_at = before.started_at;
             }
@@ -254,7 +263,7 @@ impl<'a> Worker<'a> {
         observed: Observed,
     ) -> Result<(), StepError> {
         let address = &desired.address;
-        let outcome = Outcome { document: observed.document.clone(), settled: true };
+        let outcome = Outcome { document: overlay(document, &observed.document), settled: true };
         let record = Record {
             address: address.clone(),
             kind: desired.kind.clone(),

@@ -78,12 +78,6 @@ impl Faults {
         self.crashed.load(Ordering::SeqCst)
     }
 
-    /// How many writes and calls the process has made.
-    pub fn counts(&self) -> (usize, usize) {
-        let plan = self.plan.lock().unwrap();
-        (plan.writes, plan.calls)
-    }
-
     /// A write begins. Gives back whether the process is killed after it.
     pub async fn write(&self) -> Option<Side> {
         let side = {

@@ -1,6 +1,8 @@
 //! One world: a cloud, a disk and a clock that outlive the runs of NIC in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,11 +26,21 @@ use crate::time::Time;
 pub struct Disk {
     pub bytes: Mutex<Option<Vec<u8>>>,
     faults: Arc<Faults>,
-    /// The next write fails.
-    pub full: Mutex<bool>,
+    /// The writes of these numbers fail.
+    pub full: Mutex<Range<usize>>,
+    /// Of the last write.
+    serials: Mutex<Option<u64>>,
+    /// How many were tried.
+    pub writes: AtomicUsize,
 }
 
 impl Disk {
+    /// Loses the state.
+    pub fn lose(&self) {
+        *self.bytes.lock().unwrap() = None;
+        *self.serials.lock().unwrap() = None;
+    }
+
     /// The state; it must be readable at every moment.
     pub fn state(&self) -> Option<State> {
         self.bytes.lock().unwrap().as_deref().map(|bytes| format_v1::decode(bytes).expect("a readable state"))
@@ -43,12 +55,13 @@ impl Backend for Disk {
 
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
         let side = self.faults.write().await;
-        if *self.full.lock().unwrap() {
+        let number = self.writes.fetch_add(1, Ordering::Relaxed);
+        if self.full.lock().unwrap().contains(&number) {
             return Err(BackendError { code: "DISK_FULL", message: "no space".to_owned(), hints: Vec::new() });
         }
-        let before = self.state().map_or(0, |s| s.serial);
         *self.bytes.lock().unwrap() = Some(bytes.to_vec());
-        assert!(self.state().unwrap().serial > before, "the serial goes up with every write");
+        let serial = self.state().unwrap().serial;
+        assert!(self.serials.lock().unwrap().replace(serial) < Some(serial), "the serial goes up with every write");
         if side == Some(Side::After) {
             self.faults.kill().await;
         }
@@ -226,7 +239,7 @@ impl World {
             let before = picture.insert(format!("cloud {owner}"), named(&serde_json::json!([thing.document, phase])));
             assert_eq!(before, None, "two of {owner}");
         }
-        for record in self.disk.state().unwrap().records.values() {
+        for record in self.disk.state().iter().flat_map(|s| s.records.values()) {
             let shown = serde_json::json!({
                 "remote_id": record.remote_id, "attributes": record.attributes, "baseline": record.baseline,
                 "dependencies": record.dependencies, "pending": record.pending.is_some(),

@@ -158,6 +158,12 @@ impl Connected {
         Self::with(server.name, config, server.tokens)
     }
 
+    /// Connects to a test's own API server.
+    #[cfg(test)]
+    pub(crate) fn plain(endpoint: &str) -> Self {
+        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), None).unwrap()
+    }
+
     /// Connects as a client configuration says.
     pub(super) fn with(name: String, mut config: Config, tokens: Option<EksTokens>) -> Result<Self, ProviderError> {
         install_crypto_provider();

@@ -39,7 +39,6 @@ pub fn add(
     shared.insert(names.cluster_tag(), "shared".to_owned());
     let vpc = json!({
         "cidr": block.to_string(),
-        "name": names.cluster,
         "enable_dns_support": true,
         "enable_dns_hostnames": true,
         "tags": tag_object(&shared),

@@ -13,7 +13,7 @@ use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Kind, document, failure, present};
+use super::{Kind, document, failure, present, remote_id};
 use crate::cloud::{Cloud, from_aws, is_not_found};
 
 /// The kind.
@@ -75,7 +75,8 @@ impl Kind for IamRolePolicyAttachment {
             match &attached[document.role.as_str()] {
                 Err(error) => Observation::unreadable(&target.address, error.clone()),
                 Ok(policies) if policies.contains(&document.policy_arn) => {
-                    present(&target.address, &document.remote_id(), document)
+                    let own = document.remote_id();
+                    present(&target.address, target.remote_id.as_deref().unwrap_or(&own), document)
                 }
                 Ok(_) => Observation::absent(&target.address),
             }
@@ -94,16 +95,16 @@ impl Kind for IamRolePolicyAttachment {
     /// Nothing of it can change; attaching again is what an unfinished create needs.
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let desired: Document = document(&change.document)?;
-        let id = desired.remote_id();
-        attach(cloud, &desired).await.map_err(failure(&id))?;
-        Ok(Progress::Done(present(&change.address, &id, &desired)))
+        let id = remote_id(change)?;
+        attach(cloud, &desired).await.map_err(failure(id))?;
+        Ok(Progress::Done(present(&change.address, id, &desired)))
     }
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let last: Document = document(&change.document)?;
         let request = cloud.iam.detach_role_policy().role_name(&last.role).policy_arn(&last.policy_arn);
         match request.send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(&last.remote_id())(error)),
+            Err(error) if !is_not_found(&error) => Err(failure(remote_id(change)?)(error)),
             _ => Ok(Progress::Done(Observation::absent(&change.address))),
         }
     }

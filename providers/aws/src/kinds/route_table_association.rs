@@ -1,7 +1,7 @@
 //! `aws.route-table-association`: which route table a subnet uses.
 //!
-//! It bears no tags and needs none: a subnet has at most one, so the subnet tells which it is. EC2 gives it a new id when the
-//! table is replaced.
+//! A subnet has at most one, and EC2 gives it a new id when the table is replaced. So it is known by its subnet, and needs no
+//! mark: it is ours if the subnet is.
 
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation as Shown};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, answered, filter, from_aws, is_not_found};
+use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 
 /// The kind.
 pub struct RouteTableAssociation;
@@ -52,7 +52,7 @@ impl Kind for RouteTableAssociation {
             // A subnet whose id is not known does not exist yet.
             (Ok(_), None) => Observation::absent(&target.address),
             (Ok(found), Some(subnet)) => match found.iter().find(|document| document.subnet_id == subnet) {
-                Some(document) => present(&target.address, document.id.as_deref().unwrap_or_default(), document),
+                Some(document) => present(&target.address, target.remote_id.as_deref().unwrap_or(subnet), document),
                 None => Observation::absent(&target.address),
             },
         };
@@ -63,27 +63,38 @@ impl Kind for RouteTableAssociation {
         let desired: Document = document(&change.document)?;
         let request = cloud.ec2.associate_route_table().subnet_id(&desired.subnet_id);
         let answer = request.route_table_id(&desired.route_table_id).send().await.map_err(from_aws)?;
-        let id = answered(answer.association_id, "id of the association")?;
-        report::created(&id).map_err(failure(&id))?;
-        Ok(done(change, id, desired))
+        report::created(&desired.subnet_id).map_err(failure(&desired.subnet_id))?;
+        let id = desired.subnet_id.clone();
+        Ok(done(change, &id, &Document { id: answer.association_id, ..desired }))
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        let desired: Document = document(&change.document)?;
-        let id = remote_id(change)?;
-        let request = cloud.ec2.replace_route_table_association().association_id(id);
-        let answer = request.route_table_id(&desired.route_table_id).send().await.map_err(from_aws);
-        let id =
-            answered(answer.map_err(failure(id))?.new_association_id, "id of the association").map_err(failure(id))?;
-        Ok(done(change, id, desired))
+        let known = remote_id(change)?;
+        let failed = failure(known);
+        let desired: Document = document(&change.document).map_err(&failed)?;
+        let shown = list(cloud, &[&desired.subnet_id]).await.map_err(&failed)?.into_iter().next();
+        let shown =
+            shown.ok_or_else(|| Error::NotFound(format!("`{}` has no route table of its own", desired.subnet_id)));
+        let shown = shown.map_err(&failed)?;
+        if shown.route_table_id == desired.route_table_id {
+            return Ok(done(change, known, &shown));
+        }
+        let request = cloud.ec2.replace_route_table_association().set_association_id(shown.id);
+        let answer = request.route_table_id(&desired.route_table_id).send().await.map_err(from_aws).map_err(&failed)?;
+        Ok(done(change, known, &Document { id: answer.new_association_id, ..desired }))
     }
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        let id = remote_id(change)?;
-        match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(id)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
+        let failed = failure(remote_id(change)?);
+        let last: Document = document(&change.document).map_err(&failed)?;
+        let shown = list(cloud, &[&last.subnet_id]).await.map_err(&failed)?;
+        for id in shown.into_iter().filter_map(|document| document.id) {
+            match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
+                Err(error) if !is_not_found(&error) => return Err(failed(error)),
+                _ => {}
+            }
         }
+        Ok(Progress::Done(Observation::absent(&change.address)))
     }
 
     async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {
@@ -91,8 +102,8 @@ impl Kind for RouteTableAssociation {
     }
 }
 
-fn done(change: &Change, id: String, desired: Document) -> Progress {
-    Progress::Done(present(&change.address, &id.clone(), &Document { id: Some(id), ..desired }))
+fn done(change: &Change, remote_id: &str, document: &Document) -> Progress {
+    Progress::Done(present(&change.address, remote_id, document))
 }
 
 fn subnet_of(target: &Target) -> Option<&str> {

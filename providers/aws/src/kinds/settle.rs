@@ -99,9 +99,8 @@ async fn attempt<K: Settles>(cloud: &Cloud, change: &Change, id: &str, now: &Set
 
     let found = match K::look(cloud, id).await.map_err(&failed)? {
         Some(found) if found.usable || last => found,
-        Some(_) => return wait(),
         None if last => return Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
-        None => return wait(),
+        _ => return wait(),
     };
     let Some((edits, steps)) = left(&found) else {
         return Ok(Progress::Done(present(&change.address, &found.id, &found.document)));

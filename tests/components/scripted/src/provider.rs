@@ -111,7 +111,8 @@ impl Provider for Scripted {
         let known: BTreeSet<&str> = records.iter().filter_map(|record| record.remote_id.as_deref()).collect();
         let ours = script.server.find("prefix", &thing::owner(context, "")).await?;
         let unknown = ours.iter().filter(|thing| !known.contains(thing["id"].as_str().unwrap_or_default()));
-        let address = |thing: &Value| thing["owner"].as_str().and_then(|owner| owner.rsplit('/').next()).map(str::to_owned);
+        let address =
+            |thing: &Value| thing["owner"].as_str().and_then(|owner| owner.rsplit('/').next()).map(str::to_owned);
         Ok(unknown.filter_map(|thing| Some(thing::observed(&address(thing)?, thing, &Value::Null))).collect())
     }
 
@@ -129,7 +130,7 @@ impl Provider for Scripted {
         let id = thing["id"].as_str().unwrap_or_default().to_owned();
         let untold = work.steps.behaviours().any(|one| matches!(one, Behaviour::KeepQuiet(_)));
         if !untold {
-            report::created(&id)?;
+            report::created(&id).map_err(|error| Failure::existing(error, id.as_str()))?;
             lies(&work.steps).for_each(|lie| lie.tell(&id));
         }
         work.end(&change, &id, thing::observed(&change.address, &thing, &change.document["script"])).await
@@ -151,7 +152,8 @@ impl Provider for Scripted {
 
     async fn poll(_context: &Context, change: Change, operation: Value) -> Result<Progress, Failure> {
         let script = Script::of(&change.document)?;
-        let operation = Operation::deserialize(operation).map_err(|error| Error::other("OPERATION_LOST", error.to_string()))?;
+        let operation =
+            Operation::deserialize(operation).map_err(|error| Error::other("OPERATION_LOST", error.to_string()))?;
         let steps = script.on("poll")?;
         let place = Place { server: &script.server, config: &script.loot };
         let findings = steps.act(When::Before, &place).await?;

@@ -101,12 +101,7 @@ impl Section {
         things.chain(objects).collect()
     }
 
-    fn thing(
-        &self,
-        wanted: &Wanted,
-        config: &Value,
-        fact: &impl Fn(&str) -> Option<Value>,
-    ) -> Result<Resource, Error> {
+    fn thing(&self, wanted: &Wanted, config: &Value, fact: &impl Fn(&str) -> Option<Value>) -> Result<Resource, Error> {
         let mut document = json!({ "name": wanted.name, "script": self.script() });
         document["script"]["on"] = Value::Object(wanted.on.clone());
         if self.takes_config_along(wanted)? {

@@ -9,6 +9,7 @@ use super::{StepError, Subject, Worker, unexpected};
 use crate::diff::{Truths, differences};
 use crate::engine::journal::Created;
 use crate::error::{ChangeFailure, Retry};
+use crate::kind::CreateSafety;
 use crate::ports::{Change, Progress};
 use crate::resource::{Observed, PendingAction, Record, Status};
 
@@ -16,6 +17,8 @@ use crate::resource::{Observed, PendingAction, Record, Status};
 struct Doubt {
     remote_id: Option<String>,
     document: Value,
+    /// Whether making the call once more cannot make a second one: the same token, or the same name.
+    repeats: bool,
 }
 
 impl Worker<'_> {
@@ -28,12 +31,18 @@ impl Worker<'_> {
     ) -> Result<Observed, StepError> {
         let pending = record.and_then(|r| r.pending.as_ref());
         let earlier = pending.filter(|p| p.action == PendingAction::Create);
-        let token = earlier.filter(|p| p.document == *document).map_or_else(|| self.run.clock.token(), |p| p.token.clone());
-        let mut change = subject.change(document, token);
+        let same = earlier.filter(|p| p.document == *document);
+        let mut change = subject.change(document, same.map_or_else(|| self.run.clock.token(), |p| p.token.clone()));
         // Whatever is recorded may be there: eventually consistent reads do not show it yet. Unless its delete had begun.
-        let mut doubt = record.filter(|_| pending.is_none_or(|p| p.action != PendingAction::Delete)).map(|record| Doubt {
-            remote_id: record.remote_id.clone(),
-            document: earlier.map_or_else(|| document.clone(), |p| p.document.clone()),
+        let mut doubt = record.filter(|_| pending.is_none_or(|p| p.action != PendingAction::Delete)).map(|record| {
+            let sought = earlier.map_or(&record.baseline, |p| &p.document);
+            let sought = if sought.is_null() { document } else { sought };
+            let repeats = match subject.kind.create {
+                CreateSafety::Token => same.is_some(),
+                CreateSafety::Named => sought == document,
+                CreateSafety::Tagged => false,
+            };
+            Doubt { remote_id: record.remote_id.clone(), document: sought.clone(), repeats }
         });
         let mut refused_outright = record.is_none();
         if earlier.is_some()
@@ -44,8 +53,8 @@ impl Worker<'_> {
         }
         let mut attempt = 0;
         loop {
-            if let Some(Doubt { remote_id, document: sought }) = &doubt {
-                let found = self.settle_absence(subject, (remote_id.as_deref(), sought), sought == document).await?;
+            if let Some(Doubt { remote_id, document: sought, repeats }) = &doubt {
+                let found = self.settle_absence(subject, (remote_id.as_deref(), sought), *repeats).await?;
                 match &found.status {
                     Status::Absent => {}
                     Status::Present => return self.made(subject, &change, found).await,
@@ -63,8 +72,7 @@ impl Worker<'_> {
                 Ok(found) => return self.made(subject, &change, found).await,
                 Err(failure) => failure,
             };
-            let told = self.run.journal.record(subject.address).await.and_then(|r| r.remote_id);
-            let remote_id = failure.remote_id.or(told);
+            let remote_id = failure.remote_id.or_else(|| change.remote_id.clone());
             if remote_id.is_some() {
                 // It exists in spite of the failure: it is looked for by its name from now on.
                 self.note_remote_id(subject, remote_id.clone()).await?;
@@ -72,7 +80,8 @@ impl Worker<'_> {
             let retry = failure.error.retry();
             if remote_id.is_some() || retry == Retry::AfterReading {
                 refused_outright = false;
-                doubt = Some(Doubt { remote_id, document: document.clone() });
+                let repeats = subject.kind.create != CreateSafety::Tagged;
+                doubt = Some(Doubt { remote_id, document: document.clone(), repeats });
             }
             if retry == Retry::No {
                 if refused_outright {
@@ -92,8 +101,10 @@ impl Worker<'_> {
         change: &mut Change,
     ) -> Result<Result<Observed, ChangeFailure>, StepError> {
         let call = self.run.call().await;
-        let sink = Arc::new(Created { journal: self.run.journal.clone(), address: subject.address.clone() });
-        let waiting = match subject.provider.create(&call, change, sink).await {
+        let sink = Arc::new(Created::new(self.run.journal.clone(), subject.address));
+        let progress = subject.provider.create(&call, change, sink.clone()).await;
+        change.remote_id = sink.told();
+        let waiting = match progress {
             Ok(Progress::Done(observed)) => return Ok(Ok(observed)),
             Ok(Progress::Pending(waiting)) => waiting,
             Err(failure) => return Ok(Err(failure)),

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{StepError, Subject, Worker, unexpected};
 use crate::error::{ChangeFailure, ProviderError, Retry};
-use crate::kind::CreateSafety;
 use crate::ports::{Change, Event, Progress, Target, Waiting};
 use crate::resource::{Observed, Record, Status};
 
@@ -199,22 +198,20 @@ impl Worker<'_> {
 
     /// Looks for what an earlier call may have made.
     ///
-    /// Where repeating that call is safe (the same token, or the same name), one look is enough; otherwise reads must stay empty
-    /// for the kind's settle time.
+    /// Where the call can safely be repeated one look is enough; otherwise reads must stay empty for the kind's settle time.
     pub(super) async fn settle_absence(
         &self,
         subject: &Subject<'_>,
         sought: (Option<&str>, &Value),
-        repeats: bool,
+        once: bool,
     ) -> Result<Observed, StepError> {
         let (remote_id, document) = sought;
         let remote_id = remote_id.map(str::to_owned);
         let mut observed = self.read(subject, remote_id.clone(), document).await;
-        let safe = repeats && subject.kind.create != CreateSafety::Tagged;
         let settle = f64::from(subject.kind.settle_seconds) * self.run.settings.pace;
         let until = self.run.clock.elapsed() + Duration::from_secs_f64(settle);
         let mut attempt = 0;
-        while !safe && matches!(observed.status, Status::Absent) && self.run.clock.elapsed() < until {
+        while !once && matches!(observed.status, Status::Absent) && self.run.clock.elapsed() < until {
             attempt += 1;
             let left = until.saturating_sub(self.run.clock.elapsed());
             let after = self.run.back_off(attempt).min(LOOK_INTERVAL).min(left);

@@ -64,11 +64,7 @@ impl Lie {
     pub(crate) fn falsify_graph(&self, resources: &mut Vec<Resource>) {
         let invented = |name: &str| {
             let script = resources.first().map(|resource| resource.document["script"].clone()).unwrap_or_default();
-            Resource::new(
-                format!("scripted.thing.{name}"),
-                "scripted.thing",
-                json!({ "name": name, "script": script }),
-            )
+            Resource::new(format!("scripted.thing.{name}"), "scripted.thing", json!({ "name": name, "script": script }))
         };
         let (mut one, mut other) = (invented("lie-one"), invented("lie-two"));
         match self.how {

@@ -40,14 +40,13 @@ impl Work {
         let place = Place { server: &self.script.server, config: &self.script.loot };
         let late = self.steps.act(When::After, &place).await;
         // What was made exists, whatever comes after.
-        self.findings.extend(late.map_err(|error| Failure { error, remote_id: Some(id.to_owned()) })?);
+        self.findings.extend(late.map_err(|error| Failure::existing(error, id))?);
         for one in self.steps.behaviours() {
             match one {
                 Behaviour::Pend(pend) => return Ok(pend.begin(self.operation, id).waiting()),
                 Behaviour::FailLate(late) => return Ok(late.after_effect(self.operation, id)?.waiting()),
                 Behaviour::Overgrow(growth) if growth.what == What::Operation => {
-                    let operation =
-                        Operation::failing(1, 0, self.operation, id, json!({ "blob": growth.text() }));
+                    let operation = Operation::failing(1, 0, self.operation, id, json!({ "blob": growth.text() }));
                     return Ok(operation.waiting());
                 }
                 _ => {}

@@ -91,17 +91,18 @@ fn a_failure_can_come_before_the_effect_or_after_it() {
     assert!(matches!(after.error, Error::Conflict(_)));
     let late = create(json!({ "do": "fail-late", "polls": 1 })).unwrap();
     let Progress::Pending(waiting) = late else { panic!("not pending") };
-    let polled = with_cloud(&cloud, || {
-        block_on(Scripted::poll(&context(), change(&json!({}), Some("7")), waiting.operation))
-    });
+    let polled =
+        with_cloud(&cloud, || block_on(Scripted::poll(&context(), change(&json!({}), Some("7")), waiting.operation)));
     assert!(matches!(polled, Err(Failure { remote_id: Some(_), .. })));
 }
 
 #[test]
 fn what_is_refused_is_found_out_and_told() {
-    let cloud = FakeCloud::new()
-        .on("*", "GET /", Reply::refused(Error::Denied("not granted".into())))
-        .on("scripted", "GET /things/7", Reply::json(200, &a_thing()));
+    let cloud = FakeCloud::new().on("*", "GET /", Reply::refused(Error::Denied("not granted".into()))).on(
+        "scripted",
+        "GET /things/7",
+        Reply::json(200, &a_thing()),
+    );
     let read = |go_on: bool| {
         let on = json!({ "read": [{ "do": "deny", "how": "other-host", "go_on": go_on }] });
         with_cloud(&cloud, || block_on(Scripted::read(&context(), vec![target(&on, Some("7"))])))

@@ -1,0 +1,36 @@
+//! What the boundary costs: one export call on a fresh instance, and loading a component whose compiled code is cached.
+//!
+//! Needs the components of `cargo xtask components` and NIC_COMPONENTS_DIR; `cargo xtask bench` sets it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use nic::plugin::{Host, HostOptions};
+use nic::signing::{Gate, GateOptions};
+use nic_core::ports::{Call, Context, Provider};
+use serde_json::json;
+
+fn component() -> Vec<u8> {
+    let directory = PathBuf::from(std::env::var_os("NIC_COMPONENTS_DIR").expect("NIC_COMPONENTS_DIR; run `cargo xtask bench`"));
+    std::fs::read(directory.join("bundled/existing.wasm")).expect("the component `existing`; run `cargo xtask components`")
+}
+
+fn boundary(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let cache = tempfile::tempdir().expect("a directory");
+    let options = HostOptions { cache_dir: Some(cache.path().to_owned()), ..HostOptions::new(Gate::new(GateOptions::default())) };
+    let host = Host::new(options).expect("the sandbox");
+    let provider = runtime.block_on(host.load("existing", component())).expect("the component loads");
+    let call = Call { context: Context::default(), records: Arc::default() };
+
+    criterion.bench_function("one export call on a fresh instance", |bencher| {
+        bencher.iter(|| runtime.block_on(provider.cluster(&call, &json!({}))).expect("an answer"));
+    });
+    criterion.bench_function("load a component, compiled code cached", |bencher| {
+        bencher.iter(|| runtime.block_on(host.load("existing", component())).expect("the component loads"));
+    });
+}
+
+criterion_group!(benches, boundary);
+criterion_main!(benches);

@@ -1,0 +1,58 @@
+//! docs/errors.md and the source name the same codes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use regex::Regex;
+
+/// Words of that shape in the source that are no codes: names of the environment, words of the clouds.
+const NOT_CODES: &[&str] = &[
+    "CARGO_PKG_VERSION", "OUT_DIR", "HTTPS_PROXY", "XDG_CACHE_HOME", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE",
+    "ON_DEMAND", "CREATE_FAILED", "DELETE_FAILED", "CREATE_COMPLETE", "QUOTA_EXCEEDED",
+];
+
+fn rust_files(directory: &Path, found: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            rust_files(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path)?;
+            // Unit tests at a file's end speak of codes that nobody meets.
+            found.push(text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_code_is_documented_and_every_documented_code_exists() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut sources = Vec::new();
+    for directory in ["host/core/src", "host/nic/src", "sdk/src", "providers/aws/src", "providers/existing/src"] {
+        rust_files(&root.join(directory), &mut sources)?;
+    }
+    // As a whole string, or in brackets at the end of a refusal's words.
+    let word = Regex::new(r#"["\[]([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)["\]]"#)?;
+    let is_environment = |code: &str| ["AWS_", "NIC_", "NEBARI_"].iter().any(|prefix| code.starts_with(prefix));
+    let used: BTreeSet<String> = sources
+        .iter()
+        .flat_map(|text| word.captures_iter(text).map(|c| c[1].to_owned()).collect::<Vec<_>>())
+        .filter(|code| !NOT_CODES.contains(&code.as_str()) && !is_environment(code))
+        .collect();
+    let page = std::fs::read_to_string(root.join("docs/errors.md"))?;
+    let tables: String = page.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>().join("\n");
+    let entry = Regex::new(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)`")?;
+    let documented: BTreeSet<String> = tables
+        .lines()
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| entry.captures_iter(cell).map(|c| c[1].to_owned()).collect::<Vec<_>>())
+        .collect();
+    let missing: Vec<_> = used.difference(&documented).collect();
+    ensure!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
+    let all = sources.join("\n");
+    let stale: Vec<_> = documented.iter().filter(|code| !all.contains(code.as_str())).collect();
+    ensure!(stale.is_empty(), "in docs/errors.md but not in the source: {stale:?}");
+    Ok(())
+}
