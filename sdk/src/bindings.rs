@@ -1,6 +1,6 @@
 //! The boundary as `wit-bindgen` sees it. Nothing but the generated code and what the rest of the crate takes from it.
 
-#[expect(missing_docs, reason = "generated from wit/, where the documentation stands")]
+#[expect(missing_docs, clippy::pedantic, reason = "generated from wit/, where the documentation stands")]
 mod generated {
     wit_bindgen::generate!({
         world: "provider",

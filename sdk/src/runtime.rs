@@ -151,12 +151,12 @@ impl Reactor {
     }
 
     fn take_answer(ticket: u64, waker: &Waker) -> Poll<Result<Response, Error>> {
-        REACTOR.with_borrow_mut(|reactor| match reactor.answers.remove(&ticket) {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                reactor.wakers.insert(ticket, waker.clone());
-                Poll::Pending
+        REACTOR.with_borrow_mut(|reactor| {
+            if let Some(answer) = reactor.answers.remove(&ticket) {
+                return Poll::Ready(answer);
             }
+            reactor.wakers.insert(ticket, waker.clone());
+            Poll::Pending
         })
     }
 

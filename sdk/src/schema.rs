@@ -109,6 +109,10 @@ fn of_type(name: &str) -> Schema {
 
 impl Schema {
     /// A member of an object that a desired document must have.
+    ///
+    /// # Panics
+    ///
+    /// On a schema that was not made by [`object`].
     pub fn required(mut self, name: &str, member: impl Into<Self>) -> Self {
         let required = self.0.entry("required").or_insert_with(|| json!([]));
         required.as_array_mut().expect("`required` is only set here").push(json!(name));

@@ -7,7 +7,7 @@
 //!   name: Ada
 //! ```
 //!
-//! and turns it into one Kubernetes ConfigMap and one output. It has no kind of its own: `kubernetes.object` belongs to the
+//! and turns it into one Kubernetes `ConfigMap` and one output. It has no kind of its own: `kubernetes.object` belongs to the
 //! host, which plans, applies, watches for drift and deletes such objects by itself. A provider that manages a cloud adds
 //! kinds to `describe`, and `read`, `create`, `update` and `delete` for them: see `providers/aws`.
 //!

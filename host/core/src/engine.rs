@@ -17,12 +17,14 @@ pub use journal::Journal;
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::too_deep;
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
+use crate::state::format_v1::holds_a_mark;
 
 /// One provider in a run, with the config sections it owns.
 #[derive(Clone)]
@@ -246,6 +248,18 @@ impl Run {
         }
         self.interrupt.requested()
     }
+}
+
+/// What is wrong with an observation of something that is there.
+fn lie_in(observed: &Observed) -> Option<&'static str> {
+    if !observed.document.is_object() {
+        return Some("the provider says that it is there, and shows nothing of it");
+    }
+    let shown = [Some(&observed.document), observed.attributes.as_ref()];
+    if shown.into_iter().flatten().any(holds_a_mark) {
+        return Some("the provider shows what would be taken for a record in the state");
+    }
+    shown.into_iter().flatten().any(too_deep).then_some("the provider shows a document that nests too deep")
 }
 
 fn provider_failed(participant: &Participant, call: &str, error: &ProviderError) -> Diagnostic {

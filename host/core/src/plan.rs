@@ -1,10 +1,13 @@
 //! The plan: ordered changes with action, reason and difference. A pure function of the three truths.
 
+mod refusal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use self::refusal::{kind_unknown, unusable};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Origin, Truths, differences};
@@ -451,39 +454,6 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-fn kind_unknown(address: &Address, kind: &str) -> Diagnostic {
-    Diagnostic::error("KIND_UNKNOWN", "No loaded provider knows this kind", format!("`{address}` is a `{kind}`"))
-        .at(address)
-        .hint("load the provider that made it, or one that replaces it")
-}
-
-fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
-    let address = &observed.address;
-    let diagnostic = match &observed.status {
-        Status::Unreadable(error) => Diagnostic::error(
-            "RESOURCE_UNREADABLE",
-            "A resource could not be read",
-            format!("{} `{}`: {error}", kind.title, address),
-        )
-        .hint("nothing was changed; mend the cause and run again")
-        .details(serde_json::json!({ "cause": error.code() })),
-        Status::Foreign(what) => Diagnostic::error(
-            "RESOURCE_FOREIGN",
-            "Something of that name exists and is not ours",
-            format!("{} `{}`: {what}", kind.title, address),
-        )
-        .hint("rename or remove it, or choose another project_name or namespace"),
-        Status::Ambiguous(ids) => Diagnostic::error(
-            "RESOURCE_AMBIGUOUS",
-            "Several things bear the marks of one resource",
-            format!("{} `{}`: {}", kind.title, address, ids.join(", ")),
-        )
-        .hint("delete the ones that are not in use; NIC does not guess which"),
-        _ => return None,
-    };
-    Some(diagnostic.at(address))
 }
 
 /// The second laid over the first.

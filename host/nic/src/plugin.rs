@@ -27,6 +27,9 @@ pub mod schema;
 pub mod store;
 pub mod tap;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Host, HostOptions};
 pub use error::PluginError;
 pub use guest_log::{GuestLog, Level, Origin};

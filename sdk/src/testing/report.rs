@@ -53,6 +53,7 @@ pub(crate) fn progress(message: &str) {
     record(|reported| reported.progress.push(message.to_owned()));
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the host can refuse it")]
 pub(crate) fn created(remote_id: &str) -> Result<(), Error> {
     record(|reported| reported.created.push(remote_id.to_owned()));
     Ok(())

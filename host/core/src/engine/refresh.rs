@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 
-use super::{Run, RunError};
+use super::{Run, RunError, lie_in};
 use crate::address::Address;
 use crate::document::{has_unknown, resolve, without_unknown};
 use crate::error::{ProviderError, Retry};
@@ -111,10 +111,10 @@ impl Run {
                 let lie = |what| Observed::unreadable(&target.address, ProviderError::other("PROVIDER_LIED", what));
                 match answers.remove(&target.address) {
                     None => lie("the provider did not answer for it"),
-                    Some(answer) if answer.is_present() && !answer.document.is_object() => {
-                        lie("the provider says that it is there, and shows nothing of it")
-                    }
                     Some(answer) => {
+                        if let Some(what) = lie_in(&answer).filter(|_| answer.is_present()) {
+                            return lie(what);
+                        }
                         let there = !matches!(answer.status, Status::Absent);
                         Observed { remote_id: answer.remote_id.or_else(|| target.remote_id.clone().filter(|_| there)), ..answer }
                     }

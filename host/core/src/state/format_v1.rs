@@ -137,6 +137,15 @@ fn is_record(value: &Value) -> bool {
     value.get(MARK).is_some_and(|mark| mark.get("address").is_some())
 }
 
+/// Whether something in the attributes would be taken for a record when the state is read.
+pub fn holds_a_mark(attributes: &Value) -> bool {
+    match attributes {
+        Value::Array(elements) => elements.iter().any(holds_a_mark),
+        Value::Object(members) => is_record(attributes) || members.values().any(holds_a_mark),
+        _ => false,
+    }
+}
+
 /// Whether records stand in or below a member, which then is not an attribute.
 fn holds_records(value: &Value) -> bool {
     match value {
@@ -228,6 +237,9 @@ fn to_value<T: Serialize>(value: &T) -> Value {
 
 fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
     let fail = |why| FormatError::Placement { address: record.address.clone(), path: record.state_path.clone(), why };
+    if holds_a_mark(&record.attributes) {
+        return Err(fail("its attributes hold what looks like a record"));
+    }
     let mut members = match &record.attributes {
         Value::Object(members) => members.clone(),
         _ => Map::new(),
@@ -261,7 +273,8 @@ fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
     match place {
         Value::Null if in_array => *place = Value::Array(vec![Value::Object(members)]),
         Value::Null => *place = Value::Object(members),
-        Value::Array(elements) if in_array && elements.iter().all(is_record) => elements.push(Value::Object(members)),
+        // What was put there last tells whose array it is; looking at all would make many records slow.
+        Value::Array(elements) if in_array && elements.last().is_none_or(is_record) => elements.push(Value::Object(members)),
         Value::Object(existing) if !in_array && !existing.contains_key(MARK) => {
             existing.extend(members);
         }
@@ -325,6 +338,14 @@ mod tests {
         assert!(matches!(decode(b"{\"version\": 4, \"resources\": []}"), Err(FormatError::NotState(_))));
         let newer = String::from_utf8(bytes).unwrap().replace("\"format_version\": \"1\"", "\"format_version\": \"2\"");
         assert!(matches!(decode(newer.as_bytes()), Err(FormatError::Newer { .. })));
+    }
+
+    #[test]
+    fn attributes_that_look_like_a_record_are_refused() {
+        for hostile in [json!({"x": {"_nic": {"address": "a.b.c"}}}), json!({"x": [[{"_nic": {"address": "a.b.c"}}]]})] {
+            let state = state(vec![record("aws.vpc.main", "cloud.vpc", hostile)]);
+            assert!(matches!(encode(&state), Err(FormatError::Placement { .. })));
+        }
     }
 
     #[test]

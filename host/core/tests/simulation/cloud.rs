@@ -1,6 +1,6 @@
 //! A cloud in memory: what exists, how it changes with time, what it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nic_core::error::ProviderError;
@@ -37,6 +37,8 @@ pub struct Thing {
 pub struct Cloud {
     pub things: BTreeMap<String, Thing>,
     tokens: BTreeMap<String, String>,
+    under_way: BTreeSet<String>,
+    owners: BTreeMap<String, String>,
     made: usize,
     /// Every mutation that was accepted: verb and owner.
     pub log: Vec<(&'static str, String)>,
@@ -63,15 +65,19 @@ fn refused(code: &str, message: String) -> ProviderError {
 impl Cloud {
     /// Lets what is under way come to its end.
     fn advance(&mut self, now: Duration) {
-        for thing in self.things.values_mut().filter(|t| t.done_at <= now) {
+        let done: Vec<String> =
+            self.under_way.iter().filter(|id| self.things.get(*id).is_none_or(|t| t.done_at <= now)).cloned().collect();
+        for id in done {
+            self.under_way.remove(&id);
+            let Some(thing) = self.things.get_mut(&id) else { continue };
             match std::mem::replace(&mut thing.phase, Phase::Active) {
                 Phase::Creating if thing.kind == "sim.cluster" => thing.document["endpoint"] = json!("https://cluster"),
                 Phase::Updating(document) => thing.document = document,
-                phase @ (Phase::Deleting | Phase::Broken) => thing.phase = phase,
+                Phase::Deleting => drop(self.things.remove(&id)),
+                Phase::Broken => thing.phase = Phase::Broken,
                 Phase::Active | Phase::Creating => {}
             }
         }
-        self.things.retain(|_, thing| thing.phase != Phase::Deleting || thing.done_at > now);
     }
 
     fn dependents(&self, id: &str) -> Vec<&String> {
@@ -127,7 +133,7 @@ impl Cloud {
             return Err(refused("BadRequest", "a create has no remote id".to_owned()));
         }
         self.check_references(&change.document)?;
-        if self.things.values().any(|t| t.owner.as_deref() == Some(owner)) {
+        if self.owners.get(owner).is_some_and(|id| self.things.contains_key(id)) {
             self.doubled.push(owner.to_owned());
         }
         self.made += 1;
@@ -149,6 +155,8 @@ impl Cloud {
             visible_at: now + invisible,
         };
         self.things.insert(id.clone(), thing);
+        self.under_way.insert(id.clone());
+        self.owners.insert(owner.to_owned(), id.clone());
         self.tokens.insert(change.token.clone(), id.clone());
         self.log.push(("create", owner.to_owned()));
         Ok(id)
@@ -186,6 +194,7 @@ impl Cloud {
             thing.document = document;
         } else {
             thing.phase = Phase::Updating(document);
+            self.under_way.insert(id.clone());
         }
         self.log.push(("update", thing.owner.clone().unwrap_or_default()));
         Ok(id)
@@ -203,6 +212,7 @@ impl Cloud {
         let wait = takes(&thing.kind) / 2;
         thing.phase = Phase::Deleting;
         thing.done_at = now + wait;
+        self.under_way.insert(id.clone());
         self.advance(now);
         Ok(id)
     }

@@ -46,6 +46,7 @@ struct Plan {
     writes: usize,
     calls: usize,
     schedule: VecDeque<Fault>,
+    reads: VecDeque<bool>,
 }
 
 /// The faults of a world.
@@ -66,6 +67,17 @@ impl Faults {
     /// The next mutating calls meet these.
     pub fn schedule(&self, faults: impl IntoIterator<Item = Fault>) {
         self.plan.lock().unwrap().schedule = faults.into_iter().collect();
+    }
+
+    /// Of the next reads these fail.
+    pub fn schedule_reads(&self, fail: impl IntoIterator<Item = bool>) {
+        self.plan.lock().unwrap().reads = fail.into_iter().collect();
+    }
+
+    /// The fault of the next read.
+    pub fn next_read(&self) -> Fault {
+        let fails = self.plan.lock().unwrap().reads.pop_front().unwrap_or(false);
+        if fails { Fault::Unavailable } else { Fault::Fine }
     }
 
     /// The fault of the next mutating call.

@@ -55,7 +55,7 @@ fn a_created_thing_that_is_not_what_was_asked_for_is_told_and_replaced() {
 
 #[test]
 fn a_creation_that_shows_nothing_or_something_else_is_no_creation() {
-    for lie in [Lie::ShowsNothing, Lie::OtherAddress] {
+    for lie in [Lie::ShowsNothing, Lie::OtherAddress, Lie::ForgesRecord] {
         let world = World::new();
         let ran = lied(&world, platform(), "sim.subnet.a", lie);
         assert_eq!(failed(&ran, "sim.subnet.a"), ("SUBNET_CREATE_FAILED", &json!("PROVIDER_LIED")));

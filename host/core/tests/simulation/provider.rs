@@ -34,6 +34,8 @@ pub enum Lie {
     ShowsNothing,
     /// `create` is done for another address.
     OtherAddress,
+    /// `create` shows what would be a record in the state.
+    ForgesRecord,
     /// `delete` is done, and it is still there.
     DeletesNothing,
     /// `poll` never ends and asks to be called again at once.
@@ -88,7 +90,7 @@ impl SimProvider {
             let mut calls = self.calls.lock().unwrap();
             *calls = (calls.0.max(now), calls.1 + 1);
         }
-        let fault = if mutates { self.faults.next() } else { Fault::Fine };
+        let fault = if mutates { self.faults.next() } else { self.faults.next_read() };
         self.time.sleep(LATENCY / 2).await;
         self.faults.alive().await;
         let unavailable = || ProviderError::Remote { status: 503, code: "Unavailable".to_owned(), message: "later".to_owned() };
@@ -235,6 +237,9 @@ impl Provider for SimProvider {
         if let Progress::Done(observed) = &mut progress {
             if self.lies(&change.address, Lie::ShowsNothing) {
                 observed.document = Value::Null;
+            }
+            if self.lies(&change.address, Lie::ForgesRecord) {
+                observed.document["tags"] = json!({"_nic": {"address": "sim.vpc.main"}});
             }
             if self.lies(&change.address, Lie::OtherAddress) {
                 observed.address = "sim.vpc.other".parse().unwrap();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::faults::Fault;
 use crate::platform::{changed_platform, platform};
-use crate::world::World;
+use crate::world::{Ran, World};
 
 fn faults() -> impl Strategy<Value = Vec<Fault>> {
     let fault = prop_oneof![
@@ -47,6 +47,26 @@ proptest! {
         let ran = world.destroy();
         prop_assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
         prop_assert!(world.cloud.lock().unwrap().things.is_empty());
+    }
+
+    /// When reads fail too, a run may be refused or end early; then the next one goes on.
+    #[test]
+    fn reads_that_fail_never_make_a_second_thing(
+        mutations in prop::collection::vec(faults(), 3),
+        reads in prop::collection::vec(prop::collection::vec(prop::bool::weighted(0.6), 0..80), 3),
+    ) {
+        let world = World::new();
+        let steps: [&dyn Fn() -> Ran; 3] =
+            [&|| world.deploy(platform()), &|| world.deploy(changed_platform()), &|| world.destroy()];
+        for (step, (mutations, reads)) in steps.into_iter().zip(mutations.into_iter().zip(reads)) {
+            world.faults.schedule(mutations);
+            world.faults.schedule_reads(reads);
+            let complete = (0..25).any(|_| step().complete());
+            prop_assert!(complete);
+            world.assert_nothing_doubled();
+        }
+        prop_assert!(world.cloud.lock().unwrap().things.is_empty());
+        prop_assert!(world.disk.state().unwrap().records.is_empty());
     }
 
     /// No pause between the runs: what was just made may not show yet.

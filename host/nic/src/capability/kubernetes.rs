@@ -38,7 +38,7 @@ fn is_kind(text: &str) -> bool {
 }
 
 /// Whether a grant covers it. Secrets are nobody's, whatever a grant says.
-fn check(grant: Option<&KubernetesGrant>, phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
+fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
     let denied = |why: String| Err(ProviderError::Denied(why));
     if phase == Phase::Pure {
         return denied("the cluster cannot be read during a pure call".to_owned());
@@ -55,13 +55,10 @@ fn check(grant: Option<&KubernetesGrant>, phase: Phase, read: &Read<'_>) -> Resu
     if matches!(kind.as_str(), "secret" | "secrets" | "secretlist") {
         return denied("Secrets are not shown to components".to_owned());
     }
-    let Some(grant) = grant else {
-        return denied("the component has no grant for `kubernetes`".to_owned());
-    };
     let full = format!("{}/{}", read.api_version, read.kind);
-    let covered = grant.verbs.iter().any(|verb| verb == read.verb)
-        && grant.kinds.iter().any(|granted| granted == read.kind || *granted == full);
-    if covered { Ok(()) } else { denied(format!("the grant does not cover `{} {full}`", read.verb)) }
+    let of_kind = |granted: &String| granted == "*" || granted == read.kind || *granted == full;
+    let covers = |grant: &KubernetesGrant| grant.verbs.iter().any(|v| v == read.verb) && grant.kinds.iter().any(of_kind);
+    if grants.iter().any(covers) { Ok(()) } else { denied(format!("no grant covers `{} {full}`", read.verb)) }
 }
 
 async fn in_time<T>(
@@ -84,7 +81,7 @@ fn text(value: &Value) -> Result<String, ProviderError> {
 
 impl Service {
     async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
-        check(self.granted.kubernetes.as_ref(), self.phase, &read)?;
+        check(&self.granted.kubernetes, self.phase, &read)?;
         let Some(cluster) = &self.cluster else {
             return Err(ProviderError::Denied("no cluster is known yet".to_owned()));
         };
@@ -139,7 +136,7 @@ mod tests {
     fn grant() -> KubernetesGrant {
         KubernetesGrant {
             verbs: vec!["get".to_owned()],
-            kinds: vec!["Node".to_owned(), "apps/v1/Deployment".to_owned(), "Secret".to_owned()],
+            kinds: vec!["Node".to_owned(), "apps/v1/Deployment".to_owned(), "v1/Secret".to_owned()],
             reason: "test".to_owned(),
         }
     }
@@ -151,30 +148,33 @@ mod tests {
     #[test]
     fn only_what_is_granted_is_read() {
         let grant = grant();
-        let check = |read: &Read<'_>| check(Some(&grant), Phase::Read, read);
+        let check = |read: &Read<'_>| check(std::slice::from_ref(&grant), Phase::Read, read);
         assert!(check(&get("v1", "Node", "a")).is_ok());
         assert!(check(&get("apps/v1", "Deployment", "a")).is_ok());
         assert!(check(&get("extensions/v1", "Deployment", "a")).is_err());
         assert!(check(&get("v1", "Pod", "a")).is_err());
         assert!(check(&Read { verb: "list", api_version: "v1", kind: "Node", namespace: None, rest: "" }).is_err());
-        assert!(super::check(None, Phase::Read, &get("v1", "Node", "a")).is_err());
-        assert!(super::check(Some(&grant), Phase::Pure, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(&[], Phase::Read, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(&[grant.clone()], Phase::Pure, &get("v1", "Node", "a")).is_err());
     }
 
     #[test]
     fn secrets_are_refused_even_when_granted() {
+        let everything = KubernetesGrant { kinds: vec!["*".to_owned()], ..grant() };
+        assert!(check(&[everything.clone()], Phase::Change, &get("v1", "Pod", "a")).is_ok());
         for kind in ["Secret", "secret", "SECRETS", "SecretList"] {
-            assert!(check(Some(&grant()), Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+            assert!(check(&[everything.clone()], Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+            assert!(check(&[grant()], Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
         }
     }
 
     #[test]
     fn names_that_leave_their_place_are_refused() {
         for name in ["", ".", "..", "../secrets/x", "a/b", "a?b", "a%2fb", "a\nb"] {
-            assert!(check(Some(&grant()), Phase::Read, &get("v1", "Node", name)).is_err(), "{name}");
+            assert!(check(&[grant()], Phase::Read, &get("v1", "Node", name)).is_err(), "{name}");
         }
-        assert!(check(Some(&grant()), Phase::Read, &get("v1/../v1", "Node", "a")).is_err());
+        assert!(check(&[grant()], Phase::Read, &get("v1/../v1", "Node", "a")).is_err());
         let elsewhere = Read { namespace: Some("../x"), ..get("v1", "Node", "a") };
-        assert!(check(Some(&grant()), Phase::Read, &elsewhere).is_err());
+        assert!(check(&[grant()], Phase::Read, &elsewhere).is_err());
     }
 }

@@ -150,7 +150,7 @@ pub(super) fn eks_access(cluster: &EksCluster, exec: &ExecCommand) -> Result<Clu
     let mut call = json!({
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": exec.command,
-        "args": ["kubeconfig", "--token", "--region", region, "--cluster-name", name],
+        "args": ["kubeconfig", "--token", "--region", region, "--cluster", name],
         "interactiveMode": "Never",
     });
     if !exec.variables.is_empty() {

@@ -107,7 +107,7 @@ async fn a_kubeconfig_for_eks_asks_for_tokens_and_holds_none() {
     let exec = read.auth_infos[0].auth_info.as_ref().unwrap().exec.as_ref().unwrap();
     assert_eq!(exec.command.as_deref(), Some("nic"));
     let args = exec.args.as_ref().unwrap().join(" ");
-    assert_eq!(args, "kubeconfig --token --region us-west-2 --cluster-name nebari-dev");
+    assert_eq!(args, "kubeconfig --token --region us-west-2 --cluster nebari-dev");
     assert_eq!(read.current_context.as_deref(), Some("nebari-dev"));
     assert_eq!(read.clusters[0].cluster.as_ref().unwrap().certificate_authority_data.as_deref(), Some("Y2E="));
 }

@@ -149,17 +149,20 @@ pub fn parse(source: &str) -> Result<Node, YamlError> {
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Range<usize>), YamlError> {
         let end = self.source.len();
-        match self.parser.next_event() {
-            None => Ok((Event::StreamEnd, end..end)),
-            Some(Ok((event, span))) => {
-                let start = self.byte(&span.start);
-                let stop = self.byte(&span.end).max(start);
-                Ok((event, start..stop))
-            }
-            Some(Err(error)) => {
-                let at = self.byte(error.marker());
-                Err(YamlError { why: error.info(), span: at..at })
-            }
+        loop {
+            return match self.parser.next_event() {
+                None => Ok((Event::StreamEnd, end..end)),
+                Some(Ok((Event::Comment(..), _))) => continue,
+                Some(Ok((event, span))) => {
+                    let start = self.byte(&span.start);
+                    let stop = self.byte(&span.end).max(start);
+                    Ok((event, start..stop))
+                }
+                Some(Err(error)) => {
+                    let at = self.byte(error.marker());
+                    Err(YamlError { why: error.info(), span: at..at })
+                }
+            };
         }
     }
 
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn values_remember_where_they_stand() {
-        let source = "a: 1\nb:\n  - x: \"é\"\n    y: two words\n";
+        let source = "# comment\na: 1 # another\nb:\n  - x: \"é\"\n    # and one more\n    y: two words\n";
         let root = parse(source).unwrap();
         let (span, exact) = root.nearest("/b/0/y");
         assert_eq!((&source[span], exact), ("two words", true));

@@ -33,11 +33,14 @@ fn colour(action: Action) -> Style {
 
 /// A diagnostic: what happened, where, what to do.
 pub fn diagnostic(diagnostic: &Diagnostic, source: Option<&ConfigSource>, index: usize) -> String {
-    if let Some(source) = source
+    if diagnostic.severity != Severity::Info
+        && let Some(source) = source
         && let Some(Some(span)) = source.spans.get(index)
         && !span.is_empty()
     {
-        return excerpt(diagnostic, source, span.clone());
+        // The first line of what is meant is enough to find it; a whole section would bury the message.
+        let line = source.text[span.start..].find('\n').map_or(span.end, |length| span.start + length);
+        return excerpt(diagnostic, source, span.start..span.end.min(line));
     }
     let (word, style) = match diagnostic.severity {
         Severity::Error => ("error", AnsiColor::Red.on_default().bold()),

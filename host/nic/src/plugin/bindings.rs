@@ -1,6 +1,6 @@
 //! The generated bindings of `wit/`, and the few names the rest of the host sees.
 
-#[expect(missing_docs, unused_variables, clippy::pedantic, reason = "bindgen-generated code")]
+#[expect(missing_docs, clippy::pedantic, reason = "bindgen-generated code")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",

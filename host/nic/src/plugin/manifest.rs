@@ -45,8 +45,9 @@ pub enum Grant {
     Kubernetes(KubernetesGrant),
 }
 
-/// Which requests.
+/// Which requests. A member this host does not know is refused: it may be a restriction, and without it the grant were wider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CloudHttpGrant {
     /// `aws-sigv4`, `google`, `azure`, `bearer`, `none`.
     pub schemes: Vec<String>,
@@ -56,16 +57,23 @@ pub struct CloudHttpGrant {
     /// Host names, for schemes whose hosts the host does not compute itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Actions, such as `ec2:Describe*`; every action of the services when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Vec<String>>,
+    /// Requests to those hosts that are reads, though their method does not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// The author's reason.
     pub reason: String,
 }
 
-/// Which reads.
+/// Which reads. Unknown members are refused, as in [`CloudHttpGrant`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KubernetesGrant {
     /// `get`, `list`.
     pub verbs: Vec<String>,
-    /// `Node`, or with its API version `apps/v1/Deployment`.
+    /// `apps/v1/Deployment`, `Deployment` of any API version, or `*` for every kind.
     pub kinds: Vec<String>,
     /// The author's reason.
     pub reason: String,
@@ -116,24 +124,7 @@ impl Manifest {
         if self.grants.len() > MAX_GRANTS {
             return Err(format!("it wants {} grants; at most {MAX_GRANTS} are allowed", self.grants.len()));
         }
-        if self.cloud_http().count() > 1 || self.kubernetes().count() > 1 {
-            return Err("it wants the same capability twice; one grant lists everything".to_owned());
-        }
         self.grants.iter().try_for_each(Grant::check)
-    }
-
-    fn cloud_http(&self) -> impl Iterator<Item = &CloudHttpGrant> {
-        self.grants.iter().filter_map(|grant| match grant {
-            Grant::CloudHttp(grant) => Some(grant),
-            Grant::Kubernetes(_) => None,
-        })
-    }
-
-    fn kubernetes(&self) -> impl Iterator<Item = &KubernetesGrant> {
-        self.grants.iter().filter_map(|grant| match grant {
-            Grant::Kubernetes(grant) => Some(grant),
-            Grant::CloudHttp(_) => None,
-        })
     }
 
     /// Linear memory of one instance.
@@ -145,7 +136,11 @@ impl Manifest {
 impl Grant {
     fn check(&self) -> Result<(), String> {
         let (lists, reason) = match self {
-            Self::CloudHttp(grant) => (vec![&grant.schemes, &grant.services, &grant.hosts], &grant.reason),
+            Self::CloudHttp(grant) => {
+                let mut lists = vec![&grant.schemes, &grant.services, &grant.hosts, &grant.reads];
+                lists.extend(&grant.actions);
+                (lists, &grant.reason)
+            }
             Self::Kubernetes(grant) => {
                 if let Some(verb) = grant.verbs.iter().find(|verb| !matches!(verb.as_str(), "get" | "list")) {
                     return Err(format!("the verb `{}` is not offered; `get` and `list` are", paragraph(verb)));
@@ -164,27 +159,29 @@ impl Grant {
     }
 }
 
-/// The grants as the capabilities take them.
+/// The grants as the capabilities take them: what any entry allows is allowed.
 #[derive(Debug)]
 pub(crate) struct Granted {
     pub(crate) cloud: Option<signing::Grant>,
-    pub(crate) kubernetes: Option<KubernetesGrant>,
+    pub(crate) kubernetes: Vec<KubernetesGrant>,
 }
 
 impl Granted {
     /// What `grants` amount to.
     pub(crate) fn new(grants: &[Grant]) -> Result<Self, String> {
-        let mut granted = Self { cloud: None, kubernetes: None };
+        let mut cloud: Vec<signing::Grant> = Vec::new();
+        let mut kubernetes = Vec::new();
         for grant in grants {
             match grant {
-                Grant::CloudHttp(_) => {
-                    let value = serde_json::to_value(grant).map_err(|error| error.to_string())?;
-                    granted.cloud = Some(serde_json::from_value(value).map_err(|error| error.to_string())?);
+                Grant::CloudHttp(grant) => {
+                    let entry = serde_json::to_value(grant).and_then(serde_json::from_value);
+                    cloud.push(entry.map_err(|error| error.to_string())?);
                 }
-                Grant::Kubernetes(grant) => granted.kubernetes = Some(grant.clone()),
+                Grant::Kubernetes(grant) => kubernetes.push(grant.clone()),
             }
         }
-        Ok(granted)
+        let cloud = (!cloud.is_empty()).then(|| cloud.into_iter().collect());
+        Ok(Self { cloud, kubernetes })
     }
 }
 
@@ -279,7 +276,7 @@ mod tests {
             "name": "aws", "version": "0.1.0", "wit": "nic:plugin@0.1.0",
             "grants": [
                 {"capability": "cloud-http", "schemes": ["aws-sigv4"], "services": ["EC2"], "reason": "to make networks"},
-                {"capability": "kubernetes", "verbs": ["get"], "kinds": ["Node"], "reason": "to see nodes"},
+                {"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node"], "reason": "to see nodes"},
             ],
         })
     }
@@ -295,7 +292,22 @@ mod tests {
         assert_eq!(manifest.memory_bytes(), 256 << 20);
         assert_eq!(serde_json::to_value(&manifest).unwrap(), valid());
         let granted = Granted::new(&manifest.grants).unwrap();
-        assert!(granted.cloud.is_some() && granted.kubernetes.is_some());
+        assert!(granted.cloud.is_some() && granted.kubernetes.len() == 1);
+    }
+
+    #[test]
+    fn a_restriction_is_kept_or_refused_and_never_dropped() {
+        let mut narrow = valid();
+        narrow["grants"][0]["actions"] = json!(["ec2:DescribeVpcs"]);
+        let manifest = read(&narrow).unwrap();
+        assert_eq!(serde_json::to_value(&manifest).unwrap(), narrow);
+        let granted = format!("{:?}", Granted::new(&manifest.grants).unwrap());
+        assert!(granted.contains("ec2:DescribeVpcs"), "{granted}");
+        for grant in 0..2 {
+            let mut unknown = valid();
+            unknown["grants"][grant]["only_on"] = json!(["Sundays"]);
+            assert_eq!(read(&unknown).unwrap_err().code(), "PLUGIN_BAD_MANIFEST");
+        }
     }
 
     #[test]
@@ -342,7 +354,6 @@ mod tests {
             ("/grants/0/capability", json!("shell")),
             ("/grants/0/schemes", json!(["a\nb"])),
             ("/grants/1/verbs", json!(["delete"])),
-            ("/grants/0", json!({"capability": "kubernetes", "verbs": [], "kinds": [], "reason": "again"})),
         ] {
             assert_eq!(refused(pointer, value.clone()), "PLUGIN_BAD_MANIFEST", "{pointer} {value}");
         }

@@ -32,7 +32,7 @@ use crate::signing::Phase;
 
 /// A component that was loaded and audited.
 pub struct ComponentProvider {
-    runner: Runner,
+    pub(super) runner: Runner,
     exports: Exports,
     manifest: Manifest,
     digest: String,

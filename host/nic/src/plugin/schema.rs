@@ -239,7 +239,7 @@ mod tests {
             "password": {"$secret": "p"},
         });
         assert_eq!(pointers(&document, true), Vec::<String>::new());
-        assert_eq!(pointers(&document, false), ["/routes/0", "/routes/1", "/tags/a", "/vpc_id", "/zone"]);
+        assert_eq!(pointers(&document, false), ["/routes", "/routes/0", "/routes/1", "/tags/a", "/vpc_id", "/zone"]);
     }
 
     #[test]

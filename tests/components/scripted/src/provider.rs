@@ -125,7 +125,7 @@ impl Provider for Scripted {
     }
 
     async fn create(context: &Context, change: Change) -> Result<Progress, Failure> {
-        let mut work = Work::begin("create", &change).await?;
+        let work = Work::begin("create", &change).await?;
         let thing = work.script.server.create(&thing::create_body(context, &change)).await?;
         let id = thing["id"].as_str().unwrap_or_default().to_owned();
         let untold = work.steps.behaviours().any(|one| matches!(one, Behaviour::KeepQuiet(_)));
@@ -137,14 +137,14 @@ impl Provider for Scripted {
     }
 
     async fn update(_context: &Context, change: Change) -> Result<Progress, Failure> {
-        let mut work = Work::begin("update", &change).await?;
+        let work = Work::begin("update", &change).await?;
         let id = change.remote_id.clone().ok_or_else(|| Error::other("NO_REMOTE_ID", "nothing to update"))?;
         let thing = work.script.server.replace(&id, &thing::replace_body(&change.document)).await?;
         work.end(&change, &id, thing::observed(&change.address, &thing, &change.document["script"])).await
     }
 
     async fn delete(_context: &Context, change: Change) -> Result<Progress, Failure> {
-        let mut work = Work::begin("delete", &change).await?;
+        let work = Work::begin("delete", &change).await?;
         let id = change.remote_id.clone().ok_or_else(|| Error::other("NO_REMOTE_ID", "nothing to delete"))?;
         work.script.server.delete(&id).await?;
         work.end(&change, &id, Observation::absent(&change.address)).await
@@ -169,7 +169,7 @@ impl Provider for Scripted {
             }
             _ => Observation::absent(&change.address),
         };
-        Ok(Progress::Done(falsified(&steps, with_findings(done, findings))))
+        Ok(Progress::Done(falsified(&steps, with_findings(done, &findings))))
     }
 
     fn cluster(_context: &Context, config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {

@@ -104,7 +104,7 @@ impl Section {
     fn thing(&self, wanted: &Wanted, config: &Value, fact: &impl Fn(&str) -> Option<Value>) -> Result<Resource, Error> {
         let mut document = json!({ "name": wanted.name, "script": self.script() });
         document["script"]["on"] = Value::Object(wanted.on.clone());
-        if self.takes_config_along(wanted)? {
+        if Self::takes_config_along(wanted)? {
             document["script"]["loot"] = json!(config.to_string());
         }
         let from = wanted.value_from.as_ref().map(|from| Ok(reference(&self.address_of(&from.resource)?, &from.path)));
@@ -136,7 +136,7 @@ impl Section {
             .ok_or_else(|| Error::other("SCRIPT_INVALID", format!("there is no resource `{name}`")))
     }
 
-    fn takes_config_along(&self, wanted: &Wanted) -> Result<bool, Error> {
+    fn takes_config_along(wanted: &Wanted) -> Result<bool, Error> {
         let mut steals = false;
         for steps in wanted.on.values() {
             let steps = Steps::parse(steps)?;

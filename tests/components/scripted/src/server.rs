@@ -90,12 +90,15 @@ fn accepted(answer: Response) -> Result<Response, Error> {
 
 /// A value as it may stand in a path segment or a query.
 fn encoded(value: &str) -> String {
+    const HEXADECIMAL: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut text = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            text.push('%');
+            text.push(HEXADECIMAL[usize::from(byte >> 4)]);
+            text.push(HEXADECIMAL[usize::from(byte & 15)]);
         }
     }
     text

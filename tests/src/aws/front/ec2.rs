@@ -30,6 +30,9 @@ pub(crate) async fn handle(shared: &Shared, call: &Call, inspector: bool) -> Out
     if let Some(answer) = network::check(shared, call).await? {
         return Ok(answer);
     }
+    if let Some(answer) = group::describe(shared, call).await? {
+        return Ok(answer);
+    }
     let answer = shared.upstream.forward(call).await?;
     if answer.succeeded() {
         if let Some(id) = Kind::created_by(call, &answer) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{StepError, Subject, Worker, unexpected};
+use crate::engine::lie_in;
 use crate::error::{ChangeFailure, ProviderError, Retry};
 use crate::ports::{Change, Event, Progress, Target, Waiting};
 use crate::resource::{Observed, Record, Status};
@@ -253,11 +254,10 @@ impl Worker<'_> {
     ) -> Result<Observed, StepError> {
         let observed = self.at_rest(subject, change, observed).await?;
         match &observed.status {
-            Status::Present if observed.document.is_object() => Ok(observed),
-            Status::Present => {
-                let lie = "the provider says that it is there, and shows nothing of it";
-                Err(subject.failed(&ProviderError::other("PROVIDER_LIED", lie)))
-            }
+            Status::Present => match lie_in(&observed) {
+                Some(lie) => Err(subject.failed(&ProviderError::other("PROVIDER_LIED", lie))),
+                None => Ok(observed),
+            },
             status => Err(subject.failed(&unexpected(status))),
         }
     }

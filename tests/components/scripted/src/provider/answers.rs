@@ -36,7 +36,7 @@ pub(super) fn falsified(steps: &Steps, done: Observation) -> Observation {
     lies(steps).fold(grow(steps, done), |done, lie| lie.falsify_done(done))
 }
 
-pub(super) fn with_findings(mut seen: Observation, findings: Vec<String>) -> Observation {
+pub(super) fn with_findings(mut seen: Observation, findings: &[String]) -> Observation {
     if seen.document.is_object() && !findings.is_empty() {
         seen.document["findings"] = json!(findings);
     }

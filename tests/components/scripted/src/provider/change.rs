@@ -36,7 +36,7 @@ impl Work {
     }
 
     /// The steps after the effect, and what is answered.
-    pub(super) async fn end(&mut self, change: &Change, id: &str, done: Observation) -> Result<Progress, Failure> {
+    pub(super) async fn end(mut self, change: &Change, id: &str, done: Observation) -> Result<Progress, Failure> {
         let place = Place { server: &self.script.server, config: &self.script.loot };
         let late = self.steps.act(When::After, &place).await;
         // What was made exists, whatever comes after.
@@ -53,6 +53,6 @@ impl Work {
             }
         }
         debug_assert_eq!(done.address, change.address);
-        Ok(Progress::Done(falsified(&self.steps, with_findings(done, std::mem::take(&mut self.findings)))))
+        Ok(Progress::Done(falsified(&self.steps, with_findings(done, &self.findings))))
     }
 }

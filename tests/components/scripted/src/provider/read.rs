@@ -16,7 +16,7 @@ pub(super) async fn read(context: &Context, target: Target) -> Result<Vec<Observ
     let place = Place { server: &script.server, config: &script.loot };
     let findings = steps.act(When::Before, &place).await?;
     let seen = match honestly(context, &target, &script).await {
-        Ok(seen) => with_findings(seen, findings),
+        Ok(seen) => with_findings(seen, &findings),
         Err(error) => Observation::unreadable(&target.address, error),
     };
     let seen = grow(&steps, seen);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::network::{dependency, interfaces};
 use crate::aws::front::Shared;
-use crate::aws::front::answer::{Fault, Outcome};
+use crate::aws::front::answer::{Answer, Fault, Outcome, request_id};
 use crate::aws::front::call::Call;
 
 /// What makes a rule itself: protocol, ports and peer. A description does not.
@@ -38,6 +38,33 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What ministack lacks: a rule's description is changed by taking the rule out and putting it back with the new one. Where the
+/// emulator knows the action, it answers itself.
+pub(super) async fn describe(shared: &Shared, call: &Call) -> Outcome<Option<Answer>> {
+    let Some(direction) = call.action.strip_prefix("UpdateSecurityGroupRuleDescriptions") else { return Ok(None) };
+    let answer = shared.upstream.forward(call).await?;
+    let unknown = String::from_utf8_lossy(&answer.body).contains("InvalidAction") || answer.status == 501;
+    if !unknown {
+        return Ok(Some(answer));
+    }
+    let present = present(shared, call.parameter("GroupId"), direction == "Egress").await?;
+    if asked(call).iter().any(|rule| !present.contains(rule)) {
+        return Err(Fault::bad("InvalidPermission.NotFound", "The specified rule does not exist in this security group."));
+    }
+    let of = |descriptions: bool| -> Vec<(&str, &str)> {
+        let kept = |key: &str| key == "GroupId" || key.starts_with("IpPermissions.") && (descriptions || !key.ends_with(".Description"));
+        call.form.iter().filter(|(key, _)| kept(key)).map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    };
+    shared.upstream.ec2(&format!("RevokeSecurityGroup{direction}"), &of(false)).await?;
+    shared.upstream.ec2(&format!("AuthorizeSecurityGroup{direction}"), &of(true)).await?;
+    let action = &call.action;
+    let body = format!(
+        "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>{}</requestId><return>true</return></{action}Response>",
+        request_id()
+    );
+    Ok(Some(Answer::xml(200, body)))
 }
 
 async fn delete(shared: &Shared, id: &str) -> Outcome<()> {

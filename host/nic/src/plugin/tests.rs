@@ -1,0 +1,184 @@
+//! The sandbox with real components in it. They are built first, so these tests run on request:
+//! `NIC_TEST_COMPONENTS=<directory> cargo test --release -p nic --lib -- plugin::tests --ignored`.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nic_core::error::ProviderError;
+use nic_core::ports::{Answer, Call, Context, Provider};
+use serde_json::{Value, json};
+
+use super::limits::Times;
+use super::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin};
+use crate::signing::{Gate, GateOptions};
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+}
+
+impl GuestLog for Heard {
+    fn line(&self, _: &Origin, _: Level, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+
+    fn progress(&self, _: &Origin, _: &str) {}
+}
+
+fn component(name: &str) -> Vec<u8> {
+    let directory = PathBuf::from(std::env::var_os("NIC_TEST_COMPONENTS").expect("NIC_TEST_COMPONENTS names a directory"));
+    std::fs::read(directory.join(format!("{name}.wasm"))).expect("the component is built")
+}
+
+fn options() -> HostOptions {
+    let times = Times { pure: Duration::from_secs(3), cpu: Duration::from_millis(600), ..Times::default() };
+    HostOptions { times, ..HostOptions::new(Gate::new(GateOptions::default())) }
+}
+
+async fn scripted(options: HostOptions) -> Arc<ComponentProvider> {
+    Host::new(options).unwrap().load("scripted.wasm", component("scripted")).await.unwrap()
+}
+
+fn call() -> Call {
+    let context = Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), seed: 7, ..Context::default() };
+    Call { context, records: Arc::default() }
+}
+
+fn config(within: Value) -> Value {
+    json!({"scripted": {"endpoint": "http://127.0.0.1:7070", "resources": [{"name": "a", "kind": "thing"}], "in": within}})
+}
+
+async fn validate(provider: &ComponentProvider, step: Value) -> Result<usize, ProviderError> {
+    provider.validate(&call(), &config(json!({"validate": step}))).await.map(|diagnostics| diagnostics.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn a_misbehaving_guest_fails_its_call_and_nothing_else() {
+    let provider = scripted(options()).await;
+    for (step, code) in [
+        (json!("trap"), "PROVIDER_TRAPPED"),
+        (json!("loop"), "PROVIDER_OUT_OF_CPU"),
+        (json!("doze"), "PROVIDER_OUT_OF_TIME"),
+        (json!({"do": "overgrow", "what": "memory"}), "PROVIDER_OUT_OF_MEMORY"),
+        (json!({"do": "overgrow", "what": "table"}), "PROVIDER_TRAPPED"),
+    ] {
+        let error = validate(&provider, step.clone()).await.unwrap_err();
+        assert_eq!(error.code(), code, "{step}: {error}");
+        assert!(error.to_string().contains("`scripted`") && error.to_string().len() < 1_000, "{error}");
+        assert_eq!(provider.validate(&call(), &config(json!({}))).await.unwrap(), Vec::new(), "after {step}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn a_guest_finds_nothing_and_reaches_nobody() {
+    let heard = Arc::new(Heard::default());
+    let provider = scripted(HostOptions { guest_log: heard.clone(), ..options() }).await;
+    for what in ["environment", "files", "sockets", "wasi-http", "secrets", "config"] {
+        let _ = validate(&provider, json!({"do": "exfiltrate", "what": what})).await;
+    }
+    let text = heard.text();
+    for expected in [
+        "0 variables [], 0 arguments",
+        "0 preopened, 0 opened [], 0 listed, written: false",
+        "exfiltrate secrets: denied",
+        "exfiltrate config: denied",
+        "HttpRequestDenied",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+    let sockets = text.lines().find(|line| line.contains("exfiltrate sockets")).unwrap();
+    assert!(!sockets.contains("open") && sockets.matches("refused").count() == 4, "{sockets}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn what_a_guest_prints_and_logs_is_bounded() {
+    let heard = Arc::new(Heard::default());
+    let provider = scripted(HostOptions { guest_log: heard.clone(), ..options() }).await;
+    let _ = validate(&provider, json!({"do": "overgrow", "what": "log", "times": 20})).await;
+    let _ = validate(&provider, json!({"do": "overgrow", "what": "print", "times": 1})).await;
+    assert!(heard.text().len() < 2 * 300 * 1024, "{}", heard.text().len());
+    assert!(heard.text().contains("left out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn answers_without_measure_are_refused() {
+    let provider = scripted(HostOptions { times: Times::default(), ..options() }).await;
+    for what in ["resources", "document"] {
+        let within = config(json!({"desired": {"do": "overgrow", "what": what}}));
+        let error = provider.desired(&call(), &within, &nic_core::ports::Facts::new()).await.unwrap_err();
+        assert!(error.code().starts_with("PROVIDER_"), "{what}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn all_built_components_load_and_a_warm_start_compiles_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = || HostOptions { cache_dir: Some(directory.path().to_owned()), ..options() };
+    let names = ["scripted", "hello", "bundled/existing", "bundled/aws"];
+    for start in ["cold", "warm"] {
+        let host = Host::new(options()).unwrap();
+        for name in names {
+            let began = Instant::now();
+            let provider = host.load(name, component(name)).await.unwrap();
+            assert_eq!(provider.description().name, provider.manifest().name);
+            tracing::info!("{start} {name}: {:?}", began.elapsed());
+        }
+        let (hits, misses) = host.cache_hits_and_misses();
+        assert_eq!(if start == "cold" { misses } else { hits }, names.len(), "{start}");
+        assert!(start == "cold" || misses == 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn a_component_of_today_runs_on_a_host_that_has_grown() {
+    let extend = |linker: &mut wasmtime::component::Linker<super::GuestState>| {
+        linker.instance("nic:plugin/future@0.1.3")?.func_wrap("look", |_, (): ()| Ok((1_u32,)))?;
+        linker.instance("nic:plugin/report@0.1.0")?.func_wrap("later", |_, (_,): (String,)| Ok(()))
+    };
+    let provider = scripted(HostOptions { extend_linker: Some(Arc::new(extend)), ..options() }).await;
+    assert!(provider.validate(&call(), &config(json!({}))).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn the_tap_sees_what_goes_in_and_a_replay_is_the_same() {
+    let seen: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let into = Arc::clone(&seen);
+    let tap: super::tap::Tap = Arc::new(move |_, bytes| into.lock().unwrap().extend(bytes));
+    let provider = scripted(HostOptions { tap: Some(tap), ..options() }).await;
+    let mut planted = config(json!({}));
+    planted["scripted"]["resources"][0]["value"] = json!({"$secret": "planted-name"});
+    let first = provider.desired(&call(), &planted, &nic_core::ports::Facts::new()).await.unwrap();
+    let second = provider.desired(&call(), &planted, &nic_core::ports::Facts::new()).await.unwrap();
+    assert_eq!(first, second);
+    assert!(matches!(first, Answer::Ready(resources) if resources.len() == 1));
+    let seen = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
+    assert!(seen.contains(r#"{"$secret":"planted-name"}"#), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn instances_wait_for_room_and_give_it_back() {
+    let provider = scripted(HostOptions { parallelism: 2, ..options() }).await;
+    let dozing = || validate(&provider, json!({"do": "doze", "ms": 100}));
+    let began = Instant::now();
+    for answer in futures::future::join_all((0..6).map(|_| dozing())).await {
+        answer.unwrap();
+    }
+    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+    // A caller that gives up frees its place.
+    let given_up = tokio::time::timeout(Duration::from_millis(50), validate(&provider, json!("doze")));
+    assert!(given_up.await.is_err());
+    assert!(dozing().await.is_ok() && provider.runner.host.room.available_permits() >= 1);
+}
