@@ -74,9 +74,10 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
 
     let mut workspace = platform.workspace()?;
     workspace.config(CONFIG)?;
+    let tap = workspace.path().join("tap").display().to_string();
     workspace
         .env("NEBARI_SECRET__jupyterhub__token", "PLANTED-from-the-environment")
-        .env("NIC_TAP", workspace.path().join("tap").display().to_string())
+        .env("NIC_TAP", tap)
         .env("NIC_LOG", "trace");
     let mut said: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut wrong = platform.workspace()?;

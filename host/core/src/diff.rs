@@ -269,6 +269,7 @@ mod tests {
         }})
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tests write the documents where they pass them")]
     fn diff(desired: Value, baseline: Value, observed: Value) -> Vec<(String, Origin)> {
         let truths = Truths { desired: &desired, baseline: &baseline, observed: &observed };
         differences(&schema(), truths).into_iter().map(|c| (c.pointer, c.origin)).collect()

@@ -54,11 +54,11 @@ impl DesiredGraph {
                 );
             }
         }
-        if problems.is_empty() {
-            if let Err(cycle) = order(&graph.needs) {
-                let path = cycle.iter().map(Address::as_str).collect::<Vec<_>>().join(" -> ");
-                problems.push(Diagnostic::error("GRAPH_CYCLE", "Resources need each other in a circle", path));
-            }
+        if problems.is_empty()
+            && let Err(cycle) = order(&graph.needs)
+        {
+            let path = cycle.iter().map(Address::as_str).collect::<Vec<_>>().join(" -> ");
+            problems.push(Diagnostic::error("GRAPH_CYCLE", "Resources need each other in a circle", path));
         }
         if problems.is_empty() { Ok(graph) } else { Err(problems) }
     }

@@ -99,6 +99,7 @@ pub enum Normalise {
 /// The `x-nic` object of one property schema.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a schema annotation, as authors write them")]
 pub struct Annotations {
     /// A change forces replacement.
     pub immutable: bool,

@@ -21,8 +21,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
+use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
-use nic_core::document::{escape, has_unknown, unescape};
+use nic_core::document::{escape, has_unknown};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
 use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting};
@@ -72,13 +73,13 @@ impl KubernetesProvider {
     }
 
     async fn read_one(&self, cluster: &Connected, target: &Target) -> Observed {
-        let document = unescape(target.document.clone());
-        let named = name::of_document(&document).or_else(|| target.remote_id.as_deref().and_then(remote_name));
+        let document = &target.document;
+        let named = name::of_document(document).or_else(|| target.remote_id.as_deref().and_then(remote_name));
         // A name that is known after apply is the name of nothing yet.
         let Some(object) = named else { return Observed::absent(&target.address) };
-        let found = self.look(cluster, &object, &document, &unescape(target.baseline.clone())).await;
+        let found = self.look(cluster, &object, document, &target.baseline).await;
         match found {
-            Ok(Some((live, shown))) => observed(target, &object, &document, &live, shown),
+            Ok(Some((live, shown))) => observed(&target.address, &object, document, &live, shown),
             Ok(None) => Observed::absent(&target.address),
             Err(error) => Observed::unreadable(&target.address, error),
         }
@@ -98,14 +99,14 @@ impl KubernetesProvider {
             let Some(Resolved { document, .. }) = &resolved else { return Ok(None) };
             // Forced, it tells of every field that differs, whoever owns it.
             match cluster.apply(object, document, Apply { dry_run: true, force: true }).await {
-                Ok(would_be) => Ok(Some(would_be)),
+                Ok(would_be) => Ok(Some(escape(would_be))),
                 // No right to it, or a change that the server refuses: values are compared as they stand.
                 Err(RequestError::Status(status)) if matches!(status.code, 400..=428 | 430..=499) => Ok(None),
                 Err(error) => Err(ProviderError::from(error)),
             }
         };
         let (live, dry_run) = futures::join!(cluster.get(object), dry_run);
-        let Some(live) = live? else { return Ok(None) };
+        let Some(live) = live?.map(escape) else { return Ok(None) };
         let dry_run = dry_run?;
         let shown = observe::shown(object, Views { document, baseline, live: &live, dry_run: dry_run.as_ref() });
         Ok(Some((live, shown)))
@@ -117,10 +118,10 @@ impl KubernetesProvider {
     }
 
     async fn applied(&self, call: &Call, change: &Change, created: bool) -> Result<(ObjectName, Progress), ProviderError> {
-        let document = unescape(change.document.clone());
-        let object = name::of_document(&document).ok_or_else(nameless)?;
+        let document = &change.document;
+        let object = name::of_document(document).ok_or_else(nameless)?;
         let cluster = self.cluster(call).await?;
-        let resolved = self.secrets.resolve(&document)?;
+        let resolved = self.secrets.resolve(document)?;
         // Recorded and accepted once, the object is ours to keep as the plan shows it.
         let accepted = call.records.iter().any(|record| record.address == change.address && !record.baseline.is_null());
         let mut how = Apply::default();
@@ -144,15 +145,7 @@ impl KubernetesProvider {
         let progress = if is_definition(&object) && !is_established(&live) {
             waiting(&object, "established", &live, "waiting for the definition to be established")
         } else {
-            // What was applied is what is there: the server has just said so.
-            let target = Target {
-                address: change.address.clone(),
-                kind: change.kind.clone(),
-                remote_id: None,
-                document: Value::Null,
-                baseline: Value::Null,
-            };
-            Progress::Done(observed(&target, &object, &document, &live, document.clone()))
+            Progress::Done(made(change, &object, &live))
         };
         Ok((object, progress))
     }
@@ -203,13 +196,18 @@ fn why_still_there(live: &Value) -> String {
     }
 }
 
-fn observed(target: &Target, object: &ObjectName, document: &Value, live: &Value, shown: Value) -> Observed {
+/// What was applied is what is there: the server has just said so.
+fn made(change: &Change, object: &ObjectName, live: &Value) -> Observed {
+    observed(&change.address, object, &change.document, live, change.document.clone())
+}
+
+fn observed(address: &Address, object: &ObjectName, document: &Value, live: &Value, shown: Value) -> Observed {
     let leaving = live["metadata"].get("deletionTimestamp").is_some();
     Observed {
-        address: target.address.clone(),
+        address: address.clone(),
         remote_id: Some(remote_id(object)),
         status: if leaving { Status::InProgress("Terminating".to_owned()) } else { Status::Present },
-        document: escape(shown),
+        document: shown,
         attributes: Some(observe::attributes(object, document, live)),
     }
 }
@@ -270,8 +268,7 @@ impl Provider for KubernetesProvider {
     }
 
     async fn delete(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure> {
-        let document = unescape(change.document.clone());
-        let named = change.remote_id.as_deref().and_then(remote_name).or_else(|| name::of_document(&document));
+        let named = change.remote_id.as_deref().and_then(remote_name).or_else(|| name::of_document(&change.document));
         let object = named.ok_or_else(nameless)?;
         let absent = Progress::Done(Observed::absent(&change.address));
         // With its cluster every object is gone.
@@ -289,8 +286,7 @@ impl Provider for KubernetesProvider {
     }
 
     async fn poll(&self, call: &Call, change: &Change, operation: &Value) -> Result<Progress, ChangeFailure> {
-        let document = unescape(change.document.clone());
-        let named = change.remote_id.as_deref().and_then(remote_name).or_else(|| name::of_document(&document));
+        let named = change.remote_id.as_deref().and_then(remote_name).or_else(|| name::of_document(&change.document));
         let object = named.ok_or_else(nameless)?;
         let Some(cluster) = self.resolver.connect(call).await? else {
             return Ok(Progress::Done(Observed::absent(&change.address)));
@@ -303,16 +299,7 @@ impl Provider for KubernetesProvider {
             Some(live) if !is_established(&live) => {
                 Ok(waiting(&object, "established", &live, "waiting for the definition to be established"))
             }
-            Some(live) => {
-                let target = Target {
-                    address: change.address.clone(),
-                    kind: change.kind.clone(),
-                    remote_id: None,
-                    document: Value::Null,
-                    baseline: Value::Null,
-                };
-                Ok(Progress::Done(observed(&target, &object, &document, &live, document.clone())))
-            }
+            Some(live) => Ok(Progress::Done(made(change, &object, &live))),
             None => Ok(Progress::Done(Observed::absent(&change.address))),
         }
     }
@@ -334,5 +321,7 @@ impl Provider for KubernetesProvider {
     }
 }
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Services hang up on idle connections after some 20 s; a request that meets that end may or may not have arrived.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Who calls, for the cloud's audit log.
 const USER_AGENT: &str = concat!("nic/", env!("CARGO_PKG_VERSION"));
 
@@ -404,6 +407,7 @@ impl Gate {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .timeout(self.0.options.timeout);
         let builder = if anywhere { builder } else { builder.dns_resolver(PublicOnly::from_variables(variables())) };
         let client = builder.build().map_err(|error| {

@@ -24,7 +24,7 @@ use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
 
 /// Longest time of one provider call.
-const CALL_DEADLINE: Duration = Duration::from_secs(120);
+const CALL_DEADLINE: Duration = Duration::from_mins(2);
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -281,7 +281,7 @@ impl<'a> Worker<'a> {
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { imported, remote_id, ..record })
+            Some(Record { remote_id, imported, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

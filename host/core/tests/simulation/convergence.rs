@@ -187,6 +187,27 @@ fn who_moves_in_at_a_single_place_of_the_state_comes_after_who_moves_out() {
 }
 
 #[test]
+fn a_circle_of_letting_go_ends_with_what_the_cloud_says() {
+    // The cluster lets go of the old subnet only for a new one, that one waits for the new network, the new network for the end
+    // of the old one, and the old one for the end of the old subnet.
+    let small = |vpc: &str, subnet: &str| {
+        let wanted: Vec<_> = platform().into_iter().filter(|d| ["sim.vpc", "sim.role", "sim.subnet", "sim.cluster"].contains(&d.kind.as_str())).collect();
+        let wanted = without(wanted, &[if subnet == "a" { "sim.subnet.b" } else { "sim.subnet.a" }]);
+        let wanted = edited(wanted, "sim.vpc.main", |d| d["cidr"] = json!(vpc));
+        edited(wanted, "sim.cluster.main", |d| d["subnet_ids"] = json!([to(&format!("sim.subnet.{subnet}"), "/id")]))
+    };
+    let world = World::with(small("10.0.0.0/16", "a"));
+    let ran = world.deploy(small("10.1.0.0/16", "b"));
+    assert!(matches!(ran.outcome("sim.subnet.a"), Some(StepOutcome::Failed(d)) if d.details["cause"] == "CONFLICT"), "{:?}", ran.report);
+    for skipped in ["sim.vpc.main", "sim.subnet.b", "sim.cluster.main"] {
+        assert_eq!(ran.outcome(skipped), Some(&StepOutcome::Skipped(at("sim.subnet.a"))), "{skipped}");
+    }
+    assert!(world.deploy(small("10.0.0.0/16", "a")).complete());
+    assert_eq!(world.mutations(), 4);
+    world.assert_settled(small("10.0.0.0/16", "a"));
+}
+
+#[test]
 fn a_failed_creation_is_replaced() {
     let world = World::new();
     world.cloud.lock().unwrap().breaks = Some("lineage-1/sim.node-group.user".to_owned());

@@ -12,7 +12,7 @@ use crate::world::{How, World};
 #[test]
 fn an_interrupt_in_a_wait_leaves_an_operation_that_the_next_run_resumes() {
     let world = World::new();
-    world.time.interrupt_after(Some(Duration::from_secs(120)));
+    world.time.interrupt_after(Some(Duration::from_mins(2)));
     let ran = world.deploy(platform());
     assert!(ran.report.was_interrupted());
     assert_eq!(ran.outcome("sim.cluster.main"), Some(&StepOutcome::Interrupted));

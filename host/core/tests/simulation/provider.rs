@@ -1,7 +1,6 @@
 //! A provider of the simulated cloud.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +43,13 @@ pub enum Lie {
     Denied,
 }
 
+#[derive(Default)]
+struct Calls {
+    running: usize,
+    since: Duration,
+    busy: Duration,
+}
+
 /// The provider, and what it is told to do wrong.
 pub struct SimProvider {
     pub cloud: Arc<Mutex<Cloud>>,
@@ -54,9 +60,7 @@ pub struct SimProvider {
     /// Reads of these fail with `Denied`.
     pub unreadable: BTreeSet<Address>,
     pub description: Description,
-    pub in_call: AtomicUsize,
-    /// Most calls at the same time, and all calls.
-    pub calls: Mutex<(usize, usize)>,
+    calls: Mutex<Calls>,
 }
 
 impl SimProvider {
@@ -69,8 +73,7 @@ impl SimProvider {
             lie: None,
             unreadable: BTreeSet::new(),
             description: description(),
-            in_call: AtomicUsize::new(0),
-            calls: Mutex::new((0, 0)),
+            calls: Mutex::default(),
         }
     }
 
@@ -85,11 +88,7 @@ impl SimProvider {
     /// The way of a call to the cloud and back, with what happens to it there.
     async fn call<T>(&self, mutates: bool, act: impl FnOnce(&mut Cloud, Duration) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
         let side = self.faults.call().await;
-        let now = self.in_call.fetch_add(1, Ordering::SeqCst) + 1;
-        {
-            let mut calls = self.calls.lock().unwrap();
-            *calls = (calls.0.max(now), calls.1 + 1);
-        }
+        self.enter();
         let fault = if mutates { self.faults.next() } else { self.faults.next_read() };
         self.time.sleep(LATENCY / 2).await;
         self.faults.alive().await;
@@ -110,8 +109,30 @@ impl SimProvider {
         }
         self.time.sleep(LATENCY / 2).await;
         self.faults.alive().await;
-        self.in_call.fetch_sub(1, Ordering::SeqCst);
+        self.leave();
         result
+    }
+
+    fn enter(&self) {
+        let mut calls = self.calls.lock().unwrap();
+        if calls.running == 0 {
+            calls.since = self.time.now();
+        }
+        calls.running += 1;
+    }
+
+    fn leave(&self) {
+        let mut calls = self.calls.lock().unwrap();
+        calls.running -= 1;
+        if calls.running == 0 {
+            let busy = self.time.now().saturating_sub(calls.since);
+            calls.busy += busy;
+        }
+    }
+
+    /// For how long any call was in progress.
+    pub fn busy(&self) -> Duration {
+        self.calls.lock().unwrap().busy
     }
 
     fn observe(&self, cloud: &mut Cloud, target: &Target, owner: &str) -> Observed {

@@ -40,7 +40,7 @@ proptest! {
         let ran = world.deploy(changed_platform());
         prop_assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
         world.assert_nothing_doubled();
-        world.time.pass(Duration::from_secs(60));
+        world.time.pass(Duration::from_mins(1));
         prop_assert_eq!(world.picture(), end);
         world.assert_settled(changed_platform());
         world.faults.schedule(destroy);

@@ -88,7 +88,8 @@ pub struct Ran {
     pub backend: Option<BackendError>,
     pub events: Vec<Event>,
     pub took: Duration,
-    pub most_calls: usize,
+    /// For how long any provider call was in progress.
+    pub busy: Duration,
 }
 
 impl Ran {
@@ -187,7 +188,7 @@ impl World {
             Some(Err(RunError::Backend(error))) => ran.backend = Some(error),
         }
         self.faults.start(None);
-        ran.most_calls = provider.calls.lock().unwrap().0;
+        ran.busy = provider.busy();
         ran.events = std::mem::take(&mut events.0.lock().unwrap());
         self.disk.state();
         ran

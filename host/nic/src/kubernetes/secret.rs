@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use nic_core::document::secret_name;
+use nic_core::document::{secret_name, unescape};
 use nic_core::error::ProviderError;
 use serde_json::{Map, Value};
 
@@ -43,7 +43,7 @@ impl SecretResolver {
         Self::new(|_| None)
     }
 
-    /// The document with every secret in its place. In a Secret, `stringData` becomes `data`: the server does the same, but
+    /// The document as plain data with every secret in its place. In a Secret, `stringData` becomes `data`: the server does the same, but
     /// then forgets who owned what.
     pub(super) fn resolve(&self, document: &Value) -> Result<Resolved, ProviderError> {
         let mut secrets = Vec::new();
@@ -67,7 +67,7 @@ impl SecretResolver {
             }
             object.insert("data".to_owned(), Value::Object(data));
         }
-        let document = self.put_in(resolved, &mut secrets)?;
+        let document = unescape(self.put_in(resolved, &mut secrets)?);
         Ok(Resolved { document, secrets })
     }
 

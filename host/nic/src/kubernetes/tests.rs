@@ -304,6 +304,21 @@ async fn secrets_are_sent_and_never_shown() {
 }
 
 #[tokio::test]
+async fn a_literal_dollar_is_data_and_no_reference() {
+    let (connected, _) = server(|line, body| match line {
+        _ if line.starts_with("GET") => (200, json!({"metadata": {"uid": "u"}, "data": {"$secret": "db"}})),
+        _ => {
+            assert_eq!(body["data"], json!({"$secret": "db"}));
+            (200, body.clone())
+        }
+    })
+    .await;
+    let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"$$secret": "db"}});
+    let observed = provider(Some(connected)).read(&call(vec![]), vec![target(document.clone())]).await.unwrap();
+    assert_eq!(observed[0].document["data"], document["data"]);
+}
+
+#[tokio::test]
 async fn answers_of_the_server_keep_their_meaning() {
     for (code, reason, expected) in [
         (401, "Unauthorized", "DENIED"),

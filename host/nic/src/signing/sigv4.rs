@@ -120,6 +120,34 @@ mod tests {
         assert_eq!(post.text, "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a");
     }
 
+    /// Made by botocore 1.43.106 (`SigV4Auth`, `SigV4QueryAuth` with `expires=60`) at 2026-01-02T03:04:05Z.
+    #[test]
+    fn signs_as_botocore_does() {
+        let token = Some("session+token/==".to_owned());
+        let credentials =
+            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token, None, "test");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        let sign = |service, url: &str, method: &Method, header: Option<(&'static str, &'static str)>, body: &[u8], expires| {
+            let scope = Scope { credentials: &credentials, region: "us-west-2", service, time };
+            let url = Url::parse(url).unwrap();
+            let headers: Vec<_> =
+                header.map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).into_iter().collect();
+            signature(&Unsigned { method, url: &url, headers: &headers, body }, &scope, expires).unwrap()
+        };
+        // A path with encoded slashes is encoded once more, parameters are sorted.
+        let tags = "https://eks.us-west-2.amazonaws.com/tags/arn%3Aaws%3Aeks%3Aus-west-2%3A1%3Acluster%2Fa?x=a%20b&tagKeys=b&tagKeys=a";
+        let tags = sign("eks", tags, &Method::GET, None, b"", None);
+        assert_eq!(tags.text, "53ed4843a7e9e187a4ba1a8beb90d99782c5bca83c6361d004c542bae0094850");
+        let form = Some(("content-type", "application/x-www-form-urlencoded"));
+        let body = b"Action=DescribeVpcs&Version=2016-11-15";
+        let describe = sign("ec2", "https://ec2.us-west-2.amazonaws.com/", &Method::POST, form, body, None);
+        assert_eq!(describe.text, "80511fa8330135df38f643e65f2b237798c6c20ed78cc9d8afdb3a7713a09b35");
+        let url = "https://sts.us-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
+        let cluster = Some(("x-k8s-aws-id", "nebari-dev"));
+        let token = sign("sts", url, &Method::GET, cluster, b"", Some(Duration::from_secs(60)));
+        assert_eq!(token.text, "5a4dc9fa24f62ed093979eba9dcae0748c3cad6cf1fe77591163c46a1fdef93b");
+    }
+
     #[test]
     fn the_body_and_the_path_are_covered() {
         let form = (http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));

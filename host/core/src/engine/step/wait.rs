@@ -12,7 +12,7 @@ use crate::resource::{Observed, Record, Status};
 
 /// Shortest and longest time between two polls. A provider that asks for none would keep the cloud busy, one that asks for an
 /// hour would oversleep the time limit.
-const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(120));
+const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(2));
 
 /// Longest time between two looks for something that reads do not show yet.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
