@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=NIC_BUNDLE_DIR");
-    let mut list = String::from("/// Name and bytes of each bundled component.\npub const BUNDLED: &[(&str, &[u8])] = &[\n");
+    let mut list =
+        String::from("/// Name and bytes of each bundled component.\npub const BUNDLED: &[(&str, &[u8])] = &[\n");
     if let Some(directory) = std::env::var_os("NIC_BUNDLE_DIR").map(PathBuf::from) {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
             .unwrap_or_else(|error| panic!("NIC_BUNDLE_DIR {}: {error}", directory.display()))

@@ -58,7 +58,9 @@ impl NamespaceServer {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     let service = service_fn(|request| answer(namespaces.clone(), request));
                     // A client that is killed mid-request is what this server is for.
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
             }
         });
@@ -96,7 +98,8 @@ async fn answer(namespaces: Namespaces, request: Request<Incoming>) -> Result<Re
             (Some(name), Method::GET) => found(known.get(name).cloned(), name),
             (Some(name), Method::PATCH) => {
                 let mut object: Value = serde_json::from_slice(&body).unwrap_or_default();
-                let uid = known.get(name).map_or_else(|| json!(format!("uid-{name}")), |old| old["metadata"]["uid"].clone());
+                let uid =
+                    known.get(name).map_or_else(|| json!(format!("uid-{name}")), |old| old["metadata"]["uid"].clone());
                 object["metadata"]["uid"] = uid;
                 object["metadata"]["managedFields"] = json!([{
                     "manager": "nic", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},

@@ -43,14 +43,19 @@ async fn deploy_validate_and_status_answer_as_the_document_says() -> Result<()> 
     ensure!(result["cluster"]["endpoint"] == platform.cluster.server(), "{answer:#}");
     ensure!(result["kubeconfig"]["content"].as_str().is_some_and(|text| text.contains("apiVersion")), "{answer:#}");
     ensure!(answer["log"].as_array().is_some_and(|log| log.iter().any(|line| line[0] == "info")), "{answer:#}");
-    ensure!(workspace.path().join("out/nic-state.json").is_file() && workspace.path().join("out/outputs.json").is_file());
+    ensure!(
+        workspace.path().join("out/nic-state.json").is_file() && workspace.path().join("out/outputs.json").is_file()
+    );
 
     let answer = adapter(&workspace, &["status", "out/nic-state.json"]).await?;
     ensure!(answer["result"]["healthy"] == true && answer["result"]["issues"] == json!([]), "{answer:#}");
 
     workspace.config("project_name: 1x\nprovider: aws\n")?;
     let answer = adapter(&workspace, &["validate", "nebari-config.yaml"]).await?;
-    ensure!(answer["result"]["valid"] == false && answer["result"]["errors"][0]["code"] == "CONFIG_INVALID_VALUE", "{answer:#}");
+    ensure!(
+        answer["result"]["valid"] == false && answer["result"]["errors"][0]["code"] == "CONFIG_INVALID_VALUE",
+        "{answer:#}"
+    );
     let answer = adapter(&workspace, &["deploy", "nebari-config.yaml", "out"]).await?;
     ensure!(answer["details"]["error"]["code"] == "CONFIG_INVALID_VALUE", "{answer:#}");
     ensure!(answer["details"]["error"]["recovery_suggestions"].is_array(), "{answer:#}");

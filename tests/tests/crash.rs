@@ -66,9 +66,11 @@ fn settle(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|key, _| {
-                let id = key.ends_with("Id") || key.ends_with("Ids") || key.ends_with("Arn") || key == "arn" || key == "id";
+                let id =
+                    key.ends_with("Id") || key.ends_with("Ids") || key.ends_with("Arn") || key == "arn" || key == "id";
                 let time = key.ends_with("At") || key.ends_with("Date");
-                !(id || time || key == "identity")
+                let chance = key == "identity" || key == "clientRequestToken";
+                !(id || time || chance)
             });
             members.remove("resourcesVpcConfig");
             members.remove("resources");
@@ -87,6 +89,8 @@ fn settle(value: &mut Value) {
             }
             elements.sort_by_key(Value::to_string);
         }
+        // EKS names its own security group by chance.
+        Value::String(text) if text.starts_with("eks-cluster-sg-") => text.truncate("eks-cluster-sg-".len()),
         _ => {}
     }
 }
@@ -148,7 +152,8 @@ async fn killed_at(site: &Site, workspace: &mut Workspace, arguments: &[&str], p
 /// Every point of a command, from the first that is not reached backwards.
 fn points(requests: u64, writes: u64, share: (u64, u64)) -> Vec<Point> {
     let (part, of) = share;
-    let at_requests = (1..=requests).flat_map(|n| [When::BeforeServer, When::AfterServer].map(|when| Point::Request(n, when)));
+    let at_requests =
+        (1..=requests).flat_map(|n| [When::BeforeServer, When::AfterServer].map(|when| Point::Request(n, when)));
     let at_writes = (1..=writes).flat_map(|n| ["before", "after"].map(|moment| Point::Write(n, moment)));
     at_requests.chain(at_writes).enumerate().filter(|(i, _)| *i as u64 % of == part).map(|(_, point)| point).collect()
 }

@@ -71,10 +71,17 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     workspace.config(&CONFIG.replacen("max_nodes: 5", "max_nodes: 10", 1))?;
     let plan = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
     ensure!(plan.code == 3, "{}", plan.said());
-    ensure!(plan.json()?["summary"] == json!({"create": 0, "update": 1, "replace": 0, "delete": 0, "unchanged": plan.json()?["summary"]["unchanged"]}));
+    ensure!(
+        plan.json()?["summary"]
+            == json!({"create": 0, "update": 1, "replace": 0, "delete": 0, "unchanged": plan.json()?["summary"]["unchanged"]})
+    );
     platform.aws.clear_log();
     let ran = workspace.ok(&["deploy"]).await?;
-    ensure!(ran.stdout.contains("scaling_config.max_size: 5 → 10") && ran.stdout.contains("Done. (1 change)"), "{}", ran.stdout);
+    ensure!(
+        ran.stdout.contains("scaling_config.max_size: 5 → 10") && ran.stdout.contains("Done. (1 change)"),
+        "{}",
+        ran.stdout
+    );
     ensure!(platform.aws.mutating_count() == 1, "{:#?}", platform.aws.log());
     let found = platform.aws.inventory().await?;
     let user = only(&found["nodegroups"], "nodegroupName", "user")?;
@@ -96,8 +103,14 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
 fn classic_network(found: &Value) -> Result<()> {
     let vpc = &found["vpcs"][0];
     ensure!(found["vpcs"].as_array().is_some_and(|v| v.len() == 1) && vpc["CidrBlock"] == "10.10.0.0/16");
-    ensure!(tag(&vpc["Tags"], "Name") == CLUSTER && tag(&vpc["Tags"], "kubernetes.io/cluster/my-nebari-dev") == "shared");
-    ensure!(tag(&vpc["Tags"], "Project") == "my-nebari" && tag(&vpc["Tags"], "Environment") == "dev" && tag(&vpc["Tags"], "Owner") == "terraform");
+    ensure!(
+        tag(&vpc["Tags"], "Name") == CLUSTER && tag(&vpc["Tags"], "kubernetes.io/cluster/my-nebari-dev") == "shared"
+    );
+    ensure!(
+        tag(&vpc["Tags"], "Project") == "my-nebari"
+            && tag(&vpc["Tags"], "Environment") == "dev"
+            && tag(&vpc["Tags"], "Owner") == "terraform"
+    );
     for (index, cidr, zone) in [(0, "10.10.0.0/18", "us-west-2a"), (1, "10.10.64.0/18", "us-west-2b")] {
         let subnet = only(&found["subnets"], "CidrBlock", cidr)?;
         ensure!(subnet["AvailabilityZone"] == zone && subnet["MapPublicIpOnLaunch"] == true);
@@ -106,10 +119,14 @@ fn classic_network(found: &Value) -> Result<()> {
     ensure!(found["subnets"].as_array().is_some_and(|s| s.len() == 2));
     ensure!(found["internet_gateways"][0]["Attachments"][0]["VpcId"] == vpc["VpcId"]);
     let routes = found["route_tables"][0]["Routes"].as_array().context("routes")?;
-    ensure!(routes.iter().any(|r| r["DestinationCidrBlock"] == "0.0.0.0/0" && r["GatewayId"] == found["internet_gateways"][0]["InternetGatewayId"]));
+    ensure!(routes.iter().any(|r| r["DestinationCidrBlock"] == "0.0.0.0/0"
+        && r["GatewayId"] == found["internet_gateways"][0]["InternetGatewayId"]));
     let group = only(&found["security_groups"], "GroupName", CLUSTER)?;
     ensure!(group["Description"] == "Main security group for infrastructure deployment");
-    ensure!(group["IpPermissions"][0]["IpProtocol"] == "-1" && group["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "10.10.0.0/16");
+    ensure!(
+        group["IpPermissions"][0]["IpProtocol"] == "-1"
+            && group["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "10.10.0.0/16"
+    );
     Ok(())
 }
 
@@ -119,18 +136,29 @@ fn classic_cluster(found: &Value) -> Result<()> {
     only(roles, "RoleName", "my-nebari-dev-eks-node-group-role")?;
     let cluster = only(&found["clusters"], "name", CLUSTER)?;
     ensure!(cluster["version"] == "1.34" && cluster["roleArn"] == cluster_role["Arn"] && cluster["status"] == "ACTIVE");
-    ensure!(cluster["resourcesVpcConfig"]["endpointPublicAccess"] == true && cluster["resourcesVpcConfig"]["endpointPrivateAccess"] == false);
+    ensure!(
+        cluster["resourcesVpcConfig"]["endpointPublicAccess"] == true
+            && cluster["resourcesVpcConfig"]["endpointPrivateAccess"] == false
+    );
     for (name, instance, least, most, taints) in [
         ("general", "m5.2xlarge", 1, 1, json!([])),
         ("user", "m5.xlarge", 0, 5, json!([{"key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE"}])),
         ("worker", "m5.xlarge", 0, 5, json!([{"key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE"}])),
     ] {
         let group = only(&found["nodegroups"], "nodegroupName", name)?;
-        ensure!(group["instanceTypes"] == json!([instance]) && group["amiType"] == "AL2023_x86_64_STANDARD", "{group:#}");
+        ensure!(
+            group["instanceTypes"] == json!([instance]) && group["amiType"] == "AL2023_x86_64_STANDARD",
+            "{group:#}"
+        );
         ensure!(group["scalingConfig"]["minSize"] == least && group["scalingConfig"]["maxSize"] == most, "{group:#}");
         ensure!(group["labels"] == json!({"dedicated": name}), "{group:#}");
         ensure!(group.get("taints").cloned().unwrap_or(json!([])) == taints, "{group:#}");
-        ensure!(group["diskSize"] == 50 && group["capacityType"] == "ON_DEMAND" && group["subnets"].as_array().is_some_and(|s| s.len() == 2), "{group:#}");
+        ensure!(
+            group["diskSize"] == 50
+                && group["capacityType"] == "ON_DEMAND"
+                && group["subnets"].as_array().is_some_and(|s| s.len() == 2),
+            "{group:#}"
+        );
     }
     Ok(())
 }

@@ -8,8 +8,19 @@ use regex::Regex;
 
 /// Words of that shape in the source that are no codes: names of the environment, words of the clouds.
 const NOT_CODES: &[&str] = &[
-    "CARGO_PKG_VERSION", "OUT_DIR", "HTTPS_PROXY", "XDG_CACHE_HOME", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE",
-    "ON_DEMAND", "CREATE_FAILED", "DELETE_FAILED", "CREATE_COMPLETE", "QUOTA_EXCEEDED", "OWNER_KEY",
+    "CARGO_PKG_VERSION",
+    "OUT_DIR",
+    "HTTPS_PROXY",
+    "XDG_CACHE_HOME",
+    "NO_SCHEDULE",
+    "PREFER_NO_SCHEDULE",
+    "NO_EXECUTE",
+    "ON_DEMAND",
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+    "CREATE_COMPLETE",
+    "QUOTA_EXCEEDED",
+    "OWNER_KEY",
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<String>) -> Result<()> {

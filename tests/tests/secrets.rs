@@ -64,7 +64,8 @@ fn files(directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) -> Result<()> 
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_found_nowhere() -> Result<()> {
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let credentials = Credentials { session_token: Some("PLANTED-session-token-0123456789".to_owned()), ..Credentials::default() };
+    let credentials =
+        Credentials { session_token: Some("PLANTED-session-token-0123456789".to_owned()), ..Credentials::default() };
     platform.aws.set_credentials(credentials.clone());
     let secrets: Api<Secret> = Api::namespaced(platform.cluster.client(), "kube-system");
     let object = serde_json::from_value(json!({
@@ -102,7 +103,9 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
         // What stands on disk changes with each command.
         let mut on_disk = BTreeMap::new();
         files(workspace.path(), &mut on_disk)?;
-        said.extend(on_disk.into_iter().map(|(path, bytes)| (format!("{path} after nic {}", arguments.join(" ")), bytes)));
+        said.extend(
+            on_disk.into_iter().map(|(path, bytes)| (format!("{path} after nic {}", arguments.join(" ")), bytes)),
+        );
     }
     // An error that quotes what the cloud said about a wrong signature.
     let ran = wrong.run(&["deploy", "-v", "--format", "json"]).await?;
@@ -110,7 +113,11 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
     said.insert("nic deploy with a wrong secret".to_owned(), ran.said().into_bytes());
 
     let tap = workspace.read("tap")?;
-    ensure!(tap.len() > 10_000 && tap.contains("create") && tap.contains("DescribeVpcs"), "the tap saw {} bytes", tap.len());
+    ensure!(
+        tap.len() > 10_000 && tap.contains("create") && tap.contains("DescribeVpcs"),
+        "the tap saw {} bytes",
+        tap.len()
+    );
     for secret in planted("PLANTED-session-token-0123456789") {
         for (place, bytes) in &said {
             let text = String::from_utf8_lossy(bytes);

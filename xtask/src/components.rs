@@ -94,7 +94,8 @@ fn find_way() -> Result<Way> {
 
 /// Debian's rustc builds the standard library from source; the linkers are the rustup toolchain's.
 fn debian(command: Command) -> Result<Command> {
-    let output = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc is needed")?;
+    let output =
+        std::process::Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc is needed")?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let bin = sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu/bin");
     if !bin.join("rust-lld").is_file() {

@@ -75,7 +75,10 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "ci" => {
-            let names: Vec<&str> = ["formatting", "lints", "docs/errors.md and licences"].into_iter().chain(TEST_STEPS.iter().copied()).collect();
+            let names: Vec<&str> = ["formatting", "lints", "docs/errors.md and licences"]
+                .into_iter()
+                .chain(TEST_STEPS.iter().copied())
+                .collect();
             let mut steps = Steps::new(&names);
             steps.next();
             cargo(&["fmt", "--all", "--check"]).run()?;
@@ -125,18 +128,32 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
             .env("NIC_BIN", &nic)
     };
     steps.next();
-    in_test(&["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"]).args(rest).run()?;
+    in_test(&["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"])
+        .args(rest)
+        .run()?;
     steps.next();
     components::native(in_test(&["test", "-p", "nic-provider-aws"])).args(rest).run()?;
     steps.next();
     // One test binary at a time, few tests at a time: each starts servers of its own on two cores.
-    in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"]).args(rest).args(&["--", "--test-threads=2"]).run()?;
+    in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"])
+        .args(rest)
+        .args(&["--", "--test-threads=2"])
+        .run()?;
     steps.done();
     Ok(())
 }
 
 fn lint() -> Result<()> {
-    let packages = ["nic-core", "nic", "nic-sdk", "nic-tests", "xtask", "nic-provider-existing", "nic-provider-scripted", "nic-provider-hello"];
+    let packages = [
+        "nic-core",
+        "nic",
+        "nic-sdk",
+        "nic-tests",
+        "xtask",
+        "nic-provider-existing",
+        "nic-provider-scripted",
+        "nic-provider-hello",
+    ];
     let mut arguments = vec!["clippy", "--release", "--all-targets"];
     for package in packages {
         arguments.extend(["-p", package]);
@@ -152,5 +169,9 @@ fn no_place_names() -> Result<()> {
         .args(["grep", "-nE", r"(^|[^A-Za-z0-9_.])/(work|farm|root)/", "--", ".", ":!*.lock", ":!xtask/src/main.rs"])
         .output()
         .context("git is needed")?;
-    if output.stdout.is_empty() { Ok(()) } else { bail!("a path of one machine is in a tracked file:\n{}", String::from_utf8_lossy(&output.stdout)) }
+    if output.stdout.is_empty() {
+        Ok(())
+    } else {
+        bail!("a path of one machine is in a tracked file:\n{}", String::from_utf8_lossy(&output.stdout))
+    }
 }

@@ -46,7 +46,10 @@ fn kinds() -> BTreeMap<String, Kind> {
     BTreeMap::from([
         kind("vpc", json!({"id": computed, "cidr": cidr, "tags": tags})),
         kind("subnet", json!({"id": computed, "vpc_id": fixed, "cidr": cidr, "zone": fixed, "tags": tags})),
-        kind("role", json!({"id": computed, "name": fixed, "policy": {"x-nic": {"normalise": "policy"}}, "tags": tags})),
+        kind(
+            "role",
+            json!({"id": computed, "name": fixed, "policy": {"x-nic": {"normalise": "policy"}}, "tags": tags}),
+        ),
         kind(
             "cluster",
             json!({"id": computed, "endpoint": computed, "name": fixed, "role": fixed, "version": text, "subnet_ids": set,
@@ -81,7 +84,10 @@ fn one(n: usize) -> Vec<(String, Value)> {
     ];
     for (index, subnet) in subnets.iter().enumerate() {
         let cidr = format!("10.0.{index}.0/24");
-        found.push((subnet.clone(), json!({"vpc_id": to(&vpc), "cidr": cidr, "zone": format!("z{index}"), "tags": tags})));
+        found.push((
+            subnet.clone(),
+            json!({"vpc_id": to(&vpc), "cidr": cidr, "zone": format!("z{index}"), "tags": tags}),
+        ));
     }
     found.push((
         cluster.clone(),
@@ -179,7 +185,11 @@ fn benches(criterion: &mut Criterion) {
         for (name, fresh) in [("no-change", false), ("first-deploy", true)] {
             group.bench_with_input(BenchmarkId::new(name, size), &fresh, |bencher, fresh| {
                 let setup = || platform.desired.clone();
-                bencher.iter_batched(setup, |desired| black_box(planned(&platform, desired, *fresh)), BatchSize::PerIteration);
+                bencher.iter_batched(
+                    setup,
+                    |desired| black_box(planned(&platform, desired, *fresh)),
+                    BatchSize::PerIteration,
+                );
             });
         }
         group.finish();
@@ -189,8 +199,12 @@ fn benches(criterion: &mut Criterion) {
         let bytes = format_v1::encode(&state).expect("bytes");
         let mut group = criterion.benchmark_group("state");
         group.sample_size(10).throughput(Throughput::Elements(size as u64));
-        group.bench_function(BenchmarkId::new("encode", size), |bencher| bencher.iter(|| format_v1::encode(black_box(&state))));
-        group.bench_function(BenchmarkId::new("decode", size), |bencher| bencher.iter(|| format_v1::decode(black_box(&bytes))));
+        group.bench_function(BenchmarkId::new("encode", size), |bencher| {
+            bencher.iter(|| format_v1::encode(black_box(&state)))
+        });
+        group.bench_function(BenchmarkId::new("decode", size), |bencher| {
+            bencher.iter(|| format_v1::decode(black_box(&bytes)))
+        });
         group.finish();
     }
 }

@@ -88,7 +88,9 @@ mod tests {
         let address: Address = "aws.node-group.general".parse().unwrap();
         assert_eq!(address.provider(), "aws");
         assert_eq!(address.name(), "general");
-        for bad in ["", "aws", "aws.vpc", "aws..x", "aws.vpc.a b", "aws.vpc.a/b", &format!("aws.vpc.{}", "x".repeat(200))] {
+        for bad in
+            ["", "aws", "aws.vpc", "aws..x", "aws.vpc.a b", "aws.vpc.a/b", &format!("aws.vpc.{}", "x".repeat(200))]
+        {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
     }

@@ -85,7 +85,10 @@ fn walk(
     };
     let Some(desired) = desired else {
         // In the baseline but no longer desired: a removal, if it is still there.
-        if baseline.is_some_and(|b| !b.is_null()) && observed.is_some_and(|o| !is_empty(o)) && !annotations.left_to_cloud {
+        if baseline.is_some_and(|b| !b.is_null())
+            && observed.is_some_and(|o| !is_empty(o))
+            && !annotations.left_to_cloud
+        {
             push(Origin::Removed, Value::Null);
         }
         return;
@@ -101,7 +104,8 @@ fn walk(
     if annotations.left_to_cloud && (baseline.is_none() || !edited) {
         return;
     }
-    let object = desired.as_object().filter(|_| annotations.normalise.is_none() && !crate::document::is_unknown(desired));
+    let object =
+        desired.as_object().filter(|_| annotations.normalise.is_none() && !crate::document::is_unknown(desired));
     if let Some(members) = object {
         let empty = serde_json::Map::new();
         let before = baseline.and_then(Value::as_object).unwrap_or(&empty);
@@ -157,22 +161,22 @@ pub fn same(schema: SchemaNode<'_>, a: &Value, b: &Value) -> bool {
         None => {}
     }
     match (a, b) {
-        (Value::Object(left), Value::Object(right)) => left
-            .keys()
-            .chain(right.keys())
-            .filter(|key| !schema.member(key).annotations().computed)
-            .all(|key| match (left.get(key), right.get(key)) {
-                (Some(a), Some(b)) => same(schema.member(key), a, b),
-                (Some(only), None) | (None, Some(only)) => only.is_null(),
-                (None, None) => true,
-            }),
+        (Value::Object(left), Value::Object(right)) => {
+            left.keys().chain(right.keys()).filter(|key| !schema.member(key).annotations().computed).all(|key| {
+                match (left.get(key), right.get(key)) {
+                    (Some(a), Some(b)) => same(schema.member(key), a, b),
+                    (Some(only), None) | (None, Some(only)) => only.is_null(),
+                    (None, None) => true,
+                }
+            })
+        }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             let items = schema.items();
             if annotations.set {
                 let mut left: Vec<&Value> = left.iter().collect();
-                right.iter().all(|b| {
-                    left.iter().position(|a| same(items, a, b)).map(|index| left.swap_remove(index)).is_some()
-                })
+                right
+                    .iter()
+                    .all(|b| left.iter().position(|a| same(items, a, b)).map(|index| left.swap_remove(index)).is_some())
             } else {
                 left.iter().zip(right).all(|(a, b)| same(items, a, b))
             }
@@ -189,9 +193,9 @@ fn cidr(value: &Value) -> Option<(std::net::IpAddr, u8)> {
     let (address, prefix) = value.as_str()?.split_once('/')?;
     let (address, prefix): (std::net::IpAddr, u8) = (address.parse().ok()?, prefix.parse().ok()?);
     let masked = match address {
-        std::net::IpAddr::V4(v4) if prefix <= 32 => {
-            std::net::IpAddr::from((u32::from(v4) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).to_be_bytes())
-        }
+        std::net::IpAddr::V4(v4) if prefix <= 32 => std::net::IpAddr::from(
+            (u32::from(v4) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).to_be_bytes(),
+        ),
         std::net::IpAddr::V6(v6) if prefix <= 128 => std::net::IpAddr::from(
             (u128::from(v6) & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).to_be_bytes(),
         ),

@@ -195,7 +195,8 @@ fn malformed(pointer: &str, why: impl Into<String>) -> DocumentError {
 }
 
 fn parse_ref(members: &Map<String, Value>, pointer: &str) -> Result<(Address, String), DocumentError> {
-    let address = members.get(REF).and_then(Value::as_str).ok_or_else(|| malformed(pointer, "`$ref` is not a string"))?;
+    let address =
+        members.get(REF).and_then(Value::as_str).ok_or_else(|| malformed(pointer, "`$ref` is not a string"))?;
     let address = address.parse().map_err(|e| malformed(pointer, format!("{e}")))?;
     let path = match members.get("path") {
         None => String::new(),
@@ -229,7 +230,10 @@ fn collect(value: &Value, pointer: &str, found: &mut BTreeSet<Address>) -> Resul
             }
             for (key, member) in members {
                 if key.starts_with('$') && !key.starts_with("$$") {
-                    return Err(malformed(pointer, format!("unknown member `{key}`; a literal one is written `${key}`")));
+                    return Err(malformed(
+                        pointer,
+                        format!("unknown member `{key}`; a literal one is written `${key}`"),
+                    ));
                 }
                 collect(member, &child_pointer(pointer, key), found)?;
             }
@@ -247,10 +251,7 @@ fn collect(value: &Value, pointer: &str, found: &mut BTreeSet<Address>) -> Resul
 ///
 /// # Errors
 /// [`DocumentError::Dangling`] for an attribute that is not there, [`DocumentError::Malformed`] for a bad shape.
-pub fn resolve(
-    document: &Value,
-    lookup: &dyn Fn(&Address, &str) -> Resolution,
-) -> Result<Value, DocumentError> {
+pub fn resolve(document: &Value, lookup: &dyn Fn(&Address, &str) -> Resolution) -> Result<Value, DocumentError> {
     resolve_at(document, "", lookup)
 }
 

@@ -264,8 +264,11 @@ fn lie_in(observed: &Observed) -> Option<&'static str> {
 
 fn provider_failed(participant: &Participant, call: &str, error: &ProviderError) -> Diagnostic {
     let name = &participant.provider.description().name;
-    let mut diagnostic =
-        Diagnostic::error(error.code(), "A provider call failed", format!("`{call}` of the provider `{name}`: {error}"));
+    let mut diagnostic = Diagnostic::error(
+        error.code(),
+        "A provider call failed",
+        format!("`{call}` of the provider `{name}`: {error}"),
+    );
     diagnostic.details = serde_json::json!({ "provider": name, "phase": call });
     if let ProviderError::Other { detail, .. } = error
         && let Some(hints) = detail.get("hints").and_then(Value::as_array)

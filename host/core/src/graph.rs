@@ -27,8 +27,10 @@ impl DesiredGraph {
             let mut needs = resource.depends_on.clone();
             match references(&resource.document) {
                 Ok(found) => needs.extend(found),
-                Err(error) => problems
-                    .push(Diagnostic::error("GRAPH_BAD_REFERENCE", "A reference is malformed", error.to_string()).at(&address)),
+                Err(error) => problems.push(
+                    Diagnostic::error("GRAPH_BAD_REFERENCE", "A reference is malformed", error.to_string())
+                        .at(&address),
+                ),
             }
             graph.needs.insert(address.clone(), needs);
             if graph.resources.insert(address.clone(), resource).is_some() {
@@ -160,7 +162,12 @@ mod tests {
 
     #[test]
     fn a_cycle_is_named() {
-        let needs = BTreeMap::from([(1, BTreeSet::from([2])), (2, BTreeSet::from([3])), (3, BTreeSet::from([2])), (4, BTreeSet::new())]);
+        let needs = BTreeMap::from([
+            (1, BTreeSet::from([2])),
+            (2, BTreeSet::from([3])),
+            (3, BTreeSet::from([2])),
+            (4, BTreeSet::new()),
+        ]);
         assert_eq!(order(&needs), Err(vec![2, 3, 2]));
     }
 }

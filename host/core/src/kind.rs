@@ -147,7 +147,9 @@ impl<'a> SchemaNode<'a> {
     #[must_use]
     pub fn member(self, key: &str) -> Self {
         let node = self.node.and_then(|n| {
-            n.get("properties").and_then(|p| p.get(key)).or_else(|| n.get("additionalProperties").filter(|a| a.is_object()))
+            n.get("properties")
+                .and_then(|p| p.get(key))
+                .or_else(|| n.get("additionalProperties").filter(|a| a.is_object()))
         });
         Self::at(self.root, node)
     }

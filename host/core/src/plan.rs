@@ -193,7 +193,13 @@ pub fn look_up(outcomes: &BTreeMap<Address, Outcome>, address: &Address, pointer
 /// Every reason not to go on: `RESOURCE_UNREADABLE`, `RESOURCE_FOREIGN`, `RESOURCE_AMBIGUOUS`, `EXTERNAL_NOT_FOUND`,
 /// `PROTECTED_NEEDS_CONFIRMATION`, `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
 pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
-    let mut planner = Planner { request, outcomes: BTreeMap::new(), changes: BTreeMap::new(), notes: Vec::new(), problems: Vec::new() };
+    let mut planner = Planner {
+        request,
+        outcomes: BTreeMap::new(),
+        changes: BTreeMap::new(),
+        notes: Vec::new(),
+        problems: Vec::new(),
+    };
     for desired in request.graph.ordered() {
         planner.plan_desired(desired);
     }
@@ -226,8 +232,10 @@ impl Planner<'_> {
         let document = match resolve(&desired.document, &|to, pointer| look_up(&self.outcomes, to, pointer)) {
             Ok(document) => document,
             Err(error @ (DocumentError::Dangling { .. } | DocumentError::Malformed { .. })) => {
-                self.problems
-                    .push(Diagnostic::error("GRAPH_BAD_REFERENCE", "A reference leads nowhere", error.to_string()).at(address));
+                self.problems.push(
+                    Diagnostic::error("GRAPH_BAD_REFERENCE", "A reference leads nowhere", error.to_string())
+                        .at(address),
+                );
                 return;
             }
         };
@@ -258,7 +266,8 @@ impl Planner<'_> {
         if action == Action::Replace {
             self.guard(kind, record, address, "replaced");
         }
-        let outcome = Outcome { document: Self::expected(document, record, observed, action), settled: action == Action::NoOp };
+        let outcome =
+            Outcome { document: Self::expected(document, record, observed, action), settled: action == Action::NoOp };
         self.outcomes.insert(address.clone(), outcome);
         self.push(desired, kind, (action, reason), differences, observed);
     }
@@ -359,7 +368,8 @@ impl Planner<'_> {
         }
         let destroy = self.request.purpose == Purpose::Destroy;
         // A create of unknown outcome is looked for once more, when applied, before its record goes.
-        let unsure = record.pending.as_ref().is_some_and(|p| p.action == PendingAction::Create) && record.remote_id.is_none();
+        let unsure =
+            record.pending.as_ref().is_some_and(|p| p.action == PendingAction::Create) && record.remote_id.is_none();
         let (action, reason) = match observed.status {
             _ if record.external => (Action::Forget, Reason::External),
             Status::Absent if unsure => (Action::Forget, Reason::PendingFromLastRun),
@@ -484,6 +494,7 @@ fn in_order(mut changes: BTreeMap<Address, PlannedChange>, request: &PlanRequest
     // Recorded dependencies may hold a circle only if a state was edited by hand; fall back to the addresses' order.
     let mut ordered = order(&gone).unwrap_or_else(|_| gone.keys().cloned().collect());
     ordered.reverse();
-    ordered.extend(order(&kept).unwrap_or_else(|_| request.graph.ordered().iter().map(|d| d.address.clone()).collect()));
+    ordered
+        .extend(order(&kept).unwrap_or_else(|_| request.graph.ordered().iter().map(|d| d.address.clone()).collect()));
     ordered.iter().filter_map(|address| changes.remove(address)).collect()
 }

@@ -170,7 +170,8 @@ pub trait Provider: Send + Sync {
     async fn preflight(&self, call: &Call, config: &Value, summary: &Value) -> Result<Vec<Diagnostic>, ProviderError>;
 
     /// Creates one resource.
-    async fn create(&self, call: &Call, change: &Change, sink: Arc<dyn CreatedSink>) -> Result<Progress, ChangeFailure>;
+    async fn create(&self, call: &Call, change: &Change, sink: Arc<dyn CreatedSink>)
+    -> Result<Progress, ChangeFailure>;
 
     /// Changes one resource in place.
     async fn update(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure>;

@@ -78,7 +78,11 @@ fn claimed(baseline: &Value, sent: &Value, desired: &Value) -> Value {
             merged.insert(key.clone(), after);
         }
     }
-    if merged.is_empty() || !(baseline.is_null() || baseline.is_object()) { baseline.clone() } else { Value::Object(merged) }
+    if merged.is_empty() || !(baseline.is_null() || baseline.is_object()) {
+        baseline.clone()
+    } else {
+        Value::Object(merged)
+    }
 }
 
 /// A change in flight, as the journal keeps it.
@@ -146,7 +150,13 @@ pub struct Observed {
 impl Observed {
     /// It does not exist.
     pub fn absent(address: &Address) -> Self {
-        Self { address: address.clone(), remote_id: None, status: Status::Absent, document: Value::Null, attributes: None }
+        Self {
+            address: address.clone(),
+            remote_id: None,
+            status: Status::Absent,
+            document: Value::Null,
+            attributes: None,
+        }
     }
 
     /// Could not be read.

@@ -61,7 +61,14 @@ pub struct Metadata {
 
 impl State {
     /// A state with nothing in it.
-    pub fn empty(provider: &str, project_name: &str, namespace: &str, topology: &str, lineage: &str, now: &str) -> Self {
+    pub fn empty(
+        provider: &str,
+        project_name: &str,
+        namespace: &str,
+        topology: &str,
+        lineage: &str,
+        now: &str,
+    ) -> Self {
         Self {
             provider: provider.to_owned(),
             project_name: project_name.to_owned(),

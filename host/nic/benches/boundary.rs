@@ -12,14 +12,17 @@ use nic_core::ports::{Call, Context, Provider};
 use serde_json::json;
 
 fn component() -> Vec<u8> {
-    let directory = PathBuf::from(std::env::var_os("NIC_COMPONENTS_DIR").expect("NIC_COMPONENTS_DIR; run `cargo xtask bench`"));
-    std::fs::read(directory.join("bundled/existing.wasm")).expect("the component `existing`; run `cargo xtask components`")
+    let directory =
+        PathBuf::from(std::env::var_os("NIC_COMPONENTS_DIR").expect("NIC_COMPONENTS_DIR; run `cargo xtask bench`"));
+    std::fs::read(directory.join("bundled/existing.wasm"))
+        .expect("the component `existing`; run `cargo xtask components`")
 }
 
 fn boundary(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let cache = tempfile::tempdir().expect("a directory");
-    let options = HostOptions { cache_dir: Some(cache.path().to_owned()), ..HostOptions::new(Gate::new(GateOptions::default())) };
+    let options =
+        HostOptions { cache_dir: Some(cache.path().to_owned()), ..HostOptions::new(Gate::new(GateOptions::default())) };
     let host = Host::new(options).expect("the sandbox");
     let provider = runtime.block_on(host.load("existing", component())).expect("the component loads");
     let call = Call { context: Context::default(), records: Arc::default() };

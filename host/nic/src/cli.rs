@@ -12,12 +12,19 @@ pub const DEFAULT_DIRECTORY: &str = ".nebari/stages/02-infrastructure";
 
 /// Make a ready Kubernetes platform from one nebari-config.yaml, and keep it that way.
 #[derive(Debug, Parser)]
-#[command(name = "nic", version, about, propagate_version = true, max_term_width = 80, after_help = "\
+#[command(
+    name = "nic",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 80,
+    after_help = "\
 Examples:
   nic validate -f nebari-config.yaml
   nic plan -f nebari-config.yaml
   nic deploy -f nebari-config.yaml
-  nic destroy -f nebari-config.yaml")]
+  nic destroy -f nebari-config.yaml"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -45,10 +52,14 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make the platform as the config asks
-    #[command(after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json")]
+    #[command(
+        after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json"
+    )]
     Deploy(Deploy),
     /// Show what deploy would change, and change nothing
-    #[command(after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode")]
+    #[command(
+        after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode"
+    )]
     Plan(Plan),
     /// Delete everything that is recorded
     #[command(after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes")]

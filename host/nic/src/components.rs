@@ -80,11 +80,17 @@ impl Found {
     /// `PROVIDER_NOT_READABLE`.
     pub fn bytes(&self) -> Result<Vec<u8>, CommandError> {
         match &self.origin {
-            Origin::Bundled => {
-                Ok(BUNDLED.iter().find(|(name, _)| *name == self.name).map(|(_, bytes)| bytes.to_vec()).unwrap_or_default())
-            }
+            Origin::Bundled => Ok(BUNDLED
+                .iter()
+                .find(|(name, _)| *name == self.name)
+                .map(|(_, bytes)| bytes.to_vec())
+                .unwrap_or_default()),
             Origin::File(path) => std::fs::read(path).map_err(|error| {
-                CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{}`: {error}", path.display()))
+                CommandError::broke(
+                    "PROVIDER_NOT_READABLE",
+                    "A component cannot be read",
+                    format!("`{}`: {error}", path.display()),
+                )
             }),
         }
     }

@@ -31,10 +31,39 @@ const PROVIDER_SECTIONS: [(&str, &str); 6] = [
 
 /// Top-level keys of later stages and of stage 01: known, and left alone.
 const KNOWN_KEYS: [&str; 33] = [
-    "project_name", "namespace", "provider", "nebari_version", "prevent_deploy", "terraform_state", "external_container_reg",
-    "storage", "domain", "certificate", "ingress", "dns", "ci_cd", "security", "theme", "profiles", "environments",
-    "default_images", "conda_store", "argo_workflows", "monitoring", "telemetry", "jupyterhub", "jupyterlab", "jhub_apps",
-    "ceph", "tf_extensions", "helm_extensions", "infrastructure", "qhub_version", "extensions", "keycloak", "retain",
+    "project_name",
+    "namespace",
+    "provider",
+    "nebari_version",
+    "prevent_deploy",
+    "terraform_state",
+    "external_container_reg",
+    "storage",
+    "domain",
+    "certificate",
+    "ingress",
+    "dns",
+    "ci_cd",
+    "security",
+    "theme",
+    "profiles",
+    "environments",
+    "default_images",
+    "conda_store",
+    "argo_workflows",
+    "monitoring",
+    "telemetry",
+    "jupyterhub",
+    "jupyterlab",
+    "jhub_apps",
+    "ceph",
+    "tf_extensions",
+    "helm_extensions",
+    "infrastructure",
+    "qhub_version",
+    "extensions",
+    "keycloak",
+    "retain",
 ];
 
 /// Spellings that only the design document's dialect has.
@@ -110,8 +139,11 @@ impl Config {
             located(diagnostic.hint("check indentation, quotes and brackets around this place"), error.span)
         })?;
         if !matches!(root.value, NodeValue::Mapping(_)) {
-            let diagnostic =
-                Diagnostic::error("CONFIG_NOT_A_MAP", "The config is not a map", "expected `key: value` lines at the top level");
+            let diagnostic = Diagnostic::error(
+                "CONFIG_NOT_A_MAP",
+                "The config is not a map",
+                "expected `key: value` lines at the top level",
+            );
             return Err(located(diagnostic, root.span.clone()));
         }
         for (name, value) in overrides {
@@ -139,7 +171,8 @@ impl Config {
                 Ok(config)
             }
             _ => {
-                let spans: Vec<_> = problems.iter().map(|p| p.pointer.as_deref().map(|pointer| root.nearest(pointer).0)).collect();
+                let spans: Vec<_> =
+                    problems.iter().map(|p| p.pointer.as_deref().map(|pointer| root.nearest(pointer).0)).collect();
                 let mut problems = problems;
                 for (problem, span) in problems.iter_mut().zip(&spans) {
                     if let Some(span) = span {
@@ -172,7 +205,10 @@ impl Config {
 
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
-        self.root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| matches!(text, "true" | "True" | "TRUE"))
+        self.root
+            .get("prevent_deploy")
+            .and_then(Node::text)
+            .is_some_and(|text| matches!(text, "true" | "True" | "TRUE"))
     }
 
     /// The diagnostic with file, line and column of what its pointer leads to.
@@ -189,7 +225,8 @@ impl Config {
 
     /// The text and places to show diagnostics in.
     pub fn excerpts(&self, diagnostics: &[Diagnostic]) -> ConfigSource {
-        let spans = diagnostics.iter().map(|d| d.pointer.as_deref().map(|pointer| self.root.nearest(pointer).0)).collect();
+        let spans =
+            diagnostics.iter().map(|d| d.pointer.as_deref().map(|pointer| self.root.nearest(pointer).0)).collect();
         ConfigSource { path: self.path.clone(), text: self.source.clone(), spans }
     }
 }
@@ -197,18 +234,26 @@ impl Config {
 fn read(path: &Path) -> Result<String, CommandError> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", format!("`{shown}`"))
-            .hint("give its path with `-f`"),
+        std::io::ErrorKind::NotFound => {
+            CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", format!("`{shown}`"))
+                .hint("give its path with `-f`")
+        }
         _ => CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")),
     })?;
     if size.len() > MAX_CONFIG_BYTES {
         let detail = format!("`{shown}` is larger than {} MiB", MAX_CONFIG_BYTES >> 20);
         return Err(CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail));
     }
-    let bytes = std::fs::read(path)
-        .map_err(|error| CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")))?;
-    String::from_utf8(bytes)
-        .map_err(|error| CommandError::broke("CONFIG_NOT_YAML", "The config is not valid YAML", format!("`{shown}` is not UTF-8: {error}")))
+    let bytes = std::fs::read(path).map_err(|error| {
+        CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}"))
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        CommandError::broke(
+            "CONFIG_NOT_YAML",
+            "The config is not valid YAML",
+            format!("`{shown}` is not UTF-8: {error}"),
+        )
+    })
 }
 
 /// File, line and column for programs; both counted from 1, columns in characters.
@@ -248,7 +293,8 @@ fn spelling(root: &Node, provider: &str) -> &'static str {
     fn occurs(node: &Node, keys: &[&str]) -> bool {
         node.entries().any(|(key, below)| keys.contains(&key.text.as_str()) || occurs(below, keys))
     }
-    let section = PROVIDER_SECTIONS.iter().find(|(name, _)| *name == provider).and_then(|(_, section)| root.get(section));
+    let section =
+        PROVIDER_SECTIONS.iter().find(|(name, _)| *name == provider).and_then(|(_, section)| root.get(section));
     match section {
         Some(section) if occurs(section, &DESIGN_SPELLINGS) && !occurs(section, &CLASSIC_SPELLINGS) => "design",
         _ => "classic",
@@ -281,10 +327,16 @@ impl Checker<'_> {
                 "This layout is another tool's",
                 "a top-level `cluster` map is not part of nebari-config.yaml",
             );
-            self.problem(diagnostic.hint("NIC reads `provider: aws` with an `amazon_web_services` section, and the like"), "/cluster");
+            self.problem(
+                diagnostic.hint("NIC reads `provider: aws` with an `amazon_web_services` section, and the like"),
+                "/cluster",
+            );
         }
-        let project_name = self.name("project_name", None, |c, first| c.is_ascii_alphanumeric() && !(first && c.is_ascii_digit()) || !first && matches!(c, '-' | '_'));
-        let namespace = self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
+        let project_name = self.name("project_name", None, |c, first| {
+            c.is_ascii_alphanumeric() && !(first && c.is_ascii_digit()) || !first && matches!(c, '-' | '_')
+        });
+        let namespace =
+            self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
         self.near_misses();
         let provider = self.provider();
         Some((project_name?, namespace?, provider?))
@@ -292,9 +344,14 @@ impl Checker<'_> {
 
     fn name(&mut self, key: &str, default: Option<&str>, legal: fn(char, bool) -> bool) -> Option<String> {
         let pointer = format!("/{key}");
-        let Some(text) = self.root.get(key).filter(|node| !node.is_null()).map(|node| node.text().map(str::to_owned)) else {
+        let Some(text) = self.root.get(key).filter(|node| !node.is_null()).map(|node| node.text().map(str::to_owned))
+        else {
             if default.is_none() {
-                let diagnostic = Diagnostic::error("CONFIG_MISSING_KEY", "A required key is missing", format!("`{key}` is not there"));
+                let diagnostic = Diagnostic::error(
+                    "CONFIG_MISSING_KEY",
+                    "A required key is missing",
+                    format!("`{key}` is not there"),
+                );
                 self.problem(diagnostic.hint(format!("add `{key}: my-nebari` at the top level")), "");
             }
             return default.map(str::to_owned);
@@ -306,10 +363,16 @@ impl Checker<'_> {
                 && last.is_some_and(|c| c.is_ascii_alphanumeric())
         }) else {
             let expected = match key {
-                "project_name" => "3 to 16 letters, digits, `-` or `_`, beginning with a letter and ending with a letter or digit",
+                "project_name" => {
+                    "3 to 16 letters, digits, `-` or `_`, beginning with a letter and ending with a letter or digit"
+                }
                 _ => "letters, `-` or `_`, beginning and ending with a letter",
             };
-            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", format!("`{key}` must be {expected}"));
+            let diagnostic = Diagnostic::error(
+                "CONFIG_INVALID_VALUE",
+                "A value is not allowed",
+                format!("`{key}` must be {expected}"),
+            );
             self.problem(diagnostic, &pointer);
             return None;
         };
@@ -331,8 +394,10 @@ impl Checker<'_> {
             (None, [(only, _)]) => (*only).to_owned(),
             (None, several) => {
                 let names: Vec<&str> = several.iter().map(|(_, section)| *section).collect();
-                let detail = format!("`provider` is not there, and there is more than one section: {}", names.join(", "));
-                let diagnostic = Diagnostic::error("CONFIG_PROVIDER_UNCLEAR", "Which provider is meant is unclear", detail);
+                let detail =
+                    format!("`provider` is not there, and there is more than one section: {}", names.join(", "));
+                let diagnostic =
+                    Diagnostic::error("CONFIG_PROVIDER_UNCLEAR", "Which provider is meant is unclear", detail);
                 self.problem(diagnostic.hint("add `provider: aws`, or the one that is meant"), "");
                 return None;
             }
@@ -359,7 +424,8 @@ impl Checker<'_> {
 
     /// Plugins add top-level keys, so unknown ones are left alone; one letter off a known key is worth a word.
     fn near_misses(&mut self) {
-        let known: Vec<&str> = KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section)).collect();
+        let known: Vec<&str> =
+            KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section)).collect();
         let keys: Vec<String> = self.root.entries().map(|(key, _)| key.text.clone()).collect();
         for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
             if let Some(meant) = known.iter().find(|known| distance(key, known) <= 2 && key.len() > 4) {
@@ -435,7 +501,8 @@ mod tests {
 
     #[test]
     fn overrides_are_secret_and_near_misses_are_told() {
-        let text = "project_name: abc\nprovider: aws\namazon_web_services: {region: r, tags: [a, b]}\nprevent_deplo: true\n";
+        let text =
+            "project_name: abc\nprovider: aws\namazon_web_services: {region: r, tags: [a, b]}\nprevent_deplo: true\n";
         let config = load(text, &[("NEBARI_SECRET__amazon_web_services__tags__1", "s3cret")]).unwrap();
         let schemas = BTreeMap::from([("amazon_web_services".to_owned(), json!({}))]);
         let (sections, secrets) = config.sections(&schemas);

@@ -15,7 +15,9 @@ const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
 
 /// Why a request does not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{host}` is at {address}, {why}; only public addresses are dialled, and endpoints that the user's own settings name [ADDRESS_NOT_ALLOWED]")]
+#[error(
+    "`{host}` is at {address}, {why}; only public addresses are dialled, and endpoints that the user's own settings name [ADDRESS_NOT_ALLOWED]"
+)]
 pub struct EgressRefused {
     /// The name that was resolved.
     pub host: String,
@@ -96,7 +98,9 @@ impl PublicOnly {
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let proxies = variables
             .into_iter()
-            .filter(|(name, _)| matches!(name.to_ascii_lowercase().as_str(), "http_proxy" | "https_proxy" | "all_proxy"))
+            .filter(|(name, _)| {
+                matches!(name.to_ascii_lowercase().as_str(), "http_proxy" | "https_proxy" | "all_proxy")
+            })
             .filter_map(|(_, value)| {
                 let with_scheme = if value.contains("://") { value } else { format!("http://{value}") };
                 url::Url::parse(&with_scheme).ok()?.host_str().map(str::to_ascii_lowercase)

@@ -117,7 +117,12 @@ impl KubernetesProvider {
         found.ok_or_else(|| ProviderError::other("CLUSTER_NOT_READY", "there is no cluster that answers yet"))
     }
 
-    async fn applied(&self, call: &Call, change: &Change, created: bool) -> Result<(ObjectName, Progress), ProviderError> {
+    async fn applied(
+        &self,
+        call: &Call,
+        change: &Change,
+        created: bool,
+    ) -> Result<(ObjectName, Progress), ProviderError> {
         let document = &change.document;
         let object = name::of_document(document).ok_or_else(nameless)?;
         let cluster = self.cluster(call).await?;
@@ -150,7 +155,13 @@ impl KubernetesProvider {
         Ok((object, progress))
     }
 
-    async fn gone(&self, cluster: &Connected, object: &ObjectName, uid: &str, change: &Change) -> Result<Progress, ProviderError> {
+    async fn gone(
+        &self,
+        cluster: &Connected,
+        object: &ObjectName,
+        uid: &str,
+        change: &Change,
+    ) -> Result<Progress, ProviderError> {
         match cluster.get(object).await? {
             Some(live) if live["metadata"]["uid"].as_str() == Some(uid) => {
                 Ok(waiting(object, "gone", &live, &why_still_there(&live)))
@@ -185,8 +196,7 @@ fn waiting(object: &ObjectName, what: &str, live: &Value, message: &str) -> Prog
 /// A namespace tells what holds it; other objects list who must let go.
 fn why_still_there(live: &Value) -> String {
     let conditions = live["status"]["conditions"].as_array().into_iter().flatten();
-    let told: Vec<&str> =
-        conditions.filter(|c| c["status"] == "True").filter_map(|c| c["message"].as_str()).collect();
+    let told: Vec<&str> = conditions.filter(|c| c["status"] == "True").filter_map(|c| c["message"].as_str()).collect();
     let finalizers: Vec<&str> =
         live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     match (told.is_empty(), finalizers.is_empty()) {
@@ -253,7 +263,12 @@ impl Provider for KubernetesProvider {
         Ok(Vec::new())
     }
 
-    async fn create(&self, call: &Call, change: &Change, sink: Arc<dyn CreatedSink>) -> Result<Progress, ChangeFailure> {
+    async fn create(
+        &self,
+        call: &Call,
+        change: &Change,
+        sink: Arc<dyn CreatedSink>,
+    ) -> Result<Progress, ChangeFailure> {
         let (object, progress) = self.applied(call, change, true).await?;
         let remote_id = remote_id(&object);
         sink.created(&remote_id).await.map_err(|error| ChangeFailure {

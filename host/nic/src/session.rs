@@ -129,10 +129,8 @@ impl Session {
         let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
         let secrets: BTreeMap<String, SecretString> =
             secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
-        let kubernetes = KubernetesProvider::new(
-            Arc::new(resolver),
-            SecretResolver::new(move |name| secrets.get(name).cloned()),
-        );
+        let kubernetes =
+            KubernetesProvider::new(Arc::new(resolver), SecretResolver::new(move |name| secrets.get(name).cloned()));
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -152,7 +150,9 @@ impl Session {
             "sections": sections,
         }));
         let version = env!("CARGO_PKG_VERSION");
-        let interrupted = move || printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
+        let interrupted = move || {
+            printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.")
+        };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let run = Run {
             participants: vec![
@@ -236,8 +236,12 @@ pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, Comm
 /// What is wrong with a state's bytes, for the user.
 pub fn state_error(path: &Path, error: &format_v1::FormatError) -> CommandError {
     let (code, hint) = match error {
-        format_v1::FormatError::Newer { .. } => ("STATE_NEWER_FORMAT", "use the version of NIC that wrote it, or a later one"),
-        format_v1::FormatError::NotJson(_) => ("STATE_DAMAGED", "restore it from a backup; NIC itself never leaves half a file"),
+        format_v1::FormatError::Newer { .. } => {
+            ("STATE_NEWER_FORMAT", "use the version of NIC that wrote it, or a later one")
+        }
+        format_v1::FormatError::NotJson(_) => {
+            ("STATE_DAMAGED", "restore it from a backup; NIC itself never leaves half a file")
+        }
         _ => ("STATE_DAMAGED", "is it a NIC state? A Terraform state is taken over with `nic import`"),
     };
     CommandError::broke(code, "The state cannot be used", format!("`{}`: {error}", path.display())).hint(hint)
@@ -269,17 +273,21 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
         .chain(region.as_deref().zip(state.region.as_deref()).map(|(a, b)| ("region", a, b)))
         .find(|(_, wanted, recorded)| wanted != recorded);
     let Some((key, wanted, recorded)) = differing else { return Ok(()) };
-    let detail = format!("`{}` is of a platform whose `{key}` is `{recorded}`; the config says `{wanted}`", path.display());
+    let detail =
+        format!("`{}` is of a platform whose `{key}` is `{recorded}`; the config says `{wanted}`", path.display());
     let mut error = CommandError::broke("STATE_OF_ANOTHER_PLATFORM", "The state is of another platform", detail)
         .hint("give the right state with `--state`")
-        .hint(format!("`{key}` cannot be changed after the first deploy: destroy the platform first if it should move"));
+        .hint(format!(
+            "`{key}` cannot be changed after the first deploy: destroy the platform first if it should move"
+        ));
     error.status = crate::exit::ExitStatus::Refused;
     Err(error)
 }
 
 fn gate() -> Result<Gate, CommandError> {
-    let options = GateOptions::from_environment()
-        .map_err(|error| CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string()))?;
+    let options = GateOptions::from_environment().map_err(|error| {
+        CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
+    })?;
     Ok(Gate::new(options))
 }
 
@@ -381,7 +389,11 @@ impl<B: Backend> Backend for ReadOnly<B> {
     }
 
     async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
-        Err(BackendError { code: "STATE_NOT_LOCKED", message: "this command writes no state".to_owned(), hints: Vec::new() })
+        Err(BackendError {
+            code: "STATE_NOT_LOCKED",
+            message: "this command writes no state".to_owned(),
+            hints: Vec::new(),
+        })
     }
 }
 
@@ -395,6 +407,10 @@ impl Backend for Nothing {
     }
 
     async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
-        Err(BackendError { code: "STATE_NOT_LOCKED", message: "this command has no state".to_owned(), hints: Vec::new() })
+        Err(BackendError {
+            code: "STATE_NOT_LOCKED",
+            message: "this command has no state".to_owned(),
+            hints: Vec::new(),
+        })
     }
 }

@@ -309,7 +309,8 @@ impl Gate {
         let mut retried = false;
         loop {
             let credentials = self.0.credentials.get().await?;
-            let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &parsed.headers, body: &parsed.body };
+            let unsigned =
+                sigv4::Unsigned { method: &parsed.method, url: &url, headers: &parsed.headers, body: &parsed.body };
             let scope = sigv4::Scope {
                 credentials: &credentials,
                 region: &binding.region,
@@ -333,7 +334,12 @@ impl Gate {
         }
     }
 
-    async fn send_plain(&self, grant: &Grant, phase: Phase, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
+    async fn send_plain(
+        &self,
+        grant: &Grant,
+        phase: Phase,
+        request: CloudRequest,
+    ) -> Result<CloudResponse, ProviderError> {
         let token = match request.scheme.as_str() {
             "bearer" => match self.0.options.bearer.get(&request.credential) {
                 Some(token) => Some(token.clone()),

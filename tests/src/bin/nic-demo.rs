@@ -37,11 +37,20 @@ async fn main() -> Result<()> {
     nic(&workspace, &["deploy"]).await?;
     let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
     namespaces.get("dev").await.context("the namespace `dev` should be on the cluster")?;
-    say(&format!("Checked: the namespace `dev` is on the cluster; {} tokens were checked by its login.", platform.login.logins()));
+    say(&format!(
+        "Checked: the namespace `dev` is on the cluster; {} tokens were checked by its login.",
+        platform.login.logins()
+    ));
 
     chapter("The document that later stages read", &format!("{stage}/outputs.json"));
     let outputs: serde_json::Value = serde_json::from_str(&workspace.read(&format!("{stage}/outputs.json"))?)?;
-    for pointer in ["/cluster/name", "/cluster/endpoint", "/networking/vpc_id", "/networking/subnet_ids", "/node_selectors/general"] {
+    for pointer in [
+        "/cluster/name",
+        "/cluster/endpoint",
+        "/networking/vpc_id",
+        "/networking/subnet_ids",
+        "/node_selectors/general",
+    ] {
         let value = outputs.pointer(pointer).with_context(|| format!("outputs.json has no {pointer}"))?;
         say(&format!("  {:<26} {value}", pointer.trim_start_matches('/').replace('/', ".")));
     }

@@ -32,7 +32,9 @@ async fn measure(workspace: &Workspace, arguments: &[&str]) -> Result<Measured> 
     let mut peak = 0.0_f64;
     let status = loop {
         if let Ok(text) = std::fs::read_to_string(&status_file) {
-            let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+            let high = text
+                .lines()
+                .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
             peak = peak.max(high.unwrap_or(0.0));
         }
         if let Some(status) = child.try_wait()? {
@@ -63,7 +65,10 @@ fn row(what: &str, measured: &Measured) {
 #[tokio::main]
 async fn main() -> Result<()> {
     let size = std::fs::metadata(binary()?)?.len();
-    say(&format!("nic: {:.1} MiB; {RUNS} runs each, the median of time and the highest of memory", size as f64 / f64::from(1 << 20)));
+    say(&format!(
+        "nic: {:.1} MiB; {RUNS} runs each, the median of time and the highest of memory",
+        size as f64 / f64::from(1 << 20)
+    ));
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
     let mut workspace = platform.workspace()?;
     workspace.config(CONFIG)?;

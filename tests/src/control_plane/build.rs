@@ -26,31 +26,15 @@ struct Program {
 }
 
 const PROGRAMS: [Program; 5] = [
-    Program {
-        name: "etcd",
-        package: "go.etcd.io/etcd/server/v3",
-        in_kubebuilder_assets: true,
-    },
-    Program {
-        name: "kube-apiserver",
-        package: "k8s.io/kubernetes/cmd/kube-apiserver",
-        in_kubebuilder_assets: true,
-    },
+    Program { name: "etcd", package: "go.etcd.io/etcd/server/v3", in_kubebuilder_assets: true },
+    Program { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver", in_kubebuilder_assets: true },
     Program {
         name: "kube-controller-manager",
         package: "k8s.io/kubernetes/cmd/kube-controller-manager",
         in_kubebuilder_assets: false,
     },
-    Program {
-        name: "kube-scheduler",
-        package: "k8s.io/kubernetes/cmd/kube-scheduler",
-        in_kubebuilder_assets: false,
-    },
-    Program {
-        name: "kwok",
-        package: "sigs.k8s.io/kwok/cmd/kwok",
-        in_kubebuilder_assets: false,
-    },
+    Program { name: "kube-scheduler", package: "k8s.io/kubernetes/cmd/kube-scheduler", in_kubebuilder_assets: false },
+    Program { name: "kwok", package: "sigs.k8s.io/kwok/cmd/kwok", in_kubebuilder_assets: false },
 ];
 
 /// Makes sure that the control plane can be started, building what is missing, and returns the
@@ -60,10 +44,8 @@ const PROGRAMS: [Program; 5] = [
 /// The folder is named after the build's inputs, so other versions get another one. Blocks: a
 /// first build takes minutes. `progress` is told what takes long, a line at a time.
 pub fn ensure_binaries(progress: &dyn Fn(&str)) -> Result<PathBuf> {
-    let wanted: Vec<Program> = PROGRAMS
-        .into_iter()
-        .filter(|program| from_kubebuilder_assets(program).is_none())
-        .collect();
+    let wanted: Vec<Program> =
+        PROGRAMS.into_iter().filter(|program| from_kubebuilder_assets(program).is_none()).collect();
     let flags = flags()?;
     let cache = crate::cache::dir();
     let finished = cache.join(format!("control-plane-{}", key(&flags, &wanted)));

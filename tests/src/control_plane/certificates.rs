@@ -38,15 +38,10 @@ impl Certificates {
         let issuer = Issuer::new(parameters, authority_key);
 
         let hosts = ["127.0.0.1", "localhost", "kubernetes.default", "kubernetes.default.svc"];
-        let mut server = named(
-            hosts.map(str::to_owned).to_vec(),
-            &[(DnType::CommonName, "kube-apiserver")],
-        )?;
+        let mut server = named(hosts.map(str::to_owned).to_vec(), &[(DnType::CommonName, "kube-apiserver")])?;
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let mut admin = named(
-            Vec::new(),
-            &[(DnType::OrganizationName, "system:masters"), (DnType::CommonName, "nic-test-admin")],
-        )?;
+        let mut admin =
+            named(Vec::new(), &[(DnType::OrganizationName, "system:masters"), (DnType::CommonName, "nic-test-admin")])?;
         admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let service_account = key()?;
         Ok(Self {

@@ -47,10 +47,8 @@ pub(super) async fn launch(binaries: &Path, options: &ControlPlaneOptions) -> Re
     let client = client(&text).await?;
 
     // Those started first are the last to be dropped: see the fields of `ControlPlane`.
-    let mut processes = vec![
-        launch.etcd(etcd_port)?,
-        launch.kube_apiserver(etcd_port, server_port, options.token_webhook.as_ref())?,
-    ];
+    let mut processes =
+        vec![launch.etcd(etcd_port)?, launch.kube_apiserver(etcd_port, server_port, options.token_webhook.as_ref())?];
     alive(&mut processes, "the API server to be ready", async || {
         let request = http::Request::get("/readyz").body(Vec::new()).ok()?;
         client.request_text(request).await.ok().map(drop)

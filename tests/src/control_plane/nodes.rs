@@ -39,17 +39,11 @@ pub(super) async fn add(
         "status": {"capacity": size, "allocatable": size},
     }))?;
     let nodes: Api<Node> = Api::all(client.clone());
-    nodes
-        .create(&PostParams::default(), &node)
-        .await
-        .with_context(|| format!("cannot add node {name}"))?;
+    nodes.create(&PostParams::default(), &node).await.with_context(|| format!("cannot add node {name}"))?;
     super::poll(Duration::from_secs(30), &format!("node {name} to be ready"), async || {
         let node = nodes.get(name).await.ok()?;
         let conditions = node.status?.conditions?;
-        conditions
-            .iter()
-            .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-            .then_some(())
+        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True").then_some(())
     })
     .await
 }
@@ -57,10 +51,7 @@ pub(super) async fn add(
 /// Takes the node away with its pods, as when its machine is terminated.
 pub(super) async fn remove(client: &Client, name: &str) -> Result<()> {
     let nodes: Api<Node> = Api::all(client.clone());
-    nodes
-        .delete(name, &DeleteParams::default())
-        .await
-        .with_context(|| format!("cannot remove node {name}"))?;
+    nodes.delete(name, &DeleteParams::default()).await.with_context(|| format!("cannot remove node {name}"))?;
     // The pod collector would come to it after most of a minute.
     let on_node = ListParams::default().fields(&format!("spec.nodeName={name}"));
     let pods: Api<Pod> = Api::all(client.clone());

@@ -48,13 +48,7 @@ pub(super) struct Supervised {
 impl Supervised {
     /// The program at `program`, called `name` in messages.
     pub(super) fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
-        Self {
-            name,
-            program: program.into(),
-            arguments: Vec::new(),
-            pid_file: PathBuf::new(),
-            scratch: PathBuf::new(),
-        }
+        Self { name, program: program.into(), arguments: Vec::new(), pid_file: PathBuf::new(), scratch: PathBuf::new() }
     }
 
     /// Adds arguments.

@@ -95,7 +95,8 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
 async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunError> {
     let facts = run.facts.lock().await.clone();
     let up_to_date = planned.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.reason == Reason::UpToDate);
-    let seen: Vec<&Observed> = up_to_date.filter_map(|c| planned.observed.get(&c.address)).filter(|o| o.is_present()).collect();
+    let seen: Vec<&Observed> =
+        up_to_date.filter_map(|c| planned.observed.get(&c.address)).filter(|o| o.is_present()).collect();
     run.journal
         .change(|state| {
             state.facts.extend(facts);

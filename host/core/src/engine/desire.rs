@@ -40,8 +40,10 @@ impl Run {
         for _ in 0..MAX_ROUNDS {
             let mut call = self.call().await;
             call.context.facts_digest = digest(&serde_json::json!(facts));
-            let answer =
-                provider.desired(&call, &participant.config, &facts).await.map_err(|error| refused(&error, "desired"))?;
+            let answer = provider
+                .desired(&call, &participant.config, &facts)
+                .await
+                .map_err(|error| refused(&error, "desired"))?;
             let queries = match answer {
                 Answer::Ready(resources) => {
                     self.facts.lock().await.insert(name, facts);
@@ -73,7 +75,8 @@ impl Run {
                 Diagnostic::error("PROVIDER_LIED", "A provider broke its contract", detail).at(&resource.address)
             };
             if resource.address.provider() != description.name {
-                problems.push(lie(format!("`{}` declared `{}`, which is not its own", description.name, resource.address)));
+                problems
+                    .push(lie(format!("`{}` declared `{}`, which is not its own", description.name, resource.address)));
             }
             let own = description.kinds.iter().any(|kind| kind.kind == resource.kind);
             if !(own || resource.kind == KUBERNETES_OBJECT && self.kind(KUBERNETES_OBJECT).is_some()) {
@@ -95,7 +98,10 @@ impl Run {
                 let mut problem = Diagnostic::error(
                     "PROVIDER_LIED",
                     "A provider broke its contract",
-                    format!("the document of `{}` does not fit its own schema at `{pointer}`: {sentence}", resource.address),
+                    format!(
+                        "the document of `{}` does not fit its own schema at `{pointer}`: {sentence}",
+                        resource.address
+                    ),
                 )
                 .at(&resource.address);
                 problem.pointer = Some(pointer);

@@ -38,7 +38,8 @@ impl Run {
         }
         let mut observed: BTreeMap<Address, Observed> = BTreeMap::new();
         let mut outcomes: BTreeMap<Address, Outcome> = BTreeMap::new();
-        let mut wave: Vec<&Address> = unread.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
+        let mut wave: Vec<&Address> =
+            unread.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
         // The graph has no circle, so the waves reach everything.
         while !wave.is_empty() {
             let targets = wave.iter().map(|address| target(address, graph, records.get(*address), &outcomes)).collect();
@@ -92,7 +93,8 @@ impl Run {
             match provider.read(&call, left.clone()).await {
                 Ok(batch) => answers.extend(batch.into_iter().map(|o| (o.address.clone(), o))),
                 Err(error) => {
-                    let unread = left.iter().map(|t| (t.address.clone(), Observed::unreadable(&t.address, error.clone())));
+                    let unread =
+                        left.iter().map(|t| (t.address.clone(), Observed::unreadable(&t.address, error.clone())));
                     answers.extend(unread);
                 }
             }
@@ -116,7 +118,10 @@ impl Run {
                             return lie(what);
                         }
                         let there = !matches!(answer.status, Status::Absent);
-                        Observed { remote_id: answer.remote_id.or_else(|| target.remote_id.clone().filter(|_| there)), ..answer }
+                        Observed {
+                            remote_id: answer.remote_id.or_else(|| target.remote_id.clone().filter(|_| there)),
+                            ..answer
+                        }
                     }
                 }
             })

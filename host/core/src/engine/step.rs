@@ -164,7 +164,8 @@ impl<'a> Worker<'a> {
             (Action::Replace, _) | (_, None) => Observed::absent(address),
             (_, Some(observed)) => observed.clone(),
         };
-        let creating = record.as_ref().and_then(|r| r.pending.as_ref()).is_some_and(|p| p.action == PendingAction::Create);
+        let creating =
+            record.as_ref().and_then(|r| r.pending.as_ref()).is_some_and(|p| p.action == PendingAction::Create);
         let absent = matches!(observed.status, Status::Absent);
         let action = if absent || creating { PendingAction::Create } else { PendingAction::Update };
         let subject = self.subject(address, &desired.kind, started, action)?;
@@ -196,12 +197,15 @@ impl<'a> Worker<'a> {
         let bad = |what: String| subject.failed(&ProviderError::other("GRAPH_BAD_REFERENCE", what));
         let document = {
             let outcomes = self.outcomes();
-            resolve(&desired.document, &|to, pointer| look_up(&outcomes, to, pointer)).map_err(|error| bad(error.to_string()))?
+            resolve(&desired.document, &|to, pointer| look_up(&outcomes, to, pointer))
+                .map_err(|error| bad(error.to_string()))?
         };
         if has_unknown(&document) {
             return Err(bad("a reference is still unknown after what it needs was done".to_owned()));
         }
-        if let Some((pointer, sentence)) = subject.provider.check_document(&desired.kind, &document, false).into_iter().next() {
+        if let Some((pointer, sentence)) =
+            subject.provider.check_document(&desired.kind, &document, false).into_iter().next()
+        {
             let what = format!("its document does not fit its schema at `{pointer}`: {sentence}");
             return Err(subject.failed(&ProviderError::other("PROVIDER_LIED", what)));
         }

@@ -86,8 +86,20 @@ struct Head {
 
 /// Members of the document that [`Head`] or this codec own.
 const KNOWN: [&str; 14] = [
-    "version", "format_version", "provider", "project_name", "namespace", "region", "topology", "serial", "lineage",
-    "imported_from_terraform", "facts", "metadata", "cloud", "kubernetes",
+    "version",
+    "format_version",
+    "provider",
+    "project_name",
+    "namespace",
+    "region",
+    "topology",
+    "serial",
+    "lineage",
+    "imported_from_terraform",
+    "facts",
+    "metadata",
+    "cloud",
+    "kubernetes",
 ];
 
 /// Reads a state.
@@ -274,7 +286,9 @@ fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
         Value::Null if in_array => *place = Value::Array(vec![Value::Object(members)]),
         Value::Null => *place = Value::Object(members),
         // What was put there last tells whose array it is; looking at all would make many records slow.
-        Value::Array(elements) if in_array && elements.last().is_none_or(is_record) => elements.push(Value::Object(members)),
+        Value::Array(elements) if in_array && elements.last().is_none_or(is_record) => {
+            elements.push(Value::Object(members))
+        }
         Value::Object(existing) if !in_array && !existing.contains_key(MARK) => {
             existing.extend(members);
         }
@@ -330,7 +344,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_foreign_newer_or_doubled_is_told_apart() {
-        let mut twice = state(vec![record("aws.vpc.main", "cloud.vpc", json!({})), record("aws.vpc.two", "cloud.vpc", json!({}))]);
+        let mut twice =
+            state(vec![record("aws.vpc.main", "cloud.vpc", json!({})), record("aws.vpc.two", "cloud.vpc", json!({}))]);
         assert!(matches!(encode(&twice), Err(FormatError::Placement { .. })));
         twice.records.pop_last();
         let bytes = encode(&twice).unwrap();
@@ -342,7 +357,8 @@ mod tests {
 
     #[test]
     fn attributes_that_look_like_a_record_are_refused() {
-        for hostile in [json!({"x": {"_nic": {"address": "a.b.c"}}}), json!({"x": [[{"_nic": {"address": "a.b.c"}}]]})] {
+        for hostile in [json!({"x": {"_nic": {"address": "a.b.c"}}}), json!({"x": [[{"_nic": {"address": "a.b.c"}}]]})]
+        {
             let state = state(vec![record("aws.vpc.main", "cloud.vpc", hostile)]);
             assert!(matches!(encode(&state), Err(FormatError::Placement { .. })));
         }

@@ -81,8 +81,7 @@ fn an_imported_resource_is_lost_only_by_name() {
     let ran = world.deploy(changed_platform());
     assert_eq!(ran.codes().into_iter().collect::<Vec<_>>(), ["PROTECTED_NEEDS_CONFIRMATION"]);
     assert_eq!(world.mutations(), 9);
-    let confirmed =
-        vec!["sim.subnet.b", "sim.node-group.general", "sim.node-group.user", "sim.node-group.worker"];
+    let confirmed = vec!["sim.subnet.b", "sim.node-group.general", "sim.node-group.user", "sim.node-group.worker"];
     let ran = world.go(world.provider(changed_platform()), &How { confirmed, ..How::default() });
     assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
 }

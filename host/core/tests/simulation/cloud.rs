@@ -85,9 +85,11 @@ impl Cloud {
         let name = thing.document.get("name").and_then(Value::as_str);
         let stands_on = |document: &Value| {
             let text = document.to_string();
-            text.contains(&format!("\"{id}\"")) || (thing.kind == "sim.cluster" && document.get("cluster").and_then(Value::as_str) == name)
+            text.contains(&format!("\"{id}\""))
+                || (thing.kind == "sim.cluster" && document.get("cluster").and_then(Value::as_str) == name)
         };
-        let others = self.things.iter().filter(|(other, t)| *other != id && t.kind != "sim.address" && stands_on(&t.document));
+        let others =
+            self.things.iter().filter(|(other, t)| *other != id && t.kind != "sim.address" && stands_on(&t.document));
         others.map(|(other, _)| other).collect()
     }
 
@@ -126,7 +128,9 @@ impl Cloud {
             return Ok(id.clone());
         }
         let name = change.document.get("name");
-        if safety == CreateSafety::Named && self.things.values().any(|t| t.kind == change.kind && t.document.get("name") == name) {
+        if safety == CreateSafety::Named
+            && self.things.values().any(|t| t.kind == change.kind && t.document.get("name") == name)
+        {
             return Err(ProviderError::Conflict(format!("{} exists already", name.unwrap_or(&Value::Null))));
         }
         if change.remote_id.is_some() {
@@ -145,7 +149,13 @@ impl Cloud {
         }
         let wait = takes(&change.kind);
         let broken = self.breaks.as_deref() == Some(owner);
-        let phase = if broken { Phase::Broken } else if wait.is_zero() { Phase::Active } else { Phase::Creating };
+        let phase = if broken {
+            Phase::Broken
+        } else if wait.is_zero() {
+            Phase::Active
+        } else {
+            Phase::Creating
+        };
         let thing = Thing {
             kind: change.kind.clone(),
             owner: Some(owner.to_owned()),
@@ -235,7 +245,8 @@ impl Cloud {
     pub fn busy(&mut self, id: &str, now: Duration) -> Option<Duration> {
         self.advance(now);
         let thing = self.things.get(id)?;
-        matches!(thing.phase, Phase::Creating | Phase::Updating(_) | Phase::Deleting).then(|| thing.done_at.saturating_sub(now))
+        matches!(thing.phase, Phase::Creating | Phase::Updating(_) | Phase::Deleting)
+            .then(|| thing.done_at.saturating_sub(now))
     }
 
     /// Ids of what is visible and passes.

@@ -99,7 +99,9 @@ fn an_immutable_edit_replaces_it_and_what_stands_on_it() {
     assert_eq!(ran.action("sim.node-group.worker"), Action::Replace);
     assert_eq!(ran.action("sim.node-group.user"), Action::NoOp);
     assert!(matches!(ran.outcome("sim.subnet.b"), Some(StepOutcome::Failed(_))));
-    assert!(matches!(ran.outcome("sim.cluster.main"), Some(StepOutcome::Skipped(because)) if because.as_str() == "sim.subnet.b"));
+    assert!(
+        matches!(ran.outcome("sim.cluster.main"), Some(StepOutcome::Skipped(because)) if because.as_str() == "sim.subnet.b")
+    );
 
     let world = World::with(platform());
     let wanted = edited(wanted, "sim.cluster.main", |d| d["subnet_ids"] = json!([to("sim.subnet.a", "/id")]));
@@ -119,7 +121,10 @@ fn a_version_moves_one_step_at_a_time_and_everything_else_goes_its_way() {
     assert!(ran.complete(), "{:?}", ran.report);
     let state = world.disk.state().unwrap();
     assert_eq!(state.records[&at("sim.cluster.main")].attributes["version"], "1.33");
-    assert_eq!(world.cloud.lock().unwrap().log.iter().filter(|(v, o)| *v == "update" && o.ends_with("cluster.main")).count(), 3);
+    assert_eq!(
+        world.cloud.lock().unwrap().log.iter().filter(|(v, o)| *v == "update" && o.ends_with("cluster.main")).count(),
+        3
+    );
     world.assert_nothing_doubled();
     world.assert_settled(changed_platform());
 }
@@ -191,14 +196,21 @@ fn a_circle_of_letting_go_ends_with_what_the_cloud_says() {
     // The cluster lets go of the old subnet only for a new one, that one waits for the new network, the new network for the end
     // of the old one, and the old one for the end of the old subnet.
     let small = |vpc: &str, subnet: &str| {
-        let wanted: Vec<_> = platform().into_iter().filter(|d| ["sim.vpc", "sim.role", "sim.subnet", "sim.cluster"].contains(&d.kind.as_str())).collect();
+        let wanted: Vec<_> = platform()
+            .into_iter()
+            .filter(|d| ["sim.vpc", "sim.role", "sim.subnet", "sim.cluster"].contains(&d.kind.as_str()))
+            .collect();
         let wanted = without(wanted, &[if subnet == "a" { "sim.subnet.b" } else { "sim.subnet.a" }]);
         let wanted = edited(wanted, "sim.vpc.main", |d| d["cidr"] = json!(vpc));
         edited(wanted, "sim.cluster.main", |d| d["subnet_ids"] = json!([to(&format!("sim.subnet.{subnet}"), "/id")]))
     };
     let world = World::with(small("10.0.0.0/16", "a"));
     let ran = world.deploy(small("10.1.0.0/16", "b"));
-    assert!(matches!(ran.outcome("sim.subnet.a"), Some(StepOutcome::Failed(d)) if d.details["cause"] == "CONFLICT"), "{:?}", ran.report);
+    assert!(
+        matches!(ran.outcome("sim.subnet.a"), Some(StepOutcome::Failed(d)) if d.details["cause"] == "CONFLICT"),
+        "{:?}",
+        ran.report
+    );
     for skipped in ["sim.vpc.main", "sim.subnet.b", "sim.cluster.main"] {
         assert_eq!(ran.outcome(skipped), Some(&StepOutcome::Skipped(at("sim.subnet.a"))), "{skipped}");
     }
@@ -213,7 +225,10 @@ fn a_failed_creation_is_replaced() {
     world.cloud.lock().unwrap().breaks = Some("lineage-1/sim.node-group.user".to_owned());
     let ran = world.deploy(platform());
     let Some(StepOutcome::Failed(diagnostic)) = ran.outcome("sim.node-group.user") else { panic!("{:?}", ran.report) };
-    assert_eq!((diagnostic.code.as_str(), &diagnostic.details["cause"]), ("NODE_GROUP_CREATE_FAILED", &json!("RESOURCE_FAILED")));
+    assert_eq!(
+        (diagnostic.code.as_str(), &diagnostic.details["cause"]),
+        ("NODE_GROUP_CREATE_FAILED", &json!("RESOURCE_FAILED"))
+    );
     world.cloud.lock().unwrap().breaks = None;
     let ran = world.deploy(platform());
     assert!(ran.complete(), "{:?}", ran.report);

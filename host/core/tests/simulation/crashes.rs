@@ -123,7 +123,8 @@ fn everything_is_destroyed_wherever_the_first_deploy_was_cut_short() {
     for at in 1.. {
         let scenario = Scenario::DestroyAfterCrash(at);
         let world = scenario.begin();
-        let finished = world.disk.state().is_some_and(|s| s.records.len() == 9 && s.records.values().all(|r| r.pending.is_none()));
+        let finished =
+            world.disk.state().is_some_and(|s| s.records.len() == 9 && s.records.values().all(|r| r.pending.is_none()));
         scenario.goes_on(&world, 2, &BTreeMap::new(), "");
         if finished {
             break;
@@ -137,7 +138,8 @@ fn a_change_is_taken_back_wherever_it_was_cut_short() {
     for at in 1.. {
         let scenario = Scenario::ChangeBack(at);
         let world = scenario.begin();
-        let finished = world.disk.state().unwrap().records.values().all(|r| r.pending.is_none()) && world.count("update") >= 5;
+        let finished =
+            world.disk.state().unwrap().records.values().all(|r| r.pending.is_none()) && world.count("update") >= 5;
         scenario.goes_on(&world, 2, &end, "");
         if finished {
             break;

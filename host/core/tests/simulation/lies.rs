@@ -15,7 +15,9 @@ fn lied(world: &World, wanted: Vec<Desired>, address: &str, lie: Lie) -> Ran {
 }
 
 fn failed<'a>(ran: &'a Ran, address: &str) -> (&'a str, &'a Value) {
-    let Some(StepOutcome::Failed(diagnostic)) = ran.outcome(address) else { panic!("{:?} {:?}", ran.refused, ran.report) };
+    let Some(StepOutcome::Failed(diagnostic)) = ran.outcome(address) else {
+        panic!("{:?} {:?}", ran.refused, ran.report)
+    };
     (&diagnostic.code, &diagnostic.details["cause"])
 }
 

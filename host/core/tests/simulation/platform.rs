@@ -71,7 +71,12 @@ pub fn description() -> Description {
             &json!({"id": computed, "cluster": immutable, "instance_type": immutable, "subnet_ids": fixed_set,
                 "scaling": scaling, "labels": tags}),
         ),
-        kind("address", CreateSafety::Token, "cloud.addresses[]", &json!({"id": computed, "size": immutable, "tags": tags})),
+        kind(
+            "address",
+            CreateSafety::Token,
+            "cloud.addresses[]",
+            &json!({"id": computed, "size": immutable, "tags": tags}),
+        ),
         kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": computed, "tags": tags})),
     ];
     Description {
@@ -133,7 +138,10 @@ pub fn platform() -> Vec<Desired> {
         node_group("general", &["a", "b"]),
         node_group("user", &["a"]),
         node_group("worker", &["b"]),
-        resource("sim.address.nat", json!({"size": "small", "tags": {"for": {"$join": ["nat of ", to("sim.vpc.main", "/id")]}}})),
+        resource(
+            "sim.address.nat",
+            json!({"size": "small", "tags": {"for": {"$join": ["nat of ", to("sim.vpc.main", "/id")]}}}),
+        ),
     ]
 }
 

@@ -86,15 +86,21 @@ impl SimProvider {
     }
 
     /// The way of a call to the cloud and back, with what happens to it there.
-    async fn call<T>(&self, mutates: bool, act: impl FnOnce(&mut Cloud, Duration) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+    async fn call<T>(
+        &self,
+        mutates: bool,
+        act: impl FnOnce(&mut Cloud, Duration) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let side = self.faults.call().await;
         self.enter();
         let fault = if mutates { self.faults.next() } else { self.faults.next_read() };
         self.time.sleep(LATENCY / 2).await;
         self.faults.alive().await;
-        let unavailable = || ProviderError::Remote { status: 503, code: "Unavailable".to_owned(), message: "later".to_owned() };
+        let unavailable =
+            || ProviderError::Remote { status: 503, code: "Unavailable".to_owned(), message: "later".to_owned() };
         let timed_out = || ProviderError::TimedOut("the cloud".to_owned());
-        let invisible = if let Fault::Invisible(seconds) = fault { Duration::from_secs(seconds) } else { Duration::ZERO };
+        let invisible =
+            if let Fault::Invisible(seconds) = fault { Duration::from_secs(seconds) } else { Duration::ZERO };
         let act = || act(&mut self.cloud.lock().unwrap(), invisible);
         let result = match fault {
             Fault::Throttled => Err(ProviderError::Throttled(None)),
@@ -144,7 +150,9 @@ impl SimProvider {
                 let name = target.document.get("name").cloned();
                 cloud.find(now, |t| t.kind == target.kind && t.document.get("name") == name.as_ref())
             }
-            None => cloud.find(now, |t| t.kind == target.kind && t.owner.as_deref() == Some(owner) && t.phase != Phase::Deleting),
+            None => cloud.find(now, |t| {
+                t.kind == target.kind && t.owner.as_deref() == Some(owner) && t.phase != Phase::Deleting
+            }),
         };
         let absent = Observed::absent(&target.address);
         if ids.len() > 1 {
@@ -183,7 +191,8 @@ impl SimProvider {
         let cloud = self.cloud.lock().unwrap();
         let absent = Observed::absent(&change.address);
         let Some(thing) = cloud.things.get(id) else { return absent };
-        let status = if thing.phase == Phase::Broken { Status::Failed("CREATE_FAILED".to_owned()) } else { Status::Present };
+        let status =
+            if thing.phase == Phase::Broken { Status::Failed("CREATE_FAILED".to_owned()) } else { Status::Present };
         debug_assert!(thing.owner.is_none() || thing.owner == Some(Self::owner(call, &change.address)));
         Observed { remote_id: Some(id.to_owned()), status, document: thing.document.clone(), ..absent }
     }
@@ -205,7 +214,11 @@ impl Provider for SimProvider {
 
     async fn desired(&self, _: &Call, _: &Value, facts: &Facts) -> Result<Answer, ProviderError> {
         if !facts.contains_key("zones") {
-            return Ok(Answer::Need(vec![Query { key: "zones".to_owned(), name: "zones".to_owned(), arguments: json!({}) }]));
+            return Ok(Answer::Need(vec![Query {
+                key: "zones".to_owned(),
+                name: "zones".to_owned(),
+                arguments: json!({}),
+            }]));
         }
         Ok(Answer::Ready(self.wanted.clone()))
     }
@@ -237,7 +250,12 @@ impl Provider for SimProvider {
         Ok(Vec::new())
     }
 
-    async fn create(&self, call: &Call, change: &Change, sink: Arc<dyn CreatedSink>) -> Result<Progress, ChangeFailure> {
+    async fn create(
+        &self,
+        call: &Call,
+        change: &Change,
+        sink: Arc<dyn CreatedSink>,
+    ) -> Result<Progress, ChangeFailure> {
         if self.lies(&change.address, Lie::Denied) {
             return Err(ProviderError::Denied("no".to_owned()).into());
         }
@@ -247,7 +265,9 @@ impl Provider for SimProvider {
             sent.document["cidr"] = json!("192.168.0.0/16");
         }
         let id = self
-            .call(true, |cloud, invisible| cloud.create(&sent, self.safety(&change.kind), &owner, (self.time.now(), invisible)))
+            .call(true, |cloud, invisible| {
+                cloud.create(&sent, self.safety(&change.kind), &owner, (self.time.now(), invisible))
+            })
             .await?;
         // Some providers tell the name at once, others only in their answer.
         if ["sim.subnet", "sim.cluster", "sim.queue"].contains(&change.kind.as_str()) {

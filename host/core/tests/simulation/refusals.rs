@@ -142,7 +142,10 @@ fn a_failed_delete_keeps_what_it_stands_on() {
     provider.lie = Some((at("sim.subnet.b"), Lie::DeletesNothing));
     let ran = world.go(provider, &How { destroy: true, ..How::default() });
     let Some(StepOutcome::Failed(diagnostic)) = ran.outcome("sim.subnet.b") else { panic!("{:?}", ran.report) };
-    assert_eq!((diagnostic.code.as_str(), &diagnostic.details["cause"]), ("SUBNET_DELETE_FAILED", &json!("PROVIDER_LIED")));
+    assert_eq!(
+        (diagnostic.code.as_str(), &diagnostic.details["cause"]),
+        ("SUBNET_DELETE_FAILED", &json!("PROVIDER_LIED"))
+    );
     assert_eq!(ran.outcome("sim.vpc.main"), Some(&StepOutcome::Skipped(at("sim.subnet.b"))));
     assert_eq!(world.disk.state().unwrap().records.len(), 2);
     assert!(world.destroy().complete());

@@ -10,7 +10,8 @@ use crate::world::{Ran, World};
 
 #[test]
 fn two_hundred_long_creations_wait_at_the_same_time_without_a_call() {
-    let wanted: Vec<_> = (0..200).map(|n| resource(&format!("sim.queue.n{n}"), json!({"tags": {"n": n.to_string()}}))).collect();
+    let wanted: Vec<_> =
+        (0..200).map(|n| resource(&format!("sim.queue.n{n}"), json!({"tags": {"n": n.to_string()}}))).collect();
     let world = World::new();
     let ran = world.deploy(wanted.clone());
     assert!(ran.complete());
@@ -24,7 +25,8 @@ fn two_hundred_long_creations_wait_at_the_same_time_without_a_call() {
 fn ten_thousand_steps_do_not_take_minutes() {
     let wanted: Vec<_> = (0..10_000)
         .map(|n| {
-            let tags = if n < 100 { json!({}) } else { json!({"near": to(&format!("sim.address.n{}", n / 100), "/id")}) };
+            let tags =
+                if n < 100 { json!({}) } else { json!({"near": to(&format!("sim.address.n{}", n / 100), "/id")}) };
             resource(&format!("sim.address.n{n}"), json!({"size": "small", "tags": tags}))
         })
         .collect();
@@ -34,11 +36,8 @@ fn ten_thousand_steps_do_not_take_minutes() {
         assert!(run().complete());
         started.elapsed()
     };
-    let took = [
-        timed(&|| world.deploy(wanted.clone())),
-        timed(&|| world.deploy(wanted.clone())),
-        timed(&|| world.destroy()),
-    ];
+    let took =
+        [timed(&|| world.deploy(wanted.clone())), timed(&|| world.deploy(wanted.clone())), timed(&|| world.destroy())];
     let writes = world.disk.writes.load(Ordering::Relaxed);
     assert!(writes < 100, "changes at the same time share a write: {writes}");
     assert!(took.iter().sum::<Duration>() < Duration::from_mins(1), "{took:?}");

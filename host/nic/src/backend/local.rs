@@ -42,7 +42,9 @@ fn failed(code: &'static str, what: &str, path: &Path, error: &std::io::Error) -
     let hint = match error.kind() {
         std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
         std::io::ErrorKind::StorageFull => "make room on the disk; the last state that was written is whole",
-        std::io::ErrorKind::ReadOnlyFilesystem => "the directory is on a read-only file system; give `--state` another place",
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            "the directory is on a read-only file system; give `--state` another place"
+        }
         _ => "the last state that was written is whole",
     };
     BackendError { code, message: format!("{what} `{}`: {error}", path.display()), hints: vec![hint.to_owned()] }
@@ -60,7 +62,8 @@ impl LocalBackend {
     /// `STATE_LOCKED` with who, since when and for what; `STATE_NOT_WRITABLE` when the lock file cannot be made.
     pub async fn lock(path: &Path, operation: &str, timeout: Duration) -> Result<Self, BackendError> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent).map_err(|e| failed("STATE_NOT_WRITABLE", "cannot make the directory", parent, &e))?;
+            fs::create_dir_all(parent)
+                .map_err(|e| failed("STATE_NOT_WRITABLE", "cannot make the directory", parent, &e))?;
         }
         let lock_path = suffixed(path, ".lock");
         let file = OpenOptions::new()
@@ -203,7 +206,11 @@ mod tests {
         let first = LocalBackend::lock(&path, "deploy", Duration::ZERO).await.unwrap();
         let Err(error) = LocalBackend::lock(&path, "plan", Duration::ZERO).await else { panic!("locked twice") };
         assert_eq!(error.code, "STATE_LOCKED");
-        assert!(error.message.contains("nic deploy") && error.message.contains(&std::process::id().to_string()), "{}", error.message);
+        assert!(
+            error.message.contains("nic deploy") && error.message.contains(&std::process::id().to_string()),
+            "{}",
+            error.message
+        );
         assert_eq!(LocalBackend::holder(&path).unwrap().operation, "deploy");
         drop(first);
         assert_eq!(LocalBackend::holder(&path), None);

@@ -67,7 +67,8 @@ fn admit(response: CloudResponse, waiting: &Arc<AtomicUsize>) -> Answer {
     let before = waiting.fetch_add(bytes, Ordering::AcqRel);
     let held = Held { bytes, waiting: Arc::clone(waiting) };
     if bytes > MAX_RESPONSE_BYTES || before + bytes > MAX_WAITING_BYTES {
-        let message = format!("the answer has {bytes} bytes, with {before} of others waiting; that is too much to keep");
+        let message =
+            format!("the answer has {bytes} bytes, with {before} of others waiting; that is too much to keep");
         return Err(ProviderError::other("RESPONSE_TOO_LARGE", message));
     }
     Ok((response, held))
@@ -106,7 +107,8 @@ impl GuestState {
         let waiting = Arc::clone(&service.waiting);
         let task = tokio::spawn(async move {
             let answer = tokio::time::timeout(limit, gate.send(&grant, phase, request)).await;
-            let late = || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
+            let late =
+                || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
             admit(answer.unwrap_or_else(|_| late())?, &waiting)
         });
         self.service.in_flight += 1;

@@ -57,17 +57,15 @@ fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<()
     }
     let full = format!("{}/{}", read.api_version, read.kind);
     let of_kind = |granted: &String| granted == "*" || granted == read.kind || *granted == full;
-    let covers = |grant: &KubernetesGrant| grant.verbs.iter().any(|v| v == read.verb) && grant.kinds.iter().any(of_kind);
+    let covers =
+        |grant: &KubernetesGrant| grant.verbs.iter().any(|v| v == read.verb) && grant.kinds.iter().any(of_kind);
     if grants.iter().any(covers) { Ok(()) } else { denied(format!("no grant covers `{} {full}`", read.verb)) }
 }
 
-async fn in_time<T>(
-    limit: Duration,
-    read: impl Future<Output = Result<T, ProviderError>>,
-) -> Result<T, ProviderError> {
-    tokio::time::timeout(limit, read)
-        .await
-        .unwrap_or_else(|_| Err(ProviderError::TimedOut(format!("the cluster did not answer within {} s", limit.as_secs()))))
+async fn in_time<T>(limit: Duration, read: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+    tokio::time::timeout(limit, read).await.unwrap_or_else(|_| {
+        Err(ProviderError::TimedOut(format!("the cluster did not answer within {} s", limit.as_secs())))
+    })
 }
 
 fn text(value: &Value) -> Result<String, ProviderError> {

@@ -263,7 +263,8 @@ impl Connected {
 
     /// What a kind is called in URLs; none when the cluster does not serve it.
     async fn served(&self, api_version: &str, kind: &str) -> Result<Option<Served>, ProviderError> {
-        let find = |list: &[Served]| list.iter().find(|served| served.kind == kind && !served.name.contains('/')).cloned();
+        let find =
+            |list: &[Served]| list.iter().find(|served| served.kind == kind && !served.name.contains('/')).cloned();
         let slot = {
             let mut all = self.inner.served.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(api_version.to_owned()).or_default().clone()
@@ -300,7 +301,8 @@ impl Connected {
                 None => None,
             };
             let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-            let mut request = Request::builder().method(method.clone()).uri(uri).header(header::ACCEPT, "application/json");
+            let mut request =
+                Request::builder().method(method.clone()).uri(uri).header(header::ACCEPT, "application/json");
             if let Some((content_type, _)) = body {
                 request = request.header(header::CONTENT_TYPE, content_type);
             }

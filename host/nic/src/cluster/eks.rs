@@ -98,7 +98,9 @@ pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Op
     let described = answer.cluster;
     match described.status.as_str() {
         "ACTIVE" | "UPDATING" => {}
-        "FAILED" => return Err(ProviderError::other("CLUSTER_FAILED", format!("AWS says that cluster `{name}` failed"))),
+        "FAILED" => {
+            return Err(ProviderError::other("CLUSTER_FAILED", format!("AWS says that cluster `{name}` failed")));
+        }
         _ => return Ok(None),
     }
     let authority = described.certificate_authority.and_then(|authority| authority.data);

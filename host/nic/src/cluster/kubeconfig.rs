@@ -185,7 +185,9 @@ fn text(document: &Value, holds_credentials: bool) -> Result<KubeconfigText, Pro
 /// Block style with JSON scalars, which YAML takes as they are.
 fn write_yaml(value: &Value, depth: usize, out: &mut String) -> std::fmt::Result {
     let indent = "  ".repeat(depth);
-    let nests = |value: &Value| value.as_object().is_some_and(|o| !o.is_empty()) || value.as_array().is_some_and(|a| !a.is_empty());
+    let nests = |value: &Value| {
+        value.as_object().is_some_and(|o| !o.is_empty()) || value.as_array().is_some_and(|a| !a.is_empty())
+    };
     match value {
         Value::Object(members) => {
             for (key, member) in members {

@@ -114,13 +114,18 @@ mod tests {
 
     #[test]
     fn a_grant_allows_its_verbs_and_kinds_and_never_secrets() {
-        let grant: KubernetesGrant =
-            serde_json::from_value(json!({"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node", "v1/Secret"]}))
-                .unwrap();
+        let grant: KubernetesGrant = serde_json::from_value(
+            json!({"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node", "v1/Secret"]}),
+        )
+        .unwrap();
         assert!(grant.check("get", "v1", "Node").is_ok());
-        for (verb, api_version, kind) in
-            [("list", "v1", "Node"), ("get", "v1", "Pod"), ("get", "v1", "Secret"), ("get", "v1", "secret"), ("get", "apps/v1", "Node")]
-        {
+        for (verb, api_version, kind) in [
+            ("list", "v1", "Node"),
+            ("get", "v1", "Pod"),
+            ("get", "v1", "Secret"),
+            ("get", "v1", "secret"),
+            ("get", "apps/v1", "Node"),
+        ] {
             assert!(matches!(grant.check(verb, api_version, kind), Err(ProviderError::Denied(_))), "{verb} {kind}");
         }
         let all: KubernetesGrant = serde_json::from_value(json!({"verbs": ["get", "list"], "kinds": ["*"]})).unwrap();

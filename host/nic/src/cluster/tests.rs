@@ -68,7 +68,10 @@ async fn a_token_is_a_signed_question_to_sts() {
     assert_eq!(query["X-Amz-Expires"], "60");
     assert_eq!(query["X-Amz-SignedHeaders"], "host;x-k8s-aws-id");
     assert_eq!(query["X-Amz-Security-Token"], "session+token/==");
-    assert!(query["X-Amz-Credential"].starts_with("AKIDEXAMPLE/") && query["X-Amz-Credential"].ends_with("/us-west-2/sts/aws4_request"));
+    assert!(
+        query["X-Amz-Credential"].starts_with("AKIDEXAMPLE/")
+            && query["X-Amz-Credential"].ends_with("/us-west-2/sts/aws4_request")
+    );
     assert_eq!(query["X-Amz-Signature"].len(), 64);
 }
 
@@ -95,10 +98,8 @@ async fn a_cluster_that_is_not_up_is_no_cluster() {
 #[tokio::test]
 async fn a_kubeconfig_for_eks_asks_for_tokens_and_holds_none() {
     let source = ClusterSource::new(gate("200 OK", described("ACTIVE")).await);
-    let exec = ExecCommand {
-        command: "nic".to_owned(),
-        variables: vec![("AWS_PROFILE".to_owned(), "work".to_owned())],
-    };
+    let exec =
+        ExecCommand { command: "nic".to_owned(), variables: vec![("AWS_PROFILE".to_owned(), "work".to_owned())] };
     let access = source.access(&eks(), &exec).await.unwrap().unwrap();
     assert!(!access.kubeconfig.holds_credentials());
     let text = access.kubeconfig.expose();

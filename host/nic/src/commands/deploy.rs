@@ -22,7 +22,10 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
             pointer: Some("/prevent_deploy".to_owned()),
             ..Diagnostic::error("DEPLOY_PREVENTED", "The config forbids deploying", "`prevent_deploy` is true")
         };
-        return Err(Ended::in_config(CommandError::refused(vec![diagnostic.hint("remove it when you mean to deploy")]), &config));
+        return Err(Ended::in_config(
+            CommandError::refused(vec![diagnostic.hint("remove it when you mean to deploy")]),
+            &config,
+        ));
     }
     let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await?;
     let in_config = |error| Ended::in_config(error, &config);
@@ -70,11 +73,16 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
 /// What is left to say when not everything was done.
 pub(super) fn finished(report: &ApplyReport, operation: &str) -> std::result::Result<(), CommandError> {
     let mut failures: Vec<Diagnostic> = report.failures().cloned().collect();
-    let status = if failures.is_empty() && report.was_interrupted() { ExitStatus::Interrupted } else { ExitStatus::Broke };
+    let status =
+        if failures.is_empty() && report.was_interrupted() { ExitStatus::Interrupted } else { ExitStatus::Broke };
     if report.was_interrupted() {
         failures.push(
-            Diagnostic::error("INTERRUPTED", "Stopped before everything was done", format!("{} changes are done and recorded", report.changes_done()))
-                .hint(format!("run `nic {operation}` again to go on")),
+            Diagnostic::error(
+                "INTERRUPTED",
+                "Stopped before everything was done",
+                format!("{} changes are done and recorded", report.changes_done()),
+            )
+            .hint(format!("run `nic {operation}` again to go on")),
         );
     }
     if failures.is_empty() { Ok(()) } else { Err(CommandError { diagnostics: failures, status }) }

@@ -9,7 +9,8 @@ use crate::session::{self, Session};
 
 pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
     if flags.token {
-        let (cluster, region) = (flags.cluster.as_deref().unwrap_or_default(), flags.region.as_deref().unwrap_or_default());
+        let (cluster, region) =
+            (flags.cluster.as_deref().unwrap_or_default(), flags.region.as_deref().unwrap_or_default());
         let credential = session::exec_credential(cluster, region).await?;
         // The one place where a token is the data that was asked for: kubectl reads it from stdout.
         use std::io::Write;
@@ -18,9 +19,12 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
     }
     let session = Session::of_state(&flags.of.config, &flags.of.state, printer).await?;
     let access = session.cluster_access().await?.ok_or_else(|| {
-        CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none").hint("run `nic deploy` first")
+        CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
+            .hint("run `nic deploy` first")
     })?;
     printer.line(access.kubeconfig.expose());
-    printer.document(&serde_json::json!({ "kubeconfig": { "context": access.name, "content": access.kubeconfig.expose() } }));
+    printer.document(
+        &serde_json::json!({ "kubeconfig": { "context": access.name, "content": access.kubeconfig.expose() } }),
+    );
     Ok(ExitStatus::Success)
 }

@@ -24,7 +24,8 @@ fn list(printer: Printer) -> Result {
             Origin::File(path) => path.display().to_string(),
         };
         let manifest = Manifest::read(&found.name, &bytes).map_err(|error| {
-            let mut ended = crate::error::CommandError::broke(error.code(), "A component cannot be used", error.to_string());
+            let mut ended =
+                crate::error::CommandError::broke(error.code(), "A component cannot be used", error.to_string());
             ended.diagnostics[0].hints = error.hints();
             ended
         })?;
@@ -34,11 +35,15 @@ fn list(printer: Printer) -> Result {
             let (what, reason) = match grant {
                 Grant::CloudHttp(grant) => {
                     let schemes = grant.schemes.join(", ");
-                    (format!("cloud requests signed as {schemes} to {}", grant.services.join(", ")), grant.reason.clone())
+                    (
+                        format!("cloud requests signed as {schemes} to {}", grant.services.join(", ")),
+                        grant.reason.clone(),
+                    )
                 }
-                Grant::Kubernetes(grant) => {
-                    (format!("{} of {} on the cluster", grant.verbs.join(", "), grant.kinds.join(", ")), grant.reason.clone())
-                }
+                Grant::Kubernetes(grant) => (
+                    format!("{} of {} on the cluster", grant.verbs.join(", "), grant.kinds.join(", ")),
+                    grant.reason.clone(),
+                ),
             };
             printer.line(format!("  may: {what}"));
             printer.line(format!("       {reason}"));

@@ -37,7 +37,10 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let healthy = issues.is_empty();
     let holder = LocalBackend::holder(&session.state_path);
     let region = state.region.as_deref().unwrap_or("no region");
-    printer.line(format!("{}-{} ({}, {region}, {} topology)", state.project_name, state.namespace, state.provider, state.topology));
+    printer.line(format!(
+        "{}-{} ({}, {region}, {} topology)",
+        state.project_name, state.namespace, state.provider, state.topology
+    ));
     printer.line(format!("{} resources recorded, state serial {}", state.records.len(), state.serial));
     if let Some(last) = &state.metadata.last_successful_deploy {
         printer.line(format!("last successful deploy {last}"));

@@ -31,7 +31,11 @@ pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
 
 fn answer(found: &[Diagnostic], source: Option<&ConfigSource>, printer: Printer) -> ExitStatus {
     let of = |severity| -> Vec<Value> {
-        found.iter().filter(|d| d.severity == severity).map(|d| serde_json::to_value(d).unwrap_or(Value::Null)).collect()
+        found
+            .iter()
+            .filter(|d| d.severity == severity)
+            .map(|d| serde_json::to_value(d).unwrap_or(Value::Null))
+            .collect()
     };
     let errors = of(Severity::Error);
     let valid = errors.is_empty();

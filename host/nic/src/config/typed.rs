@@ -28,7 +28,9 @@ fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, sec
             elements
                 .iter()
                 .enumerate()
-                .map(|(i, element)| walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), secret, secrets))
+                .map(|(i, element)| {
+                    walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), secret, secrets)
+                })
                 .collect(),
         ),
         NodeValue::Mapping(entries) => {
@@ -53,7 +55,11 @@ pub fn scalar(text: &str, plain: bool, types: &[&str]) -> Value {
         return Value::Null;
     }
     // Where text is allowed beside nothing numeric, what was written is what is meant.
-    if types.contains(&"string") && !types.contains(&"number") && !types.contains(&"integer") && !types.contains(&"boolean") {
+    if types.contains(&"string")
+        && !types.contains(&"number")
+        && !types.contains(&"integer")
+        && !types.contains(&"boolean")
+    {
         return Value::from(text);
     }
     match text {
@@ -86,7 +92,8 @@ mod tests {
             "on": {"type": "boolean"},
             "password": {"type": "string", "x-nic": {"sensitive": true}},
         }});
-        let node = parse("version: 1.30\ncount: 5\non: true\npassword: hunter2\nfree: 1.5\nquoted: '1'\nnothing:\n").unwrap();
+        let node =
+            parse("version: 1.30\ncount: 5\non: true\npassword: hunter2\nfree: 1.5\nquoted: '1'\nnothing:\n").unwrap();
         let mut secrets = Vec::new();
         let value = typed(&node, &schema, "/aws", &mut secrets);
         assert_eq!(

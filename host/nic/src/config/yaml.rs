@@ -96,9 +96,10 @@ impl Node {
         for token in pointer.split('/').skip(1) {
             let token = token.replace("~1", "/").replace("~0", "~");
             let next = match &node.value {
-                NodeValue::Mapping(entries) => {
-                    entries.iter().find(|(key, _)| key.text == token).map(|(key, node)| (key.span.start..node.span.end.max(key.span.end), node))
-                }
+                NodeValue::Mapping(entries) => entries
+                    .iter()
+                    .find(|(key, _)| key.text == token)
+                    .map(|(key, node)| (key.span.start..node.span.end.max(key.span.end), node)),
                 NodeValue::Sequence(elements) => {
                     token.parse::<usize>().ok().and_then(|i| elements.get(i)).map(|node| (node.span.clone(), node))
                 }
@@ -110,7 +111,11 @@ impl Node {
             }
         }
         // For a scalar the value itself is what is meant; for a whole map its key.
-        let exact = if matches!(node.value, NodeValue::Scalar { .. }) && !node.span.is_empty() { node.span.clone() } else { span };
+        let exact = if matches!(node.value, NodeValue::Scalar { .. }) && !node.span.is_empty() {
+            node.span.clone()
+        } else {
+            span
+        };
         (exact, true)
     }
 }
@@ -140,7 +145,12 @@ pub fn parse(source: &str) -> Result<Node, YamlError> {
             Event::StreamEnd => break,
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             other if root.is_none() => root = Some(builder.node(other, span, 0)?.0),
-            _ => return Err(YamlError { why: "a second YAML document begins here; a config is one document".to_owned(), span }),
+            _ => {
+                return Err(YamlError {
+                    why: "a second YAML document begins here; a config is one document".to_owned(),
+                    span,
+                });
+            }
         }
     }
     Ok(root.unwrap_or(Node { value: NodeValue::Mapping(Vec::new()), span: 0..0, secret: false }))
@@ -242,10 +252,12 @@ impl<'a> Builder<'a> {
             if text == "<<" {
                 match value.value {
                     NodeValue::Mapping(from) => merged.extend(from),
-                    NodeValue::Sequence(several) => merged.extend(several.into_iter().flat_map(|one| match one.value {
-                        NodeValue::Mapping(from) => from,
-                        _ => Vec::new(),
-                    })),
+                    NodeValue::Sequence(several) => {
+                        merged.extend(several.into_iter().flat_map(|one| match one.value {
+                            NodeValue::Mapping(from) => from,
+                            _ => Vec::new(),
+                        }))
+                    }
                     NodeValue::Scalar { .. } => return Err(YamlError { why: "`<<` merges maps".to_owned(), span: at }),
                 }
                 continue;

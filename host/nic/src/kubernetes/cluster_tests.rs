@@ -174,7 +174,9 @@ async fn what_was_applied_shows_no_difference_however_it_is_spelled() {
         assert_eq!(platform.read(document, &Value::Null).await.status, Status::Absent, "{document}");
         let made = platform.create(document).await;
         assert_eq!((&made.status, &made.document), (&Status::Present, document));
-        for baseline in [document, &Value::Null] {
+        // Without a baseline the core takes every `$secret` for an edit: no cloud shows them.
+        let baselines = [document, &Value::Null].into_iter().take(if document["kind"] == "Secret" { 1 } else { 2 });
+        for baseline in baselines {
             assert_eq!(platform.differences(document, baseline).await, [""; 0], "{document}");
         }
         let shown = platform.read(document, document).await;
@@ -222,7 +224,8 @@ async fn edits_drift_removals_and_other_owners() {
     assert_eq!(platform.differences(&theirs, &Value::Null).await, [""; 0]);
     theirs["data"]["a"] = "2".into();
     assert_eq!(platform.differences(&theirs, &Value::Null).await, ["/data/a"]);
-    let refused = platform.provider.update(&call(&Value::Null), &change(&theirs, &["/data/a"])).await.unwrap_err().error;
+    let refused =
+        platform.provider.update(&call(&Value::Null), &change(&theirs, &["/data/a"])).await.unwrap_err().error;
     assert!(refused.to_string().contains("`.data.a` belongs to `helm`"), "{refused}");
 
     assert_eq!(platform.delete(&space).await.status, Status::Absent);

@@ -79,6 +79,9 @@ mod tests {
         for bad in ["", "dev", "Namespace/dev", "a/b/c/d"] {
             assert_eq!(remote_name(bad), None, "{bad}");
         }
-        assert_eq!(of_document(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": {"$unknown": "x"}}})), None);
+        assert_eq!(
+            of_document(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": {"$unknown": "x"}}})),
+            None
+        );
     }
 }

@@ -65,7 +65,8 @@ fn changed() -> Value {
 }
 
 fn identity(object: &ObjectName) -> Value {
-    let mut identity = json!({"apiVersion": object.api_version, "kind": object.kind, "metadata": {"name": object.name}});
+    let mut identity =
+        json!({"apiVersion": object.api_version, "kind": object.kind, "metadata": {"name": object.name}});
     if let Some(namespace) = &object.namespace {
         identity["metadata"]["namespace"] = namespace.as_str().into();
     }
@@ -73,7 +74,13 @@ fn identity(object: &ObjectName) -> Value {
 }
 
 /// Of a Secret's data only whether it is as wanted.
-fn secret_data(section: &str, document: &Value, baseline: Option<&Value>, dry_run: Option<&Value>, live: &Value) -> Map<String, Value> {
+fn secret_data(
+    section: &str,
+    document: &Value,
+    baseline: Option<&Value>,
+    dry_run: Option<&Value>,
+    live: &Value,
+) -> Map<String, Value> {
     let value = |of: &Value, key: &str| of["data"].get(key).cloned();
     let empty = Map::new();
     let wanted = document[section].as_object().unwrap_or(&empty);
@@ -84,7 +91,9 @@ fn secret_data(section: &str, document: &Value, baseline: Option<&Value>, dry_ru
         match dry_run {
             // Not known: an edit will tell.
             None if now.is_some() => _ = shown.insert(key.clone(), wanted.clone()),
-            Some(dry_run) if now.is_some() && now == value(dry_run, key) => _ = shown.insert(key.clone(), wanted.clone()),
+            Some(dry_run) if now.is_some() && now == value(dry_run, key) => {
+                _ = shown.insert(key.clone(), wanted.clone())
+            }
             _ if now.is_some() => _ = shown.insert(key.clone(), changed()),
             _ => {}
         }
@@ -225,8 +234,11 @@ impl FieldConflict {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         paths.iter().any(|path| {
-            let path: String =
-                path.split('/').skip(1).map(|token| format!(".{}", token.replace("~1", "/").replace("~0", "~"))).collect();
+            let path: String = path
+                .split('/')
+                .skip(1)
+                .map(|token| format!(".{}", token.replace("~1", "/").replace("~0", "~")))
+                .collect();
             within(field, &path) || within(&path, field)
         })
     }
@@ -249,7 +261,12 @@ pub(super) fn owned_by_others(object: &ObjectName, conflicts: &[FieldConflict]) 
     let fields: Vec<String> = conflicts.iter().map(|c| format!("`{}` belongs to `{}`", c.field, c.manager)).collect();
     ProviderError::Other {
         code: "FIELD_MANAGER_CONFLICT".to_owned(),
-        message: format!("{} `{}` exists and someone else decides part of it: {}", object.kind, object.name, fields.join(", ")),
+        message: format!(
+            "{} `{}` exists and someone else decides part of it: {}",
+            object.kind,
+            object.name,
+            fields.join(", ")
+        ),
         detail: json!({
             "fields": conflicts.iter().map(|c| json!({"field": c.field, "manager": c.manager})).collect::<Vec<_>>(),
             "hint": "let the other manager go of these fields, or wish the values that they have",
@@ -313,9 +330,12 @@ mod tests {
     fn secrets_are_shown_as_their_references_or_as_changed() {
         let document = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
             "stringData": {"same": {"$secret": "s"}, "other": {"$secret": "o"}, "new": "n"}});
-        let baseline = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"gone": "Zw=="}});
-        let data = |same: &str, other: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
-            "data": {"same": same, "other": other, "gone": "hunter2"}});
+        let baseline =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"gone": "Zw=="}});
+        let data = |same: &str, other: &str| {
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
+            "data": {"same": same, "other": other, "gone": "hunter2"}})
+        };
         let mut dry_run = data("x", "y");
         dry_run["data"].as_object_mut().unwrap().remove("gone");
         let shown = show(&document, &baseline, &data("x", "hunter2"), Some(&dry_run));
@@ -348,8 +368,14 @@ mod tests {
         let conflict = |field: &str| FieldConflict { field: field.to_owned(), manager: "helm".to_owned() };
         let paths = |path: &str| vec![path.to_owned()];
         assert!(conflict(".spec.replicas").is_among(&paths("/spec/replicas")));
-        assert!(conflict(".metadata.labels.app.kubernetes.io/name").is_among(&paths("/metadata/labels/app.kubernetes.io~1name")));
-        assert!(conflict(".spec.template.spec.containers[name=\"a\"].image").is_among(&paths("/spec/template/spec/containers")));
+        assert!(
+            conflict(".metadata.labels.app.kubernetes.io/name")
+                .is_among(&paths("/metadata/labels/app.kubernetes.io~1name"))
+        );
+        assert!(
+            conflict(".spec.template.spec.containers[name=\"a\"].image")
+                .is_among(&paths("/spec/template/spec/containers"))
+        );
         assert!(conflict(".metadata.labels.a").is_among(&paths("/metadata/labels")));
         assert!(!conflict(".spec.replicasets").is_among(&paths("/spec/replicas")));
         assert!(!conflict(".spec.replicas").is_among(&[]));

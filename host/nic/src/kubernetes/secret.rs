@@ -83,10 +83,11 @@ impl SecretResolver {
         }
         Ok(match value {
             Value::Object(members) => Value::Object(
-                members
-                    .into_iter()
-                    .map(|(key, member)| Ok((key, self.put_in(member, secrets)?)))
-                    .collect::<Result<_, ProviderError>>()?,
+                members.into_iter().map(|(key, member)| Ok((key, self.put_in(member, secrets)?))).collect::<Result<
+                    _,
+                    ProviderError,
+                >>(
+                )?,
             ),
             Value::Array(elements) => {
                 Value::Array(elements.into_iter().map(|e| self.put_in(e, secrets)).collect::<Result<_, _>>()?)
@@ -116,7 +117,9 @@ impl Resolved {
             ProviderError::Remote { status, code, message } => {
                 ProviderError::Remote { status, code, message: clean(message) }
             }
-            ProviderError::Other { code, message, detail } => ProviderError::Other { code, message: clean(message), detail },
+            ProviderError::Other { code, message, detail } => {
+                ProviderError::Other { code, message: clean(message), detail }
+            }
             other => other,
         }
     }

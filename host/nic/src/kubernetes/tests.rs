@@ -14,7 +14,9 @@ use crate::signing::SecretString;
 type Handler = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
 
 /// An API server. It is asked with method and URL (`GET /api/v1/namespaces/dev`) and the body.
-async fn server(handler: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static) -> (Connected, Arc<Mutex<Vec<String>>>) {
+async fn server(
+    handler: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static,
+) -> (Connected, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -30,7 +32,10 @@ async fn server(handler: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + '
                     bytes.extend_from_slice(&chunk[..read]);
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let length = head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse::<usize>().ok());
+                    let length = head
+                        .to_lowercase()
+                        .lines()
+                        .find_map(|l| l.strip_prefix("content-length: ")?.parse::<usize>().ok());
                     if body.len() >= length.unwrap_or(0) {
                         break (head.to_owned(), body.to_owned());
                     }
@@ -38,20 +43,29 @@ async fn server(handler: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + '
                 let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
                 let body = serde_json::from_str(&body).unwrap_or(Value::Null);
                 let (status, answer) = match line.as_str() {
-                    "GET /api/v1" => (200, json!({"resources": [
+                    "GET /api/v1" => (
+                        200,
+                        json!({"resources": [
                         {"name": "namespaces", "kind": "Namespace", "namespaced": false},
                         {"name": "namespaces/status", "kind": "Namespace", "namespaced": false},
                         {"name": "configmaps", "kind": "ConfigMap", "namespaced": true},
-                        {"name": "secrets", "kind": "Secret", "namespaced": true}]})),
-                    "GET /apis/apiextensions.k8s.io/v1" => (200, json!({"resources": [
-                        {"name": "customresourcedefinitions", "kind": "CustomResourceDefinition", "namespaced": false}]})),
+                        {"name": "secrets", "kind": "Secret", "namespaced": true}]}),
+                    ),
+                    "GET /apis/apiextensions.k8s.io/v1" => (
+                        200,
+                        json!({"resources": [
+                        {"name": "customresourcedefinitions", "kind": "CustomResourceDefinition", "namespaced": false}]}),
+                    ),
                     line => {
                         kept.lock().unwrap().push(line.to_owned());
                         handler(line, &body)
                     }
                 };
                 let answer = answer.to_string();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    answer.len()
+                );
                 let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
             });
         }
@@ -137,9 +151,12 @@ fn not_found() -> (u16, Value) {
 }
 
 fn taken() -> (u16, Value) {
-    (409, json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": "conflict",
+    (
+        409,
+        json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": "conflict",
         "details": {"causes": [{"reason": "FieldManagerConflict", "message": "conflict with \"helm\" using v1",
-            "field": ".metadata.labels.managed-by"}]}}))
+            "field": ".metadata.labels.managed-by"}]}}),
+    )
 }
 
 #[tokio::test]
@@ -147,7 +164,8 @@ async fn without_a_cluster_everything_is_absent_and_nothing_can_be_made() {
     let provider = provider(None);
     let observed = provider.read(&call(vec![]), vec![target(namespace("dev"))]).await.unwrap();
     assert_eq!(observed[0].status, Status::Absent);
-    let failure = provider.create(&call(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await.unwrap_err();
+    let failure =
+        provider.create(&call(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await.unwrap_err();
     assert_eq!(failure.error.code(), "CLUSTER_NOT_READY");
     let gone = provider.delete(&call(vec![]), &change(namespace("dev"))).await.unwrap();
     assert!(matches!(gone, Progress::Done(observed) if observed.status == Status::Absent));
@@ -193,15 +211,19 @@ async fn a_create_tells_its_name_and_what_was_made() {
     })
     .await;
     let told = Arc::new(Told::default());
-    let progress = provider(Some(connected)).create(&call(vec![]), &change(namespace("dev")), told.clone()).await.unwrap();
-    assert!(matches!(progress, Progress::Done(observed) if observed.document == namespace("dev") && observed.is_present()));
+    let progress =
+        provider(Some(connected)).create(&call(vec![]), &change(namespace("dev")), told.clone()).await.unwrap();
+    assert!(
+        matches!(progress, Progress::Done(observed) if observed.document == namespace("dev") && observed.is_present())
+    );
     assert_eq!(*told.0.lock().unwrap(), ["Namespace.v1/dev"]);
     assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_field_of_someone_else_is_taken_only_when_it_is_ours_and_the_plan_showed_it() {
-    let (connected, seen) = server(|line, body| if line.contains("force=true") { (200, body.clone()) } else { taken() }).await;
+    let (connected, seen) =
+        server(|line, body| if line.contains("force=true") { (200, body.clone()) } else { taken() }).await;
     let provider = provider(Some(connected));
     // Found, not recorded.
     for records in [vec![], vec![record(Value::Null)]] {
@@ -248,7 +270,9 @@ async fn a_delete_lasts_until_the_object_is_gone() {
         "GET /api/v1/namespaces/dev" => {
             let mut looks = counted.lock().unwrap();
             *looks += 1;
-            if *looks > 2 { return not_found() }
+            if *looks > 2 {
+                return not_found();
+            }
             let mut live = namespace("dev");
             live["metadata"]["uid"] = "u".into();
             live["status"] = json!({"conditions": [{"status": "True", "message": "Some resources are remaining"}]});
@@ -264,7 +288,9 @@ async fn a_delete_lasts_until_the_object_is_gone() {
     .await;
     let provider = provider(Some(connected));
     let going = Change { remote_id: Some("Namespace.v1/dev".to_owned()), ..change(Value::Null) };
-    let Progress::Pending(waiting) = provider.delete(&call(vec![]), &going).await.unwrap() else { panic!("still there") };
+    let Progress::Pending(waiting) = provider.delete(&call(vec![]), &going).await.unwrap() else {
+        panic!("still there")
+    };
     assert_eq!(waiting.message, "Some resources are remaining");
     let progress = provider.poll(&call(vec![]), &going, &waiting.operation).await.unwrap();
     assert!(matches!(progress, Progress::Done(observed) if observed.status == Status::Absent));
@@ -313,7 +339,8 @@ async fn a_literal_dollar_is_data_and_no_reference() {
         }
     })
     .await;
-    let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"$$secret": "db"}});
+    let document =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"$$secret": "db"}});
     let observed = provider(Some(connected)).read(&call(vec![]), vec![target(document.clone())]).await.unwrap();
     assert_eq!(observed[0].document["data"], document["data"]);
 }
@@ -328,8 +355,11 @@ async fn answers_of_the_server_keep_their_meaning() {
         (500, "InternalError", "REMOTE_ERROR"),
     ] {
         let (connected, _) = server(move |_, _| {
-            (code, json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": "no",
-                "details": {"retryAfterSeconds": 2}}))
+            (
+                code,
+                json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": "no",
+                "details": {"retryAfterSeconds": 2}}),
+            )
         })
         .await;
         let failure = provider(Some(connected)).update(&call(vec![]), &change(namespace("dev"))).await.unwrap_err();
@@ -341,5 +371,8 @@ async fn answers_of_the_server_keep_their_meaning() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let connected = Connected::plain(&format!("http://{nobody}"));
     let observed = provider(Some(connected)).read(&call(vec![]), vec![target(namespace("dev"))]).await.unwrap();
-    assert!(matches!(&observed[0].status, Status::Unreadable(ProviderError::Remote { code, .. }) if code == "CLUSTER_UNREACHABLE"), "{observed:?}");
+    assert!(
+        matches!(&observed[0].status, Status::Unreadable(ProviderError::Remote { code, .. }) if code == "CLUSTER_UNREACHABLE"),
+        "{observed:?}"
+    );
 }

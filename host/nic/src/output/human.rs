@@ -168,7 +168,10 @@ pub fn unchanged(plan: &Plan) -> String {
     let mut text = String::new();
     // The things people talk about: what stands alone at its place, and what stands for nodes.
     let telling = |change: &&&PlannedChange| {
-        matches!(change.kind.split_once('.').map_or("", |(_, kind)| kind), "vpc" | "network" | "cluster" | "node-group" | "node-pool")
+        matches!(
+            change.kind.split_once('.').map_or("", |(_, kind)| kind),
+            "vpc" | "network" | "cluster" | "node-group" | "node-pool"
+        )
     };
     let named: Vec<&&PlannedChange> = kept.iter().filter(telling).take(UNCHANGED_NAMED).collect();
     for change in &named {

@@ -17,7 +17,8 @@ pub struct Names(BTreeMap<Address, String>);
 impl Names {
     fn learn(&mut self, event: &Event) {
         if let Event::Planned(plan) = event {
-            self.0 = plan.changes.iter().map(|c| (c.address.clone(), format!("{} {}", c.title, c.address.name()))).collect();
+            self.0 =
+                plan.changes.iter().map(|c| (c.address.clone(), format!("{} {}", c.title, c.address.name()))).collect();
         }
     }
 
@@ -71,7 +72,9 @@ pub fn describe(names: &mut Names, event: &Event) -> Option<(&'static str, Strin
         Event::Finished { address, action, took } => {
             ("info", format!("{} {} ({})", done(*action), names.of(address), spoken(*took)))
         }
-        Event::Failed { address, diagnostic } => ("error", format!("{} failed: {}", names.of(address), diagnostic.detail)),
+        Event::Failed { address, diagnostic } => {
+            ("error", format!("{} failed: {}", names.of(address), diagnostic.detail))
+        }
         Event::Skipped { address, because } => {
             ("warn", format!("{} was not begun, because {} failed", names.of(address), names.of(because)))
         }

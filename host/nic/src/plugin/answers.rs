@@ -25,14 +25,20 @@ pub(super) fn desired(description: &Description, answer: Answer) -> Result<Answe
     match &answer {
         Answer::Ready(resources) => {
             if resources.len() > MAX_RESOURCES {
-                return Fault::lie(format!("it declared {} resources; at most {MAX_RESOURCES} are planned", resources.len()));
+                return Fault::lie(format!(
+                    "it declared {} resources; at most {MAX_RESOURCES} are planned",
+                    resources.len()
+                ));
             }
             let kinds: BTreeSet<&str> = description.kinds.iter().map(|kind| kind.kind.as_str()).collect();
             let mut seen = BTreeSet::new();
             for Desired { address, kind, .. } in resources {
                 own(description, address)?;
                 if kind != KUBERNETES_OBJECT && !kinds.contains(kind.as_str()) {
-                    return Fault::lie(format!("`{address}` is of the kind `{}`, which it does not describe", line(kind)));
+                    return Fault::lie(format!(
+                        "`{address}` is of the kind `{}`, which it does not describe",
+                        line(kind)
+                    ));
                 }
                 if !seen.insert(address) {
                     return Fault::lie(format!("it declared `{address}` twice"));
@@ -41,7 +47,10 @@ pub(super) fn desired(description: &Description, answer: Answer) -> Result<Answe
         }
         Answer::Need(queries) => {
             if queries.is_empty() || queries.len() > MAX_QUERIES {
-                return Fault::lie(format!("it needs {} facts; between 1 and {MAX_QUERIES} are looked up", queries.len()));
+                return Fault::lie(format!(
+                    "it needs {} facts; between 1 and {MAX_QUERIES} are looked up",
+                    queries.len()
+                ));
             }
             let mut seen = BTreeSet::new();
             if let Some(query) = queries.iter().find(|query| !seen.insert(&query.key)) {

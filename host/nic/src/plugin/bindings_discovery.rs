@@ -34,7 +34,12 @@ impl GuestIndices {
                 .get_export_index(Some(&interface), name)
                 .ok_or_else(|| wasmtime::format_err!("instance export `{INTERFACE}` does not have export `{name}`"))
         };
-        Ok(Self { lookup: find("lookup")?, read: find("read")?, discover: find("discover")?, preflight: find("preflight")? })
+        Ok(Self {
+            lookup: find("lookup")?,
+            read: find("read")?,
+            discover: find("discover")?,
+            preflight: find("preflight")?,
+        })
     }
 
     /// The functions, with their types checked.

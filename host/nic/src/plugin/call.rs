@@ -98,7 +98,9 @@ impl Runner {
     pub(super) async fn run<R, F>(&self, calling: Calling, body: F) -> Result<R, ProviderError>
     where
         R: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Store<GuestState>, &'a Instance) -> BoxFuture<'a, wasmtime::Result<R>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Store<GuestState>, &'a Instance) -> BoxFuture<'a, wasmtime::Result<R>>
+            + Send
+            + 'static,
     {
         let export = calling.export;
         let times = &self.host.options.times;
@@ -109,7 +111,8 @@ impl Runner {
             }
             Some(deadline) => {
                 let began = tokio::time::Instant::now();
-                let Ok(permit) = tokio::time::timeout(deadline, Arc::clone(&self.host.room).acquire_owned()).await else {
+                let Ok(permit) = tokio::time::timeout(deadline, Arc::clone(&self.host.room).acquire_owned()).await
+                else {
                     // Nothing was begun: it is safe to try again.
                     return Err(ProviderError::Throttled(None));
                 };
@@ -188,7 +191,8 @@ impl Runner {
         // A guest that is refused memory ends itself in some way of its own.
         if refused.load(Ordering::Relaxed) {
             let mib = self.memory_bytes / (1024 * 1024);
-            return self.error("PROVIDER_OUT_OF_MEMORY", &format!("needed more than {mib} MiB of memory in `{export}`"));
+            return self
+                .error("PROVIDER_OUT_OF_MEMORY", &format!("needed more than {mib} MiB of memory in `{export}`"));
         }
         let why = match (error.downcast_ref::<I32Exit>(), error.downcast_ref::<Trap>()) {
             (Some(exit), _) => format!("it exited with status {}", exit.0),

@@ -88,7 +88,9 @@ pub(super) fn error_to_guest(error: ProviderError) -> types::Error {
         ProviderError::Invalid(diagnostics) => {
             types::Error::Invalid(diagnostics.into_iter().map(diagnostic_to_guest).collect())
         }
-        ProviderError::Remote { status, code, message } => types::Error::Remote(types::RemoteError { status, code, message }),
+        ProviderError::Remote { status, code, message } => {
+            types::Error::Remote(types::RemoteError { status, code, message })
+        }
         ProviderError::TimedOut(text) => types::Error::TimedOut(text),
         ProviderError::Other { code, message, detail } => {
             types::Error::Other(types::OtherError { code, message, detail: canonical(&detail) })
@@ -194,7 +196,10 @@ pub(super) fn error_from_guest(error: types::Error) -> ProviderError {
             code: code(&other.code),
             message: paragraph(&other.message),
             // Detail that cannot be read is left out: the error itself must still be told.
-            detail: data(&other.detail, "detail").ok().filter(Value::is_object).unwrap_or_else(|| serde_json::json!({})),
+            detail: data(&other.detail, "detail")
+                .ok()
+                .filter(Value::is_object)
+                .unwrap_or_else(|| serde_json::json!({})),
         },
     }
 }
@@ -245,7 +250,9 @@ pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Obs
         types::Status::InProgress(text) => Status::InProgress(line(&text)),
         types::Status::Failed(text) => Status::Failed(paragraph(&text)),
         types::Status::Foreign(text) => Status::Foreign(paragraph(&text)),
-        types::Status::Ambiguous(ids) => Status::Ambiguous(ids.iter().take(MAX_CANDIDATES).map(|id| line(id)).collect()),
+        types::Status::Ambiguous(ids) => {
+            Status::Ambiguous(ids.iter().take(MAX_CANDIDATES).map(|id| line(id)).collect())
+        }
         types::Status::Unreadable(error) => Status::Unreadable(error_from_guest(error)),
     };
     let document = match status {
@@ -308,9 +315,11 @@ mod tests {
 
     #[test]
     fn data_from_a_guest_never_becomes_a_reference() {
-        let observed =
-            observed_from_guest(observation(types::Status::Present, r#"{"policy": {"$ref": "aws.vpc.other", "$secret": "x"}}"#))
-                .unwrap();
+        let observed = observed_from_guest(observation(
+            types::Status::Present,
+            r#"{"policy": {"$ref": "aws.vpc.other", "$secret": "x"}}"#,
+        ))
+        .unwrap();
         assert_eq!(observed.document, json!({"policy": {"$$ref": "aws.vpc.other", "$$secret": "x"}}));
         assert_eq!(text(&observed.document), r#"{"policy":{"$ref":"aws.vpc.other","$secret":"x"}}"#);
     }
@@ -381,8 +390,11 @@ mod tests {
             depends_on: vec!["aws.vpc.main".into()],
             extra: extra.into(),
         };
-        let desired =
-            desired_from_guest(resource(r#"{"vpc": {"$ref": "aws.vpc.main", "path": "/id"}}"#, r#"{"external": true}"#)).unwrap();
+        let desired = desired_from_guest(resource(
+            r#"{"vpc": {"$ref": "aws.vpc.main", "path": "/id"}}"#,
+            r#"{"external": true}"#,
+        ))
+        .unwrap();
         assert!(desired.external && desired.depends_on.len() == 1);
         for document in [r#"{"a": {"$unknown": "x"}}"#, r#"{"$ref": 1}"#, "[]", ""] {
             assert!(desired_from_guest(resource(document, "{}")).is_err(), "{document}");

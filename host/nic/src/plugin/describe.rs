@@ -41,7 +41,10 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, String> 
         return Err(format!("`{}` is a name of the host's", description.name));
     }
     if description.version != manifest.version {
-        return Err(line(&format!("it says it is version `{}`, its manifest says `{}`", description.version, manifest.version)));
+        return Err(line(&format!(
+            "it says it is version `{}`, its manifest says `{}`",
+            description.version, manifest.version
+        )));
     }
     let count = |what: &str, is: usize, most: usize| {
         if is > most { Err(format!("it has {is} {what}; at most {most} are allowed")) } else { Ok(()) }
@@ -61,7 +64,8 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, String> 
     let mut schemas = BTreeMap::new();
     let mut paths = BTreeSet::new();
     for kind in &description.kinds {
-        let schema = audit_kind(&description.name, kind).map_err(|why| line(&format!("the kind `{}`: {why}", kind.kind)))?;
+        let schema =
+            audit_kind(&description.name, kind).map_err(|why| line(&format!("the kind `{}`: {why}", kind.kind)))?;
         if schemas.insert(kind.kind.clone(), schema).is_some() {
             return Err(format!("the kind `{}` is described twice", kind.kind));
         }
@@ -79,7 +83,9 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, String> 
 
 fn audit_kind(provider: &str, kind: &Kind) -> Result<Schema, String> {
     let named = |name: &str| {
-        !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        !name.is_empty()
+            && name.len() <= 64
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     if !kind.kind.strip_prefix(provider).and_then(|rest| rest.strip_prefix('.')).is_some_and(named) {
         return Err(format!("it is not named `{provider}.<kind>` in lower case"));
@@ -111,7 +117,8 @@ fn audit_kind(provider: &str, kind: &Kind) -> Result<Schema, String> {
 fn hides(outer: &Kind, inner: &Kind) -> bool {
     let member = inner.state_path.strip_prefix(&outer.state_path).and_then(|rest| rest.strip_prefix('.'));
     let member = member.and_then(|rest| rest.split(['.', '[']).next());
-    member.is_some_and(|member| outer.schema.get("properties").is_some_and(|properties| properties.get(member).is_some()))
+    member
+        .is_some_and(|member| outer.schema.get("properties").is_some_and(|properties| properties.get(member).is_some()))
 }
 
 fn is_path_segment(text: &str) -> bool {
@@ -200,7 +207,21 @@ mod tests {
 
     #[test]
     fn state_paths_stay_out_of_the_hosts_members() {
-        for path in ["metadata", "serial", "facts.x", "lineage[]", "cloud", "cloud.", ".vpc", "cloud.VPC", "cloud._nic", "cloud.vpc[0]", "", "cloud[].x", "dns.zones[]"] {
+        for path in [
+            "metadata",
+            "serial",
+            "facts.x",
+            "lineage[]",
+            "cloud",
+            "cloud.",
+            ".vpc",
+            "cloud.VPC",
+            "cloud._nic",
+            "cloud.vpc[0]",
+            "",
+            "cloud[].x",
+            "dns.zones[]",
+        ] {
             refused("/kinds/0/state_path", json!(path));
         }
         for path in ["cloud.vpc", "kubernetes.namespaces[]"] {

@@ -113,8 +113,8 @@ impl Host {
         granted: &[Grant],
     ) -> Result<Arc<ComponentProvider>, PluginError> {
         let manifest = Manifest::read(file, &bytes)?;
-        let granted =
-            Granted::new(granted).map_err(|why| PluginError::BadManifest { name: file.to_owned(), why: paragraph(&why) })?;
+        let granted = Granted::new(granted)
+            .map_err(|why| PluginError::BadManifest { name: file.to_owned(), why: paragraph(&why) })?;
         let digest = manifest::digest(&bytes);
         let engine = self.engine.clone();
         let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;

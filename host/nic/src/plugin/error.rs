@@ -106,7 +106,9 @@ impl PluginError {
         let hint = match self {
             Self::Engine(_) => "check that the cache directory can be written to",
             Self::NotAComponent { .. } => "build it for `wasm32-wasip2`, or wrap the module with `nic provider pack`",
-            Self::NoManifest { .. } | Self::BadManifest { .. } => "`nic provider pack` writes a manifest into a component",
+            Self::NoManifest { .. } | Self::BadManifest { .. } => {
+                "`nic provider pack` writes a manifest into a component"
+            }
             Self::WitUnsupported { .. } | Self::NotLinkable { .. } => {
                 "use a release of the provider for this version of NIC, or update NIC"
             }

@@ -27,9 +27,10 @@ impl Fault {
                 "PROVIDER_BAD_ANSWER",
                 format!("the provider `{provider}` gave an answer to `{export}` that cannot be used: {why}"),
             ),
-            Self::Lie(why) => {
-                ProviderError::other("PROVIDER_LIED", format!("the provider `{provider}` broke its contract in `{export}`: {why}"))
-            }
+            Self::Lie(why) => ProviderError::other(
+                "PROVIDER_LIED",
+                format!("the provider `{provider}` broke its contract in `{export}`: {why}"),
+            ),
         }
     }
 }

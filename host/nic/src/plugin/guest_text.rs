@@ -8,7 +8,8 @@ const CUT: &str = " [cut]";
 
 /// Characters that move a cursor, change colours or reverse the reading order: shown by their code instead.
 fn is_deceptive(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn clean(text: &str, limit: usize, keep: fn(char) -> bool) -> String {
@@ -48,7 +49,10 @@ pub(super) fn code(text: &str) -> String {
 /// A remote id as it is: changing it would name something else.
 pub(super) fn remote_id(text: String) -> Result<String, Fault> {
     if text.is_empty() || text.len() > MAX_REMOTE_ID_BYTES || text.chars().any(is_deceptive) {
-        return Fault::bad(format!("a remote id of {} bytes is empty, too long or holds control characters", text.len()));
+        return Fault::bad(format!(
+            "a remote id of {} bytes is empty, too long or holds control characters",
+            text.len()
+        ));
     }
     Ok(text)
 }

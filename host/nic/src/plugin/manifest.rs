@@ -148,7 +148,9 @@ impl Grant {
                 (vec![&grant.verbs, &grant.kinds], &grant.reason)
             }
         };
-        let sane = |text: &String| !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        let sane = |text: &String| {
+            !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        };
         if lists.iter().any(|list| list.len() > MAX_LIST || !list.iter().all(sane)) {
             return Err("a grant lists something empty, too long, or not plain ASCII".to_owned());
         }
@@ -199,7 +201,8 @@ pub fn is_name(text: &str) -> bool {
 
 /// Within 0.1.x only things are added: an older component runs, and a newer one fails to link if it needs what is not here.
 fn speaks(wit: &str) -> bool {
-    wit.strip_prefix("nic:plugin@0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+    wit.strip_prefix("nic:plugin@0.1.")
+        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// All sections with the manifest's name; they may stand in a nested module or component, where a compiler's linker put them.
@@ -332,7 +335,8 @@ mod tests {
             manifest["wit"] = json!(wit);
             read(&manifest).map_err(|error| error.code())
         };
-        for wit in ["nic:plugin@0.2.0", "nic:plugin@1.0.0", "nic:plugin", "other:plugin@0.1.0", "nic:plugin@0.1.x", ""] {
+        for wit in ["nic:plugin@0.2.0", "nic:plugin@1.0.0", "nic:plugin", "other:plugin@0.1.0", "nic:plugin@0.1.x", ""]
+        {
             assert_eq!(with(wit), Err("PLUGIN_WIT_UNSUPPORTED"), "{wit}");
         }
         assert!(with("nic:plugin@0.1.7").is_ok());

@@ -96,15 +96,23 @@ fn done(asked: &Asked<'_>, mut observed: Observed) -> Result<Observed, Fault> {
     if let Some((pointer, sentence)) = asked.schema.1.violations(&observed.document, false).into_iter().next() {
         return Fault::lie(format!("the document of `{address}` does not fit its schema at `{pointer}`: {sentence}"));
     }
-    let truths = Truths { desired: &asked.change.document, baseline: &asked.change.document, observed: &observed.document };
+    let truths =
+        Truths { desired: &asked.change.document, baseline: &asked.change.document, observed: &observed.document };
     if let Some(change) = differences(asked.schema.0, truths).into_iter().find(|change| change.forces_replace) {
-        return Fault::lie(format!("`{}` of `{address}` cannot be changed, and is not what was asked for", change.pointer));
+        return Fault::lie(format!(
+            "`{}` of `{address}` cannot be changed, and is not what was asked for",
+            change.pointer
+        ));
     }
     Ok(observed)
 }
 
 /// A failure, with the remote id of what exists in spite of it. An id that was told goes before one that is claimed later.
-pub(super) fn failure(asked: &Asked<'_>, error: ProviderError, claimed: Option<String>) -> Result<ChangeFailure, Fault> {
+pub(super) fn failure(
+    asked: &Asked<'_>,
+    error: ProviderError,
+    claimed: Option<String>,
+) -> Result<ChangeFailure, Fault> {
     let claimed = claimed.map(super::guest_text::remote_id).transpose()?;
     same_thing(asked, claimed.as_deref())?;
     let remote_id = asked.told.map(str::to_owned).or(claimed);
@@ -171,7 +179,8 @@ mod tests {
         let document = json!({"cidr": "10.0.0.0/16"});
         let other = Observed { address: "aws.vpc.other".parse().unwrap(), ..present(Some("vpc-1"), document.clone()) };
         let absent = Observed::absent(&"aws.vpc.main".parse().unwrap());
-        let failed = Observed { status: Status::Failed("broken".to_owned()), ..present(Some("vpc-1"), document.clone()) };
+        let failed =
+            Observed { status: Status::Failed("broken".to_owned()), ..present(Some("vpc-1"), document.clone()) };
         let known = change(Some("vpc-1"));
         for (verb, change, told, observed) in [
             (Verb::Update, &known, None, other),

@@ -16,9 +16,9 @@ use super::answers;
 use super::bindings::types::Recorded;
 use super::call::{Calling, Runner};
 use super::convert::{
-    change_to_guest, context_text, data, desired_from_guest, diagnostics_from_guest, error_from_guest, facts_from_guest,
-    facts_to_guest, json, locator_from_guest, observed_from_guest, progress_from_guest, query_from_guest, query_to_guest,
-    record_to_guest, target_to_guest, text,
+    change_to_guest, context_text, data, desired_from_guest, diagnostics_from_guest, error_from_guest,
+    facts_from_guest, facts_to_guest, json, locator_from_guest, observed_from_guest, progress_from_guest,
+    query_from_guest, query_to_guest, record_to_guest, target_to_guest, text,
 };
 use super::describe;
 use super::error::PluginError;
@@ -45,7 +45,9 @@ impl ComponentProvider {
     pub(super) async fn new(runner: Runner, manifest: Manifest, digest: String) -> Result<Self, PluginError> {
         let exports = Exports::find(&runner.pre);
         let failed = |error: ProviderError| match error.code() {
-            "PLUGIN_INTERFACE_MISMATCH" => PluginError::NotLinkable { name: manifest.name.clone(), why: error.to_string() },
+            "PLUGIN_INTERFACE_MISMATCH" => {
+                PluginError::NotLinkable { name: manifest.name.clone(), why: error.to_string() }
+            }
             _ => PluginError::DescribeFailed { name: manifest.name.clone(), error },
         };
         let all = exports.clone();
@@ -95,7 +97,8 @@ impl ComponentProvider {
             let what = format!("does not describe the kind `{}` that `{export}` is asked for", change.kind);
             return Err(self.runner.error("KIND_UNKNOWN", &what).into());
         };
-        let raw_schema = self.description.kinds.iter().find(|kind| kind.kind == change.kind).map_or(&Value::Null, |k| &k.schema);
+        let raw_schema =
+            self.description.kinds.iter().find(|kind| kind.kind == change.kind).map_or(&Value::Null, |k| &k.schema);
         let lifecycle = self.interface(self.exports.lifecycle.as_ref(), "lifecycle", export)?;
         let context = context_text(&call.context);
         let guest_change = change_to_guest(change);
@@ -141,7 +144,8 @@ impl ComponentProvider {
 }
 
 fn missing(runner: &Runner, interface: &str, export: &str) -> ProviderError {
-    runner.error("PLUGIN_INTERFACE_MISSING", &format!("does not export `nic:plugin/{interface}`, which `{export}` needs"))
+    runner
+        .error("PLUGIN_INTERFACE_MISSING", &format!("does not export `nic:plugin/{interface}`, which `{export}` needs"))
 }
 
 fn each<T, U>(values: Vec<T>, convert: impl Fn(T) -> Result<U, Fault>) -> Result<Vec<U>, Fault> {
@@ -193,7 +197,9 @@ impl Provider for ComponentProvider {
         let (context, asked) = (context_text(&call.context), queries.iter().map(query_to_guest).collect::<Vec<_>>());
         self.runner.lowered("lookup", &[&context, &asked]);
         let answer = self.runner.run(Calling::new("lookup", Phase::Read, &call.context), move |store, instance| {
-            Box::pin(async move { discovery.load(&mut *store, instance)?.call_lookup(&mut *store, context, asked).await })
+            Box::pin(
+                async move { discovery.load(&mut *store, instance)?.call_lookup(&mut *store, context, asked).await },
+            )
         });
         let facts = answer.await?.map_err(error_from_guest)?;
         facts_from_guest(facts).and_then(|facts| answers::facts(&queries, facts)).map_err(self.fault("lookup"))
@@ -217,7 +223,9 @@ impl Provider for ComponentProvider {
         let (context, records) = (context_text(&call.context), self.records(call));
         self.runner.lowered("discover", &[&context, &records]);
         let answer = self.runner.run(Calling::new("discover", Phase::Read, &call.context), move |store, instance| {
-            Box::pin(async move { discovery.load(&mut *store, instance)?.call_discover(&mut *store, context, records).await })
+            Box::pin(async move {
+                discovery.load(&mut *store, instance)?.call_discover(&mut *store, context, records).await
+            })
         });
         let observed = answer.await?.map_err(error_from_guest)?;
         each(observed, observed_from_guest)
@@ -237,7 +245,12 @@ impl Provider for ComponentProvider {
         answer.await?.map(diagnostics_from_guest).map_err(error_from_guest)
     }
 
-    async fn create(&self, call: &Call, change: &Change, sink: Arc<dyn CreatedSink>) -> Result<Progress, ChangeFailure> {
+    async fn create(
+        &self,
+        call: &Call,
+        change: &Change,
+        sink: Arc<dyn CreatedSink>,
+    ) -> Result<Progress, ChangeFailure> {
         self.change(Verb::Create, call, change, None, Some(sink)).await
     }
 
@@ -291,7 +304,9 @@ impl Provider for ComponentProvider {
         self.runner.lowered("upgrade-document", &[&kind, &document]);
         let answer = self.runner.run(Calling::without_context("upgrade-document"), move |store, instance| {
             Box::pin(async move {
-                meta.load(&mut *store, instance)?.call_upgrade_document(&mut *store, &kind, from_version, &document).await
+                meta.load(&mut *store, instance)?
+                    .call_upgrade_document(&mut *store, &kind, from_version, &document)
+                    .await
             })
         });
         let upgraded = answer.await?.map_err(error_from_guest)?;
@@ -308,4 +323,3 @@ impl Provider for ComponentProvider {
         }
     }
 }
-

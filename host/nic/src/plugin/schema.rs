@@ -22,7 +22,8 @@ const MAX_PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
 const MAX_VIOLATIONS: usize = 50;
 
 /// Keywords that reach outside, or change what a reference means.
-const FORBIDDEN: &[&str] = &["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary"];
+const FORBIDDEN: &[&str] =
+    &["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary"];
 
 /// A schema that may be used.
 #[derive(Debug)]
@@ -45,9 +46,8 @@ impl Schema {
         }
         let mut left = MAX_SUBSCHEMAS;
         walk(schema, schema, &mut Vec::new(), &mut left, MAX_WALK_DEPTH)?;
-        let patterns = PatternOptions::regex()
-            .size_limit(MAX_PATTERN_PROGRAM_BYTES)
-            .dfa_size_limit(MAX_PATTERN_PROGRAM_BYTES);
+        let patterns =
+            PatternOptions::regex().size_limit(MAX_PATTERN_PROGRAM_BYTES).dfa_size_limit(MAX_PATTERN_PROGRAM_BYTES);
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .with_pattern_options(patterns)
@@ -99,7 +99,9 @@ fn walk<'a>(
     depth: usize,
 ) -> Result<(), String> {
     let depth = depth.checked_sub(1).ok_or("with references followed it nests too deep")?;
-    *left = left.checked_sub(1).ok_or_else(|| format!("with references followed it has more than {MAX_SUBSCHEMAS} subschemas"))?;
+    *left = left
+        .checked_sub(1)
+        .ok_or_else(|| format!("with references followed it has more than {MAX_SUBSCHEMAS} subschemas"))?;
     let members = match schema {
         Value::Bool(_) => return Ok(()),
         Value::Object(members) => members,
@@ -160,7 +162,8 @@ fn plain(value: &Value, pointer: &str, partial: bool, wildcards: &mut Vec<String
             Value::Object(members.iter().map(member).collect::<Map<_, _>>())
         }
         Value::Array(elements) => {
-            let element = |(index, value)| plain(value, &child_pointer(pointer, &format!("{index}")), partial, wildcards);
+            let element =
+                |(index, value)| plain(value, &child_pointer(pointer, &format!("{index}")), partial, wildcards);
             Value::Array(elements.iter().enumerate().map(element).collect())
         }
         leaf => leaf.clone(),

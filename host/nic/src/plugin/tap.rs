@@ -103,13 +103,17 @@ impl Lowered for Error {
             Self::Throttled(_) => {}
             Self::Invalid(diagnostics) => {
                 for diagnostic in diagnostics {
-                    [&diagnostic.code, &diagnostic.summary, &diagnostic.detail].into_iter().for_each(|text| text.each(see));
+                    [&diagnostic.code, &diagnostic.summary, &diagnostic.detail]
+                        .into_iter()
+                        .for_each(|text| text.each(see));
                     diagnostic.pointer.each(see);
                     diagnostic.hints.each(see);
                 }
             }
             Self::Remote(remote) => [&remote.code, &remote.message].into_iter().for_each(|text| text.each(see)),
-            Self::Other(other) => [&other.code, &other.message, &other.detail].into_iter().for_each(|text| text.each(see)),
+            Self::Other(other) => {
+                [&other.code, &other.message, &other.detail].into_iter().for_each(|text| text.each(see))
+            }
         }
     }
 }

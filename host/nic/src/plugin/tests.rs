@@ -31,7 +31,8 @@ impl GuestLog for Heard {
 }
 
 fn component(name: &str) -> Vec<u8> {
-    let directory = PathBuf::from(std::env::var_os("NIC_TEST_COMPONENTS").expect("NIC_TEST_COMPONENTS names a directory"));
+    let directory =
+        PathBuf::from(std::env::var_os("NIC_TEST_COMPONENTS").expect("NIC_TEST_COMPONENTS names a directory"));
     std::fs::read(directory.join(format!("{name}.wasm"))).expect("the component is built")
 }
 
@@ -45,7 +46,8 @@ async fn scripted(options: HostOptions) -> Arc<ComponentProvider> {
 }
 
 fn call() -> Call {
-    let context = Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), seed: 7, ..Context::default() };
+    let context =
+        Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), seed: 7, ..Context::default() };
     Call { context, records: Arc::default() }
 }
 

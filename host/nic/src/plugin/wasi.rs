@@ -131,6 +131,9 @@ impl WasiHttpHooks for RefuseAll {
 
 type SendingHttp = Box<
     dyn Future<
-            Output = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>,
+            Output = Result<
+                (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>),
+                HttpError,
+            >,
         > + Send,
 >;

@@ -62,7 +62,10 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
         for form in [*secret, &encoded, &escaped] {
             let in_headers = response.headers.iter().any(|(name, value)| name.contains(form) || value.contains(form));
             if in_headers || contains(&response.body, form.as_bytes()) {
-                let message = format!("an answer with status {} repeated the host's credentials; it is withheld", response.status);
+                let message = format!(
+                    "an answer with status {} repeated the host's credentials; it is withheld",
+                    response.status
+                );
                 return Err(ProviderError::other("RESPONSE_HOLDS_SECRET", message));
             }
         }

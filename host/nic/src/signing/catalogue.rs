@@ -155,9 +155,11 @@ fn is_label(segment: &str) -> bool {
 impl Template {
     fn fits(&self, segments: &[String]) -> bool {
         self.segments.len() == segments.len()
-            && self.segments.iter().zip(segments).all(|(template, segment)| {
-                if is_label(template) { fills_label(segment) } else { template == segment }
-            })
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .all(|(template, segment)| if is_label(template) { fills_label(segment) } else { template == segment })
     }
 }
 
@@ -263,10 +265,16 @@ mod tests {
         assert_eq!(eks("GET", "/clusters/a"), Some("DescribeCluster"));
         assert_eq!(eks("POST", "/clusters/a/insights"), Some("ListInsights"));
         assert_eq!(eks("POST", "/clusters/a/updates"), Some("UpdateClusterVersion"));
-        assert_eq!(eks("POST", "/clusters/a/identity-provider-configs/describe"), Some("DescribeIdentityProviderConfig"));
+        assert_eq!(
+            eks("POST", "/clusters/a/identity-provider-configs/describe"),
+            Some("DescribeIdentityProviderConfig")
+        );
         assert_eq!(eks("GET", "/tags/arn:aws:eks:us-west-2:1:cluster%2Fa"), Some("ListTagsForResource"));
         let efs = |path| rest("elasticfilesystem", "EFS", "GET", path);
-        assert_eq!(efs("/2015-02-01/file-systems/replication-configurations"), Some("DescribeReplicationConfigurations"));
+        assert_eq!(
+            efs("/2015-02-01/file-systems/replication-configurations"),
+            Some("DescribeReplicationConfigurations")
+        );
         assert_eq!(efs("/2015-02-01/tags/fs-1/"), Some("DescribeTags"));
         assert_eq!(rest("resource-groups", "Resource Groups", "POST", "/get-group"), Some("GetGroup"));
         for (method, path) in [

@@ -28,8 +28,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const PASSED_HEADERS: [&str; 4] = ["accept", "content-type", "amz-sdk-invocation-id", "amz-sdk-request"];
 
 /// Sent as they are where no signature covers them.
-const PASSED_UNSIGNED_HEADERS: [&str; 5] =
-    ["accept", "content-type", "if-match", "if-none-match", "if-modified-since"];
+const PASSED_UNSIGNED_HEADERS: [&str; 5] = ["accept", "content-type", "if-match", "if-none-match", "if-modified-since"];
 
 /// Every client sends them, and the host has its own.
 const REPLACED_HEADERS: [&str; 2] = ["user-agent", "x-amz-user-agent"];
@@ -111,7 +110,8 @@ fn decode_segment(segment: &str) -> Result<String, Refusal> {
     let mut text = segment.to_owned();
     let mut first = None;
     for _ in 0..MAX_DECODINGS {
-        let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| Refusal::malformed("its path is not UTF-8"))?;
+        let decoded =
+            percent_decode_str(&text).decode_utf8().map_err(|_| Refusal::malformed("its path is not UTF-8"))?;
         let decoded = decoded.into_owned();
         let steps = decoded.split(['/', '\\']).any(|part| part == "." || part == "..");
         if steps || decoded.contains('\\') || decoded.chars().any(char::is_control) {

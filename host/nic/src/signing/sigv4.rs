@@ -127,7 +127,12 @@ mod tests {
         let credentials =
             Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token, None, "test");
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
-        let sign = |service, url: &str, method: &Method, header: Option<(&'static str, &'static str)>, body: &[u8], expires| {
+        let sign = |service,
+                    url: &str,
+                    method: &Method,
+                    header: Option<(&'static str, &'static str)>,
+                    body: &[u8],
+                    expires| {
             let scope = Scope { credentials: &credentials, region: "us-west-2", service, time };
             let url = Url::parse(url).unwrap();
             let headers: Vec<_> =

@@ -107,7 +107,9 @@ fn the_request_goes_to_the_one_host_of_service_and_region() {
         assert!(refused.contains("REQUEST_MALFORMED"), "{url}: {refused}");
     }
     let region = json!({"service": "ec2", "region": "us-west-2.evil.com"});
-    assert!(refusal(Phase::Read, CloudRequest { scheme_parameters: region, ..ec2(DESCRIBE) }).contains("REGION_INVALID"));
+    assert!(
+        refusal(Phase::Read, CloudRequest { scheme_parameters: region, ..ec2(DESCRIBE) }).contains("REGION_INVALID")
+    );
 }
 
 #[test]
@@ -141,7 +143,8 @@ fn a_form_says_one_thing_once() {
 fn forms_are_written_anew() {
     let admitted = admit(Phase::Read, ec2("Version=2016-11-15&Action=%44escribeVpcs&Filter.1.Name=tag%3Aa+b")).unwrap();
     assert_eq!(admitted.parsed.body, b"Version=2016-11-15&Action=DescribeVpcs&Filter.1.Name=tag%3Aa%20b");
-    let mut get = request("eks", "EKS", "https://eks.us-west-2.amazonaws.com/tags/arn%3aaws:eks:us-west-2:1:cluster%2Fa?x=a+b");
+    let mut get =
+        request("eks", "EKS", "https://eks.us-west-2.amazonaws.com/tags/arn%3aaws:eks:us-west-2:1:cluster%2Fa?x=a+b");
     get.headers.push(("User-Agent".to_owned(), "guest".to_owned()));
     let parsed = admit(Phase::Read, get).unwrap().parsed;
     assert_eq!(parsed.path_and_query("/base/"), "/base/tags/arn%3Aaws%3Aeks%3Aus-west-2%3A1%3Acluster%2Fa?x=a%20b");
@@ -178,7 +181,8 @@ fn headers_of_the_host_are_refused_and_unknown_ones_too() {
 fn grants_are_looked_at_before_anything_else() {
     let none = |request| admission::admit_aws(Caller::Guest { grant: &Grant::none(), phase: Phase::Change }, request);
     assert!(none(ec2(DESCRIBE)).err().unwrap().to_string().contains("SERVICE_NOT_GRANTED"));
-    let kms = CloudRequest { method: "POST".to_owned(), ..request("kms", "KMS", "https://kms.us-west-2.amazonaws.com/") };
+    let kms =
+        CloudRequest { method: "POST".to_owned(), ..request("kms", "KMS", "https://kms.us-west-2.amazonaws.com/") };
     assert!(refusal(Phase::Change, kms).contains("SERVICE_NOT_GRANTED"));
     let other = CloudRequest { credential: "root".to_owned(), ..ec2(DESCRIBE) };
     assert_eq!(refusal(Phase::Read, other), "no credential named `root` [CREDENTIAL_UNKNOWN]");
@@ -200,9 +204,11 @@ async fn server(status: &'static str, body: &'static str) -> (Url, Arc<Mutex<Vec
                 let read = stream.read(&mut chunk).await.unwrap_or(0);
                 text.extend_from_slice(&chunk[..read]);
                 let whole = String::from_utf8_lossy(&text).into_owned();
-                let length = whole.to_lowercase().split("content-length: ").nth(1).and_then(|rest| {
-                    rest.lines().next().and_then(|line| line.trim().parse::<usize>().ok())
-                });
+                let length = whole
+                    .to_lowercase()
+                    .split("content-length: ")
+                    .nth(1)
+                    .and_then(|rest| rest.lines().next().and_then(|line| line.trim().parse::<usize>().ok()));
                 let begun = whole.find("\r\n\r\n").map(|at| text.len() - at - 4);
                 if read == 0 || begun.is_some_and(|got| got >= length.unwrap_or(0)) {
                     kept.lock().unwrap().push(whole);
@@ -254,7 +260,9 @@ async fn a_request_is_signed_sent_to_the_override_and_its_answer_stripped() {
 
 #[tokio::test]
 async fn an_answer_that_repeats_a_credential_is_withheld() {
-    for body in [SECRET, TOKEN, "IQoJb3JpZ2luX2VjE%2Fsession%2Btoken%3D%3D", "{\"t\":\"IQoJb3JpZ2luX2VjE\\/session+token==\"}"] {
+    for body in
+        [SECRET, TOKEN, "IQoJb3JpZ2luX2VjE%2Fsession%2Btoken%3D%3D", "{\"t\":\"IQoJb3JpZ2luX2VjE\\/session+token==\"}"]
+    {
         let (url, _) = server("403 Forbidden", body).await;
         let error = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
         assert_eq!(error.code(), "RESPONSE_HOLDS_SECRET", "{body}");
@@ -313,7 +321,8 @@ async fn only_granted_hosts_are_spoken_to_without_a_signature() {
 #[tokio::test]
 async fn metadata_and_schemes_that_are_not_built_are_denied() {
     let gate = Gate::new(GateOptions::default());
-    let metadata = CloudRequest { scheme: "none".to_owned(), ..request("", "", "http://169.254.169.254/latest/meta-data/") };
+    let metadata =
+        CloudRequest { scheme: "none".to_owned(), ..request("", "", "http://169.254.169.254/latest/meta-data/") };
     let denied = gate.send(&grant(), Phase::Read, metadata).await.unwrap_err().to_string();
     assert!(denied.contains("metadata"), "{denied}");
     let google = CloudRequest { scheme: "google".to_owned(), ..request("", "", "https://compute.googleapis.com/") };

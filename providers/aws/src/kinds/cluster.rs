@@ -77,7 +77,7 @@ impl Kind for Cluster {
     fn describe() -> description::Kind {
         description::Kind {
             kind: super::CLUSTER.to_owned(),
-            title: "EKS cluster".to_owned(),
+            title: "Cluster".to_owned(),
             schema: schema(),
             schema_version: 1,
             state_path: "cloud.cluster".to_owned(),

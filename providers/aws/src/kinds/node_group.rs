@@ -121,7 +121,7 @@ impl Kind for NodeGroup {
     fn describe() -> description::Kind {
         description::Kind {
             kind: super::NODE_GROUP.to_owned(),
-            title: "EKS node group".to_owned(),
+            title: "Node group".to_owned(),
             schema: schema(),
             schema_version: 1,
             state_path: "cloud.node_groups[]".to_owned(),

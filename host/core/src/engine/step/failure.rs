@@ -10,8 +10,12 @@ pub(super) fn unexpected(status: &Status) -> ProviderError {
     let other = ProviderError::other;
     match status {
         Status::Unreadable(error) => error.clone(),
-        Status::Foreign(what) => other("RESOURCE_FOREIGN", format!("something of that name exists and is not ours: {what}")),
-        Status::Ambiguous(ids) => other("RESOURCE_AMBIGUOUS", format!("several things bear its marks: {}", ids.join(", "))),
+        Status::Foreign(what) => {
+            other("RESOURCE_FOREIGN", format!("something of that name exists and is not ours: {what}"))
+        }
+        Status::Ambiguous(ids) => {
+            other("RESOURCE_AMBIGUOUS", format!("several things bear its marks: {}", ids.join(", ")))
+        }
         Status::Failed(how) => other("RESOURCE_FAILED", format!("the cloud says that it failed: {how}")),
         Status::InProgress(what) => ProviderError::TimedOut(format!("the cloud is still changing it ({what})")),
         Status::Present => other("PROVIDER_LIED", "the provider says that it is there, where it cannot be".to_owned()),
@@ -29,7 +33,8 @@ pub(super) fn failed(address: &Address, kind: &str, action: PendingAction, error
     };
     let code = format!("{}_{verb}_FAILED", short.replace(['-', '.'], "_").to_ascii_uppercase());
     let mut diagnostic =
-        Diagnostic::error(&code, format!("A resource could not be {past}"), format!("`{address}`: {error}")).at(address);
+        Diagnostic::error(&code, format!("A resource could not be {past}"), format!("`{address}`: {error}"))
+            .at(address);
     let mut details = serde_json::json!({
         "provider": address.provider(),
         "phase": format!("{}_{}", short.replace(['-', '.'], "_"), verb.to_ascii_lowercase()),

@@ -55,7 +55,8 @@ impl Worker<'_> {
             // stays in the baseline, so that it is missed if it does not go.
             baseline = overlay(&baseline, document);
         }
-        let error = ProviderError::other("CHANGE_NOT_CONVERGING", format!("still different after {MAX_UPDATES} updates"));
+        let error =
+            ProviderError::other("CHANGE_NOT_CONVERGING", format!("still different after {MAX_UPDATES} updates"));
         Err(subject.failed(&error))
     }
 

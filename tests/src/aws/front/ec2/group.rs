@@ -51,10 +51,15 @@ pub(super) async fn describe(shared: &Shared, call: &Call) -> Outcome<Option<Ans
     }
     let present = present(shared, call.parameter("GroupId"), direction == "Egress").await?;
     if asked(call).iter().any(|rule| !present.contains(rule)) {
-        return Err(Fault::bad("InvalidPermission.NotFound", "The specified rule does not exist in this security group."));
+        return Err(Fault::bad(
+            "InvalidPermission.NotFound",
+            "The specified rule does not exist in this security group.",
+        ));
     }
     let of = |descriptions: bool| -> Vec<(&str, &str)> {
-        let kept = |key: &str| key == "GroupId" || key.starts_with("IpPermissions.") && (descriptions || !key.ends_with(".Description"));
+        let kept = |key: &str| {
+            key == "GroupId" || key.starts_with("IpPermissions.") && (descriptions || !key.ends_with(".Description"))
+        };
         call.form.iter().filter(|(key, _)| kept(key)).map(|(key, value)| (key.as_str(), value.as_str())).collect()
     };
     shared.upstream.ec2(&format!("RevokeSecurityGroup{direction}"), &of(false)).await?;
