@@ -27,7 +27,7 @@ pub use self::reader::{GrantedReader, KubernetesGrant};
 use crate::signing::Gate;
 
 /// A connection older than this is checked against the cloud's answer again: the cluster may have been replaced.
-const CHECK_AFTER: Duration = Duration::from_secs(300);
+const CHECK_AFTER: Duration = Duration::from_mins(5);
 
 /// How long "no such cluster" is believed, so that a batch of reads asks once.
 const ABSENT_FOR: Duration = Duration::from_millis(500);

@@ -45,10 +45,9 @@ fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("a private network"),
         [100, 64..=127, ..] => Some("a carrier's or a cluster's network"),
         [169, 254, ..] => Some("link-local"),
-        [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] => Some("reserved"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("for documentation"),
         [224..=239, ..] => Some("multicast"),
-        [240..=255, ..] => Some("reserved"),
+        [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [240..=255, ..] => Some("reserved"),
         _ => None,
     }
 }

@@ -77,7 +77,7 @@ impl KubernetesProvider {
         let named = name::of_document(document).or_else(|| target.remote_id.as_deref().and_then(remote_name));
         // A name that is known after apply is the name of nothing yet.
         let Some(object) = named else { return Observed::absent(&target.address) };
-        let found = self.look(cluster, &object, document, &target.baseline).await;
+        let found = Box::pin(self.look(cluster, &object, document, &target.baseline)).await;
         match found {
             Ok(Some((live, shown))) => observed(&target.address, &object, document, &live, shown),
             Ok(None) => Observed::absent(&target.address),
@@ -228,7 +228,7 @@ impl Provider for KubernetesProvider {
         &self.description
     }
 
-    fn digest(&self) -> &str {
+    fn digest(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 

@@ -39,7 +39,7 @@ use crate::egress::{PublicOnly, is_metadata};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Services hang up on idle connections after some 20 s; a request that meets that end may or may not have arrived.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ const FIELD_MANAGER: &str = "nic";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest time for one request; admission webhooks may take 30 s by themselves.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Objects per page of a list.
 const PAGE: usize = 500;

@@ -20,16 +20,16 @@ use super::connection::{Connected, Server};
 use crate::signing::{CloudRequest, Gate, SecretString, partition};
 
 /// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// Well before the end: a request may wait for its turn.
-const RENEW_AFTER: Duration = Duration::from_secs(10 * 60);
+const RENEW_AFTER: Duration = Duration::from_mins(10);
 
 /// What the kubeconfig plugin tells: a minute less, as clocks differ.
-const TOLD_LIFETIME: Duration = Duration::from_secs(14 * 60);
+const TOLD_LIFETIME: Duration = Duration::from_mins(14);
 
 /// As the AWS command line does: the authenticator counts by the instant of the signature, not by this.
-const PRESIGNED_SECONDS: Duration = Duration::from_secs(60);
+const PRESIGNED_SECONDS: Duration = Duration::from_mins(1);
 
 const TOKEN_PREFIX: &str = "k8s-aws-v1.";
 

@@ -128,7 +128,7 @@ fn change(document: &Value, paths: &[&str]) -> Change {
         prior: Value::Null,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         token: String::new(),
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     }
 }
 

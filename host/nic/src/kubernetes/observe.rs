@@ -88,15 +88,12 @@ fn secret_data(
     let mut shown = Map::new();
     for (key, wanted) in wanted {
         let now = value(live, key);
-        match dry_run {
-            // Not known: an edit will tell.
-            None if now.is_some() => _ = shown.insert(key.clone(), wanted.clone()),
-            Some(dry_run) if now.is_some() && now == value(dry_run, key) => {
-                _ = shown.insert(key.clone(), wanted.clone())
-            }
-            _ if now.is_some() => _ = shown.insert(key.clone(), changed()),
-            _ => {}
+        if now.is_none() {
+            continue;
         }
+        // Without the server's word it is not known: an edit will tell.
+        let as_wanted = dry_run.is_none_or(|dry_run| now == value(dry_run, key));
+        shown.insert(key.clone(), if as_wanted { wanted.clone() } else { changed() });
     }
     let declared = |key: &str| ["data", "stringData"].iter().any(|section| document[*section].get(key).is_some());
     for key in before.keys().filter(|key| !declared(key)) {
@@ -234,11 +231,7 @@ impl FieldConflict {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         paths.iter().any(|path| {
-            let path: String = path
-                .split('/')
-                .skip(1)
-                .map(|token| format!(".{}", token.replace("~1", "/").replace("~0", "~")))
-                .collect();
+            let path = path.replace('/', ".").replace("~1", "/").replace("~0", "~");
             within(field, &path) || within(&path, field)
         })
     }
@@ -283,11 +276,11 @@ mod tests {
         shown(&object, Views { document, baseline, live, dry_run })
     }
 
-    fn config_map(data: Value) -> Value {
+    fn config_map(data: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "dev"}, "data": data})
     }
 
-    fn live(data: Value) -> Value {
+    fn live(data: &Value) -> Value {
         let mut live = config_map(data);
         live["metadata"]["uid"] = "1".into();
         live
@@ -304,10 +297,10 @@ mod tests {
 
     #[test]
     fn drift_removals_and_additions_show() {
-        let document = config_map(json!({"kept": "1", "drifted": "1", "new": "1"}));
-        let baseline = config_map(json!({"kept": "1", "drifted": "1", "removed": "1", "lost": "1", "others": "1"}));
-        let there = live(json!({"kept": "1", "drifted": "2", "removed": "1", "others": "1", "foreign": "1"}));
-        let dry_run = live(json!({"kept": "1", "drifted": "1", "new": "1", "others": "1", "foreign": "1"}));
+        let document = config_map(&json!({"kept": "1", "drifted": "1", "new": "1"}));
+        let baseline = config_map(&json!({"kept": "1", "drifted": "1", "removed": "1", "lost": "1", "others": "1"}));
+        let there = live(&json!({"kept": "1", "drifted": "2", "removed": "1", "others": "1", "foreign": "1"}));
+        let dry_run = live(&json!({"kept": "1", "drifted": "1", "new": "1", "others": "1", "foreign": "1"}));
         let shown = show(&document, &baseline, &there, Some(&dry_run));
         assert_eq!(shown["data"], json!({"kept": "1", "drifted": "2", "removed": "1"}));
         assert_eq!(shown["metadata"], document["metadata"]);
@@ -318,11 +311,11 @@ mod tests {
     #[test]
     fn lists_of_one_length_are_compared_element_by_element() {
         let list = |image: &str, cpu: &str| json!([{"name": "a", "image": image, "cpu": cpu}]);
-        let document = config_map(list("new", "1000m"));
-        let shown = show(&document, &Value::Null, &live(list("old", "1")), Some(&live(list("new", "1"))));
+        let document = config_map(&list("new", "1000m"));
+        let shown = show(&document, &Value::Null, &live(&list("old", "1")), Some(&live(&list("new", "1"))));
         assert_eq!(shown["data"], list("old", "1000m"));
         let longer = json!([1, 2]);
-        let shown = show(&document, &Value::Null, &live(longer.clone()), Some(&live(list("new", "1"))));
+        let shown = show(&document, &Value::Null, &live(&longer), Some(&live(&list("new", "1"))));
         assert_eq!(shown["data"], longer);
     }
 
@@ -343,9 +336,9 @@ mod tests {
         assert_eq!(shown["data"], json!({"gone": {"changed": true}}));
         assert!(!shown.to_string().contains("hunter2"));
         assert!(!show(&document, &baseline, &data("x", "hunter2"), None).to_string().contains("hunter2"));
-        let plain = config_map(json!({"list": [{"$secret": "s"}], "one": {"$secret": "s"}}));
-        let there = live(json!({"list": ["hunter2", "b"], "one": "hunter2"}));
-        for dry_run in [None, Some(&live(json!({"list": ["a"], "one": "a"})))] {
+        let plain = config_map(&json!({"list": [{"$secret": "s"}], "one": {"$secret": "s"}}));
+        let there = live(&json!({"list": ["hunter2", "b"], "one": "hunter2"}));
+        for dry_run in [None, Some(&live(&json!({"list": ["a"], "one": "a"})))] {
             assert!(!show(&plain, &Value::Null, &there, dry_run).to_string().contains("hunter2"));
         }
     }

@@ -125,7 +125,7 @@ fn change(document: Value) -> Change {
         prior: Value::Null,
         paths: vec!["/metadata/labels/managed-by".to_owned()],
         token: String::new(),
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     }
 }
 

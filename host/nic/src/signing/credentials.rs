@@ -13,7 +13,7 @@ use nic_core::error::ProviderError;
 use tokio::sync::{Mutex, OnceCell};
 
 /// Credentials that end sooner than this are fetched anew: a request must arrive before they do.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
 /// Longest time to find credentials: an SSO or a metadata server that hangs must not hang the host.
 const TIME_LIMIT: Duration = Duration::from_secs(30);

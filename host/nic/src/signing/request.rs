@@ -216,8 +216,8 @@ fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Act
 fn version_and_action(parameters: &[(String, String)]) -> Result<(String, String), Refusal> {
     let mut names: Vec<String> = parameters.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Refusal::malformed(format!("parameter `{}` is doubled", pair[0])));
+    if let Some((name, _)) = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next) {
+        return Err(Refusal::malformed(format!("parameter `{name}` is doubled")));
     }
     if names.iter().any(|name| name == "operation" || name.starts_with("x-amz-")) {
         return Err(Refusal::malformed("it holds a parameter that could stand for another action"));

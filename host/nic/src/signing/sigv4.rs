@@ -149,14 +149,14 @@ mod tests {
         assert_eq!(describe.text, "80511fa8330135df38f643e65f2b237798c6c20ed78cc9d8afdb3a7713a09b35");
         let url = "https://sts.us-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
         let cluster = Some(("x-k8s-aws-id", "nebari-dev"));
-        let token = sign("sts", url, &Method::GET, cluster, b"", Some(Duration::from_secs(60)));
+        let token = sign("sts", url, &Method::GET, cluster, b"", Some(Duration::from_mins(1)));
         assert_eq!(token.text, "5a4dc9fa24f62ed093979eba9dcae0748c3cad6cf1fe77591163c46a1fdef93b");
     }
 
     #[test]
     fn the_body_and_the_path_are_covered() {
         let form = (http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let one = suite(&Method::POST, &[form.clone()], b"Param1=value1");
+        let one = suite(&Method::POST, std::slice::from_ref(&form), b"Param1=value1");
         let other = suite(&Method::POST, &[form], b"Param1=value2");
         assert_ne!(one.text, other.text);
     }
