@@ -101,7 +101,7 @@ mod tests {
             credentials: &credentials,
             region: "us-east-1",
             service: "service",
-            time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160),
+            time: SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636),
         };
         let url = Url::parse("https://example.amazonaws.com/").unwrap();
         signature(&Unsigned { method, url: &url, headers, body }, &scope, None).unwrap()
