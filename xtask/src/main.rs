@@ -134,11 +134,15 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
             .env("NIC_BIN", &nic)
     };
     steps.next();
-    in_test(&["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"])
-        .args(rest)
-        .run()?;
+    // One set of packages for both runs: another set would have other features, and compile the host again.
+    let native = |more: &[&str]| {
+        let packages =
+            ["test", "--release", "-p", "nic-core", "-p", "nic", "-p", "nic-sdk", "-p", "nic-provider-existing"];
+        in_test(&[&packages, more].concat())
+    };
+    native(&[]).args(rest).run()?;
     // What the sandbox promises, on real components.
-    in_test(&["test", "--release", "-p", "nic", "--lib"])
+    native(&["--lib"])
         .env("NIC_TEST_COMPONENTS", &components)
         .args(&["--", "--include-ignored", "plugin::", "capability::"])
         .run()?;
