@@ -25,6 +25,9 @@ const COMPONENTS: [(&str, &str, &str, bool); 4] = [
 /// rest: docs/adr/0002 has the measurement (14 minutes became 2.5).
 const MOSTLY_UNUSED: [&str; 3] = ["aws-sdk-ec2", "aws-sdk-eks", "aws-sdk-iam"];
 
+/// Debian's packages for the fallback.
+const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
+
 /// How this machine builds for the target.
 enum Way {
     /// rustup has the target's standard library.
@@ -81,7 +84,6 @@ fn find_way() -> Result<Way> {
         return Ok(Way::Rustup);
     }
     say("   rustup could not fetch it; taking Debian's compiler with its library source");
-    const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
     if !Path::new("/usr/lib/wasm32-wasi").is_dir() || !Path::new("/usr/bin/rustc").is_file() {
         let apt = |arguments: &[&str]| Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         apt(&["update"]).run().context("neither rustup nor apt-get can provide a compiler for wasm32-wasip2")?;

@@ -119,7 +119,7 @@ fn dist(steps: &mut Steps) -> Result<std::path::PathBuf> {
     cargo(&["build", "--release", "-p", "nic"]).env("NIC_BUNDLE_DIR", directory.join("bundled")).run()?;
     let nic = places::target_dir()?.join("release/nic");
     let size = std::fs::metadata(&nic).with_context(|| format!("{} was not built", nic.display()))?.len();
-    progress::say(&format!("   {} ({:.1} MiB)", nic.display(), size as f64 / f64::from(1 << 20)));
+    progress::say(&format!("   {} ({} KiB)", nic.display(), size / 1024));
     Ok(nic)
 }
 

@@ -200,10 +200,10 @@ fn benches(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("state");
         group.sample_size(10).throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::new("encode", size), |bencher| {
-            bencher.iter(|| format_v1::encode(black_box(&state)))
+            bencher.iter(|| format_v1::encode(black_box(&state)));
         });
         group.bench_function(BenchmarkId::new("decode", size), |bencher| {
-            bencher.iter(|| format_v1::decode(black_box(&bytes)))
+            bencher.iter(|| format_v1::decode(black_box(&bytes)));
         });
         group.finish();
     }

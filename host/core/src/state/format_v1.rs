@@ -287,7 +287,7 @@ fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
         Value::Null => *place = Value::Object(members),
         // What was put there last tells whose array it is; looking at all would make many records slow.
         Value::Array(elements) if in_array && elements.last().is_none_or(is_record) => {
-            elements.push(Value::Object(members))
+            elements.push(Value::Object(members));
         }
         Value::Object(existing) if !in_array && !existing.contains_key(MARK) => {
             existing.extend(members);
