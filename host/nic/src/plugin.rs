@@ -16,7 +16,6 @@ mod progress;
 mod wasi;
 
 pub mod bindings;
-pub mod bindings_discovery;
 pub mod engine;
 pub mod error;
 pub mod guest_log;

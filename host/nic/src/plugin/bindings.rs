@@ -4,23 +4,7 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        // Not the world `provider` itself: wasmtime 48 generates code for the exported interface `discovery` that does not
-        // compile, because its function `lookup` shadows a local of the same name. As an import it gives the types; its
-        // exports are looked up in `bindings_discovery`.
-        inline: "
-            package nic:host;
-            world host {
-                import nic:plugin/cloud-http@0.1.0;
-                import nic:plugin/kubernetes@0.1.0;
-                import nic:plugin/report@0.1.0;
-                import nic:plugin/discovery@0.1.0;
-                export nic:plugin/meta@0.1.0;
-                export nic:plugin/planning@0.1.0;
-                export nic:plugin/lifecycle@0.1.0;
-                export nic:plugin/access@0.1.0;
-            }
-        ",
-        world: "nic:host/host",
+        world: "provider",
         imports: { default: async | trappable },
         exports: { default: async },
         with: {
@@ -29,7 +13,6 @@ mod generated {
     });
 }
 
-pub use super::bindings_discovery as discovery;
-pub use generated::exports::nic::plugin::{access, lifecycle, meta, planning};
-pub use generated::nic::plugin::discovery::Target;
+pub use generated::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
+pub use generated::exports::nic::plugin::discovery::Target;
 pub use generated::nic::plugin::{cloud_http, kubernetes, report, types};
