@@ -1,6 +1,6 @@
 //! The generated bindings of `wit/`, and the few names the rest of the host sees.
 
-#[expect(missing_docs, clippy::pedantic, reason = "bindgen-generated code")]
+#[expect(missing_docs, reason = "bindgen-generated code")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
@@ -13,6 +13,6 @@ mod generated {
     });
 }
 
-pub use generated::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
 pub use generated::exports::nic::plugin::discovery::Target;
+pub use generated::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
 pub use generated::nic::plugin::{cloud_http, kubernetes, report, types};

@@ -198,7 +198,7 @@ impl Provider for ComponentProvider {
         self.runner.lowered("lookup", &[&context, &asked]);
         let answer = self.runner.run(Calling::new("lookup", Phase::Read, &call.context), move |store, instance| {
             Box::pin(
-                async move { discovery.load(&mut *store, instance)?.call_lookup(&mut *store, context, asked).await },
+                async move { discovery.load(&mut *store, instance)?.call_lookup(&mut *store, &context, &asked).await },
             )
         });
         let facts = answer.await?.map_err(error_from_guest)?;
@@ -210,7 +210,9 @@ impl Provider for ComponentProvider {
         let (context, asked) = (context_text(&call.context), targets.iter().map(target_to_guest).collect::<Vec<_>>());
         self.runner.lowered("read", &[&context, &asked]);
         let answer = self.runner.run(Calling::new("read", Phase::Read, &call.context), move |store, instance| {
-            Box::pin(async move { discovery.load(&mut *store, instance)?.call_read(&mut *store, context, asked).await })
+            Box::pin(
+                async move { discovery.load(&mut *store, instance)?.call_read(&mut *store, &context, &asked).await },
+            )
         });
         let observed = answer.await?.map_err(error_from_guest)?;
         each(observed, observed_from_guest)
@@ -224,7 +226,7 @@ impl Provider for ComponentProvider {
         self.runner.lowered("discover", &[&context, &records]);
         let answer = self.runner.run(Calling::new("discover", Phase::Read, &call.context), move |store, instance| {
             Box::pin(async move {
-                discovery.load(&mut *store, instance)?.call_discover(&mut *store, context, records).await
+                discovery.load(&mut *store, instance)?.call_discover(&mut *store, &context, &records).await
             })
         });
         let observed = answer.await?.map_err(error_from_guest)?;
@@ -239,7 +241,7 @@ impl Provider for ComponentProvider {
         self.runner.lowered("preflight", &[&context, &config, &summary]);
         let answer = self.runner.run(Calling::new("preflight", Phase::Read, &call.context), move |store, instance| {
             Box::pin(async move {
-                discovery.load(&mut *store, instance)?.call_preflight(&mut *store, context, config, summary).await
+                discovery.load(&mut *store, instance)?.call_preflight(&mut *store, &context, &config, &summary).await
             })
         });
         answer.await?.map(diagnostics_from_guest).map_err(error_from_guest)
