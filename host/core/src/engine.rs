@@ -2,6 +2,7 @@
 
 mod apply;
 mod desire;
+mod drift;
 mod journal;
 mod refresh;
 mod step;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use apply::{ApplyReport, Outcome as StepOutcome};
+pub use drift::Drift;
 pub use journal::Journal;
 
 use crate::address::Address;
@@ -21,7 +23,7 @@ use crate::document::too_deep;
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
-use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan};
+use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
 use crate::state::format_v1::holds_a_mark;
@@ -42,6 +44,8 @@ pub struct Participant {
 pub struct Settings {
     /// Addresses whose loss the user has confirmed by name.
     pub confirmed: BTreeSet<Address>,
+    /// Only these, and what they need; everything when empty.
+    pub targets: BTreeSet<Address>,
     /// Every wait is multiplied by this; 1 outside tests.
     pub pace: f64,
     /// Version of NIC, for the state.
@@ -83,6 +87,8 @@ pub enum RunError {
 
 /// What was planned, and from what.
 pub struct Planned {
+    /// What it is for.
+    pub purpose: Purpose,
     /// The plan.
     pub plan: Plan,
     /// What the config asks for.
@@ -132,9 +138,32 @@ impl Run {
                 self.desire().await?
             }
             Purpose::Destroy => DesiredGraph::default(),
+            Purpose::Restore => {
+                let drift = self.drift().await?;
+                return self.plan_restore(drift).await;
+            }
         };
         let observed = self.refresh(&graph).await?;
-        let state = self.journal.state().await;
+        self.plan_graph(purpose, graph, observed, diagnostics).await
+    }
+
+    /// The plan for a graph, from what the cloud shows.
+    async fn plan_graph(
+        &self,
+        purpose: Purpose,
+        graph: DesiredGraph,
+        observed: BTreeMap<Address, Observed>,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Result<Planned, RunError> {
+        let mut state = self.journal.state().await;
+        let recorded = state.records.values().map(|r| (r.address.clone(), r.dependencies.clone())).collect();
+        let graph = if self.settings.targets.is_empty() {
+            graph
+        } else {
+            let scope = scope(&self.settings.targets, &graph, &state.records).map_err(RunError::Refused)?;
+            state.records.retain(|address, _| scope.contains(address));
+            graph.within(&scope)
+        };
         let request = PlanRequest {
             purpose,
             graph: &graph,
@@ -155,8 +184,7 @@ impl Run {
         };
         let plan = plan(&request).map_err(RunError::Refused)?;
         self.reporter.report(Event::Planned(Arc::new(plan.clone())));
-        let recorded = state.records.values().map(|r| (r.address.clone(), r.dependencies.clone())).collect();
-        Ok(Planned { plan, graph, observed, recorded, diagnostics })
+        Ok(Planned { purpose, plan, graph, observed, recorded, diagnostics })
     }
 
     /// What providers say is wrong with the config; refused when any of it is an error.

@@ -85,6 +85,14 @@ impl DesiredGraph {
         order(&self.needs).unwrap_or_default().iter().filter_map(|address| self.resources.get(address)).collect()
     }
 
+    /// Only what is in `scope`, which holds everything that its members need.
+    #[must_use]
+    pub fn within(mut self, scope: &BTreeSet<Address>) -> Self {
+        self.resources.retain(|address, _| scope.contains(address));
+        self.needs.retain(|address, _| scope.contains(address));
+        self
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()

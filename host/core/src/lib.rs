@@ -7,6 +7,7 @@ pub mod address;
 pub mod diagnostic;
 pub mod diff;
 pub mod document;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod graph;

@@ -1,6 +1,7 @@
 //! The plan: ordered changes with action, reason and difference. A pure function of the three truths.
 
 mod refusal;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +9,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::refusal::{kind_unknown, unusable};
+pub use self::scope::scope;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Origin, Truths, differences};
-use crate::document::{DocumentError, Resolution, has_unknown, resolve};
+use crate::document::{DocumentError, Resolution, digest, has_unknown, resolve};
 use crate::graph::{DesiredGraph, order};
 use crate::kind::Kind;
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
@@ -106,6 +108,9 @@ pub struct PlannedChange {
     pub needs: BTreeSet<Address>,
     /// The cloud is changing it: that is waited for first.
     pub in_progress: bool,
+    /// SHA-256 of what is wanted, for whatever is changed: two plans that agree in it mean the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_digest: Option<String>,
 }
 
 /// What a plan was computed from.
@@ -146,6 +151,8 @@ pub enum Purpose {
     Deploy,
     /// Delete everything that is recorded.
     Destroy,
+    /// Bring the cloud back to what was accepted, imported resources too. See `Run::plan_restore`.
+    Restore,
 }
 
 /// Everything a plan is made of.
@@ -266,10 +273,16 @@ impl Planner<'_> {
         if action == Action::Replace {
             self.guard(kind, record, address, "replaced");
         }
+        let document_digest = if action.is_change() { digest(&document) } else { String::new() };
         let outcome =
             Outcome { document: Self::expected(document, record, observed, action), settled: action == Action::NoOp };
         self.outcomes.insert(address.clone(), outcome);
         self.push(desired, kind, (action, reason), differences, observed);
+        if action.is_change()
+            && let Some(change) = self.changes.get_mut(address)
+        {
+            change.document_digest = Some(document_digest);
+        }
     }
 
     /// What references see: what is wanted, over what is there and stays.
@@ -311,7 +324,7 @@ impl Planner<'_> {
             _ => {
                 let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
                 let mut found = differences(&kind.schema, truths);
-                if record.is_some_and(|r| r.imported) {
+                if record.is_some_and(|r| r.imported) && self.request.purpose != Purpose::Restore {
                     let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
                     found = edits;
                     self.notes.extend(drift.iter().map(|change| {
@@ -393,6 +406,7 @@ impl Planner<'_> {
                 remote_id: observed.remote_id.clone().or_else(|| record.remote_id.clone()),
                 needs: record.dependencies.clone(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
+                document_digest: None,
             },
         );
     }
@@ -425,9 +439,13 @@ impl Planner<'_> {
         desired: &Desired,
         kind: &Kind,
         (action, reason): (Action, Reason),
-        differences: Vec<AttributeChange>,
+        mut differences: Vec<AttributeChange>,
         observed: &Observed,
     ) {
+        // A plan is shown and kept in files: what is sensitive is not in it.
+        for difference in differences.iter_mut().filter(|difference| difference.sensitive) {
+            (difference.old, difference.new) = (Value::Null, Value::Null);
+        }
         self.changes.insert(
             desired.address.clone(),
             PlannedChange {
@@ -440,6 +458,7 @@ impl Planner<'_> {
                 remote_id: observed.remote_id.clone(),
                 needs: self.request.graph.needs(&desired.address).cloned().collect(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
+                document_digest: None,
             },
         );
     }

@@ -58,9 +58,12 @@ pub enum Command {
     Deploy(Deploy),
     /// Show what deploy would change, and change nothing
     #[command(
-        after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode"
+        after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode\n  nic plan --out plan.json && nic deploy --plan plan.json"
     )]
     Plan(Plan),
+    /// Show the graph of resources, as DOT or Mermaid
+    #[command(after_help = "Examples:\n  nic graph | dot -Tsvg > platform.svg\n  nic graph --as mermaid --recorded")]
+    Graph(Graph),
     /// Delete everything that is recorded
     #[command(after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes")]
     Destroy(Destroy),
@@ -70,6 +73,12 @@ pub enum Command {
     Status(Status),
     /// Show the document that later stages read
     Outputs(Outputs),
+    /// Drift: what was changed in the cloud behind NIC's back
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  nic drift detect -f nebari-config.yaml\n  nic drift diff --state nic-state.json\n  nic drift fix -f nebari-config.yaml"
+    )]
+    Drift(Drift),
     /// Providers: the components NIC works with
     #[command(subcommand)]
     Provider(Provider),
@@ -115,6 +124,9 @@ pub struct RunFlags {
     /// Allow this protected resource to be replaced or deleted; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub confirm: Vec<nic_core::address::Address>,
+    /// Only this resource and what it needs; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<nic_core::address::Address>,
 }
 
 /// `nic deploy`
@@ -135,6 +147,9 @@ pub struct Deploy {
     /// Where to write the kubeconfig [default: kubeconfig beside the state]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// Carry out this plan, which `nic plan --out` wrote, or nothing
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
 }
 
 /// `nic plan`
@@ -152,6 +167,23 @@ pub struct Plan {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Write the plan to a file for `nic deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `nic graph`
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// Which config, and which state.
+    #[command(flatten)]
+    pub of: StateOf,
+    /// How the graph is written
+    #[arg(long = "as", value_name = "LANGUAGE", value_enum, default_value = "dot")]
+    pub language: crate::output::graph::Language,
+    /// What is recorded, instead of what the config asks for: needs no cloud
+    #[arg(long)]
+    pub recorded: bool,
 }
 
 /// `nic destroy`
@@ -182,23 +214,55 @@ pub struct Validate {
 /// `nic status`
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Which config.
-    #[command(flatten)]
-    pub config: ConfigPath,
     /// Which state.
     #[command(flatten)]
-    pub state: StatePath,
+    pub of: StateOf,
 }
 
 /// `nic outputs`
 #[derive(Debug, Args)]
 pub struct Outputs {
-    /// Which config.
-    #[command(flatten)]
-    pub config: ConfigPath,
     /// Which state.
     #[command(flatten)]
-    pub state: StatePath,
+    pub of: StateOf,
+}
+
+/// `nic drift ...`
+#[derive(Debug, Subcommand)]
+pub enum Drift {
+    /// Say what differs from what was last accepted
+    Detect(DriftDetect),
+    /// Say it with every value
+    Diff(DriftDetect),
+    /// Take what the cloud shows for what is right: changes the state, not the cloud
+    Accept(DriftAct),
+    /// Bring the cloud back to what was last accepted: changes the cloud
+    Fix(DriftAct),
+}
+
+/// `nic drift detect`, `nic drift diff`
+#[derive(Debug, Args)]
+pub struct DriftDetect {
+    /// Which state.
+    #[command(flatten)]
+    pub of: StateOf,
+    /// Exit with 3 when there is drift
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `nic drift accept`, `nic drift fix`
+#[derive(Debug, Args)]
+pub struct DriftAct {
+    /// Which state.
+    #[command(flatten)]
+    pub of: StateOf,
+    /// How it behaves.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `nic provider ...`

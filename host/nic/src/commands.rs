@@ -3,6 +3,8 @@
 mod completions;
 mod deploy;
 mod destroy;
+mod drift;
+mod graph;
 mod kubeconfig;
 mod outputs;
 mod plan;
@@ -59,10 +61,12 @@ pub async fn run(cli: Cli) -> ExitStatus {
     let result = match cli.command {
         Command::Deploy(flags) => deploy::run(&flags, printer).await,
         Command::Plan(flags) => plan::run(&flags, printer).await,
+        Command::Graph(flags) => graph::run(&flags, printer).await,
         Command::Destroy(flags) => destroy::run(&flags, printer).await,
         Command::Validate(flags) => validate::run(&flags, printer).await,
         Command::Status(flags) => status::run(&flags, printer).await,
         Command::Outputs(flags) => outputs::run(&flags, printer).await,
+        Command::Drift(command) => drift::run(&command, printer).await,
         Command::Provider(command) => provider::run(&command, printer).await,
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,

@@ -16,6 +16,7 @@ pub mod interrupt;
 pub mod kubernetes;
 pub mod logging;
 pub mod output;
+pub mod plan_file;
 pub mod plugin;
 pub mod session;
 pub mod signing;

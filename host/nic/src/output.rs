@@ -1,5 +1,7 @@
 //! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
 
+pub mod drift;
+pub mod graph;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -12,7 +12,7 @@ use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
 use crate::backend;
-use crate::cli::{ConfigPath, RunFlags, StatePath};
+use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
 use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, eks_token};
 use crate::components;
@@ -43,7 +43,7 @@ pub struct Session {
 }
 
 /// How a run behaves when no flags say so.
-const DEFAULT_FLAGS: RunFlags = RunFlags { parallelism: 10, confirm: Vec::new() };
+pub(crate) const DEFAULT_FLAGS: RunFlags = RunFlags { parallelism: 10, confirm: Vec::new(), target: Vec::new() };
 
 impl Session {
     /// For commands with a config and a state.
@@ -83,9 +83,34 @@ impl Session {
     ///
     /// # Errors
     /// `STATE_NOT_FOUND`, and what the backend, the state, the component or the sandbox say.
-    pub async fn of_state(config: &ConfigPath, state: &StatePath, printer: Printer) -> Result<Self, CommandError> {
-        let path = state.resolve(&config.file);
+    pub async fn of_state(of: &StateOf, printer: Printer) -> Result<Self, CommandError> {
+        let path = of.state.resolve(&of.config.file);
         let backend = backend::open(&path)?;
+        Self::from_state(&of.config, path, ReadOnly(backend), &DEFAULT_FLAGS, printer).await
+    }
+
+    /// The same for commands that change what the state records; holds the lock.
+    ///
+    /// # Errors
+    /// As [`Session::of_state`], and `STATE_LOCKED`.
+    pub async fn of_locked_state(
+        of: &StateOf,
+        flags: &RunFlags,
+        operation: &str,
+        printer: Printer,
+    ) -> Result<Self, CommandError> {
+        let path = of.state.resolve(&of.config.file);
+        let backend = backend::lock(&path, operation, of.state.lock_timeout).await?;
+        Self::from_state(&of.config, path, backend, flags, printer).await
+    }
+
+    async fn from_state(
+        config: &ConfigPath,
+        path: PathBuf,
+        backend: impl Backend + 'static,
+        flags: &RunFlags,
+        printer: Printer,
+    ) -> Result<Self, CommandError> {
         let missing = || {
             CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{}`", path.display()))
                 .hint("run `nic deploy` first, or give the state's path with `--state`")
@@ -96,8 +121,7 @@ impl Session {
             Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
             _ => None,
         };
-        let backend: Arc<dyn Backend> = Arc::new(ReadOnly(backend));
-        Self::assemble(config.as_ref(), Some(recorded), backend, path.clone(), &DEFAULT_FLAGS, printer).await
+        Self::assemble(config.as_ref(), Some(recorded), Arc::new(backend), path.clone(), flags, printer).await
     }
 
     async fn assemble(
@@ -165,6 +189,7 @@ impl Session {
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
+                targets: flags.target.iter().cloned().collect(),
                 pace: pace(),
                 version: version.to_owned(),
             },

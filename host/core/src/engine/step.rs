@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{has_unknown, resolve};
 use crate::error::ProviderError;
 use crate::kind::Kind;
-use crate::plan::{Action, Outcome, look_up, overlay};
+use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
 
@@ -187,7 +187,7 @@ impl<'a> Worker<'a> {
             Status::Present => (observed, record.as_ref().map_or(Value::Null, |r| r.claimed(&document))),
             status => return Err(subject.failed(&unexpected(&status))),
         };
-        let imported = record.is_some_and(|r| r.imported);
+        let imported = record.is_some_and(|r| r.imported) && self.planned.purpose != Purpose::Restore;
         let observed = self.update(&subject, &document, observed, (baseline, imported)).await?;
         self.finish(&subject, desired, &document, observed).await
     }

@@ -203,6 +203,7 @@ impl World {
             reporter: events.clone(),
             interrupt: self.time.clone(),
             settings: Settings {
+                targets: std::collections::BTreeSet::new(),
                 confirmed: how.confirmed.iter().map(|address| address.parse().unwrap()).collect(),
                 pace: 1.0,
                 version: "0.0.0".to_owned(),

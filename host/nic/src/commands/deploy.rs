@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
 use crate::output::{Printer, Verbosity, human, json as views};
+use crate::plan_file::SavedPlan;
 use crate::session::{Access, Session};
 
 pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
@@ -27,11 +28,15 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
             &config,
         ));
     }
+    let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
     let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await?;
     let in_config = |error| Ended::in_config(error, &config);
     let planned = session.run.plan(Purpose::Deploy).await.map_err(in_config)?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
+    if let Some(saved) = &saved {
+        saved.still_holds(&planned.plan)?;
+    }
     let changes = planned.plan.change_count();
     if changes == 0 {
         printer.line(human::unchanged(&planned.plan));
@@ -42,7 +47,10 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     }
     let report = session.run.apply(&planned).await.map_err(in_config)?;
     finished(&report, "deploy")?;
-    session.record_success().await?;
+    // A part of the platform is no successful deploy of it.
+    if flags.run.target.is_empty() {
+        session.record_success().await?;
+    }
 
     let mut outputs = session.outputs().await?;
     let state = session.state_path.clone();

@@ -17,7 +17,7 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
         let _ = writeln!(std::io::stdout(), "{credential}");
         return Ok(ExitStatus::Success);
     }
-    let session = Session::of_state(&flags.of.config, &flags.of.state, printer).await?;
+    let session = Session::of_state(&flags.of, printer).await?;
     let access = session.cluster_access().await?.ok_or_else(|| {
         CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
             .hint("run `nic deploy` first")

@@ -9,7 +9,7 @@ use crate::output::Printer;
 use crate::session::Session;
 
 pub(super) async fn run(flags: &Outputs, printer: Printer) -> Result {
-    let session = Session::of_state(&flags.config, &flags.state, printer).await?;
+    let session = Session::of_state(&flags.of, printer).await?;
     let outputs = Value::Object(session.outputs().await?);
     printer.line(format!("{outputs:#}"));
     printer.document(&outputs);

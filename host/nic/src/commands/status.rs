@@ -13,7 +13,7 @@ use crate::output::Printer;
 use crate::session::Session;
 
 pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
-    let session = Session::of_state(&flags.config, &flags.state, printer).await?;
+    let session = Session::of_state(&flags.of, printer).await?;
     let state = session.run.journal.state().await;
     let observed = session.run.refresh(&DesiredGraph::default()).await.map_err(CommandError::from)?;
     let mut issues = Vec::new();

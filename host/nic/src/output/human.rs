@@ -131,12 +131,20 @@ fn because(change: &PlannedChange) -> String {
     format!(" {DIM}({why}){DIM:#}")
 }
 
+/// `scaling_config.max_size` for `/scaling_config/max_size`.
+pub(super) fn path(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~").replace('/', ".")
+}
+
+/// A value of a difference, cut to fit a line; secrets are not shown.
+pub(super) fn shown(difference: &AttributeChange, value: &Value) -> String {
+    if difference.sensitive || secret_name(value).is_some() { "(sensitive)".to_owned() } else { value_text(value) }
+}
+
 fn attribute(text: &mut String, difference: &AttributeChange, action: Action) {
-    let path = difference.pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~").replace('/', ".");
+    let path = path(&difference.pointer);
     let forced = if difference.forces_replace && action == Action::Replace { " forces replacement" } else { "" };
-    let shown = |value: &Value| {
-        if difference.sensitive || secret_name(value).is_some() { "(sensitive)".to_owned() } else { value_text(value) }
-    };
+    let shown = |value: &Value| shown(difference, value);
     let red = AnsiColor::Red.on_default();
     let _ = writeln!(
         text,

@@ -1,0 +1,126 @@
+//! Drift: told, accepted, or planned away.
+
+use super::{Planned, Run, RunError, provider_failed};
+use crate::diagnostic::Diagnostic;
+use crate::drift::{Condition, DriftReport, accepted, drift};
+use crate::graph::DesiredGraph;
+use crate::plan::{Action, Purpose};
+use crate::resource::{Desired, Observed, Record};
+
+/// What was compared, and by what.
+pub struct Drift {
+    /// How everything compares.
+    pub report: DriftReport,
+    /// What the cloud shows, for every record.
+    pub observed: std::collections::BTreeMap<crate::address::Address, Observed>,
+    /// Who could not look for what is not recorded, and why.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Run {
+    /// Compares what was accepted with what the cloud shows, and looks for what is marked as ours and not recorded.
+    ///
+    /// # Errors
+    /// None of its own: what cannot be read is in the report as unreadable.
+    pub async fn drift(&self) -> Result<Drift, RunError> {
+        let observed = self.refresh(&DesiredGraph::default()).await?;
+        let call = self.call().await;
+        let (mut discovered, mut diagnostics) = (Vec::new(), Vec::new());
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            match participant.provider.discover(&call).await {
+                Ok(found) => discovered.extend(found.into_iter().filter(Observed::is_present)),
+                Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
+            }
+        }
+        let records = self.journal.state().await.records;
+        Ok(Drift { report: drift(&records, &observed, &discovered, &self.kinds()), observed, diagnostics })
+    }
+
+    /// Takes what the cloud shows for what is accepted from now on: the state changes, the cloud does not.
+    ///
+    /// # Errors
+    /// `DRIFT_UNKNOWN` while something could not be compared; what the backend says.
+    pub async fn accept_drift(&self, drift: &Drift) -> Result<usize, RunError> {
+        comparable(&drift.report)?;
+        let mut count = 0;
+        self.journal
+            .change(|state| {
+                for resource in &drift.report.resources {
+                    match &resource.condition {
+                        Condition::Differs(changes) => {
+                            let Some(record) = state.records.get_mut(&resource.address) else { continue };
+                            record.baseline = accepted(&record.baseline, changes);
+                            if let Some(shown) = drift.observed.get(&resource.address) {
+                                record.attributes.clone_from(shown.attributes.as_ref().unwrap_or(&shown.document));
+                            }
+                            count += 1;
+                        }
+                        Condition::Gone => {
+                            state.records.remove(&resource.address);
+                            count += 1;
+                        }
+                        _ => {}
+                    }
+                }
+            })
+            .await?;
+        Ok(count)
+    }
+
+    /// The plan that brings the cloud back to what was accepted, whatever the config says now.
+    ///
+    /// # Errors
+    /// `DRIFT_UNKNOWN` while something could not be compared; `DRIFT_NEEDS_DEPLOY` when something is gone that others stand on;
+    /// every reason of a plan.
+    pub async fn plan_restore(&self, drift: Drift) -> Result<Planned, RunError> {
+        comparable(&drift.report)?;
+        let records = self.journal.state().await.records;
+        let desired = records.values().map(|record| Desired {
+            address: record.address.clone(),
+            kind: record.kind.clone(),
+            document: record.baseline.clone(),
+            depends_on: record.dependencies.iter().filter(|need| records.contains_key(*need)).cloned().collect(),
+            external: record.external,
+        });
+        let graph = DesiredGraph::build(desired.collect()).map_err(RunError::Refused)?;
+        let planned = self.plan_graph(Purpose::Restore, graph, drift.observed, drift.diagnostics).await?;
+        let renamed = planned.plan.changes.iter().filter(|c| matches!(c.action, Action::Create | Action::Replace));
+        let broken: Vec<Diagnostic> = renamed
+            .filter_map(|change| {
+                let gone = records.get(&change.address)?;
+                let dependent = records.values().find(|other| stands_on(other, gone))?;
+                let detail = format!(
+                    "`{}` would get a new identity, and `{}` was accepted with the old one",
+                    change.address, dependent.address
+                );
+                let summary = "Something that others stand on cannot be brought back alone";
+                Some(Diagnostic::error("DRIFT_NEEDS_DEPLOY", summary, detail).at(&change.address))
+            })
+            .map(|diagnostic| diagnostic.hint("run `nic deploy`, which makes it again and links the others to it"))
+            .collect();
+        if broken.is_empty() { Ok(planned) } else { Err(RunError::Refused(broken)) }
+    }
+}
+
+/// Whether a record was accepted with the identity that another one has now.
+fn stands_on(record: &Record, other: &Record) -> bool {
+    let Some(id) = other.remote_id.as_deref().filter(|_| record.dependencies.contains(&other.address)) else {
+        return false;
+    };
+    record.baseline.to_string().contains(id)
+}
+
+fn comparable(report: &DriftReport) -> Result<(), RunError> {
+    let unknown: Vec<Diagnostic> = report
+        .unknown()
+        .map(|(resource, why)| {
+            Diagnostic::error(
+                "DRIFT_UNKNOWN",
+                "Nobody can say whether there is drift",
+                format!("`{}`: {why}", resource.address),
+            )
+            .at(&resource.address)
+        })
+        .collect();
+    if unknown.is_empty() { Ok(()) } else { Err(RunError::Refused(unknown)) }
+}

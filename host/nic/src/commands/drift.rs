@@ -1,0 +1,109 @@
+//! `nic drift detect|diff|accept|fix`
+
+use std::io::{BufRead, IsTerminal};
+
+use nic_core::diagnostic::Diagnostic;
+use nic_core::drift::DriftReport;
+use serde_json::json;
+
+use super::Result;
+use crate::cli::{Drift, DriftAct, DriftDetect};
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::output::{Format, Printer, Verbosity, drift as views, human, json as documents};
+use crate::session::Session;
+
+pub(super) async fn run(command: &Drift, printer: Printer) -> Result {
+    match command {
+        Drift::Detect(flags) => tell(flags, false, printer).await,
+        Drift::Diff(flags) => tell(flags, true, printer).await,
+        Drift::Accept(flags) => accept(flags, printer).await,
+        Drift::Fix(flags) => fix(flags, printer).await,
+    }
+}
+
+async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
+    let session = Session::of_state(&flags.of, printer).await?;
+    let drift = session.run.drift().await.map_err(CommandError::from)?;
+    printer.diagnostics(&drift.diagnostics, None);
+    printer.line(views::text(&drift.report, whole || printer.verbosity == Verbosity::Verbose));
+    let unknown = unknown(&drift.report, &drift.diagnostics);
+    if !drift.report.has_drift() && !unknown.is_empty() {
+        // "Could not be read" is never "no drift".
+        return Err(CommandError { diagnostics: unknown, status: ExitStatus::Broke }.into());
+    }
+    if drift.report.has_drift() {
+        printer.talk("info", "`nic drift fix` brings the cloud back; `nic drift accept` takes it as it is now.");
+    }
+    printer.document(&views::document(&drift.report));
+    let found = drift.report.has_drift() && flags.detailed_exitcode;
+    Ok(if found { ExitStatus::ChangesFound } else { ExitStatus::Success })
+}
+
+/// What keeps anybody from saying that there is no drift.
+fn unknown(report: &DriftReport, undiscovered: &[Diagnostic]) -> Vec<Diagnostic> {
+    let resources = report.unknown().map(|(resource, why)| {
+        let detail = format!("`{}`: {why}", resource.address);
+        Diagnostic::error("DRIFT_UNKNOWN", "Nobody can say whether there is drift", detail).at(&resource.address)
+    });
+    let documents = |diagnostic: Diagnostic| diagnostic.details(json!({ "report": views::document(report) }));
+    resources.chain(undiscovered.iter().cloned()).map(documents).collect()
+}
+
+async fn accept(flags: &DriftAct, printer: Printer) -> Result {
+    let session = Session::of_locked_state(&flags.of, &flags.run, "drift accept", printer).await?;
+    let drift = session.run.drift().await.map_err(CommandError::from)?;
+    printer.diagnostics(&drift.diagnostics, None);
+    printer.line(views::text(&drift.report, true));
+    let question = "Record this as what is right? The next deploy follows the config all the same. [y/N]";
+    if drift.report.has_drift() && !agreed(flags, question, printer) {
+        return Err(refused("accepted"));
+    }
+    let accepted = session.run.accept_drift(&drift).await.map_err(CommandError::from)?;
+    printer.line(format!("Accepted. ({accepted} {})", if accepted == 1 { "record" } else { "records" }));
+    let mut document = views::document(&drift.report);
+    document["success"] = json!(true);
+    document["accepted"] = json!(accepted);
+    printer.document(&document);
+    Ok(ExitStatus::Success)
+}
+
+async fn fix(flags: &DriftAct, printer: Printer) -> Result {
+    let session = Session::of_locked_state(&flags.of, &flags.run, "drift fix", printer).await?;
+    let drift = session.run.drift().await.map_err(CommandError::from)?;
+    printer.diagnostics(&drift.diagnostics, None);
+    let report = views::document(&drift.report);
+    let planned = session.run.plan_restore(drift).await.map_err(CommandError::from)?;
+    if planned.plan.change_count() > 0 {
+        printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+        if !agreed(flags, "Change the cloud back? [y/N]", printer) {
+            return Err(refused("changed"));
+        }
+    }
+    let applied = session.run.apply(&planned).await.map_err(CommandError::from)?;
+    super::deploy::finished(&applied, "drift fix")?;
+    printer.line(human::done(applied.changes_done()));
+    printer.document(&json!({
+        "success": true,
+        "changes": applied.changes_done(),
+        "summary": documents::summary(&planned.plan),
+        "drift": report,
+    }));
+    Ok(ExitStatus::Success)
+}
+
+/// Programs and pipes are not asked: there is nobody to answer.
+fn agreed(flags: &DriftAct, question: &str, printer: Printer) -> bool {
+    if flags.yes || printer.format != Format::Text || !std::io::stdin().is_terminal() {
+        return true;
+    }
+    printer.talk("info", format!("\n{question}"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+fn refused(what: &str) -> super::Ended {
+    let error = Diagnostic::error("NOT_CONFIRMED", format!("Nothing was {what}"), "the answer was not yes");
+    CommandError::refused(vec![error]).into()
+}

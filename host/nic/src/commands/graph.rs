@@ -1,0 +1,51 @@
+//! `nic graph`
+
+use std::collections::BTreeMap;
+
+use nic_core::address::Address;
+use serde_json::{Value, json};
+
+use super::{Ended, Result};
+use crate::cli::Graph;
+use crate::config::Config;
+use crate::exit::ExitStatus;
+use crate::output::Printer;
+use crate::output::graph::{Node, draw};
+use crate::session::{Access, DEFAULT_FLAGS, Session};
+
+pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
+    let nodes = if flags.recorded { recorded(flags, printer).await? } else { desired(flags, printer).await? };
+    printer.line(draw(&nodes, flags.language));
+    let listed: Vec<Value> = nodes
+        .iter()
+        .map(|(address, node)| {
+            json!({ "address": address, "title": node.title, "external": node.external, "needs": node.needs })
+        })
+        .collect();
+    printer.document(&json!({ "resources": listed }));
+    Ok(ExitStatus::Success)
+}
+
+async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, Node>, Ended> {
+    let session = Session::of_state(&flags.of, printer).await?;
+    let kinds = session.run.kinds();
+    let state = session.run.journal.state().await;
+    let nodes = state.records.into_values().map(|record| {
+        let title = kinds.get(&record.kind).map_or(record.kind, |kind| kind.title.clone());
+        (record.address, Node { title, external: record.external, needs: record.dependencies })
+    });
+    Ok(nodes.collect())
+}
+
+async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, Node>, Ended> {
+    let config = Config::load(&flags.of.config.file)?;
+    let session = Session::open(&config, &flags.of.state, &DEFAULT_FLAGS, Access::Read, "graph", printer).await?;
+    let kinds = session.run.kinds();
+    let graph = session.run.desire().await.map_err(|error| Ended::in_config(error, &config))?;
+    let nodes = graph.resources().map(|resource| {
+        let title = kinds.get(&resource.kind).map_or_else(|| resource.kind.clone(), |kind| kind.title.clone());
+        let needs = graph.needs(&resource.address).cloned().collect();
+        (resource.address.clone(), Node { title, external: resource.external, needs })
+    });
+    Ok(nodes.collect())
+}

@@ -1,0 +1,155 @@
+//! A plan in a file: `nic plan --out`, and `nic deploy --plan`, which carries out that plan or none.
+//!
+//! Deploy plans anew and compares: what is carried out is always a plan of this very run, so a file that was edited by hand can
+//! change what is refused, never what is done.
+
+use std::path::Path;
+
+use nic_core::document::digest;
+use nic_core::plan::Plan;
+use serde_json::{Value, json};
+
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::files;
+
+/// The version of the file's shape, which docs/schemas/plan.json describes.
+const FORMAT_VERSION: &str = "1";
+
+/// Writes a plan.
+///
+/// # Errors
+/// `FILE_NOT_WRITABLE`.
+pub fn write(path: &Path, plan: &Plan, created_at: &str) -> Result<(), CommandError> {
+    let plan = serde_json::to_value(plan).unwrap_or(Value::Null);
+    let document = json!({
+        "format_version": FORMAT_VERSION,
+        "nic_version": env!("CARGO_PKG_VERSION"),
+        "created_at": created_at,
+        "digest": digest(&plan),
+        "plan": plan,
+    });
+    files::replace(path, format!("{document:#}\n").as_bytes())
+}
+
+/// A plan that was saved, whole and unedited.
+#[derive(Debug)]
+pub struct SavedPlan(Value);
+
+impl SavedPlan {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `PLAN_NOT_READABLE`, `PLAN_EDITED`.
+    pub fn read(path: &Path) -> Result<Self, CommandError> {
+        let unreadable = |why: String| {
+            let detail = format!("`{}`: {why}", path.display());
+            CommandError::broke("PLAN_NOT_READABLE", "The plan file cannot be used", detail)
+                .hint("write it with `nic plan --out FILE`, using this version of NIC")
+        };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let document: Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if document["format_version"] != FORMAT_VERSION {
+            return Err(unreadable("it is not a plan file of this format".to_owned()));
+        }
+        if document["digest"] != digest(&document["plan"]) {
+            let detail = format!("`{}` is not as `nic plan` wrote it", path.display());
+            return Err(refused("PLAN_EDITED", "The plan file was edited", detail));
+        }
+        Ok(Self(document["plan"].clone()))
+    }
+
+    /// Whether a plan made now would do exactly what this one says.
+    ///
+    /// # Errors
+    /// `PLAN_STALE`, with what is different.
+    pub fn still_holds(&self, now: &Plan) -> Result<(), CommandError> {
+        let now = serde_json::to_value(now).unwrap_or(Value::Null);
+        match difference(&self.0, &now) {
+            None => Ok(()),
+            Some(what) => Err(refused("PLAN_STALE", "The plan no longer holds", what)),
+        }
+    }
+}
+
+fn refused(code: &str, summary: &str, detail: String) -> CommandError {
+    let mut error =
+        CommandError::broke(code, summary, detail).hint("make a new one with `nic plan --out FILE`, and read it");
+    error.status = ExitStatus::Refused;
+    error
+}
+
+fn difference(saved: &Value, now: &Value) -> Option<String> {
+    let (then, inputs) = (&saved["inputs"], &now["inputs"]);
+    if then["configuration_hash"] != inputs["configuration_hash"] {
+        return Some("the config was edited since the plan was made".to_owned());
+    }
+    if then["components"] != inputs["components"] {
+        return Some("it was made with other provider components".to_owned());
+    }
+    if then["serial"] != inputs["serial"] {
+        return Some(format!("the state has moved on from serial {} to {}", then["serial"], inputs["serial"]));
+    }
+    // Before the first write of a state its lineage is new in every run.
+    if then["lineage"] != inputs["lineage"] && inputs["serial"] != 0 {
+        return Some("it was made for another state".to_owned());
+    }
+    let (saved, now) = (changes(saved), changes(now));
+    if saved == now {
+        return None;
+    }
+    let other = now.iter().find(|change| !saved.contains(change)).or_else(|| saved.iter().find(|c| !now.contains(c)));
+    let address = other.and_then(|change| change["address"].as_str()).unwrap_or("the order of changes");
+    Some(format!("the cloud has changed since the plan was made: `{address}` would come out differently"))
+}
+
+/// What would be done: unchanged resources may come and go.
+fn changes(plan: &Value) -> Vec<&Value> {
+    plan["changes"].as_array().into_iter().flatten().filter(|change| change["action"] != "no-op").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use nic_core::plan::PlanInputs;
+
+    use super::*;
+
+    fn plan(serial: u64, lineage: &str) -> Plan {
+        let inputs = PlanInputs { serial, lineage: lineage.to_owned(), ..PlanInputs::default() };
+        Plan { inputs, ..Plan::default() }
+    }
+
+    #[test]
+    fn a_saved_plan_holds_until_something_moves() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        write(&path, &plan(3, "a"), "2026-01-01T00:00:00Z").unwrap();
+        let saved = SavedPlan::read(&path).unwrap();
+        assert!(saved.still_holds(&plan(3, "a")).is_ok());
+        for moved in [plan(4, "a"), plan(3, "b")] {
+            assert_eq!(saved.still_holds(&moved).unwrap_err().diagnostics[0].code, "PLAN_STALE");
+        }
+    }
+
+    #[test]
+    fn before_the_first_deploy_the_lineage_is_not_compared() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        write(&path, &plan(0, "a"), "2026-01-01T00:00:00Z").unwrap();
+        assert!(SavedPlan::read(&path).unwrap().still_holds(&plan(0, "b")).is_ok());
+    }
+
+    #[test]
+    fn an_edited_file_and_no_plan_file_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        write(&path, &plan(3, "a"), "2026-01-01T00:00:00Z").unwrap();
+        let edited = std::fs::read_to_string(&path).unwrap().replace("\"serial\": 3", "\"serial\": 4");
+        std::fs::write(&path, edited).unwrap();
+        assert_eq!(SavedPlan::read(&path).unwrap_err().diagnostics[0].code, "PLAN_EDITED");
+        for text in ["", "{}", "{\"format_version\": \"9\"}"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(SavedPlan::read(&path).unwrap_err().diagnostics[0].code, "PLAN_NOT_READABLE");
+        }
+    }
+}
