@@ -40,6 +40,9 @@ pub struct Global {
     /// How results are written
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub format: Format,
+    /// Write what happens to stdout as JSON lines, the result last
+    #[arg(long, global = true)]
+    pub events: bool,
     /// Say only results and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -79,6 +82,12 @@ pub enum Command {
         after_help = "Examples:\n  nic drift detect -f nebari-config.yaml\n  nic drift diff --state nic-state.json\n  nic drift fix -f nebari-config.yaml"
     )]
     Drift(Drift),
+    /// The config: its schema, for editors
+    #[command(subcommand, after_help = "Example:\n  nic config schema > nebari-config.schema.json")]
+    Config(ConfigCommand),
+    /// Check everything that a deploy stands on, and say what to mend
+    #[command(after_help = "Example:\n  nic doctor -f nebari-config.yaml")]
+    Doctor(Doctor),
     /// Providers: the components NIC works with
     #[command(subcommand)]
     Provider(Provider),
@@ -91,6 +100,11 @@ pub enum Command {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// Write man pages, one for each command, into a directory
+    Man {
+        /// The directory
+        directory: PathBuf,
     },
     /// Show the version
     Version,
@@ -223,6 +237,21 @@ pub struct Status {
 #[derive(Debug, Args)]
 pub struct Outputs {
     /// Which state.
+    #[command(flatten)]
+    pub of: StateOf,
+}
+
+/// `nic config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write the JSON Schema of nebari-config.yaml to stdout
+    Schema,
+}
+
+/// `nic doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which config, and which state.
     #[command(flatten)]
     pub of: StateOf,
 }

@@ -1,11 +1,14 @@
 //! One file per command. A command takes plain values and a printer, and says how the process exits.
 
 mod completions;
+mod config;
 mod deploy;
 mod destroy;
+mod doctor;
 mod drift;
 mod graph;
 mod kubeconfig;
+mod man;
 mod outputs;
 mod plan;
 mod provider;
@@ -18,7 +21,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Printer, Verbosity, json};
+use crate::output::{Format, Printer, Verbosity, json};
 
 /// A command's end, with the config's text where its diagnostics lead.
 pub struct Ended {
@@ -57,7 +60,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let printer = Printer { format: cli.global.format, verbosity };
+    let format = if cli.global.events { Format::Json } else { cli.global.format };
+    let printer = Printer { format, verbosity, events: cli.global.events };
     let result = match cli.command {
         Command::Deploy(flags) => deploy::run(&flags, printer).await,
         Command::Plan(flags) => plan::run(&flags, printer).await,
@@ -66,11 +70,14 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Validate(flags) => validate::run(&flags, printer).await,
         Command::Status(flags) => status::run(&flags, printer).await,
         Command::Outputs(flags) => outputs::run(&flags, printer).await,
+        Command::Config(command) => config::run(&command, printer).await,
+        Command::Doctor(flags) => doctor::run(&flags, printer).await,
         Command::Drift(command) => drift::run(&command, printer).await,
         Command::Provider(command) => provider::run(&command, printer).await,
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { directory } => man::run(&directory, printer),
         Command::Version => version::run(printer),
     };
     match result {

@@ -16,7 +16,8 @@ pub fn init(global: &Global) {
     let level = asked.unwrap_or(if global.verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR });
     let filter = Targets::new().with_target("nic", level).with_target("nic_core", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let lines = match global.format {
+    let format = if global.events { Format::Json } else { global.format };
+    let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),
         Format::Text => lines.without_time().boxed(),
     };

@@ -1,6 +1,7 @@
 //! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
 
 pub mod drift;
+pub mod events;
 pub mod graph;
 pub mod human;
 pub mod json;
@@ -43,6 +44,8 @@ pub struct Printer {
     pub format: Format,
     /// How much is said.
     pub verbosity: Verbosity,
+    /// What happens goes to stdout as JSON lines, the document as the last of them.
+    pub events: bool,
 }
 
 impl Printer {
@@ -55,7 +58,9 @@ impl Printer {
 
     /// The one JSON document; nothing in text.
     pub fn document(&self, document: &Value) {
-        if self.format == Format::Json {
+        if self.events {
+            events::result(document);
+        } else if self.format == Format::Json {
             let text = serde_json::to_string_pretty(document).unwrap_or_default();
             let _ = writeln!(std::io::stdout(), "{text}");
         }
@@ -97,6 +102,7 @@ impl Printer {
     /// Who shows what happens.
     pub fn reporter(&self) -> Arc<dyn Reporter> {
         match (self.format, self.verbosity) {
+            _ if self.events => Arc::new(events::EventReporter),
             (Format::Json, _) => Arc::new(json::JsonReporter::default()),
             (Format::Text, Verbosity::Quiet) => Arc::new(Silent),
             (Format::Text, _) if std::io::stderr().is_terminal() => Arc::new(progress::Live::default()),

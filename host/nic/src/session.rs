@@ -249,6 +249,23 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The cluster's name, once it has answered a request; none while there is no cluster.
+    ///
+    /// # Errors
+    /// What the provider, the cluster's cloud or the cluster says.
+    pub async fn cluster_answers(&self) -> Result<Option<String>, CommandError> {
+        let call = self.run.call().await;
+        for participant in self.run.participants.iter().filter(|p| p.declares) {
+            let Some(locator) = participant.provider.cluster(&call, &participant.config).await? else { continue };
+            let Some(cluster) = self.clusters.connect(&locator).await? else { continue };
+            cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
+            return Ok(Some(cluster.name().to_owned()));
+        }
+        Ok(None)
+    }
+}
+
 /// The `ExecCredential` for an EKS cluster, as text.
 ///
 /// # Errors
@@ -309,7 +326,11 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
     Err(error)
 }
 
-fn gate() -> Result<Gate, CommandError> {
+/// The way out to the clouds, with what the environment says.
+///
+/// # Errors
+/// `ENDPOINT_INVALID`.
+pub fn gate() -> Result<Gate, CommandError> {
     let options = GateOptions::from_environment().map_err(|error| {
         CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
     })?;
@@ -329,6 +350,30 @@ fn cache_dir() -> Option<PathBuf> {
         .or_else(|| from("XDG_CACHE_HOME").map(|cache| cache.join("nic")))
         .or_else(|| from("HOME").map(|home| home.join(".cache/nic")))
         .map(|directory| directory.join("compiled"))
+}
+
+/// A component by itself, for commands that ask only what it is.
+///
+/// # Errors
+/// What the component or the sandbox say, by code.
+pub async fn component(provider: &str, printer: Printer) -> Result<Arc<ComponentProvider>, CommandError> {
+    load(provider, &gate()?, 1, printer).await
+}
+
+/// Whether compiled components can be kept.
+///
+/// # Errors
+/// `FILE_NOT_WRITABLE`: everything works, and every start compiles anew.
+pub fn check_cache() -> Result<String, CommandError> {
+    let Some(directory) = cache_dir() else { return Ok("none: every start compiles the components anew".to_owned()) };
+    let probe = directory.join(format!(".probe-{}", std::process::id()));
+    let written = std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&probe, b""));
+    let _ = std::fs::remove_file(&probe);
+    written.map(|()| directory.display().to_string()).map_err(|error| {
+        let detail = format!("`{}`: {error}", directory.display());
+        CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", detail)
+            .hint("every start compiles the components anew until it can; set NIC_CACHE_DIR to another directory")
+    })
 }
 
 async fn load(

@@ -11,6 +11,7 @@ pub mod catalogue;
 mod credentials;
 mod endpoints;
 mod grant;
+mod identity;
 mod refusal;
 mod request;
 mod sigv4;
@@ -30,6 +31,7 @@ pub use self::catalogue::Class;
 pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
 pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
 pub use self::grant::Grant;
+pub use self::identity::aws_identity;
 pub use self::refusal::Refusal;
 
 use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};

@@ -120,6 +120,7 @@ pub struct How {
     pub destroy: bool,
     pub crash: Option<Crash>,
     pub confirmed: Vec<&'static str>,
+    pub targets: Vec<&'static str>,
 }
 
 /// A cloud, a disk and a clock.
@@ -194,6 +195,18 @@ impl World {
         ran
     }
 
+    /// One process that does something else than deploy or destroy.
+    pub fn session<T>(&self, wanted: Vec<Desired>, act: impl AsyncFnOnce(Run) -> T) -> T {
+        self.faults.start(None);
+        let process = async {
+            let bytes = self.disk.read().await.unwrap().expect("a state");
+            let state = format_v1::decode(&bytes).unwrap();
+            let provider = Arc::new(self.provider(wanted));
+            act(self.run(state, &provider, &Arc::default(), &How::default())).await
+        };
+        self.time.run(process, || self.faults.crashed()).expect("no crash")
+    }
+
     fn run(&self, state: State, provider: &Arc<SimProvider>, events: &Arc<Events>, how: &How) -> Run {
         let context = Context { project: "test".to_owned(), lineage: state.lineage.clone(), ..Context::default() };
         Run {
@@ -203,7 +216,7 @@ impl World {
             reporter: events.clone(),
             interrupt: self.time.clone(),
             settings: Settings {
-                targets: std::collections::BTreeSet::new(),
+                targets: how.targets.iter().map(|address| address.parse().unwrap()).collect(),
                 confirmed: how.confirmed.iter().map(|address| address.parse().unwrap()).collect(),
                 pace: 1.0,
                 version: "0.0.0".to_owned(),
