@@ -60,6 +60,11 @@ impl Command {
 /// Cargo with the shared target directory.
 pub fn cargo(arguments: &[&str]) -> Command {
     let cargo: PathBuf = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
+    cargo_at(&cargo, arguments)
+}
+
+/// The same with another cargo.
+pub fn cargo_at(cargo: &Path, arguments: &[&str]) -> Command {
     let command = Command::new(cargo).args(arguments);
     match places::target_dir() {
         Ok(directory) => command.env("CARGO_TARGET_DIR", directory),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{Command, cargo};
+use crate::command::{Command, cargo, cargo_at};
 use crate::places;
 use crate::progress::{Steps, say};
 
@@ -28,6 +28,9 @@ const MOSTLY_UNUSED: [&str; 3] = ["aws-sdk-ec2", "aws-sdk-eks", "aws-sdk-iam"];
 /// Debian's packages for the fallback.
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
 
+/// Takes Debian's way although rustup could serve, to see that it works.
+const FORCE_DEBIAN: &str = "NIC_COMPONENTS_BY_DEBIAN";
+
 /// How this machine builds for the target.
 enum Way {
     /// rustup has the target's standard library.
@@ -43,10 +46,9 @@ pub fn build(steps: &mut Steps) -> Result<PathBuf> {
     let packages: Vec<&str> = COMPONENTS.iter().flat_map(|(package, ..)| ["-p", *package]).collect();
     let mut arguments = vec!["build", "--profile", "component", "--target", TARGET];
     arguments.extend(packages);
-    let command = hinted(cargo(&arguments));
     match way {
-        Way::Rustup => command.run()?,
-        Way::Debian => debian(command)?.run()?,
+        Way::Rustup => hinted(cargo(&arguments)).run()?,
+        Way::Debian => debian(hinted(cargo_at(Path::new("/usr/bin/cargo"), &arguments)))?.run()?,
     }
     collect()
 }
@@ -75,6 +77,10 @@ fn installed() -> bool {
 }
 
 fn find_way() -> Result<Way> {
+    if std::env::var_os(FORCE_DEBIAN).is_some() {
+        say(&format!("   {FORCE_DEBIAN} is set: taking Debian's compiler with its library source"));
+        return debian_packages().map(|()| Way::Debian);
+    }
     if installed() {
         say("   the toolchain has the target's standard library");
         return Ok(Way::Rustup);
@@ -84,6 +90,10 @@ fn find_way() -> Result<Way> {
         return Ok(Way::Rustup);
     }
     say("   rustup could not fetch it; taking Debian's compiler with its library source");
+    debian_packages().map(|()| Way::Debian)
+}
+
+fn debian_packages() -> Result<()> {
     if !Path::new("/usr/lib/wasm32-wasi").is_dir() || !Path::new("/usr/bin/rustc").is_file() {
         let apt = |arguments: &[&str]| Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         apt(&["update"]).run().context("neither rustup nor apt-get can provide a compiler for wasm32-wasip2")?;
@@ -91,7 +101,7 @@ fn find_way() -> Result<Way> {
             .run()
             .context("install them as root: apt-get install rustc-web cargo-web rust-web-src wasi-libc")?;
     }
-    Ok(Way::Debian)
+    Ok(())
 }
 
 /// Debian's rustc builds the standard library from source; the linkers are the rustup toolchain's.
@@ -107,7 +117,6 @@ fn debian(command: Command) -> Result<Command> {
     Ok(command
         .arg("-Zbuild-std=std,panic_abort")
         .env("RUSTC", "/usr/bin/rustc")
-        .env("CARGO", "/usr/bin/cargo")
         .env("RUSTFLAGS", "-L native=/usr/lib/wasm32-wasi")
         .env("PATH", format!("{}:{}:{path}", bin.display(), bin.join("gcc-ld").display())))
 }
