@@ -2,6 +2,7 @@
 
 mod command;
 mod components;
+mod deny;
 mod places;
 mod progress;
 
@@ -21,7 +22,9 @@ cargo xtask <command>
   test         every test
   bench        the benchmarks behind docs/performance.md
   lint         clippy on every package, warnings are errors
-  ci           formatting, lints of the packages that pass them, then `test`
+  deny         licences, bans and sources of every dependency; with `advisories` also
+               known vulnerabilities, for which the network is needed
+  ci           formatting, lints, `deny`, then `test`
 
 Builds go to CARGO_TARGET_DIR, else to a cache directory that outlives the checkout
 (NIC_CACHE_DIR, else XDG_CACHE_HOME/nic, else ~/.cache/nic).
@@ -76,7 +79,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "ci" => {
-            let names: Vec<&str> = ["formatting", "lints", "no path of one machine"]
+            let names: Vec<&str> = ["formatting", "lints", deny::STEP, "no path of one machine"]
                 .into_iter()
                 .chain(TEST_STEPS.iter().copied())
                 .collect();
@@ -86,9 +89,12 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             steps.next();
             lint(LINTED)?;
             steps.next();
+            deny::check(&[])?;
+            steps.next();
             no_place_names()?;
             test(&mut steps, rest)
         }
+        "deny" => deny::check(rest),
         "lint" => {
             lint(LINTED)?;
             lint(LINTED_LATER)?;

@@ -10,7 +10,7 @@ pub fn workspace() -> &'static Path {
 }
 
 /// A directory that outlives the checkout.
-fn cache_dir() -> Result<PathBuf> {
+pub fn cache_dir() -> Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     from("NIC_CACHE_DIR")
         .or_else(|| from("XDG_CACHE_HOME").map(|cache| cache.join("nic")))
