@@ -91,7 +91,7 @@ pub fn drift(
         let kind = kinds.get(&record.kind);
         ResourceDrift {
             address: record.address.clone(),
-            title: kind.map_or(record.kind.as_str(), |kind| kind.title.as_str()).to_owned(),
+            title: kind.map_or_else(|| record.kind.clone(), |kind| kind.title_of(&record.baseline)),
             state_path: record.state_path.clone(),
             condition: condition(record, observed.get(&record.address), kind),
         }
@@ -100,8 +100,8 @@ pub fn drift(
         let kind = thing.address.as_str().rsplit_once('.').and_then(|(kind, _)| kinds.get(kind));
         Unrecorded {
             address: thing.address.clone(),
-            title: kind.map_or("Resource", |kind| kind.title.as_str()).to_owned(),
-            state_path: kind.map_or("cloud.other[]", |kind| kind.state_path.as_str()).to_owned(),
+            title: kind.map_or_else(|| "Resource".to_owned(), |kind| kind.title_of(&thing.document)),
+            state_path: kind.map_or_else(|| "cloud.other[]".to_owned(), |kind| kind.state_path_of(&thing.document)),
             remote_id: thing.remote_id.clone(),
         }
     });

@@ -31,13 +31,13 @@ pub struct Description {
 pub struct Kind {
     /// `<provider>.<kind>`.
     pub kind: String,
-    /// For people: `Node group`.
+    /// For people: `Node group`. `{kind}` stands for what the member `kind` of a document says, see [`Kind::title_of`].
     pub title: String,
     /// JSON Schema 2020-12 of the document, annotated by `x-nic`.
     pub schema: Value,
     /// Version of that schema, from 1.
     pub schema_version: u32,
-    /// Where records stand in the state: `cloud.vpc`, `cloud.node_groups[]`.
+    /// Where records stand in the state: `cloud.vpc`, `cloud.node_groups[]`. `{kind}` as in the title, see [`Kind::state_path_of`].
     pub state_path: String,
     /// Replaced or deleted only after a typed confirmation, unless the whole platform is destroyed.
     #[serde(default)]
@@ -57,6 +57,47 @@ pub struct Kind {
 
 fn one() -> u32 {
     1
+}
+
+/// What stands for a member of the document in titles and state paths: kinds that hold many sorts of things tell them apart by it.
+const PLACEHOLDER: &str = "{kind}";
+
+impl Kind {
+    /// The title of one resource: `StorageClass` for `{kind}`.
+    pub fn title_of(&self, document: &Value) -> String {
+        match document.get("kind").and_then(Value::as_str) {
+            Some(sort) => self.title.replace(PLACEHOLDER, sort),
+            None => self.title.replace(PLACEHOLDER, "Resource"),
+        }
+    }
+
+    /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
+    pub fn state_path_of(&self, document: &Value) -> String {
+        let sort =
+            document.get("kind").and_then(Value::as_str).filter(|sort| sort.bytes().all(|b| b.is_ascii_alphanumeric()));
+        self.state_path.replace(PLACEHOLDER, &sort.map_or_else(|| "objects".to_owned(), plural))
+    }
+}
+
+/// `storage_classes` for `StorageClass`: the design document's spelling.
+fn plural(sort: &str) -> String {
+    let mut name = String::new();
+    let letters: Vec<char> = sort.chars().collect();
+    for (index, letter) in letters.iter().enumerate() {
+        let after_small = index > 0 && letters[index - 1].is_ascii_lowercase();
+        let before_small = index > 0 && letters.get(index + 1).is_some_and(char::is_ascii_lowercase);
+        if letter.is_ascii_uppercase() && (after_small || before_small) {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    if name.ends_with('s') {
+        name + "es"
+    } else if let Some(stem) = name.strip_suffix('y') {
+        format!("{stem}ies")
+    } else {
+        name + "s"
+    }
 }
 
 /// Longest times, in seconds.
@@ -186,5 +227,24 @@ impl<'a> SchemaNode<'a> {
             .find_map(|n| n.get("x-nic"))
             .and_then(|annotations| Annotations::deserialize(annotations).ok())
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plural;
+
+    #[test]
+    fn sorts_of_objects_stand_under_the_documents_names() {
+        for (sort, name) in [
+            ("Namespace", "namespaces"),
+            ("ServiceAccount", "service_accounts"),
+            ("StorageClass", "storage_classes"),
+            ("NetworkPolicy", "network_policies"),
+            ("ClusterRole", "cluster_roles"),
+            ("CSIDriver", "csi_drivers"),
+        ] {
+            assert_eq!(plural(sort), name);
+        }
     }
 }

@@ -399,7 +399,7 @@ impl Planner<'_> {
             PlannedChange {
                 address: address.clone(),
                 kind: record.kind.clone(),
-                title: kind.title.clone(),
+                title: kind.title_of(&record.baseline),
                 action,
                 reason,
                 differences: Vec::new(),
@@ -451,7 +451,7 @@ impl Planner<'_> {
             PlannedChange {
                 address: desired.address.clone(),
                 kind: desired.kind.clone(),
-                title: kind.title.clone(),
+                title: kind.title_of(&desired.document),
                 action,
                 reason,
                 differences,

@@ -237,7 +237,7 @@ impl<'a> Worker<'a> {
                 external: false,
                 schema_version: subject.kind.schema_version,
                 component_digest: subject.provider.digest().to_owned(),
-                state_path: subject.kind.state_path.clone(),
+                state_path: subject.kind.state_path_of(&change.document),
             });
             // It may come to stand on these from now on, on the recorded ones until it is done.
             record.dependencies.extend(self.needs(subject.address));
@@ -280,7 +280,7 @@ impl<'a> Worker<'a> {
             external: desired.external,
             schema_version: subject.kind.schema_version,
             component_digest: subject.provider.digest().to_owned(),
-            state_path: subject.kind.state_path.clone(),
+            state_path: subject.kind.state_path_of(document),
         };
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);

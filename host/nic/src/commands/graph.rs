@@ -31,7 +31,7 @@ async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeM
     let kinds = session.run.kinds();
     let state = session.run.journal.state().await;
     let nodes = state.records.into_values().map(|record| {
-        let title = kinds.get(&record.kind).map_or(record.kind, |kind| kind.title.clone());
+        let title = kinds.get(&record.kind).map_or(record.kind, |kind| kind.title_of(&record.baseline));
         (record.address, Node { title, external: record.external, needs: record.dependencies })
     });
     Ok(nodes.collect())
@@ -43,7 +43,8 @@ async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMa
     let kinds = session.run.kinds();
     let graph = session.run.desire().await.map_err(|error| Ended::in_config(error, &config))?;
     let nodes = graph.resources().map(|resource| {
-        let title = kinds.get(&resource.kind).map_or_else(|| resource.kind.clone(), |kind| kind.title.clone());
+        let kind = kinds.get(&resource.kind);
+        let title = kind.map_or_else(|| resource.kind.clone(), |kind| kind.title_of(&resource.document));
         let needs = graph.needs(&resource.address).cloned().collect();
         (resource.address.clone(), Node { title, external: resource.external, needs })
     });

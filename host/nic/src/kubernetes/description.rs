@@ -39,7 +39,7 @@ pub(super) fn describe() -> Description {
         config_sections: BTreeMap::new(),
         kinds: vec![Kind {
             kind: KUBERNETES_OBJECT.to_owned(),
-            title: "Kubernetes object".to_owned(),
+            title: "{kind}".to_owned(),
             schema: json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "type": "object",
@@ -47,7 +47,7 @@ pub(super) fn describe() -> Description {
                 "properties": properties,
             }),
             schema_version: 1,
-            state_path: "kubernetes.objects[]".to_owned(),
+            state_path: "kubernetes.{kind}[]".to_owned(),
             protected: false,
             // A namespace goes when everything in it has gone.
             time_limits: TimeLimits { create: 300, update: 300, delete: 900 },
