@@ -17,5 +17,6 @@ pub mod kubernetes;
 pub mod logging;
 pub mod output;
 pub mod plugin;
+pub mod secrets;
 pub mod session;
 pub mod signing;

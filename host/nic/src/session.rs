@@ -1,6 +1,5 @@
 //! One run put together: config, component, state under its lock, cluster, and the engine over them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Call, Clock, Context, Interrupt, Provider};
+use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
@@ -19,10 +19,11 @@ use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::interrupt::Signals;
-use crate::kubernetes::{ClusterResolver, KubernetesProvider, SecretResolver};
+use crate::kubernetes::{ClusterResolver, KubernetesProvider};
 use crate::output::Printer;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
-use crate::signing::{Gate, GateOptions, SecretString};
+use crate::secrets::Secrets;
+use crate::signing::{Gate, GateOptions};
 
 /// Whether a command may write the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Session {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
         };
-        Self::assemble(Some(config), recorded, backend, path, flags, printer).await
+        Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await
     }
 
     /// For `validate`: no state, no credentials.
@@ -76,7 +77,8 @@ impl Session {
     /// # Errors
     /// What the component or the sandbox say, by code.
     pub async fn for_validation(config: &Config, printer: Printer) -> Result<Self, CommandError> {
-        Self::assemble(Some(config), None, Arc::new(Nothing), PathBuf::new(), &DEFAULT_FLAGS, printer).await
+        let nowhere: (Arc<dyn Backend>, _, _) = (Arc::new(Nothing), PathBuf::new(), Access::Read);
+        Self::assemble(Some(config), None, nowhere, &DEFAULT_FLAGS, printer).await
     }
 
     /// For commands that work from the state alone; the config adds to it when it is there.
@@ -97,14 +99,14 @@ impl Session {
             _ => None,
         };
         let backend: Arc<dyn Backend> = Arc::new(ReadOnly(backend));
-        Self::assemble(config.as_ref(), Some(recorded), backend, path.clone(), &DEFAULT_FLAGS, printer).await
+        let place = (backend, path.clone(), Access::Read);
+        Self::assemble(config.as_ref(), Some(recorded), place, &DEFAULT_FLAGS, printer).await
     }
 
     async fn assemble(
         config: Option<&Config>,
         recorded: Option<State>,
-        backend: Arc<dyn Backend>,
-        state_path: PathBuf,
+        (backend, state_path, access): (Arc<dyn Backend>, PathBuf, Access),
         flags: &RunFlags,
         printer: Printer,
     ) -> Result<Self, CommandError> {
@@ -127,10 +129,12 @@ impl Session {
 
         let clusters = ClusterSource::new(gate.clone());
         let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
-        let secrets: BTreeMap<String, SecretString> =
-            secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
-        let kubernetes =
-            KubernetesProvider::new(Arc::new(resolver), SecretResolver::new(move |name| secrets.get(name).cloned()));
+        let secrets = Secrets::new(secrets);
+        let fingerprints = secrets.fingerprints_beside(&state_path, access).unwrap_or_else(|error| {
+            printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
+            Fingerprints::new()
+        });
+        let kubernetes = KubernetesProvider::new(Arc::new(resolver), secrets.resolver());
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -169,6 +173,7 @@ impl Session {
                 version: version.to_owned(),
             },
             journal: Arc::new(Journal::new(state, backend, clock, version)),
+            fingerprints,
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };

@@ -15,3 +15,4 @@ mod lies;
 mod random_faults;
 mod refusals;
 mod scale;
+mod secrets;

@@ -4,7 +4,7 @@
 //! KUBECONFIG=... cargo test --release -p nic --lib -- --ignored kubernetes::cluster_tests
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::discovery::ApiResource;
@@ -109,6 +109,7 @@ fn call(baseline: &Value) -> Call {
         attributes: json!({}),
         baseline: baseline.clone(),
         dependencies: BTreeSet::new(),
+        secrets: BTreeMap::new(),
         pending: None,
         imported: false,
         external: false,
