@@ -78,7 +78,9 @@ impl Key {
         // A key of any length is one; the library says so by a result.
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(PURPOSE);
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         Some(mac.finalize().into_bytes().to_vec())
     }
 }
