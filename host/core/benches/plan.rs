@@ -146,6 +146,7 @@ fn platform(resources: usize) -> Platform {
             attributes: shown,
             baseline,
             dependencies,
+            secrets: BTreeMap::new(),
             pending: None,
             imported: false,
             external: false,
@@ -169,6 +170,7 @@ fn planned(platform: &Platform, desired: Vec<Desired>, fresh: bool) -> usize {
         observed: if fresh { &observed } else { &platform.observed },
         kinds: &platform.kinds,
         confirmed: &BTreeSet::new(),
+        fingerprints: &BTreeMap::new(),
         inputs: PlanInputs::default(),
     };
     plan(&request).expect("a plan").change_count()

@@ -3,11 +3,15 @@
 //! Desired against baseline is what the user edited; baseline against observed is drift; in the baseline but no longer desired
 //! is a removal; what is in neither is not ours and is ignored.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::document::{canonical, child_pointer, has_unknown, secret_name};
+use crate::document::{
+    canonical, child_pointer, has_unknown, hidden, hidden_words, holds_secret, is_mark, secret_name, secret_names,
+};
 use crate::kind::{Normalise, SchemaNode};
+use crate::secret::{SecretChange, SecretChanges};
 
 /// Where a difference comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,8 +25,14 @@ pub enum Origin {
     Removed,
 }
 
+/// What is said of a secret that differs, in place of its value.
+pub const SECRET_CHANGED: &str = "secret value changed";
+
+/// The same where nobody can tell.
+const SECRET_UNCLEAR: &str = "secret value may have changed";
+
 /// One attribute that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AttributeChange {
     /// RFC 6901 pointer.
     pub pointer: String,
@@ -30,12 +40,30 @@ pub struct AttributeChange {
     pub origin: Origin,
     /// What the cloud shows; null when it shows nothing.
     pub old: Value,
-    /// What is wanted; null for a removal; a `$unknown` marker when it is known after apply.
+    /// What is wanted; null for a removal; a `$unknown` marker when it is known after apply; a `$hidden` marker that says what can be
+    /// said of a secret whose value differs.
     pub new: Value,
     /// Cannot be changed in place.
     pub forces_replace: bool,
     /// Not to be shown.
     pub sensitive: bool,
+}
+
+/// What is not to be shown is not written either.
+impl Serialize for AttributeChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = |value: &Value| {
+            if self.sensitive && !value.is_null() && !is_mark(value) { hidden("sensitive") } else { value.clone() }
+        };
+        let mut members = serializer.serialize_struct("AttributeChange", 6)?;
+        members.serialize_field("pointer", &self.pointer)?;
+        members.serialize_field("origin", &self.origin)?;
+        members.serialize_field("old", &shown(&self.old))?;
+        members.serialize_field("new", &shown(&self.new))?;
+        members.serialize_field("forces_replace", &self.forces_replace)?;
+        members.serialize_field("sensitive", &self.sensitive)?;
+        members.end()
+    }
 }
 
 /// What is compared.
@@ -51,86 +79,118 @@ pub struct Truths<'a> {
 
 /// Every difference that deploy would act on, in document order.
 pub fn differences(schema: &Value, truths: Truths<'_>) -> Vec<AttributeChange> {
-    let mut changes = Vec::new();
-    let desired = Some(truths.desired).filter(|d| !d.is_null());
-    let baseline = Some(truths.baseline).filter(|b| !b.is_null());
-    let observed = Some(truths.observed).filter(|o| !o.is_null());
-    walk(SchemaNode::root(schema), "", false, desired, baseline, observed, &mut changes);
-    changes
+    differences_since(schema, truths, &SecretChanges::new())
 }
 
-fn walk(
-    schema: SchemaNode<'_>,
-    pointer: &str,
-    within_immutable: bool,
-    desired: Option<&Value>,
-    baseline: Option<&Value>,
-    observed: Option<&Value>,
-    changes: &mut Vec<AttributeChange>,
-) {
-    let annotations = schema.annotations();
-    if annotations.computed {
-        return;
-    }
-    let forces_replace = within_immutable || annotations.immutable;
-    let mut push = |origin, new: Value| {
-        changes.push(AttributeChange {
-            pointer: pointer.to_owned(),
-            origin,
-            old: observed.cloned().unwrap_or(Value::Null),
-            new,
-            forces_replace,
-            sensitive: annotations.sensitive,
-        });
-    };
-    let Some(desired) = desired else {
-        // In the baseline but no longer desired: a removal, if it is still there.
-        if baseline.is_some_and(|b| !b.is_null())
-            && observed.is_some_and(|o| !is_empty(o))
-            && !annotations.left_to_cloud
-        {
-            push(Origin::Removed, Value::Null);
-        }
-        return;
-    };
-    let edited = baseline.is_none_or(|b| !same(schema, desired, b));
-    if secret_name(desired).is_some() {
-        // The cloud does not show secrets: only an edit tells.
-        if edited {
-            push(Origin::Edited, desired.clone());
-        }
-        return;
-    }
-    if annotations.left_to_cloud && (baseline.is_none() || !edited) {
-        return;
-    }
-    let object =
-        desired.as_object().filter(|_| annotations.normalise.is_none() && !crate::document::is_unknown(desired));
-    if let Some(members) = object {
-        let empty = serde_json::Map::new();
-        let before = baseline.and_then(Value::as_object).unwrap_or(&empty);
-        let shown = observed.and_then(Value::as_object);
-        if shown.is_none() && members.is_empty() && before.is_empty() {
+/// The same, where secrets may stand for other values than were accepted.
+pub fn differences_since(schema: &Value, truths: Truths<'_>, secrets: &SecretChanges) -> Vec<AttributeChange> {
+    let mut walk = Walk { secrets, changes: Vec::new() };
+    let there = |value| Some(value).filter(|value: &&Value| !value.is_null());
+    let place =
+        Place { desired: there(truths.desired), baseline: there(truths.baseline), observed: there(truths.observed) };
+    walk.compare(SchemaNode::root(schema), "", false, place);
+    walk.changes
+}
+
+/// The three truths at one pointer.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    desired: Option<&'a Value>,
+    baseline: Option<&'a Value>,
+    observed: Option<&'a Value>,
+}
+
+struct Walk<'a> {
+    secrets: &'a SecretChanges,
+    changes: Vec<AttributeChange>,
+}
+
+impl Walk<'_> {
+    fn compare(&mut self, schema: SchemaNode<'_>, pointer: &str, within_immutable: bool, place: Place<'_>) {
+        let Place { desired, baseline, observed } = place;
+        let annotations = schema.annotations();
+        if annotations.computed {
             return;
         }
-        let removed = before.keys().filter(|key| !members.contains_key(*key));
-        for key in members.keys().chain(removed) {
-            walk(
-                schema.member(key),
-                &child_pointer(pointer, key),
+        let forces_replace = within_immutable || annotations.immutable;
+        let secret = || [desired, baseline].into_iter().flatten().any(holds_secret);
+        let mut push = |origin, new: Value| {
+            let secret = secret();
+            self.changes.push(AttributeChange {
+                pointer: pointer.to_owned(),
+                origin,
+                // A cloud may show secrets all the same.
+                old: observed.filter(|o| !secret && (new.is_null() || !is_mark(o))).cloned().unwrap_or(Value::Null),
+                new,
                 forces_replace,
-                members.get(key),
-                before.get(key),
-                shown.and_then(|o| o.get(key)),
-                changes,
-            );
+                sensitive: annotations.sensitive || secret || observed.is_some_and(is_mark),
+            });
+        };
+        let Some(desired) = desired else {
+            // In the baseline but no longer desired: a removal, if it is still there.
+            if baseline.is_some_and(|b| !b.is_null())
+                && observed.is_some_and(|o| !is_empty(o))
+                && !annotations.left_to_cloud
+            {
+                push(Origin::Removed, Value::Null);
+            }
+            return;
+        };
+        let edited = baseline.is_none_or(|b| !same(schema, desired, b));
+        if let Some(name) = secret_name(desired) {
+            // The host itself has compared them: clouds cannot show a reference.
+            if observed == Some(desired) {
+                return;
+            }
+            let differs = observed.is_some_and(|o| hidden_words(o).is_some());
+            match self.secrets.get(name) {
+                _ if edited => push(Origin::Edited, desired.clone()),
+                Some(SecretChange::Changed) => push(Origin::Edited, hidden(SECRET_CHANGED)),
+                _ if differs => push(Origin::Drift, hidden(SECRET_CHANGED)),
+                // Nothing is given up on a doubt.
+                Some(SecretChange::Unclear) if !forces_replace => push(Origin::Edited, hidden(SECRET_UNCLEAR)),
+                // The cloud does not show secrets: only an edit tells.
+                _ => {}
+            }
+            return;
         }
-        return;
+        if annotations.left_to_cloud && (baseline.is_none() || !edited) {
+            return;
+        }
+        let object =
+            desired.as_object().filter(|_| annotations.normalise.is_none() && !crate::document::is_unknown(desired));
+        if let Some(members) = object {
+            let empty = serde_json::Map::new();
+            let before = baseline.filter(|b| !is_mark(b)).and_then(Value::as_object).unwrap_or(&empty);
+            let shown = observed.filter(|o| !is_mark(o)).and_then(Value::as_object);
+            if shown.is_none() && members.is_empty() && before.is_empty() {
+                return;
+            }
+            let removed = before.keys().filter(|key| !members.contains_key(*key));
+            for key in members.keys().chain(removed) {
+                let place = Place {
+                    desired: members.get(key),
+                    baseline: before.get(key),
+                    observed: shown.and_then(|o| o.get(key)),
+                };
+                self.compare(schema.member(key), &child_pointer(pointer, key), forces_replace, place);
+            }
+            return;
+        }
+        if desired.is_null() && observed.is_none() {
+            return;
+        }
+        // Secrets in a list are compared with it.
+        let names = secret_names(desired);
+        let changed = names.iter().any(|name| self.secrets.get(*name) == Some(&SecretChange::Changed));
+        let untold = !names.is_empty() && (edited || changed) && !observed.is_some_and(holds_secret);
+        if !untold && observed.is_some_and(|o| alike(schema, desired, o, true)) {
+            return;
+        }
+        let origin = if edited || changed { Origin::Edited } else { Origin::Drift };
+        let may_show = observed.is_none_or(|o| hidden_words(o).is_none()) && (names.is_empty() || edited);
+        push(origin, if may_show { desired.clone() } else { hidden(SECRET_CHANGED) });
     }
-    if observed.is_some_and(|o| same(schema, desired, o)) || (desired.is_null() && observed.is_none()) {
-        return;
-    }
-    push(if edited { Origin::Edited } else { Origin::Drift }, desired.clone());
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -144,11 +204,19 @@ fn is_empty(value: &Value) -> bool {
 
 /// Whether two values mean the same under the schema's annotations. Unknown is never the same as anything.
 pub fn same(schema: SchemaNode<'_>, a: &Value, b: &Value) -> bool {
+    alike(schema, a, b, false)
+}
+
+/// With `shown`, `b` is what the cloud shows: whatever stands where `a` has a secret may be that.
+fn alike(schema: SchemaNode<'_>, a: &Value, b: &Value, shown: bool) -> bool {
     if has_unknown(a) || has_unknown(b) {
         return false;
     }
     if a == b {
         return true;
+    }
+    if shown && secret_name(a).is_some() {
+        return !is_mark(b);
     }
     let annotations = schema.annotations();
     match annotations.normalise {
@@ -164,7 +232,7 @@ pub fn same(schema: SchemaNode<'_>, a: &Value, b: &Value) -> bool {
         (Value::Object(left), Value::Object(right)) => {
             left.keys().chain(right.keys()).filter(|key| !schema.member(key).annotations().computed).all(|key| {
                 match (left.get(key), right.get(key)) {
-                    (Some(a), Some(b)) => same(schema.member(key), a, b),
+                    (Some(a), Some(b)) => alike(schema.member(key), a, b, shown),
                     (Some(only), None) | (None, Some(only)) => only.is_null(),
                     (None, None) => true,
                 }
@@ -174,11 +242,13 @@ pub fn same(schema: SchemaNode<'_>, a: &Value, b: &Value) -> bool {
             let items = schema.items();
             if annotations.set {
                 let mut left: Vec<&Value> = left.iter().collect();
-                right
-                    .iter()
-                    .all(|b| left.iter().position(|a| same(items, a, b)).map(|index| left.swap_remove(index)).is_some())
+                // What may be anything comes last, so that it takes nobody's place.
+                left.sort_by_key(|a| shown && holds_secret(a));
+                right.iter().all(|b| {
+                    left.iter().position(|a| alike(items, a, b, shown)).map(|index| left.remove(index)).is_some()
+                })
             } else {
-                left.iter().zip(right).all(|(a, b)| same(items, a, b))
+                left.iter().zip(right).all(|(a, b)| alike(items, a, b, shown))
             }
         }
         _ => false,
@@ -329,6 +399,71 @@ mod tests {
         let b = json!({"tags": {"password": {"$secret": "y"}}});
         assert_eq!(diff(a.clone(), a.clone(), json!({"tags": {}})), []);
         assert_eq!(diff(b, a, json!({"tags": {}})).len(), 1);
+    }
+
+    fn since(desired: &Value, observed: &Value, change: SecretChange) -> Vec<AttributeChange> {
+        let secrets = SecretChanges::from([("x".to_owned(), change)]);
+        differences_since(&schema(), Truths { desired, baseline: desired, observed }, &secrets)
+    }
+
+    #[test]
+    fn an_edited_secret_is_told_without_its_values() {
+        let tags = json!({"tags": {"password": {"$secret": "x"}, "other": {"$secret": "y"}}});
+        // A cloud that shows secrets is not repeated.
+        let observed = json!({"tags": {"password": "hunter2", "other": "hunter2"}});
+        let told = since(&tags, &observed, SecretChange::Changed);
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].pointer.as_str(), told[0].origin), ("/tags/password", Origin::Edited));
+        let text = serde_json::to_value(&told[0]).unwrap();
+        assert_eq!((&text["old"], &text["new"]), (&json!(null), &json!({"$hidden": "secret value changed"})));
+        // Who can compare says that it is in place already.
+        assert_eq!(since(&tags, &tags, SecretChange::Changed), []);
+    }
+
+    #[test]
+    fn a_doubt_is_acted_on_in_place_and_replaces_nothing() {
+        let (tags, name) = (json!({"tags": {"a": {"$secret": "x"}}}), json!({"name": {"$secret": "x"}}));
+        let told = since(&tags, &json!({"tags": {"a": "1"}}), SecretChange::Unclear);
+        assert_eq!(hidden_words(&told[0].new), Some("secret value may have changed"));
+        assert_eq!(since(&name, &json!({"name": "a"}), SecretChange::Unclear), []);
+        let told = since(&name, &json!({"name": "a"}), SecretChange::Changed);
+        assert!(told[0].forces_replace && told[0].sensitive);
+    }
+
+    #[test]
+    fn drift_of_a_secret_is_told_by_who_can_compare() {
+        let tags = json!({"tags": {"a": {"$secret": "x"}}});
+        let told = since(&tags, &json!({"tags": {"a": hidden("differs")}}), SecretChange::Unclear);
+        assert_eq!((told[0].origin, hidden_words(&told[0].new)), (Origin::Drift, Some("secret value changed")));
+        assert_eq!(told[0].old, Value::Null);
+    }
+
+    #[test]
+    fn secrets_in_lists_are_edited_and_are_no_drift() {
+        let zones = json!({"zones": [{"$secret": "x"}, "b"]});
+        let observed = json!({"zones": ["b", "hunter2"]});
+        assert_eq!(diff(zones.clone(), zones.clone(), observed.clone()), []);
+        let told = since(&zones, &observed, SecretChange::Changed);
+        assert_eq!((told.len(), told[0].origin), (1, Origin::Edited));
+        assert!(!serde_json::to_string(&told).unwrap().contains("hunter2"));
+        let drifted = json!({"zones": ["c", "hunter2"]});
+        assert_eq!(diff(zones.clone(), zones.clone(), drifted), [("/zones".to_owned(), Origin::Drift)]);
+        let renamed = json!({"zones": [{"$secret": "y"}, "b"]});
+        assert_eq!(diff(renamed, zones, observed), [("/zones".to_owned(), Origin::Edited)]);
+    }
+
+    #[test]
+    fn what_is_sensitive_is_not_written() {
+        let change = AttributeChange {
+            pointer: "/a".to_owned(),
+            origin: Origin::Drift,
+            old: json!("hunter2"),
+            new: Value::Null,
+            forces_replace: false,
+            sensitive: true,
+        };
+        let text = serde_json::to_value(&change).unwrap();
+        assert_eq!((&text["old"], &text["new"]), (&json!({"$hidden": "sensitive"}), &json!(null)));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! JSON documents: canonical text, references between resources, values not known yet.
 //!
 //! Inside the host a document is kept in *escaped* form: a literal member whose name starts with `$` is written `$$...`, so
-//! that `$ref`, `$join`, `$secret` and the host's own `$unknown` can never be confused with data. [`escape`] is applied to
+//! that `$ref`, `$join`, `$secret` and the host's own `$unknown` and `$hidden` can never be confused with data. [`escape`] is applied to
 //! everything that comes from outside as plain data, [`unescape`] to everything that leaves.
 
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ const REF: &str = "$ref";
 const JOIN: &str = "$join";
 const SECRET: &str = "$secret";
 const UNKNOWN: &str = "$unknown";
+const HIDDEN: &str = "$hidden";
 
 /// How deep a document may nest. Deeper ones would let a component exhaust the host's stack.
 pub const MAX_DEPTH: usize = 64;
@@ -163,6 +164,61 @@ pub fn is_unknown(value: &Value) -> bool {
 /// The name of the secret, when the value is a `$secret` reference.
 pub fn secret_name(value: &Value) -> Option<&str> {
     value.as_object()?.get(SECRET)?.as_str()
+}
+
+/// The names of all secrets that the value refers to.
+pub fn secret_names(value: &Value) -> BTreeSet<&str> {
+    fn collect<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(members) => match secret_name(value) {
+                Some(name) => drop(found.insert(name)),
+                None => members.values().for_each(|member| collect(member, found)),
+            },
+            Value::Array(elements) => elements.iter().for_each(|element| collect(element, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    collect(value, &mut found);
+    found
+}
+
+/// Whether the value is, or holds, a reference to a secret.
+pub fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => secret_name(value).is_some() || members.values().any(holds_secret),
+        Value::Array(elements) => elements.iter().any(holds_secret),
+        _ => false,
+    }
+}
+
+/// What is shown of a document, without what stands where the document has a secret: a cloud may show it all the same.
+pub fn without_secrets(shown: Value, document: &Value) -> Value {
+    let Value::Object(there) = shown else { return shown };
+    let Value::Object(wanted) = document else { return Value::Object(there) };
+    let shown = there.into_iter().filter_map(|(key, value)| match wanted.get(&key) {
+        Some(secret) if secret_name(secret).is_some() => None,
+        Some(Value::Array(elements)) if elements.iter().any(holds_secret) => None,
+        Some(wanted) => Some((key, without_secrets(value, wanted))),
+        None => Some((key, value)),
+    });
+    Value::Object(shown.collect())
+}
+
+/// In place of a value that may not be shown; the words say what can be said of it. Only the host makes it.
+pub fn hidden(words: &str) -> Value {
+    serde_json::json!({ HIDDEN: words })
+}
+
+/// What can be said of a value that may not be shown.
+pub fn hidden_words(value: &Value) -> Option<&str> {
+    value.as_object()?.get(HIDDEN)?.as_str()
+}
+
+/// Whether the value is a reference or one of the host's marks: then its members are no attributes.
+pub fn is_mark(value: &Value) -> bool {
+    let mark = |key: &String| [REF, JOIN, SECRET, UNKNOWN, HIDDEN].contains(&key.as_str());
+    value.as_object().is_some_and(|members| members.keys().any(mark))
 }
 
 /// A reference to a secret; the host alone knows what it stands for.
@@ -354,6 +410,16 @@ mod tests {
         assert_eq!(resolved["arn"], "arn:vpc-1/x");
         assert!(is_unknown(&resolved["later"]));
         assert_eq!(unescape(resolved)["literal"], json!({"$ref": "kept"}));
+    }
+
+    #[test]
+    fn what_stands_where_a_secret_is_wanted_is_left_out() {
+        let wanted = json!({"a": {"p": {"$secret": "x"}, "q": 1}, "l": [{"$secret": "x"}], "m": [1]});
+        let shown = json!({"a": {"p": "hunter2", "q": 2, "r": 3}, "l": ["hunter2"], "m": [2], "n": 4});
+        assert_eq!(without_secrets(shown, &wanted), json!({"a": {"q": 2, "r": 3}, "m": [2], "n": 4}));
+        assert_eq!(without_secrets(json!([1]), &wanted), json!([1]));
+        assert_eq!(secret_names(&wanted), BTreeSet::from(["x"]));
+        assert!(holds_secret(&wanted) && !holds_secret(&json!({"a": [{"$$secret": "x"}]})));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::diff::{AttributeChange, Truths, differences};
+use crate::document::is_mark;
 use crate::error::ProviderError;
 use crate::kind::Kind;
 use crate::resource::{Observed, Record, Status};
@@ -134,10 +135,10 @@ fn condition(record: &Record, observed: Option<&Observed>, kind: Option<&Kind>) 
     }
 }
 
-/// The baseline once what the cloud shows is accepted at these attributes.
+/// The baseline once what the cloud shows is accepted at these attributes. A secret's value cannot be: nobody knows it.
 pub fn accepted(baseline: &Value, changes: &[AttributeChange]) -> Value {
     let mut accepted = baseline.clone();
-    for change in changes {
+    for change in changes.iter().filter(|change| !is_mark(&change.new)) {
         put(&mut accepted, &change.pointer, &change.old);
     }
     accepted

@@ -26,6 +26,7 @@ use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
+use crate::secret::Fingerprints;
 use crate::state::format_v1::holds_a_mark;
 
 /// One provider in a run, with the config sections it owns.
@@ -68,6 +69,8 @@ pub struct Run {
     pub settings: Settings,
     /// The state under its lock.
     pub journal: Arc<Journal>,
+    /// Of every secret of the config, as it is now: all that the engine knows of their values.
+    pub fingerprints: Fingerprints,
     /// SHA-256 of the config sections that providers own.
     pub configuration_hash: String,
     /// The facts that the desired graph was made from, by provider; filled by [`Run::desire`].
@@ -171,6 +174,7 @@ impl Run {
             observed: &observed,
             kinds: &self.kinds(),
             confirmed: &self.settings.confirmed,
+            fingerprints: &self.fingerprints,
             inputs: PlanInputs {
                 configuration_hash: self.configuration_hash.clone(),
                 serial: state.serial,

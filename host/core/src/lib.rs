@@ -15,4 +15,5 @@ pub mod kind;
 pub mod plan;
 pub mod ports;
 pub mod resource;
+pub mod secret;
 pub mod state;

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::refusal::{kind_unknown, unusable};
+use self::refusal::{kind_unknown, secrets_unclear, unusable};
 pub use self::scope::scope;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
-use crate::diff::{AttributeChange, Origin, Truths, differences};
-use crate::document::{DocumentError, Resolution, digest, has_unknown, resolve};
+use crate::diff::{AttributeChange, Origin, Truths, differences_since};
+use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, resolve, secret_names};
 use crate::graph::{DesiredGraph, order};
 use crate::kind::Kind;
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
+use crate::secret::{Fingerprints, SecretChange, SecretChanges};
 
 /// One resource's step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -169,6 +170,8 @@ pub struct PlanRequest<'a> {
     pub kinds: &'a BTreeMap<String, Kind>,
     /// Addresses whose replacement or deletion the user has confirmed by name.
     pub confirmed: &'a BTreeSet<Address>,
+    /// Of every secret of the config, as it is now.
+    pub fingerprints: &'a Fingerprints,
     /// What the plan is computed from.
     pub inputs: PlanInputs,
 }
@@ -206,6 +209,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         changes: BTreeMap::new(),
         notes: Vec::new(),
         problems: Vec::new(),
+        unclear: false,
     };
     for desired in request.graph.ordered() {
         planner.plan_desired(desired);
@@ -214,7 +218,10 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         planner.plan_removal(record);
     }
     planner.audit_state_paths();
-    let Planner { changes, notes, problems, .. } = planner;
+    let Planner { changes, mut notes, problems, unclear, .. } = planner;
+    if unclear {
+        notes.push(secrets_unclear());
+    }
     if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
         return Err(problems);
     }
@@ -227,6 +234,8 @@ struct Planner<'a> {
     changes: BTreeMap<Address, PlannedChange>,
     notes: Vec<Diagnostic>,
     problems: Vec<Diagnostic>,
+    /// Whether some secret cannot be compared.
+    unclear: bool,
 }
 
 impl Planner<'_> {
@@ -310,6 +319,7 @@ impl Planner<'_> {
     ) -> (Action, Reason, Vec<AttributeChange>) {
         let pending = record.and_then(|r| r.pending.as_ref());
         let baseline = record.map_or(Value::Null, |r| r.claimed(document));
+        let secrets = record.map_or_else(SecretChanges::new, |r| r.secret_changes(document, self.request.fingerprints));
         match &observed.status {
             Status::Absent => {
                 let reason = match (record, pending) {
@@ -323,7 +333,7 @@ impl Planner<'_> {
             Status::Failed(_) => (Action::Replace, Reason::Failed, Vec::new()),
             _ => {
                 let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-                let mut found = differences(&kind.schema, truths);
+                let mut found = differences_since(&kind.schema, truths, &secrets);
                 if record.is_some_and(|r| r.imported) && self.request.purpose != Purpose::Restore {
                     let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
                     found = edits;
@@ -336,13 +346,17 @@ impl Planner<'_> {
                         .at(&observed.address)
                     }));
                 }
+                self.unclear |= secrets.iter().any(|(name, change)| {
+                    // A kind that can compare shows the reference where the value is the wanted one.
+                    *change == SecretChange::Unclear && !secret_names(&observed.document).contains(name.as_str())
+                });
                 let replace = found.iter().any(|change| change.forces_replace);
                 let edited = found.iter().any(|change| change.origin != Origin::Drift);
                 if found.is_empty() {
                     let reason = match (record, pending) {
                         (None, _) => Reason::Found,
                         (_, Some(_)) => Reason::PendingFromLastRun,
-                        (Some(record), None) if self.is_accepted(record, document) => Reason::UpToDate,
+                        (Some(record), None) if self.is_accepted(record, document, &secrets) => Reason::UpToDate,
                         _ => Reason::Edited,
                     };
                     (Action::NoOp, reason, found)
@@ -360,9 +374,10 @@ impl Planner<'_> {
     }
 
     /// Whether the record says what the config asks for, and on what it stands. An edit may ask for what is there already.
-    fn is_accepted(&self, record: &Record, document: &Value) -> bool {
+    fn is_accepted(&self, record: &Record, document: &Value, secrets: &SecretChanges) -> bool {
         let same = record.baseline == *document || has_unknown(document);
-        same && self.request.graph.needs(&record.address).eq(&record.dependencies)
+        let same_secrets = secrets.values().all(|change| *change == SecretChange::Unclear);
+        same && same_secrets && self.request.graph.needs(&record.address).eq(&record.dependencies)
     }
 
     fn plan_removal(&mut self, record: &Record) {
@@ -439,13 +454,9 @@ impl Planner<'_> {
         desired: &Desired,
         kind: &Kind,
         (action, reason): (Action, Reason),
-        mut differences: Vec<AttributeChange>,
+        differences: Vec<AttributeChange>,
         observed: &Observed,
     ) {
-        // A plan is shown and kept in files: what is sensitive is not in it.
-        for difference in differences.iter_mut().filter(|difference| difference.sensitive) {
-            (difference.old, difference.new) = (Value::Null, Value::Null);
-        }
         self.changes.insert(
             desired.address.clone(),
             PlannedChange {
@@ -488,7 +499,7 @@ impl Planner<'_> {
 /// The second laid over the first.
 pub(crate) fn overlay(below: &Value, above: &Value) -> Value {
     match (below, above) {
-        (Value::Object(there), Value::Object(wanted)) => {
+        (Value::Object(there), Value::Object(wanted)) if !is_mark(below) && !is_mark(above) => {
             let mut merged = there.clone();
             for (key, value) in wanted {
                 let value = there.get(key).map_or_else(|| value.clone(), |old| overlay(old, value));

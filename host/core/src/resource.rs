@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::error::ProviderError;
+use crate::secret::{self, Accepted, Fingerprints, SecretChange, SecretChanges};
 
 /// What the config asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Record {
     pub baseline: Value,
     /// What it depended on when it was last applied.
     pub dependencies: BTreeSet<Address>,
+    /// Of the secrets in what was last applied.
+    pub secrets: Accepted,
     /// Begun, outcome unknown until the next refresh.
     pub pending: Option<Pending>,
     /// Taken over, not made by us.
@@ -61,6 +64,13 @@ impl Record {
             Some(pending) => claimed(&self.baseline, &pending.document, desired),
             None => self.baseline.clone(),
         }
+    }
+
+    /// Which secrets of the document may stand for something else than was applied. What was imported is not touched on a doubt.
+    pub fn secret_changes(&self, document: &Value, now: &Fingerprints) -> SecretChanges {
+        let mut changes = secret::changes(document, &self.secrets, now);
+        changes.retain(|_, change| !self.imported || *change == SecretChange::Changed);
+        changes
     }
 }
 

@@ -108,7 +108,9 @@ impl KubernetesProvider {
         let (live, dry_run) = futures::join!(cluster.get(object), dry_run);
         let Some(live) = live?.map(escape) else { return Ok(None) };
         let dry_run = dry_run?;
-        let shown = observe::shown(object, Views { document, baseline, live: &live, dry_run: dry_run.as_ref() });
+        let resolved = resolved.as_ref().map(|resolved| &resolved.document);
+        let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved };
+        let shown = observe::shown(object, views);
         Ok(Some((live, shown)))
     }
 
@@ -135,7 +137,7 @@ impl KubernetesProvider {
                 Ok(live) => break live,
                 Err(RequestError::Status(status)) if status.code == 409 => {
                     let conflicts = observe::conflicts(&status);
-                    let shown = conflicts.iter().all(|conflict| conflict.is_among(&change.paths));
+                    let shown = conflicts.iter().all(|conflict| conflict.is_among(document, &change.paths));
                     if conflicts.is_empty() {
                         return Err(resolved.scrub(RequestError::Status(status).into()));
                     }

@@ -18,5 +18,6 @@ pub mod logging;
 pub mod output;
 pub mod plan_file;
 pub mod plugin;
+pub mod secrets;
 pub mod session;
 pub mod signing;

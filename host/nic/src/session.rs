@@ -1,6 +1,5 @@
 //! One run put together: config, component, state under its lock, cluster, and the engine over them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Call, Clock, Context, Interrupt, Provider};
+use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
@@ -19,10 +19,11 @@ use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::interrupt::Signals;
-use crate::kubernetes::{ClusterResolver, KubernetesProvider, SecretResolver};
+use crate::kubernetes::{ClusterResolver, KubernetesProvider};
 use crate::output::Printer;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
-use crate::signing::{Gate, GateOptions, SecretString};
+use crate::secrets::Secrets;
+use crate::signing::{Gate, GateOptions};
 
 /// Whether a command may write the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Session {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
         };
-        Self::assemble(Some(config), recorded, backend, path, flags, printer).await
+        Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await
     }
 
     /// For `validate`: no state, no credentials.
@@ -76,7 +77,8 @@ impl Session {
     /// # Errors
     /// What the component or the sandbox say, by code.
     pub async fn for_validation(config: &Config, printer: Printer) -> Result<Self, CommandError> {
-        Self::assemble(Some(config), None, Arc::new(Nothing), PathBuf::new(), &DEFAULT_FLAGS, printer).await
+        let nowhere: (Arc<dyn Backend>, _, _) = (Arc::new(Nothing), PathBuf::new(), Access::Read);
+        Self::assemble(Some(config), None, nowhere, &DEFAULT_FLAGS, printer).await
     }
 
     /// For commands that work from the state alone; the config adds to it when it is there.
@@ -86,7 +88,7 @@ impl Session {
     pub async fn of_state(of: &StateOf, printer: Printer) -> Result<Self, CommandError> {
         let path = of.state.resolve(&of.config.file);
         let backend = backend::open(&path)?;
-        Self::from_state(&of.config, path, ReadOnly(backend), &DEFAULT_FLAGS, printer).await
+        Self::from_state(&of.config, (Arc::new(ReadOnly(backend)), path, Access::Read), &DEFAULT_FLAGS, printer).await
     }
 
     /// The same for commands that change what the state records; holds the lock.
@@ -101,13 +103,12 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let path = of.state.resolve(&of.config.file);
         let backend = backend::lock(&path, operation, of.state.lock_timeout).await?;
-        Self::from_state(&of.config, path, backend, flags, printer).await
+        Self::from_state(&of.config, (Arc::new(backend), path, Access::Write), flags, printer).await
     }
 
     async fn from_state(
         config: &ConfigPath,
-        path: PathBuf,
-        backend: impl Backend + 'static,
+        (backend, path, access): (Arc<dyn Backend>, PathBuf, Access),
         flags: &RunFlags,
         printer: Printer,
     ) -> Result<Self, CommandError> {
@@ -115,20 +116,19 @@ impl Session {
             CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{}`", path.display()))
                 .hint("run `nic deploy` first, or give the state's path with `--state`")
         };
-        let recorded = read_state(&backend, &path).await?.ok_or_else(missing)?;
+        let recorded = read_state(&*backend, &path).await?.ok_or_else(missing)?;
         // With `--state` alone the config may be anywhere, or of something else.
         let config = match Config::load(&config.file) {
             Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
             _ => None,
         };
-        Self::assemble(config.as_ref(), Some(recorded), Arc::new(backend), path.clone(), flags, printer).await
+        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, printer).await
     }
 
     async fn assemble(
         config: Option<&Config>,
         recorded: Option<State>,
-        backend: Arc<dyn Backend>,
-        state_path: PathBuf,
+        (backend, state_path, access): (Arc<dyn Backend>, PathBuf, Access),
         flags: &RunFlags,
         printer: Printer,
     ) -> Result<Self, CommandError> {
@@ -151,10 +151,12 @@ impl Session {
 
         let clusters = ClusterSource::new(gate.clone());
         let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
-        let secrets: BTreeMap<String, SecretString> =
-            secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
-        let kubernetes =
-            KubernetesProvider::new(Arc::new(resolver), SecretResolver::new(move |name| secrets.get(name).cloned()));
+        let secrets = Secrets::new(secrets);
+        let fingerprints = secrets.fingerprints_beside(&state_path, access).unwrap_or_else(|error| {
+            printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
+            Fingerprints::new()
+        });
+        let kubernetes = KubernetesProvider::new(Arc::new(resolver), secrets.resolver());
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -175,7 +177,8 @@ impl Session {
         }));
         let version = env!("CARGO_PKG_VERSION");
         let interrupted = move || {
-            printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.")
+            printer
+                .talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let run = Run {
@@ -194,6 +197,7 @@ impl Session {
                 version: version.to_owned(),
             },
             journal: Arc::new(Journal::new(state, backend, clock, version)),
+            fingerprints,
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };

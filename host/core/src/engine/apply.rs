@@ -12,9 +12,11 @@ use super::step::{Step, StepError, Verb, Worker};
 use super::{Planned, Run, RunError};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
+use crate::document::without_secrets;
 use crate::plan::{Action, Reason};
 use crate::ports::{BackendError, Event};
 use crate::resource::Observed;
+use crate::secret::accepted;
 
 /// How one resource came out.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +93,7 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
     }
 }
 
-/// Facts, and the attributes of what is as it should be, in one write. The results of changes are recorded by their steps.
+/// Facts, and the attributes and secrets of what is as it should be, in one write. The results of changes are recorded by their steps.
 async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunError> {
     let facts = run.facts.lock().await.clone();
     let up_to_date = planned.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.reason == Reason::UpToDate);
@@ -102,7 +104,9 @@ async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunErr
             state.facts.extend(facts);
             for observed in seen {
                 let Some(record) = state.records.get_mut(&observed.address) else { continue };
-                record.attributes.clone_from(observed.attributes.as_ref().unwrap_or(&observed.document));
+                let shown = observed.attributes.as_ref().unwrap_or(&observed.document).clone();
+                record.attributes = without_secrets(shown, &record.baseline);
+                record.secrets.extend(accepted(&record.baseline, &run.fingerprints));
                 if observed.remote_id.is_some() {
                     record.remote_id.clone_from(&observed.remote_id);
                 }

@@ -16,12 +16,13 @@ use self::failure::{failed, unexpected};
 use super::{Planned, Run};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
-use crate::document::{has_unknown, resolve};
+use crate::document::{has_unknown, resolve, without_secrets};
 use crate::error::ProviderError;
 use crate::kind::Kind;
 use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
+use crate::secret::{Accepted, SecretChanges, accepted, sent};
 
 /// Longest time of one provider call.
 const CALL_DEADLINE: Duration = Duration::from_mins(2);
@@ -85,6 +86,16 @@ struct Subject<'a> {
     started: Duration,
     limit: Duration,
     action: PendingAction,
+}
+
+/// What the record says before a resource is changed in place.
+struct Standing {
+    /// What was last accepted.
+    baseline: Value,
+    /// Secrets that stand for something else since.
+    secrets: SecretChanges,
+    /// Only what the user edited is touched.
+    imported: bool,
 }
 
 impl Subject<'_> {
@@ -179,16 +190,22 @@ impl<'a> Worker<'a> {
         }
 
         let observed = self.settled(&subject, record.as_ref(), observed, &document).await?;
-        let (observed, baseline) = match observed.status {
+        let imported = record.as_ref().is_some_and(|r| r.imported) && self.planned.purpose != Purpose::Restore;
+        let secrets = record.as_ref().map(|r| r.secret_changes(&document, &self.run.fingerprints)).unwrap_or_default();
+        let (observed, standing) = match observed.status {
             Status::Absent => {
                 let subject = Subject { action: PendingAction::Create, ..subject };
-                (self.create(&subject, record.as_ref(), &document).await?, document.clone())
+                let (made, fresh) = self.create(&subject, record.as_ref(), &document).await?;
+                let secrets = if fresh { SecretChanges::new() } else { secrets };
+                (made, Standing { baseline: document.clone(), secrets, imported })
             }
-            Status::Present => (observed, record.as_ref().map_or(Value::Null, |r| r.claimed(&document))),
+            Status::Present => {
+                let baseline = record.as_ref().map_or(Value::Null, |r| r.claimed(&document));
+                (observed, Standing { baseline, secrets, imported })
+            }
             status => return Err(subject.failed(&unexpected(&status))),
         };
-        let imported = record.is_some_and(|r| r.imported) && self.planned.purpose != Purpose::Restore;
-        let observed = self.update(&subject, &document, observed, (baseline, imported)).await?;
+        let observed = self.update(&subject, &document, observed, standing).await?;
         self.finish(&subject, desired, &document, observed).await
     }
 
@@ -232,6 +249,7 @@ impl<'a> Worker<'a> {
                 attributes: Value::Object(serde_json::Map::new()),
                 baseline: Value::Null,
                 dependencies: BTreeSet::new(),
+                secrets: Accepted::new(),
                 pending: None,
                 imported: false,
                 external: false,
@@ -245,6 +263,10 @@ impl<'a> Worker<'a> {
                 // What it was called is gone: the new one is looked for by its marks until its name is told.
                 PendingAction::Create => record.remote_id = None,
                 _ => record.remote_id = change.remote_id.clone().or(record.remote_id),
+            }
+            if subject.action != PendingAction::Delete {
+                let fresh = record.baseline.is_null() && record.pending.is_none();
+                record.secrets = sent(&change.document, &record.secrets, &self.run.fingerprints, fresh);
             }
             if !record.baseline.is_null() {
                 record.baseline = record.claimed(&change.document);
@@ -272,9 +294,10 @@ impl<'a> Worker<'a> {
             address: address.clone(),
             kind: desired.kind.clone(),
             remote_id: observed.remote_id,
-            attributes: observed.attributes.unwrap_or(observed.document),
+            attributes: without_secrets(observed.attributes.unwrap_or(observed.document), document),
             baseline: document.clone(),
             dependencies: self.needs(address),
+            secrets: accepted(document, &self.run.fingerprints),
             pending: None,
             imported: false,
             external: desired.external,

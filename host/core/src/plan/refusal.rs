@@ -1,4 +1,4 @@
-//! Why a plan is not made.
+//! Why a plan is not made, or is made in doubt.
 
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
@@ -38,4 +38,15 @@ pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(diagnostic.at(address))
+}
+
+/// The key that tells an edited secret from an unedited one is another than the recorded one.
+pub(super) fn secrets_unclear() -> Diagnostic {
+    Diagnostic::warning(
+        "SECRETS_NOT_COMPARABLE",
+        "Whether secrets were edited cannot be told",
+        "what state keeps of their values was made with a key that is not here",
+    )
+    .hint("they are applied once more where that changes things in place, and can be compared from then on")
+    .hint("to keep it from happening, keep the `.private` directory beside the state with it")
 }

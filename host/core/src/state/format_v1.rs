@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::address::Address;
 use crate::ports::Facts;
 use crate::resource::{Pending, Record};
+use crate::secret::Accepted;
 use crate::state::{Metadata, State};
 
 /// The format that is written, and the newest that is read.
@@ -55,6 +56,8 @@ struct Mark {
     baseline: Value,
     #[serde(default)]
     dependencies: BTreeSet<Address>,
+    #[serde(default, skip_serializing_if = "Accepted::is_empty")]
+    secrets: Accepted,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Pending>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -194,6 +197,7 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
         attributes: Value::Object(attributes),
         baseline: mark.baseline,
         dependencies: mark.dependencies,
+        secrets: mark.secrets,
         pending: mark.pending,
         imported: mark.imported,
         external: mark.external,
@@ -262,6 +266,7 @@ fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
         remote_id: record.remote_id.clone(),
         baseline: record.baseline.clone(),
         dependencies: record.dependencies.clone(),
+        secrets: record.secrets.clone(),
         pending: record.pending.clone(),
         imported: record.imported,
         external: record.external,
@@ -312,6 +317,7 @@ mod tests {
             attributes,
             baseline: json!({"name": "x"}),
             dependencies: BTreeSet::new(),
+            secrets: Accepted::new(),
             pending: None,
             imported: false,
             external: false,

@@ -16,4 +16,5 @@ mod lies;
 mod random_faults;
 mod refusals;
 mod scale;
+mod secrets;
 mod targets;

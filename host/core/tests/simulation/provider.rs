@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cloud, Phase};
 use crate::faults::{Fault, Faults, LATENCY, Side};
 use crate::platform::description;
+use crate::secrets::Vault;
 use crate::time::Time;
 
 /// How the provider breaks its contract for one address.
@@ -60,6 +61,8 @@ pub struct SimProvider {
     /// Reads of these fail with `Denied`.
     pub unreadable: BTreeSet<Address>,
     pub description: Description,
+    /// What secrets are, at the edge.
+    pub vault: Vault,
     calls: Mutex<Calls>,
 }
 
@@ -73,6 +76,7 @@ impl SimProvider {
             lie: None,
             unreadable: BTreeSet::new(),
             description: description(),
+            vault: Vault::default(),
             calls: Mutex::default(),
         }
     }
@@ -163,6 +167,7 @@ impl SimProvider {
         if target.remote_id.is_none() && cloud.things[&id].owner.as_deref() != Some(owner) {
             return Observed { status: Status::Foreign(id), ..absent };
         }
+        let document = self.vault.shown(document, &target.document);
         Observed { remote_id: Some(id), status, document, ..absent }
     }
 
@@ -194,7 +199,8 @@ impl SimProvider {
         let status =
             if thing.phase == Phase::Broken { Status::Failed("CREATE_FAILED".to_owned()) } else { Status::Present };
         debug_assert!(thing.owner.is_none() || thing.owner == Some(Self::owner(call, &change.address)));
-        Observed { remote_id: Some(id.to_owned()), status, document: thing.document.clone(), ..absent }
+        let document = self.vault.shown(thing.document.clone(), &change.document);
+        Observed { remote_id: Some(id.to_owned()), status, document, ..absent }
     }
 }
 
@@ -260,7 +266,7 @@ impl Provider for SimProvider {
             return Err(ProviderError::Denied("no".to_owned()).into());
         }
         let owner = Self::owner(call, &change.address);
-        let mut sent = change.clone();
+        let mut sent = self.vault.put_in(change);
         if self.lies(&change.address, Lie::OtherCidr) {
             sent.document["cidr"] = json!("192.168.0.0/16");
         }
@@ -293,7 +299,7 @@ impl Provider for SimProvider {
         if self.lies(&change.address, Lie::UpdateDoesNothing) {
             return Ok(Progress::Done(self.seen(call, change, change.remote_id.as_ref().unwrap())));
         }
-        let id = self.call(true, |cloud, _| cloud.update(change, self.time.now())).await?;
+        let id = self.call(true, |cloud, _| cloud.update(&self.vault.put_in(change), self.time.now())).await?;
         Ok(self.progress(call, change, &id, "update"))
     }
 

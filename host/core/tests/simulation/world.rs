@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::cloud::Cloud;
 use crate::faults::{Crash, Faults, Side};
 use crate::provider::SimProvider;
+use crate::secrets::Vault;
 use crate::time::Time;
 
 /// Where the state lies.
@@ -129,13 +130,15 @@ pub struct World {
     pub cloud: Arc<Mutex<Cloud>>,
     pub disk: Arc<Disk>,
     pub faults: Arc<Faults>,
+    /// What the config's secrets are, and the key of their fingerprints.
+    pub vault: Vault,
 }
 
 impl World {
     pub fn new() -> Self {
         let faults = Arc::new(Faults::default());
         let disk = Arc::new(Disk { faults: faults.clone(), ..Disk::default() });
-        Self { time: Arc::new(Time::default()), cloud: Arc::default(), disk, faults }
+        Self { time: Arc::new(Time::default()), cloud: Arc::default(), disk, faults, vault: Vault::default() }
     }
 
     /// A world in which that was deployed.
@@ -158,7 +161,9 @@ impl World {
 
     /// A provider in this world.
     pub fn provider(&self, wanted: Vec<Desired>) -> SimProvider {
-        SimProvider::new(self.cloud.clone(), self.time.clone(), self.faults.clone(), wanted)
+        let mut provider = SimProvider::new(self.cloud.clone(), self.time.clone(), self.faults.clone(), wanted);
+        provider.vault = self.vault.clone();
+        provider
     }
 
     /// One process, from the reading of the state to its end.
@@ -222,6 +227,7 @@ impl World {
                 version: "0.0.0".to_owned(),
             },
             journal: Arc::new(Journal::new(state, self.disk.clone(), self.time.clone(), "0.0.0")),
+            fingerprints: self.vault.fingerprints(),
             configuration_hash: String::new(),
             facts: futures::lock::Mutex::default(),
         }
@@ -257,7 +263,7 @@ impl World {
         for record in self.disk.state().iter().flat_map(|s| s.records.values()) {
             let shown = serde_json::json!({
                 "remote_id": record.remote_id, "attributes": record.attributes, "baseline": record.baseline,
-                "dependencies": record.dependencies, "pending": record.pending.is_some(),
+                "dependencies": record.dependencies, "pending": record.pending.is_some(), "secrets": record.secrets,
             });
             picture.insert(format!("record {}", record.address), named(&shown));
         }

@@ -1,7 +1,8 @@
 //! What a plan shows of a live object.
 
 use kube::core::Status;
-use nic_core::document::secret_name;
+use nic_core::diff::SECRET_CHANGED;
+use nic_core::document::{hidden, holds_secret, secret_name};
 use nic_core::error::ProviderError;
 use serde_json::{Map, Value, json};
 
@@ -19,12 +20,14 @@ pub(super) struct Views<'a> {
     pub(super) live: &'a Value,
     /// What would be there after applying; none when the server does not say.
     pub(super) dry_run: Option<&'a Value>,
+    /// What would be sent, secrets in place; none when that is not known yet.
+    pub(super) resolved: Option<&'a Value>,
 }
 
 /// The live object in the document's own words: where applying would change nothing the document's value stands, elsewhere the
 /// live one. Of what the document does not name only that shows which the baseline names and applying would remove.
 pub(super) fn shown(object: &ObjectName, views: Views<'_>) -> Value {
-    let Views { document, baseline, live, dry_run } = views;
+    let Views { document, baseline, live, dry_run, .. } = views;
     if document.get("apiVersion").is_none() {
         return identity(object);
     }
@@ -51,7 +54,7 @@ pub(super) fn shown(object: &ObjectName, views: Views<'_>) -> Value {
     };
     let mut shown = shown.unwrap_or_else(|| identity(object));
     for section in ["data", "stringData"] {
-        let data = secret_data(section, document, baseline, dry_run, live);
+        let data = secret_data(section, views);
         if document.get(section).is_some() || !data.is_empty() {
             shown[section] = Value::Object(data);
         }
@@ -61,7 +64,7 @@ pub(super) fn shown(object: &ObjectName, views: Views<'_>) -> Value {
 
 /// In place of a value that may not be shown and is not the wanted one.
 fn changed() -> Value {
-    json!({ "changed": true })
+    hidden(SECRET_CHANGED)
 }
 
 fn identity(object: &ObjectName) -> Value {
@@ -73,45 +76,32 @@ fn identity(object: &ObjectName) -> Value {
     identity
 }
 
-/// Of a Secret's data only whether it is as wanted.
-fn secret_data(
-    section: &str,
-    document: &Value,
-    baseline: Option<&Value>,
-    dry_run: Option<&Value>,
-    live: &Value,
-) -> Map<String, Value> {
+/// Of a Secret's data only whether it is as wanted: a reference that is shown says that the value is the one it stands for.
+fn secret_data(section: &str, views: Views<'_>) -> Map<String, Value> {
+    let Views { document, baseline, live, dry_run, resolved } = views;
     let value = |of: &Value, key: &str| of["data"].get(key).cloned();
-    let empty = Map::new();
-    let wanted = document[section].as_object().unwrap_or(&empty);
-    let before = baseline.and_then(|baseline| baseline[section].as_object()).unwrap_or(&empty);
+    let members = |of: &'_ Value| of[section].as_object().cloned().unwrap_or_default();
     let mut shown = Map::new();
-    for (key, wanted) in wanted {
-        let now = value(live, key);
-        if now.is_none() {
-            continue;
-        }
-        // Without the server's word it is not known: an edit will tell.
-        let as_wanted = dry_run.is_none_or(|dry_run| now == value(dry_run, key));
-        shown.insert(key.clone(), if as_wanted { wanted.clone() } else { changed() });
+    for (key, wanted) in members(document) {
+        let reference = secret_name(&wanted).is_some();
+        let as_wanted = match (value(live, &key), dry_run.or(resolved)) {
+            // It is missed, though nothing of it is shown.
+            (None, _) => false,
+            (now, Some(would_be)) => now == value(would_be, &key),
+            // Not known: an edit will tell.
+            (Some(_), None) if reference => continue,
+            (Some(_), None) => true,
+        };
+        shown.insert(key, if as_wanted { wanted } else { changed() });
     }
     let declared = |key: &str| ["data", "stringData"].iter().any(|section| document[*section].get(key).is_some());
-    for key in before.keys().filter(|key| !declared(key)) {
-        let stays = dry_run.is_some_and(|dry_run| value(dry_run, key).is_some());
-        if value(live, key).is_some() && !stays {
-            shown.insert(key.clone(), changed());
+    for key in members(baseline).into_iter().map(|(key, _)| key).filter(|key| !declared(key)) {
+        let stays = dry_run.is_some_and(|dry_run| value(dry_run, &key).is_some());
+        if value(live, &key).is_some() && !stays {
+            shown.insert(key, changed());
         }
     }
     shown
-}
-
-fn holds_secret(value: &Value) -> bool {
-    secret_name(value).is_some()
-        || match value {
-            Value::Object(members) => members.values().any(holds_secret),
-            Value::Array(elements) => elements.iter().any(holds_secret),
-            _ => false,
-        }
 }
 
 fn unlike(document: &Value, live: &Value) -> Value {
@@ -121,7 +111,7 @@ fn unlike(document: &Value, live: &Value) -> Value {
 fn merge(document: &Value, baseline: Option<&Value>, dry_run: Option<&Value>, live: Option<&Value>) -> Option<Value> {
     let Some(live) = live else {
         // What the server would not keep is no difference.
-        return dry_run.is_none().then(|| document.clone());
+        return if dry_run.is_none() { Some(document.clone()) } else { missing(document) };
     };
     if let (Value::Object(wanted), Value::Object(there)) = (document, live)
         && secret_name(document).is_none()
@@ -152,6 +142,16 @@ fn merge(document: &Value, baseline: Option<&Value>, dry_run: Option<&Value>, li
     Some(unlike(document, live))
 }
 
+/// Of something that is not there, the secrets: that they are missing shows in no other way.
+fn missing(document: &Value) -> Option<Value> {
+    if secret_name(document).is_some() {
+        return Some(changed());
+    }
+    let members = document.as_object()?.iter();
+    let secrets: Map<_, _> = members.filter_map(|(key, member)| Some((key.clone(), missing(member)?))).collect();
+    (!secrets.is_empty()).then_some(Value::Object(secrets))
+}
+
 /// Members of the baseline that are no longer wanted and that applying would take away.
 fn show_removals(
     shown: &mut Map<String, Value>,
@@ -173,7 +173,7 @@ fn project(document: &Value, baseline: Option<&Value>, live: Option<&Value>) -> 
     let live = live?;
     if secret_name(document).is_some() {
         // Not known: an edit will tell.
-        return Some(document.clone());
+        return None;
     }
     let (Value::Object(wanted), Value::Object(there)) = (document, live) else {
         return Some(if document == live { document.clone() } else { unlike(document, live) });
@@ -223,14 +223,19 @@ pub(super) struct FieldConflict {
 }
 
 impl FieldConflict {
-    /// Whether the plan showed the field: it is one of `paths` (RFC 6901), or lies in or around one.
-    pub(super) fn is_among(&self, paths: &[String]) -> bool {
+    /// Whether the plan showed the field: it is one of `paths` (RFC 6901), or lies in or around one. The server keeps the `stringData` of a
+    /// Secret in `data`.
+    pub(super) fn is_among(&self, document: &Value, paths: &[String]) -> bool {
         // List elements are written `[name="x"]`; pointers say numbers. The list itself is close enough.
         let field = self.field.split('[').next().unwrap_or_default();
         let within = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         paths.iter().any(|path| {
+            let path = match path.strip_prefix("/stringData") {
+                Some(below) if is_secret(document) => format!("/data{below}"),
+                _ => path.clone(),
+            };
             let path = path.replace('/', ".").replace("~1", "/").replace("~0", "~");
             within(field, &path) || within(&path, field)
         })
@@ -273,7 +278,7 @@ mod tests {
 
     fn show(document: &Value, baseline: &Value, live: &Value, dry_run: Option<&Value>) -> Value {
         let object = super::super::name::of_document(document).unwrap();
-        shown(&object, Views { document, baseline, live, dry_run })
+        shown(&object, Views { document, baseline, live, dry_run, resolved: None })
     }
 
     fn config_map(data: &Value) -> Value {
@@ -332,8 +337,11 @@ mod tests {
         let mut dry_run = data("x", "y");
         dry_run["data"].as_object_mut().unwrap().remove("gone");
         let shown = show(&document, &baseline, &data("x", "hunter2"), Some(&dry_run));
-        assert_eq!(shown["stringData"], json!({"same": {"$secret": "s"}, "other": {"changed": true}}));
-        assert_eq!(shown["data"], json!({"gone": {"changed": true}}));
+        assert_eq!(
+            shown["stringData"],
+            json!({"same": {"$secret": "s"}, "other": {"$hidden": "secret value changed"}, "new": {"$hidden": "secret value changed"}})
+        );
+        assert_eq!(shown["data"], json!({"gone": {"$hidden": "secret value changed"}}));
         assert!(!shown.to_string().contains("hunter2"));
         assert!(!show(&document, &baseline, &data("x", "hunter2"), None).to_string().contains("hunter2"));
         let plain = config_map(&json!({"list": [{"$secret": "s"}], "one": {"$secret": "s"}}));
@@ -341,6 +349,29 @@ mod tests {
         for dry_run in [None, Some(&live(&json!({"list": ["a"], "one": "a"})))] {
             assert!(!show(&plain, &Value::Null, &there, dry_run).to_string().contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn what_was_taken_out_is_missed_and_what_cannot_be_compared_is_not_shown() {
+        let document = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
+            "stringData": {"there": {"$secret": "s"}, "gone": {"$secret": "s"}, "plain": "p"}});
+        let live = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"there": "eA=="}});
+        let object = super::super::name::of_document(&document).unwrap();
+        let shown_with = |resolved: Option<&Value>| {
+            let views = Views { document: &document, baseline: &document, live: &live, dry_run: None, resolved };
+            shown(&object, views)["stringData"].clone()
+        };
+        let (differs, reference) = (json!({"$hidden": "secret value changed"}), json!({"$secret": "s"}));
+        assert_eq!(shown_with(None), json!({"gone": differs, "plain": differs}));
+        let resolved = |there: &str| json!({"data": {"there": there, "gone": "eA==", "plain": "cA=="}});
+        assert_eq!(shown_with(Some(&resolved("eA=="))), json!({"there": reference, "gone": differs, "plain": differs}));
+        assert_eq!(shown_with(Some(&resolved("eQ=="))), json!({"there": differs, "gone": differs, "plain": differs}));
+
+        let plain = config_map(&json!({"one": {"$secret": "s"}, "two": "2"}));
+        let mut there = config_map(&json!({}));
+        there.as_object_mut().unwrap().remove("data");
+        let would_be = config_map(&json!({"one": "x", "two": "2"}));
+        assert_eq!(show(&plain, &plain, &there, Some(&would_be))["data"], json!({"one": differs}));
     }
 
     #[test]
@@ -360,17 +391,20 @@ mod tests {
     fn a_conflict_is_matched_with_what_the_plan_showed() {
         let conflict = |field: &str| FieldConflict { field: field.to_owned(), manager: "helm".to_owned() };
         let paths = |path: &str| vec![path.to_owned()];
-        assert!(conflict(".spec.replicas").is_among(&paths("/spec/replicas")));
+        assert!(conflict(".spec.replicas").is_among(&Value::Null, &paths("/spec/replicas")));
         assert!(
             conflict(".metadata.labels.app.kubernetes.io/name")
-                .is_among(&paths("/metadata/labels/app.kubernetes.io~1name"))
+                .is_among(&Value::Null, &paths("/metadata/labels/app.kubernetes.io~1name"))
         );
         assert!(
             conflict(".spec.template.spec.containers[name=\"a\"].image")
-                .is_among(&paths("/spec/template/spec/containers"))
+                .is_among(&Value::Null, &paths("/spec/template/spec/containers"))
         );
-        assert!(conflict(".metadata.labels.a").is_among(&paths("/metadata/labels")));
-        assert!(!conflict(".spec.replicasets").is_among(&paths("/spec/replicas")));
-        assert!(!conflict(".spec.replicas").is_among(&[]));
+        assert!(conflict(".metadata.labels.a").is_among(&Value::Null, &paths("/metadata/labels")));
+        assert!(!conflict(".spec.replicasets").is_among(&Value::Null, &paths("/spec/replicas")));
+        assert!(!conflict(".spec.replicas").is_among(&Value::Null, &[]));
+        let secret = json!({"apiVersion": "v1", "kind": "Secret"});
+        assert!(conflict(".data.password").is_among(&secret, &paths("/stringData/password")));
+        assert!(!conflict(".data.password").is_among(&Value::Null, &paths("/stringData/password")));
     }
 }

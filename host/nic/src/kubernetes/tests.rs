@@ -1,6 +1,6 @@
 //! The provider against an API server that answers as it is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use nic_core::ports::{BackendError, Context};
@@ -137,6 +137,7 @@ fn record(baseline: Value) -> Record {
         attributes: json!({}),
         baseline,
         dependencies: BTreeSet::new(),
+        secrets: BTreeMap::new(),
         pending: None,
         imported: false,
         external: false,
@@ -321,7 +322,7 @@ async fn secrets_are_sent_and_never_shown() {
         "stringData": {"password": {"$secret": "db"}}});
     let provider = provider(Some(connected));
     let observed = provider.read(&call(vec![]), vec![target(document.clone())]).await.unwrap();
-    assert_eq!(observed[0].document["stringData"], json!({"password": {"changed": true}}));
+    assert_eq!(observed[0].document["stringData"], json!({"password": {"$hidden": "secret value changed"}}));
     let printed = format!("{observed:?}");
     assert!(!printed.contains("b2xk") && !printed.contains("hunter2"), "{printed}");
     let failure = provider.update(&call(vec![]), &change(document)).await.unwrap_err();

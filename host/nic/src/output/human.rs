@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::diff::AttributeChange;
-use nic_core::document::{canonical, is_unknown, secret_name};
+use nic_core::document::{canonical, hidden_words, is_unknown, secret_name};
 use nic_core::plan::{Action, Plan, PlannedChange, Reason};
 use serde_json::Value;
 
@@ -138,14 +138,23 @@ pub(super) fn path(pointer: &str) -> String {
 
 /// A value of a difference, cut to fit a line; secrets are not shown.
 pub(super) fn shown(difference: &AttributeChange, value: &Value) -> String {
-    if difference.sensitive || secret_name(value).is_some() { "(sensitive)".to_owned() } else { value_text(value) }
+    let sensitive = difference.sensitive && !value.is_null() || secret_name(value).is_some();
+    match hidden_words(value) {
+        Some(words) => format!("({words})"),
+        None if sensitive => "(sensitive)".to_owned(),
+        None => value_text(value),
+    }
 }
 
 fn attribute(text: &mut String, difference: &AttributeChange, action: Action) {
     let path = path(&difference.pointer);
     let forced = if difference.forces_replace && action == Action::Replace { " forces replacement" } else { "" };
-    let shown = |value: &Value| shown(difference, value);
     let red = AnsiColor::Red.on_default();
+    if let Some(words) = hidden_words(&difference.new) {
+        let _ = writeln!(text, "        {path}: ({words}){red}{forced}{red:#}");
+        return;
+    }
+    let shown = |value: &Value| shown(difference, value);
     let _ = writeln!(
         text,
         "        {path}: {DIM}{}{DIM:#} → {}{red}{forced}{red:#}",

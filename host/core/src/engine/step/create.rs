@@ -22,16 +22,17 @@ struct Doubt {
 }
 
 impl Worker<'_> {
-    /// Creates it, and gives back what is there then.
+    /// Creates it, and gives back what is there then, and whether this very call made it.
     pub(super) async fn create(
         &self,
         subject: &Subject<'_>,
         record: Option<&Record>,
         document: &Value,
-    ) -> Result<Observed, StepError> {
+    ) -> Result<(Observed, bool), StepError> {
         let pending = record.and_then(|r| r.pending.as_ref());
         let earlier = pending.filter(|p| p.action == PendingAction::Create);
-        let same = earlier.filter(|p| p.document == *document);
+        let same_secrets = record.is_none_or(|r| r.secret_changes(document, &self.run.fingerprints).is_empty());
+        let same = earlier.filter(|p| p.document == *document && same_secrets);
         let mut change = subject.change(document, same.map_or_else(|| self.run.clock.token(), |p| p.token.clone()));
         // Whatever is recorded may be there: eventually consistent reads do not show it yet. Unless its delete had begun.
         let mut doubt = record.filter(|_| pending.is_none_or(|p| p.action != PendingAction::Delete)).map(|record| {
@@ -49,7 +50,7 @@ impl Worker<'_> {
             && let Some(found) = self.pick_up(subject, record, &Value::Null).await?
             && found.is_present()
         {
-            return self.made(subject, &change, found).await;
+            return Ok((self.made(subject, &change, found).await?, false));
         }
         let mut attempt = 0;
         loop {
@@ -57,7 +58,7 @@ impl Worker<'_> {
                 let found = self.settle_absence(subject, (remote_id.as_deref(), sought), *repeats).await?;
                 match &found.status {
                     Status::Absent => {}
-                    Status::Present => return self.made(subject, &change, found).await,
+                    Status::Present => return Ok((self.made(subject, &change, found).await?, false)),
                     Status::Unreadable(error) if error.retry() != Retry::No => {
                         attempt += 1;
                         self.back_off(subject, attempt, error).await?;
@@ -69,7 +70,7 @@ impl Worker<'_> {
             change.remote_id = None;
             self.begin(subject, &change).await?;
             let failure = match self.create_once(subject, &mut change).await? {
-                Ok(found) => return self.made(subject, &change, found).await,
+                Ok(found) => return Ok((self.made(subject, &change, found).await?, true)),
                 Err(failure) => failure,
             };
             let remote_id = failure.remote_id.or_else(|| change.remote_id.clone());

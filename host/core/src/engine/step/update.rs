@@ -5,33 +5,33 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::wait::FollowError;
-use super::{StepError, Subject, Worker};
-use crate::diff::{AttributeChange, Origin, Truths, differences};
+use super::{Standing, StepError, Subject, Worker};
+use crate::diff::{AttributeChange, Origin, Truths, differences_since};
 use crate::error::{ProviderError, Retry};
 use crate::plan::overlay;
 use crate::ports::{Change, Progress};
 use crate::resource::{Observed, PendingAction};
+use crate::secret::SecretChanges;
 
 /// How often `update` is called for one change. EKS moves one minor version at a time; nothing known needs more than a dozen.
 const MAX_UPDATES: usize = 24;
 
 impl Worker<'_> {
-    /// Calls `update` while differences are left and shrink. `accepted` is the baseline, and whether the resource was imported:
-    /// then only what the user edited is touched.
+    /// Calls `update` while differences are left and shrink.
     pub(super) async fn update(
         &self,
         subject: &Subject<'_>,
         document: &Value,
         mut observed: Observed,
-        accepted: (Value, bool),
+        standing: Standing,
     ) -> Result<Observed, StepError> {
         let subject = Subject { action: PendingAction::Update, ..*subject };
-        let (mut baseline, imported) = accepted;
+        let Standing { mut baseline, mut secrets, imported } = standing;
         let mut edits: Option<BTreeSet<String>> = None;
         let mut before: Option<Vec<AttributeChange>> = None;
         for _ in 0..MAX_UPDATES {
             let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-            let mut left = differences(&subject.kind.schema, truths);
+            let mut left = differences_since(&subject.kind.schema, truths, &secrets);
             if imported {
                 let edits = edits.get_or_insert_with(|| {
                     left.iter().filter(|c| c.origin != Origin::Drift).map(|c| c.pointer.clone()).collect()
@@ -54,6 +54,7 @@ impl Worker<'_> {
             // What the user edited is acted on now; from here on only what the cloud shows counts. What is no longer asked for
             // stays in the baseline, so that it is missed if it does not go.
             baseline = overlay(&baseline, document);
+            secrets = SecretChanges::new();
         }
         let error =
             ProviderError::other("CHANGE_NOT_CONVERGING", format!("still different after {MAX_UPDATES} updates"));
