@@ -55,7 +55,7 @@ pub fn differences(schema: &Value, truths: Truths<'_>) -> Vec<AttributeChange> {
     let desired = Some(truths.desired).filter(|d| !d.is_null());
     let baseline = Some(truths.baseline).filter(|b| !b.is_null());
     let observed = Some(truths.observed).filter(|o| !o.is_null());
-    walk(SchemaNode::root(schema), "", false, desired, baseline, observed, &mut changes);
+    walk(SchemaNode::root_for(schema, truths.desired), "", false, desired, baseline, observed, &mut changes);
     changes
 }
 
