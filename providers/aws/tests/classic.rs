@@ -223,6 +223,13 @@ fn the_cluster_is_initialized_as_nebari_does() {
     assert_eq!(found("aws.namespace.dev").depends_on, ["aws.cluster.main", "aws.node-group.general"]);
     assert_eq!(found("aws.custom-resource-definition.ingressroutes").depends_on, ["aws.cluster.main"]);
     assert_eq!(found("aws.daemon-set.nvidia-device-plugin").depends_on, ["aws.cluster.main", "aws.node-group.gpu-1"]);
+    assert_eq!(
+        found("aws.service-account.cluster-autoscaler").document["metadata"]["annotations"],
+        json!({ "eks.amazonaws.com/role-arn": { "$ref": "aws.iam-role.cluster-autoscaler", "path": "/arn" } })
+    );
+    let pod = &found("aws.deployment.cluster-autoscaler").document["spec"]["template"]["spec"];
+    let command = pod["containers"][0]["command"].as_array().expect("a command");
+    assert!(command.iter().any(|word| word.as_str().is_some_and(|word| word.ends_with("/my-nebari-dev"))));
     let key = &found("aws.secret.customer-extcr-key").document["stringData"];
     assert_eq!(key["secret-access-key"], secret("secret_access_key"));
     assert!(found("aws.job.extcr-cred-updater").depends_on.contains(&"aws.namespace.dev".to_owned()));
