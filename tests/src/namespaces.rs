@@ -176,7 +176,7 @@ fn split(path: &str) -> Option<(&str, &str)> {
     let known = KINDS.iter().find(|(version, ..)| {
         rest.strip_prefix(version).is_some_and(|below| below.is_empty() || below.starts_with('/'))
     });
-    let (version, ..) = known?;
+    let (version, ..) = *known?;
     Some((version, rest[version.len()..].trim_start_matches('/')))
 }
 

@@ -1,5 +1,6 @@
 //! Stage 03 on a cluster that exists: a real control plane is initialized, changed by others, mended and left as it was.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -296,7 +297,7 @@ fn everything() -> DesignInput {
         description: "Nebari".into(),
         ..PriorityClass::default()
     }];
-    let quantity = |text: &str| [("cpu".to_owned(), text.to_owned())].into();
+    let quantity = |text: &str| BTreeMap::from([("cpu".to_owned(), text.to_owned())]);
     let namespace = &mut input.namespaces[0];
     namespace.quota = Some(Quota { hard: quantity("20000m") });
     namespace.limits = Some(Limits { default_request: quantity("100m"), default: quantity("1"), max: quantity("8") });

@@ -139,8 +139,8 @@ impl<'a> SchemaNode<'a> {
     /// The root of a schema, for a document: of its `allOf`, the first whose `if` the document meets adds its `then`. An `if` is met by
     /// members of the document that are the `const` or in the `enum` of its `properties`; nothing else is read there.
     pub fn root_for(schema: &'a Value, document: &Value) -> Self {
-        let conditions = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-        let met = conditions.into_iter().find(|condition| is_met(condition.get("if"), document));
+        let mut conditions = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        let met = conditions.find(|condition| is_met(condition.get("if"), document));
         Self { also: met.and_then(|condition| condition.get("then")), ..Self::root(schema) }
     }
 
@@ -205,8 +205,8 @@ fn is_met(condition: Option<&Value>, document: &Value) -> bool {
     members.is_some_and(|members| {
         members.iter().all(|(name, wanted)| {
             let value = document.get(name);
-            let listed = wanted.get("enum").and_then(Value::as_array).into_iter().flatten();
-            value.is_some() && (value == wanted.get("const") || listed.into_iter().any(|one| value == Some(one)))
+            let mut listed = wanted.get("enum").and_then(Value::as_array).into_iter().flatten();
+            value.is_some() && (value == wanted.get("const") || listed.any(|one| value == Some(one)))
         })
     })
 }
