@@ -1,5 +1,5 @@
-//! An API server that knows namespaces alone and deletes them at once. For crash matrices, where hundreds of platforms are made
-//! and destroyed: a real control plane takes ten seconds to finalize one namespace. Everything else is tested on the real one.
+//! An API server that keeps what it is given and deletes at once. For crash matrices, where hundreds of platforms are made and
+//! destroyed: a real control plane takes ten seconds to finalize one namespace. Everything else is tested on the real one.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,14 +18,40 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-type Namespaces = Arc<Mutex<BTreeMap<String, Value>>>;
+/// What is served: group and version, plural, kind, whether it is in namespaces.
+const KINDS: [(&str, &str, &str, bool); 21] = [
+    ("v1", "namespaces", "Namespace", false),
+    ("v1", "limitranges", "LimitRange", true),
+    ("v1", "resourcequotas", "ResourceQuota", true),
+    ("v1", "secrets", "Secret", true),
+    ("v1", "serviceaccounts", "ServiceAccount", true),
+    ("v1", "services", "Service", true),
+    ("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", false),
+    ("apps/v1", "daemonsets", "DaemonSet", true),
+    ("apps/v1", "deployments", "Deployment", true),
+    ("batch/v1", "cronjobs", "CronJob", true),
+    ("batch/v1", "jobs", "Job", true),
+    ("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", true),
+    ("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", true),
+    ("rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", false),
+    ("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false),
+    ("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", true),
+    ("rbac.authorization.k8s.io/v1", "roles", "Role", true),
+    ("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", false),
+    ("storage.k8s.io/v1", "csidrivers", "CSIDriver", false),
+    ("storage.k8s.io/v1", "storageclasses", "StorageClass", false),
+    ("v1", "configmaps", "ConfigMap", true),
+];
+
+/// Objects by their paths.
+type Objects = Arc<Mutex<BTreeMap<String, Value>>>;
 
 /// The server. It ends when it is dropped.
 #[must_use = "the server ends when it is dropped"]
 pub struct NamespaceServer {
     endpoint: String,
     ca_pem: String,
-    namespaces: Namespaces,
+    objects: Objects,
     task: JoinHandle<()>,
 }
 
@@ -49,14 +75,14 @@ impl NamespaceServer {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
         let endpoint = format!("https://{}", listener.local_addr()?);
-        let namespaces = Namespaces::default();
-        let shared = namespaces.clone();
+        let objects = Objects::default();
+        let shared = objects.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, namespaces) = (acceptor.clone(), shared.clone());
+                let (acceptor, objects) = (acceptor.clone(), shared.clone());
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(|request| answer(namespaces.clone(), request));
+                    let service = service_fn(|request| answer(objects.clone(), request));
                     // A client that is killed mid-request is what this server is for.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -64,7 +90,7 @@ impl NamespaceServer {
                 });
             }
         });
-        Ok(Self { endpoint, ca_pem: certified.cert.pem(), namespaces, task })
+        Ok(Self { endpoint, ca_pem: certified.cert.pem(), objects, task })
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -79,49 +105,100 @@ impl NamespaceServer {
 
     /// The namespaces there are.
     pub fn names(&self) -> Vec<String> {
-        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = objects.keys().filter_map(|path| path.strip_prefix("/api/v1/namespaces/"));
+        names.filter(|name| !name.contains('/')).map(str::to_owned).collect()
     }
 
-    /// Forgets all of them.
+    /// The paths of everything there is.
+    pub fn paths(&self) -> Vec<String> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Forgets everything.
     pub fn reset(&self) {
-        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-async fn answer(namespaces: Namespaces, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(objects: Objects, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let mut known = namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-    let (status, document) = match head.uri.path().strip_prefix("/api/v1") {
-        Some("") => (StatusCode::OK, resources()),
-        Some(path) => match (path.strip_prefix("/namespaces/"), head.method) {
-            (Some(name), Method::GET) => found(known.get(name).cloned(), name),
-            (Some(name), Method::PATCH) => {
-                let mut object: Value = serde_json::from_slice(&body).unwrap_or_default();
-                let uid =
-                    known.get(name).map_or_else(|| json!(format!("uid-{name}")), |old| old["metadata"]["uid"].clone());
-                object["metadata"]["uid"] = uid;
-                object["metadata"]["managedFields"] = json!([{
-                    "manager": "nic", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},
-                }]);
+    let mut known = objects.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = head.uri.path();
+    let (status, document) = if let Some(version) = version_of(path) {
+        (StatusCode::OK, resources(version))
+    } else if !is_served(path) {
+        refused(StatusCode::NOT_FOUND, &format!("\"{path}\" is not served"))
+    } else {
+        match head.method {
+            Method::GET => found(known.get(path).cloned(), path),
+            Method::PATCH => {
+                let object = applied(known.get(path), path, &body);
                 if !head.uri.query().unwrap_or_default().contains("dryRun=All") {
-                    known.insert(name.to_owned(), object.clone());
+                    known.insert(path.to_owned(), object.clone());
                 }
                 (StatusCode::OK, object)
             }
-            (Some(name), Method::DELETE) => found(known.remove(name), name),
-            _ => refused(StatusCode::NOT_FOUND, "only namespaces are served"),
-        },
-        None => refused(StatusCode::NOT_FOUND, "only /api/v1 is served"),
+            Method::DELETE => {
+                // What is in a namespace goes with it.
+                if let Some(namespace) = path.strip_prefix("/api/v1/namespaces/").filter(|name| !name.contains('/')) {
+                    let within = format!("/namespaces/{namespace}/");
+                    known.retain(|path, _| !path.contains(&within));
+                }
+                found(known.remove(path), path)
+            }
+            _ => refused(StatusCode::METHOD_NOT_ALLOWED, "only GET, PATCH and DELETE are served"),
+        }
     };
     let body = Full::new(Bytes::from(document.to_string()));
     let response = Response::builder().status(status).header("content-type", "application/json").body(body);
     Ok(response.unwrap_or_default())
 }
 
-fn found(object: Option<Value>, name: &str) -> (StatusCode, Value) {
+/// What is there after server-side apply by one manager: what it sent.
+fn applied(before: Option<&Value>, path: &str, body: &[u8]) -> Value {
+    let mut object: Value = serde_json::from_slice(body).unwrap_or_default();
+    object["metadata"]["uid"] =
+        before.map_or_else(|| json!(format!("uid-{path}")), |old| old["metadata"]["uid"].clone());
+    object["metadata"]["managedFields"] = json!([{
+        "manager": "nic", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},
+    }]);
+    if object["kind"] == "CustomResourceDefinition" {
+        object["status"] = json!({ "conditions": [{ "type": "Established", "status": "True" }] });
+    }
+    object
+}
+
+/// The path's part below `/api/v1` or `/apis/<group>/<version>`, and what stands before it.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/apis/").or_else(|| path.strip_prefix("/api/"))?;
+    let known = KINDS.iter().find(|(version, ..)| {
+        rest.strip_prefix(version).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    });
+    let (version, ..) = *known?;
+    Some((version, rest[version.len()..].trim_start_matches('/')))
+}
+
+/// The version, when its resources are asked for.
+fn version_of(path: &str) -> Option<&str> {
+    split(path).filter(|(_, below)| below.is_empty()).map(|(version, _)| version)
+}
+
+fn is_served(path: &str) -> bool {
+    let Some((version, below)) = split(path) else { return false };
+    let parts: Vec<&str> = below.split('/').collect();
+    let (plural, in_namespace) = match parts[..] {
+        [plural, _] => (plural, false),
+        ["namespaces", _, plural, _] => (plural, true),
+        _ => return false,
+    };
+    KINDS.iter().any(|kind| kind.0 == version && kind.1 == plural && kind.3 == in_namespace)
+}
+
+fn found(object: Option<Value>, path: &str) -> (StatusCode, Value) {
     object.map_or_else(
-        || refused(StatusCode::NOT_FOUND, &format!("namespaces \"{name}\" not found")),
+        || refused(StatusCode::NOT_FOUND, &format!("\"{path}\" not found")),
         |object| (StatusCode::OK, object),
     )
 }
@@ -134,13 +211,12 @@ fn refused(status: StatusCode, message: &str) -> (StatusCode, Value) {
     (status, document)
 }
 
-fn resources() -> Value {
-    json!({
-        "kind": "APIResourceList",
-        "groupVersion": "v1",
-        "resources": [{
-            "name": "namespaces", "singularName": "namespace", "namespaced": false, "kind": "Namespace",
+fn resources(version: &str) -> Value {
+    let served = KINDS.iter().filter(|kind| kind.0 == version).map(|(_, plural, kind, namespaced)| {
+        json!({
+            "name": plural, "singularName": kind.to_lowercase(), "namespaced": namespaced, "kind": kind,
             "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
-        }],
-    })
+        })
+    });
+    json!({ "kind": "APIResourceList", "groupVersion": version, "resources": served.collect::<Vec<_>>() })
 }

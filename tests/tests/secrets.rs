@@ -25,6 +25,8 @@ external_container_reg:
   enabled: true
   access_key_id: PLANTED-registry-id
   secret_access_key: PLANTED-registry-secret
+  extcr_account: PLANTED-registry-account
+  extcr_region: PLANTED-registry-region
 security:
   keycloak:
     initial_root_password: PLANTED-keycloak-password
@@ -37,6 +39,8 @@ fn planted(token: &str) -> Vec<String> {
         token,
         "PLANTED-registry-id",
         "PLANTED-registry-secret",
+        "PLANTED-registry-account",
+        "PLANTED-registry-region",
         "PLANTED-keycloak-password",
         "PLANTED-from-the-environment",
         "PLANTED-in-the-cluster",

@@ -88,7 +88,7 @@ pub fn differences_since(schema: &Value, truths: Truths<'_>, secrets: &SecretCha
     let there = |value| Some(value).filter(|value: &&Value| !value.is_null());
     let place =
         Place { desired: there(truths.desired), baseline: there(truths.baseline), observed: there(truths.observed) };
-    walk.compare(SchemaNode::root(schema), "", false, place);
+    walk.compare(SchemaNode::root_for(schema, truths.desired), "", false, place);
     walk.changes
 }
 

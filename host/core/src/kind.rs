@@ -167,6 +167,8 @@ pub struct SchemaNode<'a> {
     site: Option<&'a Value>,
     /// The same with references followed.
     node: Option<&'a Value>,
+    /// What the schema adds for documents like this one.
+    also: Option<&'a Value>,
 }
 
 impl<'a> SchemaNode<'a> {
@@ -175,13 +177,21 @@ impl<'a> SchemaNode<'a> {
         Self::at(schema, Some(schema))
     }
 
+    /// The root of a schema, for a document: of its `allOf`, the first whose `if` the document meets adds its `then`. An `if` is met by
+    /// members of the document that are the `const` or in the `enum` of its `properties`; nothing else is read there.
+    pub fn root_for(schema: &'a Value, document: &Value) -> Self {
+        let mut conditions = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        let met = conditions.find(|condition| is_met(condition.get("if"), document));
+        Self { also: met.and_then(|condition| condition.get("then")), ..Self::root(schema) }
+    }
+
     fn at(root: &'a Value, site: Option<&'a Value>) -> Self {
         let mut node = site;
         for _ in 0..MAX_SCHEMA_REFERENCES {
             let Some(reference) = node.and_then(|n| n.get("$ref")).and_then(Value::as_str) else { break };
             node = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
         }
-        Self { root, site, node }
+        Self { root, site, node, also: None }
     }
 
     /// The schema of a member.
@@ -192,7 +202,8 @@ impl<'a> SchemaNode<'a> {
                 .and_then(|p| p.get(key))
                 .or_else(|| n.get("additionalProperties").filter(|a| a.is_object()))
         });
-        Self::at(self.root, node)
+        let also = self.also.and_then(|more| more.get("properties")?.get(key));
+        Self { also, ..Self::at(self.root, node) }
     }
 
     /// The schema of an array's elements.
@@ -221,7 +232,7 @@ impl<'a> SchemaNode<'a> {
 
     /// The annotations at this place; those beside a `$ref` win over those of its target.
     pub fn annotations(self) -> Annotations {
-        [self.site, self.node]
+        [self.site, self.node, self.also]
             .into_iter()
             .flatten()
             .find_map(|n| n.get("x-nic"))
@@ -230,9 +241,42 @@ impl<'a> SchemaNode<'a> {
     }
 }
 
+fn is_met(condition: Option<&Value>, document: &Value) -> bool {
+    let members = condition.and_then(|condition| condition.get("properties")).and_then(Value::as_object);
+    members.is_some_and(|members| {
+        members.iter().all(|(name, wanted)| {
+            let value = document.get(name);
+            let mut listed = wanted.get("enum").and_then(Value::as_array).into_iter().flatten();
+            value.is_some() && (value == wanted.get("const") || listed.any(|one| value == Some(one)))
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::plural;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_condition_adds_to_the_schema_of_documents_that_meet_it() {
+        let schema = json!({
+            "properties": { "kind": {}, "spec": { "properties": { "name": { "x-nic": { "immutable": true } } } } },
+            "allOf": [{
+                "if": { "properties": { "kind": { "enum": ["Job", "Task"] }, "version": { "const": "v1" } } },
+                "then": { "properties": { "spec": { "properties": { "template": { "x-nic": { "immutable": true } } } } } },
+            }],
+        });
+        let fixed = |document: Value, member: &str| {
+            SchemaNode::root_for(&schema, &document).member("spec").member(member).annotations().immutable
+        };
+        assert!(fixed(json!({ "kind": "Job", "version": "v1" }), "template"));
+        assert!(fixed(json!({ "kind": "Task", "version": "v1" }), "name"));
+        for other in [json!({ "kind": "Job" }), json!({ "kind": "Pod", "version": "v1" }), json!(null)] {
+            assert!(!fixed(other.clone(), "template"), "{other}");
+            assert!(fixed(other, "name"));
+        }
+    }
 
     #[test]
     fn sorts_of_objects_stand_under_the_documents_names() {

@@ -1,5 +1,6 @@
 //! The Classic topology: what Nebari's own templates create, name for name.
 
+mod initialize;
 mod kubernetes;
 mod network;
 

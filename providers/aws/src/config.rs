@@ -5,6 +5,7 @@ mod reader;
 pub mod schema;
 mod spelling;
 
+use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub permissions_boundary: Option<String>,
     /// The user's tags.
     pub tags: Tags,
+    /// A private registry to pull from, if it is enabled.
+    pub external_registry: Option<ExternalRegistry>,
 }
 
 /// Where the cluster stands.
@@ -76,7 +79,9 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
         );
         return (None, findings.into_inner());
     };
-    let parsed = section_of(&section, &mut findings);
+    let (external_registry, told) = registry::read(config);
+    findings.extend(told);
+    let parsed = section_of(&section, &mut findings).map(|parsed| Config { external_registry, ..parsed });
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
@@ -105,6 +110,7 @@ fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
         network: network?,
         permissions_boundary,
         tags,
+        external_registry: None,
     })
 }
 

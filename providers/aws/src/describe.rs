@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nic_kubernetes_initialize::registry;
 use nic_sdk::description::Description;
 
 use crate::{config, kinds};
@@ -77,7 +78,10 @@ pub fn description() -> Description {
     Description {
         name: "aws".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config_sections: BTreeMap::from([(config::SECTION.to_owned(), config::schema::section())]),
+        config_sections: BTreeMap::from([
+            (config::SECTION.to_owned(), config::schema::section()),
+            (registry::SECTION.to_owned(), registry::schema()),
+        ]),
         kinds: kinds::describe(),
         actions: ACTIONS.iter().map(|&action| action.to_owned()).collect(),
     }

@@ -20,14 +20,10 @@ fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
         "the resource group",
         "the OIDC provider and its roles",
         "the add-ons aws-ebs-csi-driver and coredns",
-        "the worker autoscaling policy, the Auto Scaling group tags and the cluster autoscaler",
-        "the Traefik custom resource definitions",
+        "the worker autoscaling policy and the Auto Scaling group tags",
     ];
     if config.is_some_and(|c| c.kms_key_arn.is_some()) {
         missing.push("the key policy of the cluster role (the cluster itself is encrypted with the key)");
-    }
-    if config.is_some_and(|c| c.node_groups.iter().any(|group| group.gpu)) {
-        missing.push("the NVIDIA device plugin");
     }
     if section.get("storage").is_some_and(|storage| !storage.is_null()) {
         missing.push("the storage of the section");

@@ -59,7 +59,10 @@ fn document<'a>(resources: &'a [Resource], address: &str) -> &'a Value {
 
 #[test]
 fn the_default_platform_is_nebaris() {
-    insta::assert_json_snapshot!("default", shown(&graph(initial())));
+    // What is in the cluster has golden files of its own, but for the namespace.
+    let outside = |one: &Resource| one.kind != "kubernetes.object" || one.address.starts_with("aws.namespace.");
+    let resources: Vec<Resource> = graph(initial()).into_iter().filter(outside).collect();
+    insta::assert_json_snapshot!("default", shown(&resources));
 }
 
 #[test]
@@ -198,4 +201,36 @@ fn fits(schema: &Value, document: &Value, place: &str) {
         }
         fits(property, value, &place);
     }
+}
+
+#[test]
+fn the_cluster_is_initialized_as_nebari_does() {
+    let mut section = initial();
+    section["node_groups"] = json!({
+        "general": { "instance": "m5.2xlarge" },
+        "gpu-1": { "instance": "g4dn.xlarge", "gpu": true },
+    });
+    let secret = |key: &str| json!({ "$secret": format!("external_container_reg/{key}") });
+    let mut config = config(section);
+    config["external_container_reg"] = json!({ "enabled": true, "access_key_id": secret("access_key_id"),
+        "secret_access_key": secret("secret_access_key"), "extcr_account": secret("extcr_account"),
+        "extcr_region": secret("extcr_region") });
+    let Answer::Ready(resources) = Aws::desired(&context(), &config, &zones()).unwrap() else { panic!("not ready") };
+    let found = |address: &str| {
+        let found = resources.iter().find(|resource| resource.address == address);
+        found.unwrap_or_else(|| panic!("no {address}"))
+    };
+    assert_eq!(found("aws.namespace.dev").depends_on, ["aws.cluster.main", "aws.node-group.general"]);
+    assert_eq!(found("aws.custom-resource-definition.ingressroutes").depends_on, ["aws.cluster.main"]);
+    assert_eq!(found("aws.daemon-set.nvidia-device-plugin").depends_on, ["aws.cluster.main", "aws.node-group.gpu-1"]);
+    assert_eq!(
+        found("aws.service-account.cluster-autoscaler").document["metadata"]["annotations"],
+        json!({ "eks.amazonaws.com/role-arn": { "$ref": "aws.iam-role.cluster-autoscaler", "path": "/arn" } })
+    );
+    let pod = &found("aws.deployment.cluster-autoscaler").document["spec"]["template"]["spec"];
+    let command = pod["containers"][0]["command"].as_array().expect("a command");
+    assert!(command.iter().any(|word| word.as_str().is_some_and(|word| word.ends_with("/my-nebari-dev"))));
+    let key = &found("aws.secret.customer-extcr-key").document["stringData"];
+    assert_eq!(key["secret-access-key"], secret("secret_access_key"));
+    assert!(found("aws.job.extcr-cred-updater").depends_on.contains(&"aws.namespace.dev".to_owned()));
 }

@@ -41,11 +41,7 @@ fn a_sound_config_has_no_findings_but_the_notice() {
         "node_groups": { "general": { "instance": "g4dn.xlarge", "gpu": true } } }));
     assert_eq!(notices.len(), 1);
     assert_eq!((notices[0].severity, notices[0].code.as_str()), (Severity::Info, "CLASSIC_INCOMPLETE"));
-    assert!(
-        notices[0].detail.contains("NVIDIA")
-            && notices[0].detail.contains("EFS")
-            && notices[0].detail.contains("storage")
-    );
+    assert!(notices[0].detail.contains("EFS") && notices[0].detail.contains("storage"));
 }
 
 #[test]
@@ -189,4 +185,19 @@ fn the_rest_is_checked_too() {
     );
     let missing = Aws::validate(&Context::default(), &json!({})).unwrap();
     assert_eq!(missing[0].code, "SECTION_MISSING");
+}
+
+#[test]
+fn an_external_registry_is_named_whole_or_not_at_all() {
+    let mut config = json!({
+        "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" },
+        "external_container_reg": { "enabled": true, "access_key_id": { "$secret": "external_container_reg/access_key_id" } },
+    });
+    let codes = |config: &Value| -> Vec<String> {
+        let found = Aws::validate(&Context::default(), config).unwrap();
+        found.into_iter().filter(|one| one.severity == Severity::Error).map(|one| one.code).collect()
+    };
+    assert_eq!(codes(&config), ["REGISTRY_INCOMPLETE"]);
+    config["external_container_reg"]["enabled"] = json!(false);
+    assert_eq!(codes(&config), Vec::<String>::new());
 }

@@ -1,5 +1,6 @@
-//! The sections `existing` and `local`, which look alike.
+//! The sections `existing` and `local`, which look alike, and the external registry's.
 
+use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::Error;
 use nic_sdk::schema::{map, object, string};
 use nic_sdk::types::{Diagnostic, Severity};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::diagnostics;
 use crate::selectors::{self, NodeSelectors};
 
-/// The sections this provider owns.
+/// The sections that name the cluster.
 pub const SECTIONS: [&str; 2] = ["existing", "local"];
 
 const KEYS: [&str; 2] = ["kube_context", "node_selectors"];
@@ -23,6 +24,8 @@ pub struct Config {
     pub kube_context: Option<String>,
     /// Where each kind of pod runs.
     pub node_selectors: NodeSelectors,
+    /// A private registry to pull from, if it is enabled.
+    pub external_registry: Option<ExternalRegistry>,
 }
 
 /// The JSON Schema of a section. Open, because an unknown key is worth a warning and no more.
@@ -42,17 +45,8 @@ pub fn schema() -> Value {
 impl Config {
     /// What the config says, and everything that is wrong with it. What is wrong has its default.
     pub fn read(config: &Value) -> (Self, Vec<Diagnostic>) {
-        let mut found = Vec::new();
-        let given = || SECTIONS.iter().filter(|section| config.get(**section).is_some_and(|value| !value.is_null()));
-        if given().count() > 1 {
-            found.push(diagnostics::ambiguous());
-        }
-        let Some(&name) = given().next() else { return (Self::default(), found) };
-        let Some(section) = config[name].as_object() else {
-            found.push(diagnostics::wrong_type(&format!("/{name}"), "a map"));
-            return (Self::default(), found);
-        };
-        let config = Self::read_section(name, section, &mut found);
+        let (external_registry, mut found) = registry::read(config);
+        let config = Self { external_registry, ..Self::read_sections(config, &mut found) };
         (config, found)
     }
 
@@ -61,6 +55,19 @@ impl Config {
         let (config, found) = Self::read(config);
         let errors: Vec<_> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
         if errors.is_empty() { Ok(config) } else { Err(Error::Invalid(errors)) }
+    }
+
+    fn read_sections(config: &Value, found: &mut Vec<Diagnostic>) -> Self {
+        let given = || SECTIONS.iter().filter(|section| config.get(**section).is_some_and(|value| !value.is_null()));
+        if given().count() > 1 {
+            found.push(diagnostics::ambiguous());
+        }
+        let Some(&name) = given().next() else { return Self::default() };
+        let Some(section) = config[name].as_object() else {
+            found.push(diagnostics::wrong_type(&format!("/{name}"), "a map"));
+            return Self::default();
+        };
+        Self::read_section(name, section, found)
     }
 
     fn read_section(name: &str, section: &Map<String, Value>, found: &mut Vec<Diagnostic>) -> Self {
@@ -82,7 +89,7 @@ impl Config {
         };
         let pointer = format!("/{name}/node_selectors");
         let node_selectors = NodeSelectors::read(&pointer, section.get("node_selectors"), found);
-        Self { kube_context, node_selectors }
+        Self { kube_context, node_selectors, external_registry: None }
     }
 }
 

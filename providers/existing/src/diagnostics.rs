@@ -50,9 +50,3 @@ pub fn makes_no_cluster(pointer: &str, key: &str) -> Diagnostic {
         ..diagnostic(Severity::Error, "CLUSTER_NOT_MADE", "No cluster is made here", detail, Some(pointer))
     }
 }
-
-/// Says what of Nebari Classic a deploy does not create yet, so that nobody finds out by its absence.
-pub fn incomplete() -> Diagnostic {
-    let detail = "Not created: the Traefik custom resource definitions.".to_owned();
-    diagnostic(Severity::Info, "CLASSIC_INCOMPLETE", "Some of Nebari Classic is not created yet", detail, None)
-}

@@ -1,17 +1,18 @@
 //! NIC provider for a cluster that already exists: `provider: existing`, and `provider: local` with a cluster made by hand.
 //!
-//! It creates nothing but the Nebari namespace, tells the host which kubeconfig context is meant, and publishes the node
+//! It creates what Nebari initializes every cluster with, tells the host which kubeconfig context is meant, and publishes the node
 //! selectors that the stages after NIC read. It needs no grant: the host itself speaks to the cluster.
 
 mod config;
 mod diagnostics;
 mod selectors;
 
-use std::collections::BTreeMap;
-
+use nic_kubernetes_initialize::classic::{self, Site};
+use nic_kubernetes_initialize::design::{self, DesignInput, Namespace};
+use nic_kubernetes_initialize::registry;
 use nic_sdk::description::Description;
 use nic_sdk::provider::{Facts, Provider};
-use nic_sdk::types::{Answer, Context, Diagnostic, Locator, Observation, Recorded, Resource, Target};
+use nic_sdk::types::{Answer, Context, Diagnostic, Locator, Observation, Recorded, Target};
 use nic_sdk::{Error, register_provider};
 use serde_json::{Value, json};
 
@@ -26,29 +27,39 @@ register_provider!(Existing, manifest = include_str!("../manifest.json"));
 impl Provider for Existing {
     fn describe() -> Description {
         let sections = config::SECTIONS.map(|section| (section.to_owned(), config::schema()));
+        let registry = (registry::SECTION.to_owned(), registry::schema());
         Description {
             name: "existing".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            config_sections: BTreeMap::from(sections),
+            config_sections: sections.into_iter().chain([registry]).collect(),
             kinds: Vec::new(),
             actions: Vec::new(),
         }
     }
 
     fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
-        let (_, mut found) = Config::read(config);
-        found.push(diagnostics::incomplete());
-        Ok(found)
+        Ok(Config::read(config).1)
     }
 
     fn desired(context: &Context, config: &Value, _facts: &Facts) -> Result<Answer, Error> {
-        Config::accepted(config)?;
-        let name = context.namespace.as_str();
-        Ok(Answer::Ready(vec![Resource::new(
-            format!("existing.namespace.{name}"),
-            "kubernetes.object",
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata(context) }),
-        )]))
+        let config = Config::accepted(config)?;
+        let site = Site { provider: "existing", namespace: &context.namespace, cluster: &[], nodes: &[] };
+        // Nebari Classic labels nothing; the design topology says who made it.
+        let mut resources = if context.topology == "design" {
+            let platform = Namespace { name: context.namespace.clone(), ..Namespace::default() };
+            design::objects(&DesignInput {
+                provider: site.provider.to_owned(),
+                project: context.project.clone(),
+                namespaces: vec![platform],
+                ..DesignInput::default()
+            })
+        } else {
+            vec![classic::namespace(&site)]
+        };
+        // The stages after NIC make objects of these kinds, whatever the topology.
+        resources.extend(classic::traefik_definitions(&site));
+        resources.extend(config.external_registry.iter().flat_map(|found| classic::external_registry(&site, found)));
+        Ok(Answer::Ready(resources))
     }
 
     fn outputs(context: &Context, config: &Value, _records: &[Recorded]) -> Result<Value, Error> {
@@ -72,18 +83,9 @@ impl Provider for Existing {
     }
 }
 
-/// Nebari Classic labels nothing; the design topology says who made it.
-fn metadata(context: &Context) -> Value {
-    let mut metadata = json!({ "name": context.namespace });
-    if context.topology == "design" {
-        metadata["labels"] = json!({ "managed-by": "nebari-infrastructure-core", "project": context.project });
-    }
-    metadata
-}
-
 #[cfg(test)]
 mod tests {
-    use nic_sdk::types::Severity;
+    use nic_sdk::types::{Resource, Severity};
 
     use super::*;
 
@@ -91,12 +93,11 @@ mod tests {
         Context { project: "demo".into(), namespace: "dev".into(), topology: "classic".into(), ..Context::default() }
     }
 
-    fn namespace(context: &Context, config: &Value) -> Resource {
-        let Ok(Answer::Ready(mut resources)) = Existing::desired(context, config, &Facts::default()) else {
+    fn resources(context: &Context, config: &Value) -> Vec<Resource> {
+        let Ok(Answer::Ready(resources)) = Existing::desired(context, config, &Facts::default()) else {
             panic!("not ready")
         };
-        assert_eq!(resources.len(), 1);
-        resources.remove(0)
+        resources
     }
 
     fn errors(config: &Value) -> Vec<String> {
@@ -139,12 +140,31 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_is_the_only_resource_and_classic_does_not_label_it() {
-        let classic = namespace(&context(), &json!({ "existing": {} }));
-        assert_eq!(classic.address, "existing.namespace.dev");
-        assert_eq!(classic.document, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } }));
-        let design = namespace(&Context { topology: "design".into(), ..context() }, &json!({}));
-        assert_eq!(design.document["metadata"]["labels"]["project"], "demo");
+    fn the_namespace_and_traefiks_definitions_are_made_and_classic_labels_nothing() {
+        let classic = resources(&context(), &json!({ "existing": {} }));
+        assert_eq!(classic[0].address, "existing.namespace.dev");
+        assert_eq!(
+            classic[0].document,
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } })
+        );
+        assert_eq!(classic.len(), 10);
+        assert!(classic[1..].iter().all(|one| one.document["kind"] == "CustomResourceDefinition"));
+        let design = resources(&Context { topology: "design".into(), ..context() }, &json!({}));
+        assert_eq!(design[0].document["metadata"]["labels"]["project"], "demo");
+        assert_eq!(design.len(), 10);
+    }
+
+    #[test]
+    fn an_external_registry_is_made_when_it_is_enabled() {
+        let value = |key: &str| json!({ "$secret": format!("external_container_reg/{key}") });
+        let mut config = json!({ "external_container_reg": { "enabled": true, "access_key_id": value("access_key_id"),
+            "secret_access_key": value("secret_access_key"), "extcr_account": value("extcr_account"), "extcr_region": value("extcr_region") } });
+        let made = resources(&context(), &config);
+        assert_eq!(made.len(), 16);
+        assert!(made.iter().any(|one| one.address == "existing.secret.customer-extcr-key"));
+        config["external_container_reg"]["extcr_region"] = json!("");
+        assert_eq!(errors(&config), ["REGISTRY_INCOMPLETE"]);
+        assert!(matches!(Existing::desired(&context(), &config, &Facts::default()), Err(Error::Invalid(_))));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use super::yaml::{Node, NodeValue, is_null_text};
 pub type Secret = (String, String);
 
 /// The section as JSON. Secret leaves (marked so by the schema, or given by the environment) become `$secret` references
-/// named by their pointer, and their values are added to `secrets`.
+/// named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
+/// needs it can tell that it is missing.
 pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secret>) -> Value {
     walk(node, SchemaNode::root(schema), pointer, false, secrets)
 }
@@ -18,7 +19,7 @@ pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secre
 fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, secrets: &mut Vec<Secret>) -> Value {
     let secret = inherited || node.secret || schema.annotations().sensitive;
     match &node.value {
-        NodeValue::Scalar { text, .. } if secret && !node.is_null() => {
+        NodeValue::Scalar { text, .. } if secret && !node.is_null() && !text.trim().is_empty() => {
             let name = pointer.trim_start_matches('/').to_owned();
             secrets.push((name.clone(), text.clone()));
             nic_core::document::secret(&name)
@@ -102,6 +103,17 @@ mod tests {
                    "quoted": "1", "nothing": null})
         );
         assert_eq!(secrets, [("aws/password".to_owned(), "hunter2".to_owned())]);
+    }
+
+    #[test]
+    fn a_blank_secret_is_none() {
+        let schema = json!({"properties": {"key": {"type": ["string", "null"], "x-nic": {"sensitive": true}}}});
+        for blank in ["key: ''\n", "key: '  '\n"] {
+            let mut secrets = Vec::new();
+            let value = typed(&parse(blank).unwrap(), &schema, "/a", &mut secrets);
+            assert!(value["key"].as_str().is_some_and(|text| text.trim().is_empty()), "{value}");
+            assert_eq!(secrets, []);
+        }
     }
 
     #[test]

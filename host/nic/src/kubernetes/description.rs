@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nic_core::document::has_unknown;
 use nic_core::kind::{CreateSafety, Description, KUBERNETES_OBJECT, Kind, TimeLimits};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Addresses begin with it.
 const NAME: &str = "kubernetes";
@@ -13,6 +13,21 @@ const NAME: &str = "kubernetes";
 /// runtime classes and Secrets.
 const FIXED_FIELDS: [&str; 8] =
     ["handler", "parameters", "provisioner", "reclaimPolicy", "roleRef", "type", "value", "volumeBindingMode"];
+
+/// The same below `spec`, by API version and kind. Of definitions nothing is listed: to replace one is to lose its objects.
+const FIXED_SPECS: [(&str, &[&str], &[&str]); 7] = [
+    ("apps/v1", &["DaemonSet", "Deployment", "ReplicaSet"], &["selector"]),
+    ("apps/v1", &["StatefulSet"], &["podManagementPolicy", "selector", "serviceName", "volumeClaimTemplates"]),
+    (
+        "batch/v1",
+        &["Job"],
+        &["backoffLimitPerIndex", "completionMode", "podFailurePolicy", "selector", "successPolicy", "template"],
+    ),
+    ("networking.k8s.io/v1", &["IngressClass"], &["controller"]),
+    ("v1", &["PersistentVolumeClaim"], &["accessModes", "selector", "storageClassName", "volumeMode", "volumeName"]),
+    ("v1", &["ResourceQuota"], &["scopeSelector", "scopes"]),
+    ("v1", &["Service"], &["clusterIP", "clusterIPs"]),
+];
 
 /// The description of the provider `kubernetes`.
 pub(super) fn describe() -> Description {
@@ -33,6 +48,13 @@ pub(super) fn describe() -> Description {
     for field in FIXED_FIELDS {
         properties[field] = fixed.clone();
     }
+    let by_kind = FIXED_SPECS.map(|(version, kinds, fields)| {
+        let fields: Map<String, Value> = fields.iter().map(|&field| (field.to_owned(), fixed.clone())).collect();
+        json!({
+            "if": { "properties": { "apiVersion": { "const": version }, "kind": { "enum": kinds } } },
+            "then": { "properties": { "spec": { "properties": fields } } },
+        })
+    });
     Description {
         name: NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -45,6 +67,7 @@ pub(super) fn describe() -> Description {
                 "type": "object",
                 "required": ["apiVersion", "kind", "metadata"],
                 "properties": properties,
+                "allOf": by_kind,
             }),
             schema_version: 1,
             state_path: "kubernetes.{kind}[]".to_owned(),
@@ -88,7 +111,38 @@ fn is_open(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nic_core::diff::{Truths, differences};
+
     use super::*;
+
+    /// Pointers of what differs, and whether the object must be replaced for it.
+    fn found(desired: &Value, observed: &Value) -> Vec<(String, bool)> {
+        let description = describe();
+        let truths = Truths { desired, baseline: observed, observed };
+        let changes = differences(&description.kinds[0].schema, truths);
+        changes.into_iter().map(|change| (change.pointer, change.forces_replace)).collect()
+    }
+
+    #[test]
+    fn a_jobs_template_is_replaced_with_the_job_and_a_deployments_is_changed() {
+        let object = |version: &str, kind: &str, image: &str, limit: i64| {
+            json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"},
+                "spec": {"backoffLimit": limit, "template": {"spec": {"containers": [{"name": "c", "image": image}]}}}})
+        };
+        let template = "/spec/template/spec/containers".to_owned();
+        assert_eq!(
+            found(&object("batch/v1", "Job", "new", 4), &object("batch/v1", "Job", "old", 4)),
+            [(template.clone(), true)]
+        );
+        assert_eq!(
+            found(&object("batch/v1", "Job", "old", 5), &object("batch/v1", "Job", "old", 4)),
+            [("/spec/backoffLimit".to_owned(), false)]
+        );
+        assert_eq!(
+            found(&object("apps/v1", "Deployment", "new", 4), &object("apps/v1", "Deployment", "old", 4)),
+            [(template, false)]
+        );
+    }
 
     #[test]
     fn documents_name_their_object_and_leave_the_servers_fields_alone() {

@@ -1,15 +1,16 @@
-//! Two roles, the cluster, its node groups and one namespace.
+//! Two roles, the cluster, its node groups, and what is in it from the beginning.
 
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::network::Place;
-use super::{Platform, resource, tag_object};
+use super::{Platform, initialize, resource, tag_object};
 use crate::config::{NodeGroup, Taint};
-use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, KUBERNETES_OBJECT, NODE_GROUP};
+use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
 use crate::partition;
 
-const MAIN_CLUSTER: &str = "aws.cluster.main";
+/// The cluster.
+pub const MAIN_CLUSTER: &str = "aws.cluster.main";
 const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
 const NODE_ROLE: &str = "aws.iam-role.node-group";
 
@@ -42,11 +43,7 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
         resources.push(resource(&node_group_address(group), NODE_GROUP, document, &before_nodes));
     }
 
-    // The namespace's pods can only end while there are nodes, so it goes before `general` does.
-    let general = platform.config.node_groups.iter().find(|group| group.name == "general").map(node_group_address);
-    let after: Vec<String> = std::iter::once(MAIN_CLUSTER.to_owned()).chain(general).collect();
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": names.environment } });
-    resources.push(resource(&format!("aws.namespace.{}", names.environment), KUBERNETES_OBJECT, namespace, &after));
+    initialize::add(platform, resources);
 }
 
 fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value {
@@ -103,7 +100,8 @@ fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
     document
 }
 
-fn node_group_address(group: &NodeGroup) -> String {
+/// Where a node group stands.
+pub fn node_group_address(group: &NodeGroup) -> String {
     format!("aws.node-group.{}", group.name)
 }
 

@@ -35,6 +35,11 @@ impl Findings {
         &mut self.0[index]
     }
 
+    /// Adds what was found elsewhere.
+    pub fn extend(&mut self, found: Vec<Diagnostic>) {
+        self.0.extend(found);
+    }
+
     /// Whether anything stops the command.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
