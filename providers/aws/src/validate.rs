@@ -18,14 +18,9 @@ fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
         "the EFS file system and its mount targets",
         "the ECR repository",
         "the resource group",
-        "the OIDC provider and its roles",
-        "the add-ons aws-ebs-csi-driver and coredns",
-        "the worker autoscaling policy, the Auto Scaling group tags and the cluster autoscaler",
+        "the Auto Scaling group tags and the cluster autoscaler",
         "the Traefik custom resource definitions",
     ];
-    if config.is_some_and(|c| c.kms_key_arn.is_some()) {
-        missing.push("the key policy of the cluster role (the cluster itself is encrypted with the key)");
-    }
     if config.is_some_and(|c| c.node_groups.iter().any(|group| group.gpu)) {
         missing.push("the NVIDIA device plugin");
     }
