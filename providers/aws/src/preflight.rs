@@ -68,7 +68,10 @@ pub async fn preflight(
         Box::pin(cluster::check(cloud, &config, &names, &summary)),
         Box::pin(nodes::check(cloud, &config, &summary)),
     );
-    Ok([names, account, cluster, nodes].concat())
+    let mut found = [names, account, cluster, nodes].concat();
+    // What stops the deploy is told first.
+    found.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
+    Ok(found)
 }
 
 /// One diagnostic for each name that is taken by something of somebody else's.
