@@ -217,7 +217,7 @@ fn every_attribute_of_a_cluster() {
                 ),
             ),
             ("/health_issues", Nowhere),
-            ("/tags", To(json!({ "a": "2" }), "POST /tags/arn:c", json!({ "tags": { "a": "2" } }))),
+            ("/tags", To(json!({ "a": "2" }), "POST /tags/arn%3Ac", json!({ "tags": { "a": "2" } }))),
         ],
     );
     let mut down = cluster();
@@ -285,7 +285,7 @@ fn every_attribute_of_a_node_group() {
             ("/created_at", Nowhere),
             ("/autoscaling_groups", Nowhere),
             ("/health_issues", Nowhere),
-            ("/tags", To(json!({ "a": "1" }), "POST /tags/arn:n", json!({ "tags": { "a": "1" } }))),
+            ("/tags", To(json!({ "a": "1" }), "POST /tags/arn%3An", json!({ "tags": { "a": "1" } }))),
         ],
     );
     let group = node_group();

@@ -32,8 +32,9 @@ impl Asking<'_> {
         }
         let answer = answer.unwrap_or_default();
         let text = |keys: [&str; 2]| keys.into_iter().find_map(|key| answer.get(key)?.as_str()).unwrap_or_default();
-        // The code may stand behind its namespace.
-        let code = text(["__type", "code"]).rsplit('#').next().unwrap_or_default();
+        // In a header or in the body; behind its namespace, or before a URL.
+        let code = response.header("x-amzn-errortype").unwrap_or_else(|| text(["__type", "code"]));
+        let code = code.split(':').next().and_then(|code| code.rsplit('#').next()).unwrap_or_default();
         Err(refused(&response, code, text(["message", "Message"])))
     }
 
