@@ -326,7 +326,7 @@ show([busy, twice, refused, moved, found["encryptionConfig"] == key, found["reso
 
 async fn addons_take_their_time_and_need_nodes(emulator: Emulator) -> Result<()> {
     let aws = AwsCloud::start(emulator).await?;
-    aws.pace(Pace::all(Wait::Reads(1))).await;
+    aws.pace(Pace::all(Wait::Reads(2))).await;
     let shown = aws
         .boto3(&format!(
             "{BASE}{}",
@@ -341,8 +341,8 @@ until(status, "ACTIVE")
 refused = [error(addon, "nonsense"), error(addon, addonVersion="v0"), error(addon, configurationValues="{nope"), error(addon, resolveConflicts="PRESERVE")]
 created = addon(configurationValues='{"a": 1}', tags=dict(x="y"))
 again = error(addon)
-seen = [created["status"], look()["status"], look()["status"], look()["health"]["issues"][0]["code"]]
-addon("kube-proxy"); look("kube-proxy")
+seen = [created["status"], look()["status"], look()["status"], look()["status"], look()["health"]["issues"][0]["code"]]
+addon("kube-proxy"); look("kube-proxy"); look("kube-proxy")
 group(); until(group_status, "ACTIVE")
 seen += [look()["status"], look("kube-proxy")["status"]]
 update = eks.update_addon(clusterName="c", addonName="coredns", configurationValues='{"a": 2}', resolveConflicts="OVERWRITE")["update"]
@@ -352,7 +352,7 @@ while eks.describe_update(name="c", addonName="coredns", updateId=update["id"])[
 eks.tag_resource(resourceArn=look()["addonArn"], tags=dict(z="1"))
 after = [look()["configurationValues"], look()["tags"], eks.list_addons(clusterName="c")["addons"]]
 eks.delete_addon(clusterName="c", addonName="coredns")
-gone = [look()["status"], error(look)]
+gone = [look()["status"], look()["status"], error(look)]
 versions = eks.describe_addon_versions(addonName="coredns")["addons"]
 show(dict(early=early, refused=refused, again=again, seen=seen, busy=busy, after=after, gone=gone,
           versions=[len(versions), versions[0]["addonVersions"][0]["compatibilities"][0]["clusterVersion"]]))
@@ -362,10 +362,10 @@ show(dict(early=early, refused=refused, again=again, seen=seen, busy=busy, after
     let (used, invalid) = ("ResourceInUseException", "InvalidParameterException");
     let expected = json!({
         "early": "InvalidRequestException", "refused": [invalid, invalid, invalid, invalid], "again": used,
-        "seen": ["CREATING", "CREATING", "DEGRADED", "InsufficientNumberOfReplicas", "ACTIVE", "ACTIVE"],
+        "seen": ["CREATING", "CREATING", "CREATING", "DEGRADED", "InsufficientNumberOfReplicas", "ACTIVE", "ACTIVE"],
         "busy": ["InProgress", "UPDATING", used],
         "after": ["{\"a\": 2}", { "x": "y", "z": "1" }, ["coredns", "kube-proxy"]],
-        "gone": ["DELETING", "ResourceNotFoundException"], "versions": [1, "1.35"],
+        "gone": ["DELETING", "DELETING", "ResourceNotFoundException"], "versions": [1, "1.35"],
     });
     assert_eq!(shown, expected, "{emulator:?}");
     Ok(())
