@@ -151,6 +151,7 @@ impl AwsCloud {
         shared.eks.lock().await.reset();
         shared.faults.clear();
         locked(&shared.tokens).clear();
+        *locked(&shared.identities) = front::Identities::default();
         locked(&shared.hidden).set(None);
         shared.log.clear();
         Ok(())

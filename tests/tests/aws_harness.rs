@@ -58,6 +58,11 @@ on_both! {
     network_clashes_are_refused
     cluster_requests_are_checked
     updates_are_objects
+    a_cluster_keeps_its_key_and_can_move
+    addons_take_their_time_and_need_nodes
+    identities_keep_tags_and_clients
+    policies_go_without_their_versions
+    instance_types_are_offered_by_zone
     tokens_replay
     dry_runs_change_nothing
     wrong_signatures_are_refused
@@ -286,6 +291,136 @@ show([look()["status"], look()["errors"][0]["errorCode"], g["status"], g["scalin
         .await?;
     assert_eq!(failed, json!(["Failed", "NodeCreationFailure", "ACTIVE", 5]), "{emulator:?}");
     Ok(())
+}
+
+async fn a_cluster_keeps_its_key_and_can_move(emulator: Emulator) -> Result<()> {
+    let script = r#"
+cluster(); until(status, "ACTIVE")
+key = [dict(resources=["secrets"], provider=dict(keyArn="arn:aws:kms:us-east-1:123456789012:key/k"))]
+eks.associate_encryption_config(clusterName="c", encryptionConfig=key)
+busy = error(eks.associate_encryption_config, clusterName="c", encryptionConfig=key)
+until(status, "ACTIVE")
+twice = error(eks.associate_encryption_config, clusterName="c", encryptionConfig=key)
+third = ec2.create_subnet(VpcId=vpc, CidrBlock="10.10.128.0/18", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+def move(ids):
+    return eks.update_cluster_config(name="c", resourcesVpcConfig=dict(subnetIds=ids))["update"]["type"]
+refused = [error(move, subnets), error(move, subnets[:1]), error(move, ["subnet-0123456789abcdef0", third])]
+moved = move([third, subnets[1]]); until(status, "ACTIVE")
+found = eks.describe_cluster(name="c")["cluster"]
+show([busy, twice, refused, moved, found["encryptionConfig"] == key, found["resourcesVpcConfig"]["subnetIds"] == [third, subnets[1]],
+      found["resourcesVpcConfig"]["clusterSecurityGroupId"].startswith("sg-"), [v["clusterVersion"] for v in eks.describe_cluster_versions()["clusterVersions"]][0]])
+"#;
+    let invalid = "InvalidParameterException";
+    let expected = json!([
+        "ResourceInUseException",
+        invalid,
+        [invalid, invalid, invalid],
+        "VpcConfigUpdate",
+        true,
+        true,
+        true,
+        "1.35"
+    ]);
+    shows(emulator, script, expected).await
+}
+
+async fn addons_take_their_time_and_need_nodes(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    aws.pace(Pace::all(Wait::Reads(2))).await;
+    let shown = aws
+        .boto3(&format!(
+            "{BASE}{}",
+            r#"
+def addon(name="coredns", **more):
+    return eks.create_addon(**{**dict(clusterName="c", addonName=name, resolveConflicts="OVERWRITE"), **more})["addon"]
+def look(name="coredns"):
+    return eks.describe_addon(clusterName="c", addonName=name)["addon"]
+cluster()
+early = error(addon)
+until(status, "ACTIVE")
+refused = [error(addon, "nonsense"), error(addon, addonVersion="v0"), error(addon, configurationValues="{nope"), error(addon, resolveConflicts="PRESERVE")]
+created = addon(configurationValues='{"a": 1}', tags=dict(x="y"))
+again = error(addon)
+seen = [created["status"], look()["status"], look()["status"], look()["status"], look()["health"]["issues"][0]["code"]]
+addon("kube-proxy"); look("kube-proxy"); look("kube-proxy")
+group(); until(group_status, "ACTIVE")
+seen += [look()["status"], look("kube-proxy")["status"]]
+update = eks.update_addon(clusterName="c", addonName="coredns", configurationValues='{"a": 2}', resolveConflicts="OVERWRITE")["update"]
+busy = [update["status"], look()["status"], error(eks.delete_addon, clusterName="c", addonName="coredns")]
+while eks.describe_update(name="c", addonName="coredns", updateId=update["id"])["update"]["status"] == "InProgress":
+    pass
+eks.tag_resource(resourceArn=look()["addonArn"], tags=dict(z="1"))
+after = [look()["configurationValues"], look()["tags"], eks.list_addons(clusterName="c")["addons"]]
+eks.delete_addon(clusterName="c", addonName="coredns")
+gone = [look()["status"], look()["status"], error(look)]
+versions = eks.describe_addon_versions(addonName="coredns")["addons"]
+show(dict(early=early, refused=refused, again=again, seen=seen, busy=busy, after=after, gone=gone,
+          versions=[len(versions), versions[0]["addonVersions"][0]["compatibilities"][0]["clusterVersion"]]))
+"#
+        ))
+        .await?;
+    let (used, invalid) = ("ResourceInUseException", "InvalidParameterException");
+    let expected = json!({
+        "early": "InvalidRequestException", "refused": [invalid, invalid, invalid, invalid], "again": used,
+        "seen": ["CREATING", "CREATING", "CREATING", "DEGRADED", "InsufficientNumberOfReplicas", "ACTIVE", "ACTIVE"],
+        "busy": ["InProgress", "UPDATING", used],
+        "after": ["{\"a\": 2}", { "x": "y", "z": "1" }, ["coredns", "kube-proxy"]],
+        "gone": ["DELETING", "DELETING", "ResourceNotFoundException"], "versions": [1, "1.35"],
+    });
+    assert_eq!(shown, expected, "{emulator:?}");
+    Ok(())
+}
+
+async fn identities_keep_tags_and_clients(emulator: Emulator) -> Result<()> {
+    let script = r#"
+url = "https://oidc.eks.us-east-1.amazonaws.com/id/ABC"
+def create(url=url):
+    return iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"], Tags=[dict(Key="a", Value="1")])["OpenIDConnectProviderArn"]
+arn = create()
+name = dict(OpenIDConnectProviderArn=arn)
+iam.tag_open_id_connect_provider(**name, Tags=[dict(Key="b", Value="2"), dict(Key="c", Value="3")])
+iam.untag_open_id_connect_provider(**name, TagKeys=["a", "b"])
+iam.add_client_id_to_open_id_connect_provider(**name, ClientID="other")
+iam.remove_client_id_from_open_id_connect_provider(**name, ClientID="sts.amazonaws.com")
+found = iam.get_open_id_connect_provider(**name)
+shown = [found["Url"], found["ClientIDList"], found["Tags"], iam.list_open_id_connect_provider_tags(**name)["Tags"], len(found["ThumbprintList"])]
+refused = [error(create), error(create, "http://x")]
+iam.delete_open_id_connect_provider(**name)
+show([shown, refused, error(iam.get_open_id_connect_provider, **name), error(iam.tag_open_id_connect_provider, **name, Tags=[])])
+"#;
+    let tags = json!([{ "Key": "c", "Value": "3" }]);
+    let expected = json!([
+        ["oidc.eks.us-east-1.amazonaws.com/id/ABC", ["other"], tags, tags, 1],
+        ["EntityAlreadyExists", "ValidationError"],
+        "NoSuchEntity",
+        "NoSuchEntity",
+    ]);
+    shows(emulator, script, expected).await
+}
+
+async fn policies_go_without_their_versions(emulator: Emulator) -> Result<()> {
+    let script = r#"
+text = json.dumps(dict(Version="2012-10-17", Statement=[dict(Effect="Allow", Action="s3:*", Resource="*")]))
+arn = iam.create_policy(PolicyName="p", PolicyDocument=text)["Policy"]["Arn"]
+iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+versions = error(iam.delete_policy, PolicyArn=arn)
+iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+iam.attach_role_policy(RoleName="nodes", PolicyArn=arn)
+attached = error(iam.delete_policy, PolicyArn=arn)
+iam.detach_role_policy(RoleName="nodes", PolicyArn=arn)
+show([versions, attached, error(iam.delete_policy, PolicyArn=arn), error(iam.get_policy, PolicyArn=arn)])
+"#;
+    shows(emulator, script, json!(["DeleteConflict", "DeleteConflict", null, "NoSuchEntity"])).await
+}
+
+async fn instance_types_are_offered_by_zone(emulator: Emulator) -> Result<()> {
+    let script = r#"
+def zones(name):
+    found = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=[dict(Name="instance-type", Values=[name])])
+    return sorted(offer["Location"] for offer in found["InstanceTypeOfferings"])
+show(["us-east-1a" in zones("m5.xlarge"), zones("nonsense.xlarge")])
+"#;
+    shows(emulator, script, json!([true, []])).await
 }
 
 async fn tokens_replay(emulator: Emulator) -> Result<()> {

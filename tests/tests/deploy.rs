@@ -41,6 +41,8 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     let found = platform.aws.inventory().await?;
     classic_network(&found).with_context(|| format!("{found:#}"))?;
     classic_cluster(&found).with_context(|| format!("{found:#}"))?;
+    classic_irsa(&found).with_context(|| format!("{found:#}"))?;
+    classic_addons(&found).with_context(|| format!("{found:#}"))?;
     let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
     namespaces.get("dev").await.context("the namespace is on the cluster")?;
     ensure!(platform.login.logins() > 0, "the cluster was reached without its login");
@@ -50,6 +52,10 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     ensure!(outputs.pointer("/cluster/endpoint") == Some(&json!(platform.cluster.server())), "{outputs:#}");
     ensure!(outputs.pointer("/networking/subnet_ids").and_then(Value::as_array).is_some_and(|s| s.len() == 2));
     ensure!(outputs.pointer("/node_selectors/user/value") == Some(&json!("user")));
+    let autoscaler = only(&found["roles"], "RoleName", "my-nebari-dev-cluster-autoscaler")?;
+    ensure!(outputs["cluster_autoscaler_role_arn"] == autoscaler["Arn"], "{outputs:#}");
+    ensure!(outputs["oidc_provider_arn"] == found["oidc_providers"][0]["Arn"], "{outputs:#}");
+    ensure!(outputs["cluster_oidc_issuer_url"] == found["clusters"][0]["identity"]["oidc"]["issuer"], "{outputs:#}");
     let kubeconfig = workspace.read(".nebari/stages/02-infrastructure/kubeconfig")?;
     ensure!(kubeconfig.contains("kubeconfig") && !kubeconfig.contains("k8s-aws-v1"), "{kubeconfig}");
 
@@ -151,6 +157,7 @@ fn classic_cluster(found: &Value) -> Result<()> {
             "{group:#}"
         );
         ensure!(group["scalingConfig"]["minSize"] == least && group["scalingConfig"]["maxSize"] == most, "{group:#}");
+        ensure!(group["scalingConfig"]["desiredSize"] == least && group["version"] == "1.34", "{group:#}");
         ensure!(group["labels"] == json!({"dedicated": name}), "{group:#}");
         ensure!(group.get("taints").cloned().unwrap_or(json!([])) == taints, "{group:#}");
         ensure!(
@@ -159,6 +166,68 @@ fn classic_cluster(found: &Value) -> Result<()> {
                 && group["subnets"].as_array().is_some_and(|s| s.len() == 2),
             "{group:#}"
         );
+    }
+    Ok(())
+}
+
+/// A document that boto3 gives as text or as a map.
+fn policy(document: &Value) -> Result<Value> {
+    document.as_str().map_or_else(|| Ok(document.clone()), |text| Ok(serde_json::from_str(text)?))
+}
+
+/// The issuer in IAM, and the two roles that service accounts assume through it.
+fn classic_irsa(found: &Value) -> Result<()> {
+    let issuer = found["clusters"][0]["identity"]["oidc"]["issuer"].as_str().context("an issuer")?;
+    let issuer = issuer.trim_start_matches("https://");
+    let provider = &found["oidc_providers"][0];
+    ensure!(found["oidc_providers"].as_array().is_some_and(|p| p.len() == 1) && provider["Url"] == issuer);
+    ensure!(provider["ClientIDList"] == json!(["sts.amazonaws.com"]));
+    ensure!(
+        tag(&provider["Tags"], "Name") == "my-nebari-dev-eks-irsa" && tag(&provider["Tags"], "Project") == "my-nebari"
+    );
+    let autoscaling = only(&found["policies"], "PolicyName", "eks-worker-autoscaling-my-nebari-dev")?;
+    ensure!(
+        found["policies"].as_array().is_some_and(|p| p.len() == 1) && tag(&autoscaling["Tags"], "Project").is_null()
+    );
+    let document = policy(&autoscaling["Document"])?;
+    let own = &document["Statement"][1];
+    let condition = &own["Condition"]["StringEquals"]["autoscaling:ResourceTag/kubernetes.io/cluster/my-nebari-dev"];
+    ensure!(own["Sid"] == "eksWorkerAutoscalingOwn" && condition == "owned", "{document:#}");
+    for (role, service_account, attached) in [
+        ("cluster-autoscaler", "dev:cluster-autoscaler", autoscaling["Arn"].clone()),
+        (
+            "ebs-csi-driver",
+            "kube-system:ebs-csi-controller-sa",
+            json!("arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"),
+        ),
+    ] {
+        let role = only(&found["roles"], "RoleName", &format!("{CLUSTER}-{role}"))?;
+        ensure!(role["AttachedPolicies"] == json!([attached]), "{role:#}");
+        let trust = policy(&role["AssumeRolePolicyDocument"])?;
+        let statement = &trust["Statement"][0];
+        ensure!(statement["Action"] == "sts:AssumeRoleWithWebIdentity", "{trust:#}");
+        ensure!(statement["Principal"]["Federated"] == provider["Arn"], "{trust:#}");
+        let condition = &statement["Condition"]["StringEquals"];
+        ensure!(condition[format!("{issuer}:aud")] == "sts.amazonaws.com", "{trust:#}");
+        ensure!(condition[format!("{issuer}:sub")] == format!("system:serviceaccount:{service_account}"), "{trust:#}");
+    }
+    Ok(())
+}
+
+fn classic_addons(found: &Value) -> Result<()> {
+    let general = json!({ "eks.amazonaws.com/nodegroup": "general" });
+    ensure!(found["addons"].as_array().is_some_and(|addons| addons.len() == 2));
+    for (name, configuration) in [
+        ("coredns", json!({ "nodeSelector": general })),
+        (
+            "aws-ebs-csi-driver",
+            json!({ "controller": { "nodeSelector": general }, "defaultStorageClass": { "enabled": true } }),
+        ),
+    ] {
+        let addon = only(&found["addons"], "addonName", name)?;
+        ensure!(addon["status"] == "ACTIVE" && addon.get("serviceAccountRoleArn").is_none(), "{addon:#}");
+        let values = addon["configurationValues"].as_str().context("configuration")?;
+        ensure!(serde_json::from_str::<Value>(values)? == configuration, "{addon:#}");
     }
     Ok(())
 }

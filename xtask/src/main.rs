@@ -88,6 +88,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             cargo(&["fmt", "--all", "--check"]).run()?;
             steps.next();
             lint(LINTED)?;
+            lint_aws()?;
             steps.next();
             deny::check(&[])?;
             steps.next();
@@ -98,7 +99,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "lint" => {
             lint(LINTED)?;
             lint(LINTED_LATER)?;
-            components::native(cargo(&["clippy", "-p", "nic-provider-aws"])).args(&["--", "-D", "warnings"]).run()
+            lint_aws()
         }
         "" | "help" | "-h" | "--help" => {
             progress::say(HELP);
@@ -189,6 +190,13 @@ fn lint(packages: &[&str]) -> Result<()> {
     }
     arguments.extend(["--", "-D", "warnings"]);
     cargo(&arguments).run()
+}
+
+/// The AWS provider is built in a profile of its own.
+fn lint_aws() -> Result<()> {
+    components::native(cargo(&["clippy", "-p", "nic-provider-aws", "--all-targets"]))
+        .args(&["--", "-D", "warnings"])
+        .run()
 }
 
 /// A path of one machine has no place in a tracked file.

@@ -225,7 +225,13 @@ impl Run {
             };
             summary.entry(verb).or_default().push(&change.address);
         }
-        let summary = serde_json::to_value(summary).unwrap_or(Value::Null);
+        // Which attributes are about to change: what a check is about may be none of them.
+        let changes = planned.plan.changes.iter().filter(|change| !change.differences.is_empty());
+        let differences: BTreeMap<&Address, Vec<&str>> = changes
+            .map(|change| (&change.address, change.differences.iter().map(|d| d.pointer.as_str()).collect()))
+            .collect();
+        let mut summary = serde_json::to_value(summary).unwrap_or(Value::Null);
+        summary["differences"] = serde_json::to_value(differences).unwrap_or(Value::Null);
         let call = self.call().await;
         let mut found = Vec::new();
         for participant in self.participants.iter().filter(|p| p.declares) {

@@ -1,6 +1,8 @@
 //! The Classic topology: what Nebari's own templates create, name for name.
 
+mod addons;
 mod initialize;
+mod irsa;
 mod kubernetes;
 mod network;
 
@@ -18,6 +20,8 @@ use crate::tags::{self, Tags};
 struct Platform<'a> {
     config: &'a Config,
     names: &'a Names,
+    /// Of the control plane; the nodes follow it.
+    kubernetes_version: &'a str,
 }
 
 impl Platform<'_> {
@@ -31,20 +35,20 @@ impl Platform<'_> {
 /// The desired graph, or the facts it needs.
 pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answer, Error> {
     let names = Names::new(context);
-    let platform = Platform { config, names: &names };
+    let mut queries = Vec::new();
+    let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
+    let zones = match &config.network {
+        Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
+        Network::Existing { .. } => Some(Vec::new()),
+    };
+    // Whatever is not known is asked for in one round.
+    let (Some(kubernetes_version), Some(zones)) = (kubernetes_version, zones) else {
+        return Ok(Answer::Need(queries));
+    };
+    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version };
     let mut resources = Vec::new();
     let place = match &config.network {
-        Network::Own(block) => {
-            let zones = if config.availability_zones.len() >= 2 {
-                config.availability_zones.clone()
-            } else {
-                match facts::zones(config, facts)? {
-                    facts::Zones::Known(zones) => zones,
-                    facts::Zones::Ask(query) => return Ok(Answer::Need(vec![query])),
-                }
-            };
-            network::add(&platform, *block, &zones, &mut resources)?
-        }
+        Network::Own(block) => network::add(&platform, *block, &zones, &mut resources)?,
         Network::Existing { subnet_ids, security_group_id } => network::Place {
             subnet_ids: subnet_ids.iter().map(|id| Value::from(id.as_str())).collect(),
             security_group_id: Value::from(security_group_id.as_str()),

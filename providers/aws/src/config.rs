@@ -28,8 +28,8 @@ const VPC_PREFIXES: std::ops::RangeInclusive<u8> = 16..=26;
 pub struct Config {
     /// The region.
     pub region: String,
-    /// Major and minor.
-    pub kubernetes_version: String,
+    /// Major and minor; none for the newest on offer at the first deploy.
+    pub kubernetes_version: Option<String>,
     /// As configured; fewer than two mean the region's first two.
     pub availability_zones: Vec<String>,
     /// By name.
@@ -100,7 +100,7 @@ fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
     let tags = tags(section, findings);
     Some(Config {
         region: region?,
-        kubernetes_version: kubernetes_version?,
+        kubernetes_version,
         availability_zones,
         node_groups,
         endpoint_public,
@@ -137,19 +137,7 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
 }
 
 fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
-    let pointer = section.at("kubernetes_version");
-    let Some(version) = section.text("kubernetes_version", findings) else {
-        findings
-            .error(
-                "KUBERNETES_VERSION_REQUIRED",
-                "A required key is missing",
-                "`kubernetes_version` is not set, and the newest version on offer is not looked up yet".into(),
-                &pointer,
-            )
-            .hints
-            .push("write the version, such as `kubernetes_version: \"1.31\"`".to_owned());
-        return None;
-    };
+    let version = section.text("kubernetes_version", findings)?;
     if version_number(&version).is_some() {
         return Some(version);
     }
@@ -158,7 +146,7 @@ fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<S
             "KUBERNETES_VERSION_INVALID",
             "A value is malformed",
             format!("`{version}` is not a version EKS knows"),
-            &pointer,
+            &section.at("kubernetes_version"),
         )
         .hints
         .push("EKS versions are a major and a minor number, such as \"1.31\", without a patch".to_owned());

@@ -2,23 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::join;
+use futures::future::join4;
 use nic_sdk::error::Error;
 use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
-use crate::kinds::{CLUSTER, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, read};
+use crate::kinds::{
+    CLUSTER, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE,
+    SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
+};
 use crate::names::Names;
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
 
 /// What is there and not recorded, each under the address its mark names.
 pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) -> Result<Vec<Observation>, Error> {
     let names = Names::new(context);
-    let (marked, groups) = join(marked(cloud), node_groups(cloud, &names.cluster)).await;
+    let (marked, groups, addons, issuers) = join4(
+        marked(cloud),
+        node_groups(cloud, &names.cluster),
+        addons(cloud, &names.cluster),
+        identity_providers(cloud),
+    )
+    .await;
     let mut targets = marked?;
     targets.extend(named(&names));
     targets.extend(groups?);
+    targets.extend(addons?);
+    targets.extend(issuers?);
     targets.retain(|target| !is_recorded(target, records));
     let mut there = Vec::new();
     for observation in read(cloud, targets).await {
@@ -44,6 +55,10 @@ pub fn named(names: &Names) -> Vec<Target> {
         target("aws.cluster.main", CLUSTER, &names.cluster),
         target("aws.iam-role.cluster", IAM_ROLE, &names.cluster_role()),
         target("aws.iam-role.node-group", IAM_ROLE, &names.node_role()),
+        target("aws.iam-role.ebs-csi-driver", IAM_ROLE, &names.ebs_csi_role()),
+        target("aws.iam-role.cluster-autoscaler", IAM_ROLE, &names.autoscaler_role()),
+        target("aws.iam-policy.worker-autoscaling", IAM_POLICY, &names.autoscaling_policy_prefix()),
+        target("aws.iam-policy.cluster-encryption", IAM_POLICY, &names.encryption_policy()),
     ]
 }
 
@@ -103,4 +118,32 @@ async fn node_groups(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error>
         document: json!({ "cluster_name": cluster, "name": name }),
     };
     Ok(names.into_iter().map(target).collect())
+}
+
+/// The add-ons of the cluster of our name.
+async fn addons(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
+    let names = cloud.eks.list_addons().cluster_name(cluster).into_paginator().items().send();
+    let names: Vec<String> = match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
+        Ok(names) => names,
+        Err(error) if is_not_found(&error) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let target = |name: String| Target {
+        address: format!("aws.eks-addon.{name}"),
+        kind: EKS_ADDON.to_owned(),
+        remote_id: None,
+        document: json!({ "cluster_name": cluster, "name": name }),
+    };
+    Ok(names.into_iter().map(target).collect())
+}
+
+/// The issuers in IAM that bear our mark: the cluster they belong to may be gone.
+async fn identity_providers(cloud: &Cloud) -> Result<Vec<Target>, Error> {
+    let providers = oidc_providers(cloud).await?.into_iter().filter_map(|(arn, tags)| {
+        let address = marked_address(&tags)?.to_owned();
+        let ours = cloud.marks.claim(&tags, &address, &Tags::new()) != Claim::Foreign;
+        let kind = IAM_OIDC_PROVIDER.to_owned();
+        ours.then_some(Target { address, kind, remote_id: Some(arn), document: Value::Null })
+    });
+    Ok(providers.collect())
 }

@@ -6,32 +6,55 @@ use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, filter, from_aws};
+use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::config::Config;
+use crate::names::Names;
+use crate::versions;
 
 /// The name of the query for the region's zones.
 pub const AVAILABILITY_ZONES: &str = "availability-zones";
 
-const KEY: &str = "availability_zones";
+/// The name of the query for the version of a platform whose config names none.
+pub const KUBERNETES_VERSION: &str = "kubernetes-version";
 
-/// The zones a network of its own stands in.
-pub enum Zones {
-    /// These.
-    Known(Vec<String>),
-    /// The region has to be asked.
+const ZONES_KEY: &str = "availability_zones";
+const VERSION_KEY: &str = "kubernetes_version";
+
+/// Something that the graph is made from.
+#[derive(Debug, PartialEq)]
+pub enum Sought<T> {
+    /// It is this.
+    Known(T),
+    /// It has to be asked for.
     Ask(Query),
 }
 
-/// The region's first two zones by name.
-pub fn zones(config: &Config, facts: &Facts) -> Result<Zones, Error> {
-    let Some(answer) = facts.get(KEY) else {
+impl<T> Sought<T> {
+    /// The value; else its query joins the others.
+    pub fn known_or_ask(self, queries: &mut Vec<Query>) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Ask(query) => {
+                queries.push(query);
+                None
+            }
+        }
+    }
+}
+
+/// The zones a network of its own stands in: those of the config, or the region's first two by name.
+pub fn zones(config: &Config, facts: &Facts) -> Result<Sought<Vec<String>>, Error> {
+    if config.availability_zones.len() >= 2 {
+        return Ok(Sought::Known(config.availability_zones.clone()));
+    }
+    let Some(answer) = facts.get(ZONES_KEY) else {
         let arguments = json!({ "region": config.region });
-        return Ok(Zones::Ask(Query { key: KEY.to_owned(), name: AVAILABILITY_ZONES.to_owned(), arguments }));
+        let query = Query { key: ZONES_KEY.to_owned(), name: AVAILABILITY_ZONES.to_owned(), arguments };
+        return Ok(Sought::Ask(query));
     };
-    let mut zones: Vec<String> =
+    let zones: Vec<String> =
         answer.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    zones.sort();
-    zones.truncate(2);
+    let zones = first_two(zones);
     if zones.len() < 2 {
         let region = &config.region;
         return Err(Error::other(
@@ -39,7 +62,28 @@ pub fn zones(config: &Config, facts: &Facts) -> Result<Zones, Error> {
             format!("`{region}` offers fewer than the two zones EKS needs: {answer}"),
         ));
     }
-    Ok(Zones::Known(zones))
+    Ok(Sought::Known(zones))
+}
+
+/// The first two zones by name.
+pub fn first_two(mut zones: Vec<String>) -> Vec<String> {
+    zones.sort();
+    zones.truncate(2);
+    zones
+}
+
+/// The version of the control plane: that of the config, or the one that was found when it was first asked for. A newer
+/// version that is offered since changes nothing: that is for the user to ask for.
+pub fn kubernetes_version(config: &Config, names: &Names, facts: &Facts) -> Sought<String> {
+    let recorded = || facts.get(VERSION_KEY).and_then(Value::as_str).map(str::to_owned);
+    match config.kubernetes_version.clone().or_else(recorded) {
+        Some(version) => Sought::Known(version),
+        None => Sought::Ask(Query {
+            key: VERSION_KEY.to_owned(),
+            name: KUBERNETES_VERSION.to_owned(),
+            arguments: json!({ "cluster": names.cluster }),
+        }),
+    }
 }
 
 /// Answers queries.
@@ -47,6 +91,10 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
     let answers = queries.into_iter().map(|query| async move {
         match query.name.as_str() {
             AVAILABILITY_ZONES => Ok(Fact { key: query.key, value: availability_zones(cloud).await?.into() }),
+            KUBERNETES_VERSION => {
+                let cluster = query.arguments.get("cluster").and_then(Value::as_str).unwrap_or_default();
+                Ok(Fact { key: query.key, value: version_of(cloud, cluster).await?.into() })
+            }
             other => Err(Error::other("QUERY_UNKNOWN", format!("this provider has no query `{other}`"))),
         }
     });
@@ -54,11 +102,28 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
 }
 
 /// The zones of the region that every account has: local zones have to be opted into.
-async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
+pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
     let request = cloud.ec2.describe_availability_zones().filters(filter("opt-in-status", ["opt-in-not-required"]));
     let answer = request.send().await.map_err(from_aws)?;
     let mut zones: Vec<String> =
         answer.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.zone_name).collect();
     zones.sort();
     Ok(zones)
+}
+
+/// The version of the cluster that is there already, as after a state was lost; else the newest on offer.
+async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
+    match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
+        Ok(answer) => {
+            if let Some(version) = answer.cluster.and_then(|cluster| cluster.version) {
+                return Ok(version);
+            }
+        }
+        Err(error) if is_not_found(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let newest = versions::on_offer(cloud).await?.into_iter().rfind(|(_, offer)| offer.is_supported());
+    let (version, _) =
+        newest.ok_or_else(|| Error::other("KUBERNETES_VERSION_NOT_OFFERED", "EKS offers no version in this region"))?;
+    Ok(version.to_string())
 }

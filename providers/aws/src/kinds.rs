@@ -2,6 +2,10 @@
 
 mod cluster;
 mod eks;
+mod eks_addon;
+mod iam;
+mod iam_oidc_provider;
+mod iam_policy;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
@@ -24,6 +28,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::cluster::Cluster;
+use self::eks_addon::EksAddon;
+use self::iam_oidc_provider::IamOidcProvider;
+pub use self::iam_oidc_provider::tagged as oidc_providers;
+use self::iam_policy::IamPolicy;
 use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
@@ -51,10 +59,16 @@ pub const SECURITY_GROUP: &str = "aws.security-group";
 pub const IAM_ROLE: &str = "aws.iam-role";
 /// A managed policy attached to a role.
 pub const IAM_ROLE_POLICY_ATTACHMENT: &str = "aws.iam-role-policy-attachment";
+/// A policy of the account's own.
+pub const IAM_POLICY: &str = "aws.iam-policy";
+/// Whose tokens IAM trusts: the cluster's issuer.
+pub const IAM_OIDC_PROVIDER: &str = "aws.iam-oidc-provider";
 /// An EKS cluster.
 pub const CLUSTER: &str = "aws.cluster";
 /// An EKS managed node group.
 pub const NODE_GROUP: &str = "aws.node-group";
+/// Software that EKS keeps on a cluster.
+pub const EKS_ADDON: &str = "aws.eks-addon";
 /// The host's own kind.
 pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
 
@@ -80,6 +94,9 @@ macro_rules! with_kind {
             SECURITY_GROUP => with_kind!(@ $name = SecurityGroup, $call),
             IAM_ROLE => with_kind!(@ $name = IamRole, $call),
             IAM_ROLE_POLICY_ATTACHMENT => with_kind!(@ $name = IamRolePolicyAttachment, $call),
+            IAM_POLICY => with_kind!(@ $name = IamPolicy, $call),
+            IAM_OIDC_PROVIDER => with_kind!(@ $name = IamOidcProvider, $call),
+            EKS_ADDON => with_kind!(@ $name = EksAddon, $call),
             CLUSTER => with_kind!(@ $name = Cluster, $call),
             NODE_GROUP => with_kind!(@ $name = NodeGroup, $call),
             _ => None,
@@ -92,7 +109,7 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 13] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
@@ -100,9 +117,12 @@ pub const ALL: [&str; 10] = [
     ROUTE_TABLE_ASSOCIATION,
     SECURITY_GROUP,
     IAM_ROLE,
+    IAM_POLICY,
     IAM_ROLE_POLICY_ATTACHMENT,
     CLUSTER,
     NODE_GROUP,
+    IAM_OIDC_PROVIDER,
+    EKS_ADDON,
 ];
 
 /// The descriptions of all kinds.
@@ -161,6 +181,12 @@ fn present(address: &str, remote_id: &str, document: &impl Serialize) -> Observa
     let document =
         serde_json::to_value(document).expect("a document holds only texts, numbers, lists and maps of texts");
     Observation::present(address, remote_id, document)
+}
+
+/// White space and the order of members are no difference between two JSON texts.
+fn same_json(a: &str, b: &str) -> bool {
+    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
+    a == b || parse(a).is_some_and(|a| Some(a) == parse(b))
 }
 
 /// The failure of a change whose thing exists all the same.

@@ -24,6 +24,7 @@ mod preflight;
 mod scope;
 pub mod tags;
 mod validate;
+mod versions;
 
 use nic_sdk::description::Description;
 use nic_sdk::error::{Error, Failure};
@@ -80,8 +81,8 @@ impl Provider for Aws {
         discover::discover(context, &Cloud::new(context)?, &records).await
     }
 
-    async fn preflight(context: &Context, _config: &Value, summary: &Value) -> Result<Vec<Diagnostic>, Error> {
-        preflight::preflight(context, &Cloud::new(context)?, summary).await
+    async fn preflight(context: &Context, config: &Value, summary: &Value) -> Result<Vec<Diagnostic>, Error> {
+        preflight::preflight(context, &Cloud::new(context)?, config, summary).await
     }
 
     async fn create(context: &Context, change: Change) -> Result<Progress, Failure> {

@@ -33,6 +33,31 @@ impl Names {
         format!("{}-eks-node-group-role", self.cluster)
     }
 
+    /// The role of the EBS CSI driver's service account.
+    pub fn ebs_csi_role(&self) -> String {
+        format!("{}-ebs-csi-driver", self.cluster)
+    }
+
+    /// The role of the cluster autoscaler's service account.
+    pub fn autoscaler_role(&self) -> String {
+        format!("{}-cluster-autoscaler", self.cluster)
+    }
+
+    /// What the name of the autoscaler's policy begins with.
+    pub fn autoscaling_policy_prefix(&self) -> String {
+        format!("eks-worker-autoscaling-{}", self.cluster)
+    }
+
+    /// The policy that lets the control plane use the key of `eks_kms_arn`.
+    pub fn encryption_policy(&self) -> String {
+        format!("{}-eks-encryption-policy", self.cluster)
+    }
+
+    /// The `Name` tag of the cluster's identity provider.
+    pub fn identity_provider(&self) -> String {
+        format!("{}-eks-irsa", self.cluster)
+    }
+
     /// The `Name` tag of the subnet with this index.
     pub fn subnet(&self, index: usize) -> String {
         format!("{}-subnet-{index}", self.cluster)

@@ -3,7 +3,7 @@
 use nic_sdk::types::Recorded;
 use serde_json::{Map, Value, json};
 
-use crate::kinds::{CLUSTER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
+use crate::kinds::{CLUSTER, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
@@ -27,7 +27,8 @@ pub fn outputs(records: &[Recorded]) -> Value {
         .filter_map(|record| record.address.strip_prefix(NAMESPACE));
     let selectors = SELECTED_GROUPS
         .map(|group| (group.to_owned(), json!({ "key": "eks.amazonaws.com/nodegroup", "value": group })));
-    json!({
+    let identity_provider = one(IAM_OIDC_PROVIDER).and_then(|attributes| attributes.get("arn")).cloned();
+    let mut outputs = json!({
         "cluster": known([
             ("name", of_cluster("name")),
             ("endpoint", of_cluster("endpoint")),
@@ -48,8 +49,21 @@ pub fn outputs(records: &[Recorded]) -> Value {
         "iam": known([
             ("cluster_role_arn", of_role("aws.iam-role.cluster")),
             ("node_role_arn", of_role("aws.iam-role.node-group")),
+            ("ebs_csi_driver_role_arn", of_role("aws.iam-role.ebs-csi-driver")),
+            ("cluster_autoscaler_role_arn", of_role("aws.iam-role.cluster-autoscaler")),
+            ("oidc_provider_arn", identity_provider.clone()),
         ]),
-    })
+    });
+    // What Nebari's own stage 02 calls them.
+    let of_stage = known([
+        ("cluster_oidc_issuer_url", of_cluster("oidc_issuer")),
+        ("oidc_provider_arn", identity_provider),
+        ("cluster_autoscaler_role_arn", of_role("aws.iam-role.cluster-autoscaler")),
+    ]);
+    if let (Some(outputs), Value::Object(of_stage)) = (outputs.as_object_mut(), of_stage) {
+        outputs.extend(of_stage);
+    }
+    outputs
 }
 
 fn node_groups(records: &[Recorded]) -> Value {
@@ -98,6 +112,8 @@ mod tests {
                     "scaling_config": { "min_size": 1, "max_size": 1, "desired_size": 1 } }),
             ),
             record("aws.iam-role.cluster", IAM_ROLE, json!({ "arn": "arn:role" })),
+            record("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "arn": "arn:autoscaler" })),
+            record("aws.iam-oidc-provider.main", IAM_OIDC_PROVIDER, json!({ "arn": "arn:oidc" })),
             record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
         ];
         assert_eq!(
@@ -114,7 +130,13 @@ mod tests {
                     "user": { "key": "eks.amazonaws.com/nodegroup", "value": "user" },
                     "worker": { "key": "eks.amazonaws.com/nodegroup", "value": "worker" },
                 },
-                "iam": { "cluster_role_arn": "arn:role" },
+                "iam": {
+                    "cluster_role_arn": "arn:role",
+                    "cluster_autoscaler_role_arn": "arn:autoscaler",
+                    "oidc_provider_arn": "arn:oidc",
+                },
+                "oidc_provider_arn": "arn:oidc",
+                "cluster_autoscaler_role_arn": "arn:autoscaler",
             })
         );
         assert_eq!(outputs(&[])["cluster"], json!({}));

@@ -18,13 +18,8 @@ fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
         "the EFS file system and its mount targets",
         "the ECR repository",
         "the resource group",
-        "the OIDC provider and its roles",
-        "the add-ons aws-ebs-csi-driver and coredns",
-        "the worker autoscaling policy and the Auto Scaling group tags",
+        "the Auto Scaling group tags",
     ];
-    if config.is_some_and(|c| c.kms_key_arn.is_some()) {
-        missing.push("the key policy of the cluster role (the cluster itself is encrypted with the key)");
-    }
     if section.get("storage").is_some_and(|storage| !storage.is_null()) {
         missing.push("the storage of the section");
     }

@@ -98,6 +98,28 @@ fn without_two_zones_in_the_config_the_region_is_asked_once() {
 }
 
 #[test]
+fn without_a_version_the_newest_is_asked_for_together_with_the_zones_and_kept() {
+    let section = || json!({ "region": "us-west-2", "kubernetes_version": null });
+    let asked = Aws::desired(&context(), &config(section()), &Facts::default()).unwrap();
+    let Answer::Need(queries) = asked else { panic!("nothing is known yet") };
+    let keys: Vec<&str> = queries.iter().map(|query| query.key.as_str()).collect();
+    assert_eq!(keys, ["kubernetes_version", "availability_zones"]);
+    assert_eq!(queries[0].arguments, json!({ "cluster": "my-nebari-dev" }));
+    let mut facts = zones();
+    facts.0.insert("kubernetes_version".to_owned(), json!("1.33"));
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(section()), &facts).unwrap() else {
+        panic!("everything is known")
+    };
+    assert_eq!(document(&resources, "aws.cluster.main")["version"], "1.33");
+    let mut written = section();
+    written["kubernetes_version"] = json!("1.34");
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(written), &facts).unwrap() else {
+        panic!("everything is known")
+    };
+    assert_eq!(document(&resources, "aws.cluster.main")["version"], "1.34");
+}
+
+#[test]
 fn an_existing_network_is_used_and_not_made() {
     let mut section = initial();
     section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
@@ -109,7 +131,17 @@ fn an_existing_network_is_used_and_not_made() {
     let kinds: BTreeSet<&str> = resources.iter().map(|resource| resource.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        ["aws.cluster", "aws.iam-role", "aws.iam-role-policy-attachment", "aws.node-group", "kubernetes.object"].into()
+        [
+            "aws.cluster",
+            "aws.eks-addon",
+            "aws.iam-oidc-provider",
+            "aws.iam-policy",
+            "aws.iam-role",
+            "aws.iam-role-policy-attachment",
+            "aws.node-group",
+            "kubernetes.object",
+        ]
+        .into()
     );
     let cluster = document(&resources, "aws.cluster.main");
     assert_eq!(cluster["subnet_ids"], json!(["subnet-1", "subnet-2"]));
@@ -153,6 +185,62 @@ fn access_encryption_and_boundary_reach_the_documents() {
     for role in ["aws.iam-role.cluster", "aws.iam-role.node-group"] {
         assert_eq!(document(&resources, role)["permissions_boundary"], "arn:aws:iam::123456789012:policy/b");
     }
+    for role in ["aws.iam-role.ebs-csi-driver", "aws.iam-role.cluster-autoscaler"] {
+        assert_eq!(document(&resources, role).get("permissions_boundary"), None);
+    }
+}
+
+#[test]
+fn a_key_gets_a_policy_that_the_cluster_waits_for() {
+    let mut section = initial();
+    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    let resources = graph(section);
+    let policy = document(&resources, "aws.iam-policy.cluster-encryption");
+    assert_eq!(policy["name"], "my-nebari-dev-eks-encryption-policy");
+    let text: Value = serde_json::from_str(policy["policy"].as_str().unwrap()).unwrap();
+    assert_eq!(text["Statement"][0]["Resource"], "arn:aws:kms:us-west-2:123456789012:key/k");
+    let cluster = resources.iter().find(|resource| resource.address == "aws.cluster.main").unwrap();
+    assert!(cluster.depends_on.contains(&"aws.iam-role-policy-attachment.cluster-encryption".to_owned()));
+}
+
+/// The text of a `$join`, with what its references stand for.
+fn joined(value: &Value) -> Value {
+    let parts = value["$join"].as_array().expect("it is joined").iter().map(|part| match part.as_str() {
+        Some(text) => text.to_owned(),
+        None => format!("{}{}", part["$ref"].as_str().unwrap(), part["path"].as_str().unwrap()),
+    });
+    serde_json::from_str(&parts.collect::<String>()).expect("it is JSON")
+}
+
+#[test]
+fn service_accounts_are_trusted_through_the_clusters_issuer() {
+    let mut section = initial();
+    section["availability_zones"] = json!(["us-west-2a", "us-west-2b"]);
+    let resources = graph(section);
+    let trust = joined(&document(&resources, "aws.iam-role.cluster-autoscaler")["assume_role_policy"]);
+    let provider = "aws.iam-oidc-provider.main";
+    assert_eq!(
+        trust["Statement"],
+        json!([{
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": { "Federated": format!("{provider}/arn") },
+            "Condition": { "StringEquals": {
+                format!("{provider}/issuer:aud"): "sts.amazonaws.com",
+                format!("{provider}/issuer:sub"): "system:serviceaccount:dev:cluster-autoscaler",
+            } },
+        }])
+    );
+    let trust = joined(&document(&resources, "aws.iam-role.ebs-csi-driver")["assume_role_policy"]);
+    let subject = &trust["Statement"][0]["Condition"]["StringEquals"][format!("{provider}/issuer:sub")];
+    assert_eq!(subject, "system:serviceaccount:kube-system:ebs-csi-controller-sa");
+    let attached = document(&resources, "aws.iam-role-policy-attachment.cluster-autoscaler");
+    assert_eq!(attached["policy_arn"], json!({ "$ref": "aws.iam-policy.worker-autoscaling", "path": "/arn" }));
+    // Add-ons come when the nodes are there.
+    let addon = resources.iter().find(|resource| resource.address == "aws.eks-addon.coredns").unwrap();
+    assert_eq!(addon.depends_on, ["aws.node-group.general", "aws.node-group.user", "aws.node-group.worker"]);
+    let values: Value = serde_json::from_str(addon.document["configuration_values"].as_str().unwrap()).unwrap();
+    assert_eq!(values, json!({ "nodeSelector": { "eks.amazonaws.com/nodegroup": "general" } }));
 }
 
 #[test]
@@ -162,6 +250,10 @@ fn policies_are_those_of_the_partition() {
     let resources = graph(section);
     let policy = document(&resources, "aws.iam-role-policy-attachment.node-group-amazoneks-cni-policy");
     assert_eq!(policy["policy_arn"], "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy");
+    assert_eq!(document(&resources, "aws.iam-oidc-provider.main")["client_ids"], json!(["sts.amazonaws.com.cn"]));
+    // The templates do not ask for the partition here.
+    let policy = document(&resources, "aws.iam-role-policy-attachment.ebs-csi-driver");
+    assert_eq!(policy["policy_arn"], "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
 }
 
 #[test]

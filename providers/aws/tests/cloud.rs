@@ -2,7 +2,10 @@
 
 mod answers;
 
-use answers::{cluster, describe_vpcs, node_group, role, security_groups, subnets, update, vpc_attribute};
+use answers::{
+    cluster, describe_vpcs, node_group, oidc_provider, oidc_providers, policies, role, security_groups, subnets,
+    update, vpc_attribute,
+};
 use nic_provider_aws::Aws;
 use nic_sdk::provider::Provider;
 use nic_sdk::runtime::block_on;
@@ -449,6 +452,16 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
         .on("ec2", "DescribeTags", Reply::xml(200, tags))
         .on("ec2", "DescribeSubnets", subnets(&[("subnet-2", ours("aws.subnet.1"))]))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))
+        .on("iam", "ListPolicies", policies(&[]))
+        .on(
+            "iam",
+            "ListOpenIDConnectProviders",
+            oidc_providers(&["arn:aws:iam::1:oidc-provider/i", "arn:aws:iam::1:oidc-provider/j"]),
+        )
+        .on_request("iam", "GetOpenIDConnectProvider", |request| {
+            let ours = form(request)["OpenIDConnectProviderArn"].ends_with("/i");
+            oidc_provider("i", if ours { &[(MARK, "l-1/aws.iam-oidc-provider.main")] } else { &[] })
+        })
         .on("eks", "*", missing());
     let recorded = Recorded {
         address: "aws.subnet.0".into(),
@@ -458,18 +471,8 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
     };
     let found = with_cloud(&cloud, || block_on(Aws::discover(&context(), vec![recorded]))).unwrap();
     let found: Vec<_> = found.iter().map(|o| (o.address.as_str(), o.remote_id.as_deref())).collect();
-    assert_eq!(found, [("aws.subnet.1", Some("subnet-2"))]);
-}
-
-#[test]
-fn names_that_are_taken_stop_a_deploy_before_it_begins() {
-    let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", "1.30")).on(
-        "iam",
-        "GetRole",
-        Reply::query_error(404, "NoSuchEntity", "none"),
+    assert_eq!(
+        found,
+        [("aws.iam-oidc-provider.main", Some("arn:aws:iam::1:oidc-provider/i")), ("aws.subnet.1", Some("subnet-2")),]
     );
-    let summary = json!({ "create": ["aws.vpc.main", "aws.cluster.main", "aws.iam-role.cluster"] });
-    let found = with_cloud(&cloud, || block_on(Aws::preflight(&context(), &json!({}), &summary))).unwrap();
-    assert_eq!(found.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(), ["NAME_TAKEN"]);
-    assert_eq!(cloud.actions().len(), 2);
 }

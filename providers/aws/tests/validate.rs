@@ -47,10 +47,7 @@ fn a_sound_config_has_no_findings_but_the_notice() {
 #[test]
 fn a_number_as_version_is_taken_as_text() {
     assert_eq!(findings(json!({ "kubernetes_version": 1.31 })), []);
-    assert_eq!(
-        findings(json!({ "kubernetes_version": null })),
-        [error("KUBERNETES_VERSION_REQUIRED", "/kubernetes_version")]
-    );
+    assert_eq!(findings(json!({ "kubernetes_version": null })), []);
     assert_eq!(
         findings(json!({ "kubernetes_version": "1.31.2" })),
         [error("KUBERNETES_VERSION_INVALID", "/kubernetes_version")]

@@ -45,6 +45,7 @@ use upstream::Upstream;
 pub use eks::Pace;
 pub use fault::{Effect, Faults, Matching, When};
 pub use hide::Hide;
+pub(crate) use iam::Providers as Identities;
 pub use log::Logged;
 pub use wait::Wait;
 
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     pub eks: tokio::sync::Mutex<eks::Eks>,
     pub hidden: Mutex<hide::Hidden>,
     pub tokens: Mutex<token::Tokens>,
+    pub identities: Mutex<iam::Providers>,
 }
 
 /// The running layer; dropping it closes every connection.
@@ -90,6 +92,7 @@ impl Front {
             eks: tokio::sync::Mutex::new(eks::Eks::new(region)?),
             hidden: Mutex::default(),
             tokens: Mutex::default(),
+            identities: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { shared, address, accepting })

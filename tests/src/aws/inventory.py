@@ -43,6 +43,18 @@ def gateway_is_ours(gateway):
     return not any(attachment.get("VpcId") in default for attachment in gateway.get("Attachments", []))
 
 
+def policy(item):
+    # Lists of policies show no tags.
+    arn = item["Arn"]
+    full = tags(iam.get_policy(PolicyArn=arn)["Policy"])
+    full["Document"] = iam.get_policy_version(PolicyArn=arn, VersionId=full["DefaultVersionId"])["PolicyVersion"]["Document"]
+    return full
+
+
+def provider(item):
+    return {**tags(iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])), "Arn": item["Arn"]}
+
+
 clusters = [eks.describe_cluster(name=name)["cluster"] for name in paged(eks, "list_clusters", "clusters")]
 show({
     "vpcs": sorted(map(attributes, ours(vpcs)), key=by("VpcId")),
@@ -53,8 +65,11 @@ show({
     "security_groups": sorted((group for group in ours(paged(ec2, "describe_security_groups", "SecurityGroups"))
                                if group["GroupName"] != "default"), key=by("GroupName")),
     "roles": sorted((role(item) for item in paged(iam, "list_roles", "Roles") if not item["Path"].startswith("/aws-service-role/")), key=by("RoleName")),
-    "policies": sorted((tags(policy) for policy in paged(iam, "list_policies", "Policies", Scope="Local")), key=by("PolicyName")),
+    "policies": sorted(map(policy, paged(iam, "list_policies", "Policies", Scope="Local")), key=by("PolicyName")),
+    "oidc_providers": sorted(map(provider, iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]), key=by("Arn")),
     "clusters": sorted(clusters, key=by("name")),
     "nodegroups": [eks.describe_nodegroup(clusterName=cluster["name"], nodegroupName=name)["nodegroup"]
                    for cluster in clusters for name in paged(eks, "list_nodegroups", "nodegroups", clusterName=cluster["name"])],
+    "addons": [eks.describe_addon(clusterName=cluster["name"], addonName=name)["addon"]
+               for cluster in clusters for name in paged(eks, "list_addons", "addons", clusterName=cluster["name"])],
 })

@@ -1,10 +1,10 @@
-//! Two roles, the cluster, its node groups, and what is in it from the beginning.
+//! Two roles, the cluster, its node groups and add-ons, and what is in it from the beginning.
 
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::network::Place;
-use super::{Platform, initialize, resource, tag_object};
+use super::{Platform, addons, initialize, irsa, resource, tag_object};
 use crate::config::{NodeGroup, Taint};
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
 use crate::partition;
@@ -28,7 +28,8 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
     let names = platform.names;
     let cluster_role = role(platform, &names.cluster_role(), "eks.amazonaws.com");
     resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, cluster_role));
-    let cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+    let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+    cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
 
     let node_role = role(platform, &names.node_role(), "ec2.amazonaws.com");
     resources.push(Resource::new(NODE_ROLE, IAM_ROLE, node_role));
@@ -43,6 +44,9 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
         resources.push(resource(&node_group_address(group), NODE_GROUP, document, &before_nodes));
     }
 
+    let node_groups: Vec<String> = platform.config.node_groups.iter().map(node_group_address).collect();
+    addons::add(&node_groups, resources);
+    irsa::add(platform, resources);
     initialize::add(platform, resources);
 }
 
@@ -82,7 +86,7 @@ fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
     let config = platform.config;
     let mut document = json!({
         "name": platform.names.cluster,
-        "version": config.kubernetes_version,
+        "version": platform.kubernetes_version,
         "role_arn": reference(CLUSTER_ROLE, "/arn"),
         "subnet_ids": place.subnet_ids,
         "security_group_ids": [place.security_group_id],
@@ -119,13 +123,15 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
     json!({
         "name": name,
         "cluster_name": reference(MAIN_CLUSTER, "/name"),
+        // Nodes follow the control plane, which therefore has to be there first.
+        "version": reference(MAIN_CLUSTER, "/version"),
         "node_role_arn": reference(NODE_ROLE, "/arn"),
         "subnet_ids": subnets,
         "instance_types": [group.instance],
         "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
         "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
         "disk_size": group.disk_size,
-        "scaling_config": { "min_size": group.min, "max_size": group.max, "desired_size": group.min },
+        "scaling_config": { "min_size": group.min, "max_size": group.max },
         "labels": labels,
         "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
         "tags": tag_object(&tags),

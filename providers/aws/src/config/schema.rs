@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 pub fn section() -> Value {
     let section = object()
         .optional("region", text("The region, such as us-west-2."))
-        .optional("kubernetes_version", text("Major and minor version of EKS, such as 1.31."))
+        .optional(
+            "kubernetes_version",
+            text("Major and minor version of EKS, such as 1.31; the newest at the first deploy when none is named."),
+        )
         .optional("availability_zones", texts("Two to four zones; the region's first two when fewer are named."))
         .optional("node_groups", node_groups("Node groups by name. Replaces the default groups."))
         .optional("node_pools", node_groups("The same as node_groups."))

@@ -3,19 +3,20 @@
 mod update;
 
 use aws_sdk_eks::types::{
-    Cluster as Shown, ClusterHealth, ClusterStatus, EncryptionConfig, Provider, VpcConfigRequest, VpcConfigResponse,
+    Cluster as Shown, ClusterHealth, ClusterStatus, EncryptionConfig, LogSetup, LogType, Logging, Provider,
+    VpcConfigRequest, VpcConfigResponse,
 };
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
-use nic_sdk::schema::{Normalise, boolean, list, map, object, string};
+use nic_sdk::schema::{Normalise, boolean, list, map, object, one_of, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eks::{Operation, UpdateStatus, issue, pending, update_status, while_role_spreads};
+use super::eks::{Operation, Part, UpdateStatus, issue, pending, state, update_status, while_role_spreads};
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::{Tags, visible};
@@ -61,6 +62,9 @@ pub struct Document {
     public_access_cidrs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kms_key_arn: Option<String>,
+    /// The control plane logs that are written; left to the cloud when nothing is said of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_types: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     health_issues: Vec<String>,
     tags: Tags,
@@ -109,6 +113,7 @@ impl Kind for Cluster {
         let request = cloud.eks.create_cluster().name(&desired.name).version(&desired.version);
         let request = request.role_arn(&desired.role_arn).resources_vpc_config(vpc_config(&desired));
         let request = request.set_encryption_config(encryption).set_tags(Some(tags.into_iter().collect()));
+        let request = request.set_logging(desired.log_types.as_deref().map(logging));
         let answer = request.client_request_token(&change.token).send().await.map_err(from_aws);
         answer.map_err(while_role_spreads)?;
         report::created(&desired.name).map_err(failure(&desired.name))?;
@@ -143,7 +148,7 @@ impl Kind for Cluster {
         let failed = failure(name);
         let operation: Operation = document(&operation).map_err(&failed)?;
         if let Operation::Update { update_id } = &operation {
-            match update_status(cloud, name, None, update_id).await.map_err(&failed)? {
+            match update_status(cloud, Part::Cluster(name), update_id).await.map_err(&failed)? {
                 UpdateStatus::Running(word) => return Ok(pending(name, &operation, word)),
                 UpdateStatus::Failed(error) => return Err(failed(error)),
                 UpdateStatus::Successful => {}
@@ -173,10 +178,7 @@ fn observe(target: &Target, name: &str, found: &Found) -> Observation {
     }
     let status = match &found.status {
         ClusterStatus::Active => Status::Present,
-        ClusterStatus::Failed => Status::Failed(match found.document.health_issues.as_slice() {
-            [] => "FAILED".to_owned(),
-            issues => format!("FAILED: {}", issues.join("; ")),
-        }),
+        ClusterStatus::Failed => Status::Failed(state("FAILED", &found.document.health_issues)),
         other => Status::InProgress(other.as_str().to_owned()),
     };
     Observation { status, ..observation }
@@ -218,6 +220,7 @@ fn found(name: &str, cluster: &Shown) -> Found {
         endpoint_private_access: network.is_some_and(VpcConfigResponse::endpoint_private_access),
         public_access_cidrs: network.filter(|_| public).map(|network| network.public_access_cidrs().to_vec()),
         kms_key_arn: owned(key),
+        log_types: Some(enabled_logs(cluster.logging())),
         health_issues: issues
             .map(|i| issue(i.code().map_or("Unknown", |code| code.as_str()), i.message(), i.resource_ids()))
             .collect(),
@@ -229,6 +232,28 @@ fn found(name: &str, cluster: &Shown) -> Found {
 #[expect(deprecated, reason = "EKS encrypts everything now, and still takes the list that Nebari sends")]
 fn encryption(key: &str) -> EncryptionConfig {
     EncryptionConfig::builder().resources("secrets").provider(Provider::builder().key_arn(key).build()).build()
+}
+
+/// Every log that EKS can write.
+const LOG_TYPES: [&str; 5] = ["api", "audit", "authenticator", "controllerManager", "scheduler"];
+
+fn enabled_logs(logging: Option<&Logging>) -> Vec<String> {
+    let setups = logging.map(Logging::cluster_logging).unwrap_or_default().iter();
+    let enabled = setups.filter(|setup| setup.enabled() == Some(true)).flat_map(LogSetup::types);
+    enabled.map(|log| log.as_str().to_owned()).collect()
+}
+
+/// These logs and no others.
+fn logging(wanted: &[String]) -> Logging {
+    let (on, off): (Vec<&str>, Vec<&str>) =
+        LOG_TYPES.into_iter().partition(|log| wanted.iter().any(|wanted| wanted == log));
+    let setup = |types: Vec<&str>, enabled| {
+        let types = types.into_iter().map(LogType::from).collect();
+        LogSetup::builder().set_types(Some(types)).enabled(enabled).build()
+    };
+    let setups = [(on, true), (off, false)].into_iter().filter(|(types, _)| !types.is_empty());
+    let setups = setups.map(|(types, enabled)| setup(types, enabled)).collect();
+    Logging::builder().set_cluster_logging(Some(setups)).build()
 }
 
 fn vpc_config(desired: &Document) -> VpcConfigRequest {
@@ -264,6 +289,7 @@ fn schema() -> Value {
         .required("endpoint_private_access", boolean())
         .optional("public_access_cidrs", list(string().normalise(Normalise::Cidr)).set())
         .optional("kms_key_arn", string())
+        .optional("log_types", list(one_of(&LOG_TYPES)).set())
         .optional("health_issues", list(string()).computed())
         .required("tags", map(string()))
         .build()

@@ -1,9 +1,9 @@
-//! What clusters and node groups have in common: they take minutes, and their updates are things of their own.
+//! What clusters, node groups and add-ons have in common: they take minutes, and their updates are things of their own.
 
 use std::time::Duration;
 
 use nic_sdk::error::Error;
-use nic_sdk::types::{Progress, Waiting};
+use nic_sdk::types::{Progress, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -12,6 +12,40 @@ use crate::tags::TagEdits;
 
 /// How long EKS gets before it is asked again.
 const POLL_AFTER: Duration = Duration::from_secs(15);
+
+/// A part of a cluster: `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Id {
+    /// The cluster.
+    pub cluster: String,
+    /// The part's own name.
+    pub name: String,
+}
+
+impl Id {
+    /// From a remote id.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let (cluster, name) = text.split_once(':').ok_or_else(|| {
+            Error::other("REMOTE_ID_INVALID", format!("`{text}` is not of the form `<cluster>:<name>`"))
+        })?;
+        Ok(Self { cluster: cluster.to_owned(), name: name.to_owned() })
+    }
+
+    /// None when the cluster is not known: then neither it nor the part exists.
+    pub fn of_target(target: &Target) -> Result<Option<Self>, Error> {
+        if let Some(id) = &target.remote_id {
+            return Self::parse(id).map(Some);
+        }
+        let text = |key: &str| Some(target.document.get(key)?.as_str()?.to_owned());
+        Ok(text("cluster_name").zip(text("name")).map(|(cluster, name)| Self { cluster, name }))
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.cluster, self.name)
+    }
+}
 
 /// What `poll` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,16 +83,27 @@ pub enum UpdateStatus {
     Failed(Error),
 }
 
-/// Asks for an update of the cluster, or of one of its node groups.
-pub async fn update_status(
-    cloud: &Cloud,
-    cluster: &str,
-    node_group: Option<&str>,
-    update_id: &str,
-) -> Result<UpdateStatus, Error> {
+/// What an update is of.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// The cluster of this name.
+    Cluster(&'a str),
+    /// One of its node groups.
+    NodeGroup(&'a Id),
+    /// One of its add-ons.
+    Addon(&'a Id),
+}
+
+/// Asks how an update is doing.
+pub async fn update_status(cloud: &Cloud, part: Part<'_>, update_id: &str) -> Result<UpdateStatus, Error> {
     use aws_sdk_eks::types::UpdateStatus as Word;
-    let request = cloud.eks.describe_update().name(cluster).update_id(update_id);
-    let answer = request.set_nodegroup_name(node_group.map(str::to_owned)).send().await.map_err(from_aws)?;
+    let request = cloud.eks.describe_update().update_id(update_id);
+    let request = match part {
+        Part::Cluster(name) => request.name(name),
+        Part::NodeGroup(id) => request.name(&id.cluster).nodegroup_name(&id.name),
+        Part::Addon(id) => request.name(&id.cluster).addon_name(&id.name),
+    };
+    let answer = request.send().await.map_err(from_aws)?;
     let update = answered(answer.update, "update")?;
     let sort = update.r#type().map_or("update", |sort| sort.as_str());
     match update.status() {
@@ -87,6 +132,19 @@ pub fn issue(code: &str, message: Option<&str>, resource_ids: &[String]) -> Stri
         format!("{code}: {message}")
     } else {
         format!("{code}: {message} ({})", resource_ids.join(", "))
+    }
+}
+
+/// The id by which an update that has begun is asked after.
+pub fn update_id(update: Option<aws_sdk_eks::types::Update>) -> Result<String, Error> {
+    answered(update.and_then(|update| update.id), "id of the update")
+}
+
+/// A status and what is wrong, in EKS's own words.
+pub fn state(status: &str, issues: &[String]) -> String {
+    match issues {
+        [] => status.to_owned(),
+        issues => format!("{status}: {}", issues.join("; ")),
     }
 }
 

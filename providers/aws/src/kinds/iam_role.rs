@@ -1,6 +1,6 @@
 //! `aws.iam-role`: a role, who may assume it, and the boundary of what it may do.
 
-use aws_sdk_iam::types::{Role, Tag};
+use aws_sdk_iam::types::Role;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
@@ -11,8 +11,9 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::iam::{from_iam, to_iam};
 use super::settle::{Found, Settles, Tagged, poll, settle};
-use super::{Kind, document, failure, named, remote_id};
+use super::{Kind, document, failure, named, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -121,8 +122,7 @@ impl Settles for IamRole {
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
-        if scope.touches("/assume_role_policy")
-            && !same_policy(&observed.assume_role_policy, &desired.assume_role_policy)
+        if scope.touches("/assume_role_policy") && !same_json(&observed.assume_role_policy, &desired.assume_role_policy)
         {
             steps.push(Step::Trust(desired.assume_role_policy.clone()));
         }
@@ -166,19 +166,8 @@ impl Settles for IamRole {
     }
 }
 
-fn to_iam(tags: &Tags) -> Result<Vec<Tag>, Error> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|error| Error::other("REQUEST_INVALID", error.to_string()))
-}
-
-/// White space and the order of members are no difference.
-fn same_policy(a: &str, b: &str) -> bool {
-    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-    a == b || parse(a).is_some_and(|a| Some(a) == parse(b))
-}
-
 fn found(role: &Role) -> Found<Document> {
-    let tags: Tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    let tags = from_iam(role.tags());
     let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
     // IAM answers policies in the encoding of URLs.
     let trust = percent_decode_str(role.assume_role_policy_document().unwrap_or_default()).decode_utf8_lossy();

@@ -18,7 +18,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eks::{Operation, UpdateStatus, issue, pending, update_status, while_role_spreads};
+use super::eks::{Id, Operation, Part, UpdateStatus, issue, pending, state, update_status, while_role_spreads};
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::{Tags, visible};
@@ -65,8 +65,9 @@ pub struct Document {
 pub struct Scaling {
     min_size: i32,
     max_size: i32,
-    /// The autoscaler's, once the group exists.
-    desired_size: i32,
+    /// The autoscaler's, once the group exists, unless the config names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    desired_size: Option<i32>,
 }
 
 /// One taint.
@@ -86,37 +87,6 @@ struct Found {
     document: Document,
 }
 
-/// `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Id {
-    cluster: String,
-    name: String,
-}
-
-impl Id {
-    fn parse(text: &str) -> Result<Self, Error> {
-        let (cluster, name) = text.split_once(':').ok_or_else(|| {
-            Error::other("REMOTE_ID_INVALID", format!("`{text}` is not of the form `<cluster>:<node group>`"))
-        })?;
-        Ok(Self { cluster: cluster.to_owned(), name: name.to_owned() })
-    }
-
-    /// None when the cluster is not known: then neither it nor the group exists.
-    fn of_target(target: &Target) -> Result<Option<Self>, Error> {
-        if let Some(id) = &target.remote_id {
-            return Self::parse(id).map(Some);
-        }
-        let text = |key: &str| Some(target.document.get(key)?.as_str()?.to_owned());
-        Ok(text("cluster_name").zip(text("name")).map(|(cluster, name)| Self { cluster, name }))
-    }
-}
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.cluster, self.name)
-    }
-}
-
 impl Kind for NodeGroup {
     fn describe() -> description::Kind {
         description::Kind {
@@ -126,7 +96,7 @@ impl Kind for NodeGroup {
             schema_version: 1,
             state_path: "cloud.node_groups[]".to_owned(),
             protected: true,
-            time_limits: TimeLimits { create: 3600, update: 3600, delete: 3600 },
+            time_limits: TimeLimits { create: 3600, update: 7200, delete: 3600 },
             read_batch: 100,
             create: CreateSafety::Named,
             settle_seconds: 0,
@@ -198,7 +168,7 @@ impl Kind for NodeGroup {
         let id = Id::parse(text).map_err(&failed)?;
         let operation: Operation = document(&operation).map_err(&failed)?;
         if let Operation::Update { update_id } = &operation {
-            match update_status(cloud, &id.cluster, Some(&id.name), update_id).await.map_err(&failed)? {
+            match update_status(cloud, Part::NodeGroup(&id), update_id).await.map_err(&failed)? {
                 UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
                 UpdateStatus::Failed(error) => return Err(failed(error)),
                 UpdateStatus::Successful => {}
@@ -221,14 +191,8 @@ impl Kind for NodeGroup {
 }
 
 fn broken(id: &Id, found: &Found) -> Error {
-    Error::other("NODE_GROUP_FAILED", format!("the node group `{id}` is {}", state(found)))
-}
-
-fn state(found: &Found) -> String {
-    match found.document.health_issues.as_slice() {
-        [] => found.status.as_str().to_owned(),
-        issues => format!("{}: {}", found.status.as_str(), issues.join("; ")),
-    }
+    let state = state(found.status.as_str(), &found.document.health_issues);
+    Error::other("NODE_GROUP_FAILED", format!("the node group `{id}` is {state}"))
 }
 
 fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
@@ -238,7 +202,9 @@ fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
     }
     let status = match &found.status {
         NodegroupStatus::Active | NodegroupStatus::Degraded => Status::Present,
-        NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => Status::Failed(state(found)),
+        NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => {
+            Status::Failed(state(found.status.as_str(), &found.document.health_issues))
+        }
         other => Status::InProgress(other.as_str().to_owned()),
     };
     Observation { status, ..observation }
@@ -275,7 +241,7 @@ fn found(id: &Id, group: &Shown) -> Found {
         scaling_config: Scaling {
             min_size: scaling.and_then(NodegroupScalingConfig::min_size).unwrap_or_default(),
             max_size: scaling.and_then(NodegroupScalingConfig::max_size).unwrap_or_default(),
-            desired_size: scaling.and_then(NodegroupScalingConfig::desired_size).unwrap_or_default(),
+            desired_size: scaling.and_then(NodegroupScalingConfig::desired_size),
         },
         labels: texts(group.labels()),
         taints: group.taints().iter().map(Taint::from_eks).collect(),
@@ -297,7 +263,8 @@ fn found(id: &Id, group: &Shown) -> Found {
 impl Scaling {
     fn to_eks(self) -> NodegroupScalingConfig {
         let config = NodegroupScalingConfig::builder().min_size(self.min_size).max_size(self.max_size);
-        config.desired_size(self.desired_size).build()
+        // A new group begins with as few nodes as it may have.
+        config.desired_size(self.desired_size.unwrap_or(self.min_size)).build()
     }
 }
 
@@ -325,7 +292,7 @@ fn schema() -> Value {
     let scaling = object()
         .required("min_size", integer().minimum(0))
         .required("max_size", integer().minimum(0))
-        .required("desired_size", integer().minimum(0).left_to_cloud());
+        .optional("desired_size", integer().minimum(0).left_to_cloud());
     object()
         .required("name", string().immutable())
         .optional("arn", string().computed())

@@ -1,5 +1,7 @@
 //! What AWS answers, cut down to what is read.
 
+#![allow(dead_code, reason = "each test file takes what it needs")]
+
 use std::fmt::Write as _;
 
 use nic_sdk::testing::Reply;
@@ -122,4 +124,129 @@ pub fn update(status: &str) -> Reply {
         _ => json!([]),
     };
     Reply::json(200, &json!({ "update": { "id": "u-1", "status": status, "type": "VersionUpdate", "errors": errors } }))
+}
+
+/// Policies of the account's own, by name.
+pub fn policies(names: &[&str]) -> Reply {
+    let items = names.iter().fold(String::new(), |mut out, name| {
+        let _ = write!(out, "<member><PolicyName>{name}</PolicyName><Arn>arn:aws:iam::1:policy/{name}</Arn></member>");
+        out
+    });
+    Reply::xml(
+        200,
+        format!(
+            "<ListPoliciesResponse><ListPoliciesResult><IsTruncated>false</IsTruncated><Policies>{items}</Policies>\
+             </ListPoliciesResult></ListPoliciesResponse>"
+        ),
+    )
+}
+
+/// One policy with its tags.
+pub fn policy(name: &str, tags: &[(&str, &str)]) -> Reply {
+    let tags = members(tags);
+    Reply::xml(
+        200,
+        format!(
+            "<GetPolicyResponse><GetPolicyResult><Policy><PolicyName>{name}</PolicyName><PolicyId>ANPA1</PolicyId>\
+             <Arn>arn:aws:iam::1:policy/{name}</Arn><DefaultVersionId>v1</DefaultVersionId><Tags>{tags}</Tags></Policy>\
+             </GetPolicyResult></GetPolicyResponse>"
+        ),
+    )
+}
+
+/// The text of a policy's version, in the encoding IAM has for it.
+pub fn policy_version(text: &str) -> Reply {
+    let text = text.bytes().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "%{byte:02X}");
+        out
+    });
+    Reply::xml(
+        200,
+        format!(
+            "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>{text}</Document>\
+             <VersionId>v1</VersionId><IsDefaultVersion>true</IsDefaultVersion></PolicyVersion></GetPolicyVersionResult>\
+             </GetPolicyVersionResponse>"
+        ),
+    )
+}
+
+/// Versions of a policy, the newest first; the first is the default.
+pub fn policy_versions(ids: &[&str]) -> Reply {
+    let items = ids.iter().enumerate().fold(String::new(), |mut out, (index, id)| {
+        let day = 28 - index;
+        let _ = write!(
+            out,
+            "<member><VersionId>{id}</VersionId><IsDefaultVersion>{}</IsDefaultVersion>\
+             <CreateDate>2026-01-{day:02}T03:04:05Z</CreateDate></member>",
+            index == 0
+        );
+        out
+    });
+    Reply::xml(
+        200,
+        format!(
+            "<ListPolicyVersionsResponse><ListPolicyVersionsResult><IsTruncated>false</IsTruncated><Versions>{items}</Versions>\
+             </ListPolicyVersionsResult></ListPolicyVersionsResponse>"
+        ),
+    )
+}
+
+/// An answer of IAM that says nothing.
+pub fn iam_done(action: &str) -> Reply {
+    Reply::xml(200, format!("<{action}Response><{action}Result/></{action}Response>"))
+}
+
+/// The ARNs of identity providers.
+pub fn oidc_providers(arns: &[&str]) -> Reply {
+    let items = arns.iter().fold(String::new(), |mut out, arn| {
+        let _ = write!(out, "<member><Arn>{arn}</Arn></member>");
+        out
+    });
+    Reply::xml(
+        200,
+        format!(
+            "<ListOpenIDConnectProvidersResponse><ListOpenIDConnectProvidersResult><OpenIDConnectProviderList>{items}\
+             </OpenIDConnectProviderList></ListOpenIDConnectProvidersResult></ListOpenIDConnectProvidersResponse>"
+        ),
+    )
+}
+
+/// An identity provider with one client.
+pub fn oidc_provider(issuer: &str, tags: &[(&str, &str)]) -> Reply {
+    let tags = members(tags);
+    Reply::xml(
+        200,
+        format!(
+            "<GetOpenIDConnectProviderResponse><GetOpenIDConnectProviderResult><Url>{issuer}</Url><ClientIDList>\
+             <member>sts.amazonaws.com</member></ClientIDList><ThumbprintList><member>{}</member></ThumbprintList>\
+             <Tags>{tags}</Tags></GetOpenIDConnectProviderResult></GetOpenIDConnectProviderResponse>",
+            "0".repeat(40)
+        ),
+    )
+}
+
+fn members(tags: &[(&str, &str)]) -> String {
+    tags.iter().fold(String::new(), |mut out, (key, value)| {
+        let _ = write!(out, "<member><Key>{key}</Key><Value>{value}</Value></member>");
+        out
+    })
+}
+
+/// The add-on `coredns`, with an issue unless it is active.
+pub fn addon(status: &str, configuration: &str, tags: &Value) -> Reply {
+    let issues: Value = match status {
+        "ACTIVE" | "CREATING" => json!([]),
+        _ => json!([{ "code": "InsufficientNumberOfReplicas", "message": "no nodes", "resourceIds": [] }]),
+    };
+    let addon = json!({
+        "addonName": "coredns", "addonArn": "arn:a", "clusterName": "demo-dev", "status": status, "addonVersion": "v1.12.1-eksbuild.2",
+        "configurationValues": configuration, "health": { "issues": issues }, "tags": tags,
+    });
+    Reply::json(200, &json!({ "addon": addon }))
+}
+
+/// The versions EKS offers, with their status.
+pub fn cluster_versions(offers: &[(&str, &str)]) -> Reply {
+    let offers = offers.iter().map(|(version, status)| json!({ "clusterVersion": version, "versionStatus": status }));
+    Reply::json(200, &json!({ "clusterVersions": offers.collect::<Vec<_>>() }))
 }

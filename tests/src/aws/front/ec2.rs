@@ -9,6 +9,7 @@ mod describe;
 mod group;
 mod kind;
 mod network;
+mod offer;
 
 use super::Shared;
 use super::answer::{Answer, Outcome};
@@ -21,6 +22,7 @@ pub(crate) async fn handle(shared: &Shared, call: &Call, inspector: bool) -> Out
     if !call.mutating {
         return match Kind::described_by(&call.action) {
             Some(kind) => describe::handle(shared, call, kind, inspector).await,
+            None if call.action == "DescribeInstanceTypeOfferings" => offer::describe(shared, call).await,
             None => shared.upstream.forward(call).await,
         };
     }

@@ -1,10 +1,11 @@
 //! EKS, repaired on both emulators.
 //!
 //! Neither has clusters and node groups that take their time, updates as objects, true `vpcId` and cluster security
-//! groups, or checks of roles and subnets. So the front keeps clusters, node groups and their updates itself, and keeps
-//! the emulator in step (it is given each creation and deletion), which serves what hangs on a cluster there: add-ons,
-//! access entries. What neither side has is answered with an explicit error.
+//! groups, or checks of roles and subnets. So the front keeps clusters, node groups, add-ons and their updates itself, and
+//! keeps the emulator in step (it is given each creation and deletion of the first two), which serves what else hangs on a
+//! cluster there: access entries. What neither side has is answered with an explicit error.
 
+mod addon;
 mod cluster;
 mod nodegroup;
 mod update;
@@ -30,6 +31,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/clusters/{}", "DescribeCluster"),
     ("DELETE", "/clusters/{}", "DeleteCluster"),
     ("POST", "/clusters/{}/update-config", "UpdateClusterConfig"),
+    ("POST", "/clusters/{}/encryption-config/associate", "AssociateEncryptionConfig"),
     ("POST", "/clusters/{}/updates", "UpdateClusterVersion"),
     ("GET", "/clusters/{}/updates", "ListUpdates"),
     ("GET", "/clusters/{}/updates/{}", "DescribeUpdate"),
@@ -63,6 +65,9 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
 /// The minor versions on offer, newest last; one that is not offered can be neither created nor updated to.
 const VERSIONS: [u32; 6] = [30, 31, 32, 33, 34, 35];
 
+/// The oldest minor version in standard support.
+const STANDARD: u32 = 32;
+
 /// How long EKS takes. AWS: about 10 minutes for a cluster, 3 for a node group.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -78,6 +83,8 @@ pub struct Pace {
     pub nodegroup_delete: Wait,
     /// From an update of a node group to its end.
     pub nodegroup_update: Wait,
+    /// From anything about an add-on to its end.
+    pub addon: Wait,
 }
 
 impl Pace {
@@ -90,6 +97,7 @@ impl Pace {
             nodegroup_create: wait,
             nodegroup_delete: wait,
             nodegroup_update: wait,
+            addon: wait,
         }
     }
 }
@@ -104,6 +112,7 @@ impl Default for Pace {
             nodegroup_create: group,
             nodegroup_delete: group,
             nodegroup_update: group,
+            addon: group,
         }
     }
 }
@@ -186,6 +195,7 @@ impl Eks {
         let mut gone = Vec::new();
         for (name, cluster) in &mut self.clusters {
             cluster.settle_groups(shared);
+            cluster.settle_addons();
             if !cluster.phase.over() {
                 continue;
             }
@@ -234,7 +244,7 @@ impl Eks {
             .ok_or_else(|| not_found(format!("No cluster found for name: {name}.")).with("clusterName", name))
     }
 
-    /// The tags of the cluster or node group with this ARN.
+    /// The tags of the cluster, node group or add-on with this ARN.
     fn tags(&mut self, arn: &str) -> Option<&mut Value> {
         for cluster in self.clusters.values_mut() {
             if cluster.document["arn"] == arn {
@@ -242,6 +252,9 @@ impl Eks {
             }
             if let Some(group) = cluster.groups.values_mut().find(|group| group.document["nodegroupArn"] == arn) {
                 return Some(&mut group.document["tags"]);
+            }
+            if let Some(addon) = cluster.addons.values_mut().find(|addon| addon.document["addonArn"] == arn) {
+                return Some(&mut addon.document["tags"]);
             }
         }
         None
@@ -278,6 +291,9 @@ impl Eks {
 /// Answers a call to EKS.
 pub(crate) async fn handle(shared: &Shared, call: &Call, inspector: bool) -> Outcome<Answer> {
     let mut eks = shared.eks.lock().await;
+    if let Some(answer) = addon::handle(&mut eks, call, inspector) {
+        return answer.map(|body| Answer::json(200, &body));
+    }
     let arg = |index: usize| call.args.get(index).map_or("", String::as_str);
     let body = match call.action.as_str() {
         "CreateCluster" => cluster::create(&mut eks, shared, call).await?,
@@ -290,7 +306,8 @@ pub(crate) async fn handle(shared: &Shared, call: &Call, inspector: bool) -> Out
             json!({ "cluster": cluster.document })
         }
         "DeleteCluster" => cluster::delete(&mut eks, shared, call).await?,
-        "UpdateClusterConfig" => update::cluster_config(&mut eks, call)?,
+        "UpdateClusterConfig" => update::cluster_config(&mut eks, shared, call).await?,
+        "AssociateEncryptionConfig" => update::encryption(&mut eks, call)?,
         "UpdateClusterVersion" => update::cluster_version(&mut eks, call)?,
         "ListUpdates" => {
             let ids: Vec<String> = update::list(&mut eks, call)?.iter().map(|update| update.id.clone()).collect();
@@ -335,9 +352,10 @@ fn versions() -> Value {
         .rev()
         .map(|minor| {
             let newest = VERSIONS.last() == Some(minor);
+            let support = if *minor < STANDARD { "EXTENDED_SUPPORT" } else { "STANDARD_SUPPORT" };
             json!({
                 "clusterVersion": format!("1.{minor}"), "clusterType": "eks", "defaultVersion": newest, "defaultPlatformVersion": "eks.1",
-                "status": "STANDARD_SUPPORT", "versionStatus": "STANDARD_SUPPORT", "kubernetesPatchVersion": format!("1.{minor}.0"),
+                "status": support.to_lowercase().replace('_', "-"), "versionStatus": support, "kubernetesPatchVersion": format!("1.{minor}.0"),
             })
         })
         .collect();

@@ -1,7 +1,10 @@
 //! IAM, repaired where the emulators let pass what AWS refuses.
 //!
 //! Both: malformed trust and permission policies, unknown permissions boundaries, roles that are not visible at once.
-//! ministack: attaching a policy that does not exist. moto: deleting a policy that is still attached.
+//! Policies with several versions are deleted all the same. ministack: attaching a policy that does not exist. moto: deleting
+//! a policy that is still attached. OIDC providers have a file of their own.
+
+mod oidc;
 
 use serde_json::Value;
 
@@ -9,6 +12,8 @@ use super::Shared;
 use super::answer::{Answer, Fault, Outcome};
 use super::call::Call;
 use crate::aws::locked;
+
+pub(crate) use oidc::Providers;
 
 /// AWS managed policies a test may attach: ministack takes any name, so the names are known here.
 const MANAGED: [&str; 20] = [
@@ -39,16 +44,31 @@ pub(crate) async fn handle(shared: &Shared, call: &Call, inspector: bool) -> Out
     if !inspector {
         hidden(shared, call)?;
     }
+    if let Some(answer) = oidc::handle(shared, call).await {
+        return answer;
+    }
     check(shared, call).await?;
     let answer = shared.upstream.forward(call).await?;
-    if call.action == "CreateRole" && answer.succeeded() {
-        locked(&shared.hidden).created(&format!("role/{}", call.parameter("RoleName")));
+    if answer.succeeded() {
+        match call.action.as_str() {
+            "CreateRole" => locked(&shared.hidden).created(&format!("role/{}", call.parameter("RoleName"))),
+            "CreatePolicy" => locked(&shared.hidden).created(&format!("policy/{}", call.parameter("PolicyName"))),
+            _ => {}
+        }
     }
     Ok(answer)
 }
 
-/// A role created just now is not found for a while.
+/// A role or policy created just now is not found for a while.
 fn hidden(shared: &Shared, call: &Call) -> Outcome<()> {
+    let arn = call.parameter("PolicyArn");
+    let policy = arn.rsplit('/').next().map(|name| format!("policy/{name}")).filter(|_| !arn.contains(":iam::aws:"));
+    if let Some(id) = policy.filter(|_| !arn.is_empty()) {
+        let mut hidden = locked(&shared.hidden);
+        if if call.mutating { hidden.refuses(&id) } else { hidden.misses(&id) } {
+            return Err(no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
+        }
+    }
     let name = call.parameter("RoleName");
     if name.is_empty() || call.action == "CreateRole" {
         return Ok(());
@@ -88,6 +108,12 @@ async fn check(shared: &Shared, call: &Call) -> Outcome<()> {
             };
             if policy["Policy"]["AttachmentCount"].as_str().is_some_and(|count| count != "0") {
                 return Err(Fault::new(409, "DeleteConflict", "Cannot delete a policy attached to entities."));
+            }
+            let versions = [("PolicyArn", call.parameter("PolicyArn"))];
+            let versions = shared.upstream.iam("ListPolicyVersions", &versions).await?;
+            if versions["Versions"].as_array().is_some_and(|versions| versions.len() > 1) {
+                let message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.";
+                return Err(Fault::new(409, "DeleteConflict", message));
             }
         }
         _ => {}

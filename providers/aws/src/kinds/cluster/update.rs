@@ -4,10 +4,10 @@ use aws_sdk_eks::types::VpcConfigRequest;
 use nic_sdk::error::Error;
 use nic_sdk::types::{Change, Progress};
 
-use super::{Document, encryption, look};
+use super::{Document, encryption, logging, look};
 use crate::cloud::{Cloud, answered, from_aws};
 use crate::config::version_number;
-use crate::kinds::eks::{Operation, edit_tags, pending};
+use crate::kinds::eks::{Operation, edit_tags, pending, update_id};
 use crate::kinds::{document, present};
 use crate::scope::Scope;
 use crate::tags::TagEdits;
@@ -19,6 +19,8 @@ enum Step {
     Endpoint { public: bool, private: bool, cidrs: Option<Vec<String>> },
     /// Where the control plane's interfaces are.
     Network { subnet_ids: Vec<String>, security_group_ids: Vec<String> },
+    /// Which logs the control plane writes.
+    Logs(Vec<String>),
     /// Encrypts Kubernetes Secrets, for ever.
     Encryption(String),
     /// One minor version up.
@@ -31,6 +33,7 @@ impl Step {
         match self {
             Self::Endpoint { .. } => format!("{change}-endpoint"),
             Self::Network { .. } => format!("{change}-network"),
+            Self::Logs(_) => format!("{change}-logs"),
             Self::Encryption(_) => format!("{change}-encryption"),
             Self::Version(version) => format!("{change}-{version}"),
         }
@@ -40,6 +43,7 @@ impl Step {
         match self {
             Self::Endpoint { .. } => "changing access to the endpoint".to_owned(),
             Self::Network { .. } => "changing subnets and security groups".to_owned(),
+            Self::Logs(_) => "changing the logs that are written".to_owned(),
             Self::Encryption(_) => "encrypting secrets".to_owned(),
             Self::Version(version) => format!("upgrading to {version}"),
         }
@@ -83,6 +87,10 @@ fn first_step(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Result
         let (subnet_ids, security_group_ids) = place(&wanted);
         return Ok(Some(Step::Network { subnet_ids, security_group_ids }));
     }
+    let logs = |document: &Document| sorted(document.log_types.clone().unwrap_or_default());
+    if logs(shown) != logs(&wanted) {
+        return Ok(Some(Step::Logs(logs(&wanted))));
+    }
     if shown.kms_key_arn != wanted.kms_key_arn {
         return encryption_step(shown, &wanted).map(Some);
     }
@@ -102,6 +110,11 @@ fn within_scope(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Docu
         subnet_ids: source("/subnet_ids").subnet_ids.clone(),
         security_group_ids: source("/security_group_ids").security_group_ids.clone(),
         kms_key_arn: source("/kms_key_arn").kms_key_arn.clone(),
+        // Nothing said of the logs is no wish to have none, unless they were asked for once.
+        log_types: match &desired.log_types {
+            None if !scope.names("/log_types") => shown.log_types.clone(),
+            _ => source("/log_types").log_types.clone(),
+        },
         version: source("/version").version.clone(),
         ..shown.clone()
     }
@@ -147,6 +160,10 @@ async fn begin(cloud: &Cloud, name: &str, step: &Step, token: &str) -> Result<St
             let request = cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
             return update_id(request.client_request_token(token).send().await.map_err(from_aws)?.update);
         }
+        Step::Logs(wanted) => {
+            let request = cloud.eks.update_cluster_config().name(name).logging(logging(wanted));
+            return update_id(request.client_request_token(token).send().await.map_err(from_aws)?.update);
+        }
         Step::Endpoint { public, private, cidrs } => VpcConfigRequest::builder()
             .endpoint_public_access(*public)
             .endpoint_private_access(*private)
@@ -157,10 +174,6 @@ async fn begin(cloud: &Cloud, name: &str, step: &Step, token: &str) -> Result<St
     };
     let request = cloud.eks.update_cluster_config().name(name).resources_vpc_config(config.build());
     update_id(request.client_request_token(token).send().await.map_err(from_aws)?.update)
-}
-
-fn update_id(update: Option<aws_sdk_eks::types::Update>) -> Result<String, Error> {
-    answered(update.and_then(|update| update.id), "id of the update")
 }
 
 #[cfg(test)]
@@ -203,6 +216,19 @@ mod tests {
         let only_version = ["/version".to_owned()];
         let step = first_step(&cluster(), &desired, &Scope::new(&only_version)).unwrap();
         assert_eq!(step, Some(Step::Version("1.30".into())));
+    }
+
+    #[test]
+    fn logs_are_left_to_the_cloud_until_they_are_asked_for() {
+        let shown = Document { log_types: Some(vec!["audit".into(), "api".into()]), ..cluster() };
+        assert_eq!(first_step(&shown, &cluster(), &Scope::new(&[])).unwrap(), None);
+        let desired = Document { log_types: Some(vec!["api".into(), "audit".into()]), ..cluster() };
+        assert_eq!(first_step(&shown, &desired, &Scope::new(&[])).unwrap(), None);
+        let desired = Document { log_types: Some(vec!["audit".into()]), ..cluster() };
+        let step = first_step(&shown, &desired, &Scope::new(&[])).unwrap();
+        assert_eq!(step, Some(Step::Logs(vec!["audit".into()])));
+        let named = ["/log_types".to_owned()];
+        assert_eq!(first_step(&shown, &cluster(), &Scope::new(&named)).unwrap(), Some(Step::Logs(Vec::new())));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use nic_sdk::types::{Change, Progress};
 
 use super::{Document, Id, Scaling, Taint, look};
 use crate::cloud::{Cloud, answered, from_aws};
-use crate::kinds::eks::{Operation, edit_tags, pending};
+use crate::config::version_number;
+use crate::kinds::eks::{Operation, edit_tags, pending, update_id};
 use crate::kinds::{document, present};
 use crate::scope::Scope;
 use crate::tags::TagEdits;
@@ -39,11 +40,12 @@ pub async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, E
     let mut found = look(cloud, id).await?.ok_or_else(absent)?;
     let scope = Scope::new(&change.paths);
     let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    let step = first_step(&found.document, &desired, &scope)?;
     if !edits.is_empty() {
         let arn = answered(found.document.arn.clone(), "ARN of the node group")?;
         edit_tags(cloud, &arn, &edits).await?;
     }
-    if let Some(step) = first_step(&found.document, &desired, &scope) {
+    if let Some(step) = step {
         let (update_id, message) = begin(cloud, id, step, &change.token).await?;
         return Ok(pending(&id.to_string(), &Operation::Update { update_id }, message));
     }
@@ -53,16 +55,25 @@ pub async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, E
     Ok(Progress::Done(present(&change.address, &id.to_string(), &found.document)))
 }
 
-fn first_step(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Option<Step> {
+fn first_step(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Result<Option<Step>, Error> {
     let config = Config {
         scaling: scaling(shown.scaling_config, desired.scaling_config, scope),
         ..labels_and_taints(shown, desired, scope)
     };
     if config != Config::default() {
-        return Some(Step::Config(config));
+        return Ok(Some(Step::Config(config)));
     }
-    let version = desired.version.clone().filter(|_| scope.touches("/version"))?;
-    (shown.version.as_ref() != Some(&version)).then_some(Step::Version(version))
+    let Some(version) = desired.version.clone().filter(|_| scope.touches("/version")) else { return Ok(None) };
+    let from = shown.version.as_deref().unwrap_or_default();
+    if from == version {
+        return Ok(None);
+    }
+    if version_number(from) > version_number(&version) {
+        let message = format!("EKS cannot go from version {from} to {version}: it moves nodes up only");
+        return Err(Error::other("VERSION_CANNOT_CHANGE", message));
+    }
+    // In one step: nodes may be up to three minor versions behind the control plane.
+    Ok(Some(Step::Version(version)))
 }
 
 /// The number of nodes wanted now is the autoscaler's: it is kept unless it is named, and moved only as far as the new
@@ -71,9 +82,9 @@ fn scaling(shown: Scaling, desired: Scaling, scope: &Scope<'_>) -> Option<Scalin
     let source = |pointer: &str| if scope.touches(pointer) { desired } else { shown };
     let min_size = source("/scaling_config/min_size").min_size;
     let max_size = source("/scaling_config/max_size").max_size;
-    let named = scope.names("/scaling_config/desired_size");
-    let nodes = if named { desired.desired_size } else { shown.desired_size };
-    let wanted = Scaling { min_size, max_size, desired_size: nodes.min(max_size).max(min_size) };
+    let named = desired.desired_size.filter(|_| scope.names("/scaling_config/desired_size"));
+    let nodes = named.or(shown.desired_size).unwrap_or(min_size);
+    let wanted = Scaling { min_size, max_size, desired_size: Some(nodes.min(max_size).max(min_size)) };
     (wanted != shown).then_some(wanted)
 }
 
@@ -101,8 +112,6 @@ fn labels_and_taints(shown: &Document, desired: &Document, scope: &Scope<'_>) ->
 
 /// Each step has a token of its own: EKS takes one token for one request.
 async fn begin(cloud: &Cloud, id: &Id, step: Step, token: &str) -> Result<(String, String), Error> {
-    let update_id =
-        |update: Option<aws_sdk_eks::types::Update>| answered(update.and_then(|u| u.id), "id of the update");
     match step {
         Step::Version(version) => {
             let request = cloud.eks.update_nodegroup_version().cluster_name(&id.cluster).nodegroup_name(&id.name);
@@ -141,13 +150,17 @@ mod tests {
         Taint { key: key.into(), value: Some(value.into()), effect: "NO_SCHEDULE".into() }
     }
 
-    fn group(min: i32, max: i32, nodes: i32) -> Document {
+    fn group(min: i32, max: i32, nodes: impl Into<Option<i32>>) -> Document {
         Document {
-            scaling_config: Scaling { min_size: min, max_size: max, desired_size: nodes },
+            scaling_config: Scaling { min_size: min, max_size: max, desired_size: nodes.into() },
             labels: BTreeMap::from([("dedicated".into(), "user".into())]),
             taints: vec![taint("dedicated", "nebari")],
             ..Document::default()
         }
+    }
+
+    fn first(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Option<Step> {
+        first_step(shown, desired, scope).unwrap()
     }
 
     fn scaling_of(step: Option<Step>) -> Option<Scaling> {
@@ -160,20 +173,23 @@ mod tests {
     #[test]
     fn the_autoscalers_number_of_nodes_is_kept() {
         let everything = Scope::new(&[]);
-        let wanted = scaling_of(first_step(&group(0, 5, 3), &group(0, 8, 0), &everything));
-        assert_eq!(wanted, Some(Scaling { min_size: 0, max_size: 8, desired_size: 3 }));
-        assert_eq!(first_step(&group(0, 5, 3), &group(0, 5, 0), &everything), None);
+        let wanted = scaling_of(first(&group(0, 5, 3), &group(0, 8, 0), &everything));
+        assert_eq!(wanted, Some(Scaling { min_size: 0, max_size: 8, desired_size: Some(3) }));
+        assert_eq!(first(&group(0, 5, 3), &group(0, 5, 0), &everything), None);
+        let min = ["/scaling_config/min_size".to_owned()];
+        let wanted = scaling_of(first(&group(1, 5, 4), &group(2, 5, None), &Scope::new(&min)));
+        assert_eq!(wanted, Some(Scaling { min_size: 2, max_size: 5, desired_size: Some(4) }));
     }
 
     #[test]
     fn new_bounds_move_it_as_far_as_they_must() {
         let everything = Scope::new(&[]);
-        assert_eq!(scaling_of(first_step(&group(0, 5, 1), &group(2, 5, 2), &everything)).unwrap().desired_size, 2);
-        assert_eq!(scaling_of(first_step(&group(0, 5, 4), &group(0, 2, 0), &everything)).unwrap().desired_size, 2);
+        assert_eq!(scaling_of(first(&group(0, 5, 1), &group(2, 5, 2), &everything)).unwrap().desired_size, Some(2));
+        assert_eq!(scaling_of(first(&group(0, 5, 4), &group(0, 2, 0), &everything)).unwrap().desired_size, Some(2));
         let named = ["/scaling_config/desired_size".to_owned()];
         assert_eq!(
-            scaling_of(first_step(&group(0, 5, 4), &group(0, 5, 1), &Scope::new(&named))).unwrap().desired_size,
-            1
+            scaling_of(first(&group(0, 5, 4), &group(0, 5, 1), &Scope::new(&named))).unwrap().desired_size,
+            Some(1)
         );
     }
 
@@ -187,9 +203,7 @@ mod tests {
         shown.labels.insert("theirs".into(), "1".into());
         shown.taints.push(taint("old", "x"));
         let paths = ["/labels/new".to_owned(), "/labels/gone".to_owned(), "/taints".to_owned()];
-        let Some(Step::Config(config)) = first_step(&shown, &desired, &Scope::new(&paths)) else {
-            panic!("a step is due")
-        };
+        let Some(Step::Config(config)) = first(&shown, &desired, &Scope::new(&paths)) else { panic!("a step is due") };
         assert_eq!(config.set_labels, BTreeMap::from([("new".into(), "1".into())]));
         assert_eq!(config.remove_labels, ["gone"]);
         assert_eq!(config.set_taints, desired.taints);
@@ -201,7 +215,8 @@ mod tests {
     fn the_version_comes_after_the_configuration() {
         let shown = Document { version: Some("1.29".into()), ..group(0, 5, 0) };
         let desired = Document { version: Some("1.30".into()), ..group(0, 5, 0) };
-        assert_eq!(first_step(&shown, &desired, &Scope::new(&[])), Some(Step::Version("1.30".into())));
-        assert_eq!(first_step(&shown, &group(0, 5, 0), &Scope::new(&[])), None);
+        assert_eq!(first(&shown, &desired, &Scope::new(&[])), Some(Step::Version("1.30".into())));
+        assert_eq!(first(&shown, &group(0, 5, 0), &Scope::new(&[])), None);
+        assert!(first_step(&desired, &shown, &Scope::new(&[])).is_err());
     }
 }

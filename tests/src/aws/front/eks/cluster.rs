@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::addon::Addon;
 use super::nodegroup::Group;
 use super::{
     Countdown, Eks, Failure, Outcome, Phase, Update, VERSIONS, check_role, check_subnets, check_tags, in_use, invalid,
@@ -20,6 +21,7 @@ pub(super) struct Cluster {
     pub document: Value,
     pub phase: Phase,
     pub groups: BTreeMap<String, Group>,
+    pub addons: BTreeMap<String, Addon>,
     pub updates: Vec<Update>,
     /// The security group EKS made; shown once the cluster is ACTIVE.
     pub security_group: String,
@@ -130,6 +132,7 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
         document: document.clone(),
         phase: Phase::Creating(Countdown::start(eks.pace.cluster_create)),
         groups: BTreeMap::new(),
+        addons: BTreeMap::new(),
         updates: Vec::new(),
         security_group,
         failure: eks.fail_cluster.take(),
@@ -184,7 +187,7 @@ fn check_name(name: &str) -> Outcome<()> {
 }
 
 /// `resourcesVpcConfig` as described, from what was asked.
-async fn network(shared: &Shared, asked: &Value) -> Outcome<Value> {
+pub(super) async fn network(shared: &Shared, asked: &Value) -> Outcome<Value> {
     let (ids, groups) = (strings(&asked["subnetIds"]), strings(&asked["securityGroupIds"]));
     if ids.is_empty() {
         return Err(invalid("subnetIds are required"));

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Cluster, logging, minor};
+use super::cluster::{Cluster, logging, minor, network};
 use super::nodegroup::{check_taints, check_version, scaling};
 use super::{Countdown, Eks, Failure, Outcome, Phase, VERSIONS, in_use, invalid, not_found, now, strings};
+use crate::aws::front::Shared;
 use crate::aws::front::answer::{Fault, random_hex};
 use crate::aws::front::call::Call;
 
@@ -19,7 +20,12 @@ pub(super) struct Update {
 }
 
 impl Update {
-    fn new(kind: &str, parameters: &[(&str, String)], change: Map<String, Value>, failure: Option<Failure>) -> Self {
+    pub fn new(
+        kind: &str,
+        parameters: &[(&str, String)],
+        change: Map<String, Value>,
+        failure: Option<Failure>,
+    ) -> Self {
         let digits = random_hex(32);
         let id =
             format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]);
@@ -27,6 +33,10 @@ impl Update {
             parameters.iter().map(|(kind, value)| json!({ "type": kind, "value": value })).collect();
         let document = json!({ "id": id, "status": "InProgress", "type": kind, "params": parameters, "createdAt": now(), "errors": [] });
         Self { id, document, change, failure }
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
     }
 
     /// Ends the update: the change shows, or the failure does.
@@ -81,6 +91,9 @@ impl Cluster {
 
 pub(super) fn list<'a>(eks: &'a mut Eks, call: &Call) -> Outcome<&'a [Update]> {
     let cluster = eks.cluster(&call.args[0])?;
+    if let Some(addon) = call.query_parameter("addonName") {
+        return Ok(&cluster.addon(&addon)?.updates);
+    }
     match call.query_parameter("nodegroupName") {
         Some(group) => Ok(&cluster.group(&group)?.updates),
         None => Ok(&cluster.updates),
@@ -96,9 +109,10 @@ pub(super) fn describe(eks: &mut Eks, call: &Call, inspector: bool) -> Outcome<V
     // A look at the update is a look at what it updates.
     if !inspector && document["status"] == "InProgress" {
         let cluster = eks.cluster(&call.args[0])?;
-        match call.query_parameter("nodegroupName") {
-            Some(group) => cluster.group(&group)?.phase.looked(),
-            None => cluster.phase.looked(),
+        match (call.query_parameter("addonName"), call.query_parameter("nodegroupName")) {
+            (Some(addon), _) => cluster.addon(&addon)?.phase.looked(),
+            (None, Some(group)) => cluster.group(&group)?.phase.looked(),
+            (None, None) => cluster.phase.looked(),
         }
     }
     Ok(json!({ "update": document }))
@@ -148,8 +162,29 @@ pub(super) fn cluster_version(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     Ok(body)
 }
 
-/// Endpoint access, logging and the authentication mode; anything else is an explicit error.
-pub(super) fn cluster_config(eks: &mut Eks, call: &Call) -> Outcome<Value> {
+/// Encryption of secrets: once, and never back.
+pub(super) fn encryption(eks: &mut Eks, call: &Call) -> Outcome<Value> {
+    let (countdown, name) = (Countdown::start(eks.pace.cluster_update), call.args[0].clone());
+    let failure = eks.fail_update.clone();
+    let cluster = eks.cluster(&name)?;
+    let asked = &call.json["encryptionConfig"];
+    if asked.pointer("/0/provider/keyArn").and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(invalid("encryptionConfig needs the ARN of a key").with("clusterName", name));
+    }
+    cluster.check_updatable("AssociateEncryptionConfig")?;
+    if cluster.document["encryptionConfig"].is_array() {
+        let message = format!("Cluster {name} already has an encryption configuration");
+        return Err(invalid(message).with("clusterName", name));
+    }
+    let change = Map::from_iter([("encryptionConfig".to_owned(), asked.clone())]);
+    let parameters = [("EncryptionConfig", asked.to_string())];
+    let body = cluster.begin(Update::new("AssociateEncryptionConfig", &parameters, change, failure), countdown);
+    eks.fail_update = None;
+    Ok(body)
+}
+
+/// Endpoint access, the network, logging and the authentication mode; anything else is an explicit error.
+pub(super) async fn cluster_config(eks: &mut Eks, shared: &Shared, call: &Call) -> Outcome<Value> {
     let (countdown, name) = (Countdown::start(eks.pace.cluster_update), call.args[0].clone());
     let failure = eks.fail_update.clone();
     let cluster = eks.cluster(&name)?;
@@ -160,6 +195,9 @@ pub(super) fn cluster_config(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     };
     let asked = &call.json[member];
     let (kind, parameters, change) = match member.as_str() {
+        "resourcesVpcConfig" if asked["subnetIds"].is_array() || asked["securityGroupIds"].is_array() => {
+            place(shared, &cluster.document["resourcesVpcConfig"], asked).await?
+        }
         "resourcesVpcConfig" => endpoint_access(&cluster.document["resourcesVpcConfig"], asked)?,
         "logging" => {
             let wanted = logging(asked);
@@ -222,6 +260,39 @@ fn endpoint_access(present: &Value, asked: &Value) -> Outcome<Prepared> {
         ("PublicAccessCidrs", wanted["publicAccessCidrs"].to_string()),
     ];
     Ok(("EndpointAccessUpdate", parameters, Map::from_iter([("resourcesVpcConfig".to_owned(), wanted)])))
+}
+
+/// Other subnets and security groups, in the same VPC.
+async fn place(shared: &Shared, present: &Value, asked: &Value) -> Outcome<Prepared> {
+    if asked.as_object().into_iter().flatten().any(|(key, value)| key.starts_with("endpoint") && !value.is_null()) {
+        return Err(invalid("Only one type of update can be allowed"));
+    }
+    let mut wanted = present.clone();
+    for member in ["subnetIds", "securityGroupIds"] {
+        if asked[member].is_array() {
+            wanted[member] = asked[member].clone();
+        }
+    }
+    let checked = network(shared, &wanted).await?;
+    if checked["vpcId"] != present["vpcId"] {
+        return Err(invalid("Provided subnets belong to different VPCs"));
+    }
+    let same = |member: &str| {
+        let sorted = |value: &Value| {
+            let mut texts = strings(value);
+            texts.sort();
+            texts
+        };
+        sorted(&wanted[member]) == sorted(&present[member])
+    };
+    if same("subnetIds") && same("securityGroupIds") {
+        return Err(invalid("Cluster is already at the desired configuration"));
+    }
+    let parameters = vec![
+        ("SubnetIds", wanted["subnetIds"].to_string()),
+        ("SecurityGroupIds", wanted["securityGroupIds"].to_string()),
+    ];
+    Ok(("VpcConfigUpdate", parameters, Map::from_iter([("resourcesVpcConfig".to_owned(), wanted)])))
 }
 
 /// Starts an update of a node group that is ACTIVE.

@@ -1,0 +1,27 @@
+//! The add-ons of the cluster. Their pods are pinned to the group `general`, so they come after the node groups.
+
+use nic_sdk::types::{Resource, reference};
+use serde_json::{Value, json};
+
+use super::kubernetes::MAIN_CLUSTER;
+use super::resource;
+use crate::kinds::EKS_ADDON;
+
+/// Adds the two add-ons, after the node groups at these addresses.
+pub fn add(node_groups: &[String], resources: &mut Vec<Resource>) {
+    let general = json!({ "eks.amazonaws.com/nodegroup": "general" });
+    let ebs_csi = json!({ "controller": { "nodeSelector": general }, "defaultStorageClass": { "enabled": true } });
+    let coredns = json!({ "nodeSelector": general });
+    for (name, configuration) in [("aws-ebs-csi-driver", ebs_csi), ("coredns", coredns)] {
+        resources.push(resource(&format!("aws.eks-addon.{name}"), EKS_ADDON, addon(name, &configuration), node_groups));
+    }
+}
+
+fn addon(name: &str, configuration: &Value) -> Value {
+    json!({
+        "name": name,
+        "cluster_name": reference(MAIN_CLUSTER, "/name"),
+        "configuration_values": configuration.to_string(),
+        "tags": {},
+    })
+}

@@ -1,0 +1,290 @@
+//! `aws.eks-addon`: software that EKS keeps on a cluster.
+//!
+//! What it would overwrite on the cluster is overwritten, at creation and later, as Nebari's templates have it: EKS has put a
+//! `coredns` of its own on every new cluster.
+
+use aws_sdk_eks::types::{Addon as Shown, AddonHealth, AddonStatus, ResolveConflicts};
+use aws_smithy_types::date_time::Format;
+use futures::future::join_all;
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::report;
+use nic_sdk::schema::{Normalise, list, map, object, string};
+use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::eks::{Id, Operation, Part, UpdateStatus, edit_tags, issue, pending, state, update_id, update_status};
+use super::{Kind, document, failure, named, present, remote_id, same_json};
+use crate::cloud::{Cloud, answered, from_aws, is_not_found};
+use crate::scope::Scope;
+use crate::tags::{TagEdits, Tags, visible};
+
+/// How many looks a new add-on may be degraded for: ten minutes. Until its pods run on nodes that have just joined it is.
+const DEGRADED_LOOKS: u32 = 40;
+
+/// The kind.
+pub struct EksAddon;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    cluster_name: String,
+    /// EKS chooses when none is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration_values: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    health_issues: Vec<String>,
+    tags: Tags,
+}
+
+/// An add-on as EKS shows it.
+struct Found {
+    status: AddonStatus,
+    tags: Tags,
+    document: Document,
+}
+
+/// What `poll` is given.
+#[derive(Debug, Serialize, Deserialize)]
+struct Following {
+    #[serde(flatten)]
+    operation: Operation,
+    /// Looks that found a new add-on degraded.
+    #[serde(default)]
+    degraded: u32,
+}
+
+impl Kind for EksAddon {
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::EKS_ADDON.to_owned(),
+            title: "Add-on".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.addons[]".to_owned(),
+            protected: false,
+            time_limits: TimeLimits { create: 1200, update: 1200, delete: 1200 },
+            read_batch: 20,
+            create: CreateSafety::Named,
+            settle_seconds: 0,
+        }
+    }
+
+    async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
+        join_all(targets.iter().map(|target| async move {
+            let id = match Id::of_target(target) {
+                Ok(Some(id)) => id,
+                Ok(None) => return Observation::absent(&target.address),
+                Err(error) => return Observation::unreadable(&target.address, error),
+            };
+            match look(cloud, &id).await {
+                Ok(Some(found)) => observe(target, &id, &found),
+                Ok(None) => Observation::absent(&target.address),
+                Err(error) => Observation::unreadable(&target.address, error),
+            }
+        }))
+        .await
+    }
+
+    async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let desired: Document = document(&change.document)?;
+        let id = Id { cluster: desired.cluster_name, name: desired.name };
+        let tags = cloud.marks.mark(&desired.tags, &change.address);
+        let request = cloud.eks.create_addon().cluster_name(&id.cluster).addon_name(&id.name);
+        let request = request.set_addon_version(desired.version).set_configuration_values(desired.configuration_values);
+        let request = request.resolve_conflicts(ResolveConflicts::Overwrite);
+        let request = request.set_tags(Some(tags.into_iter().collect())).client_request_token(&change.token);
+        request.send().await.map_err(from_aws)?;
+        let id = id.to_string();
+        report::created(&id).map_err(failure(&id))?;
+        Ok(pending(&id, &Operation::Create, "CREATING".to_owned()))
+    }
+
+    async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let id = remote_id(change)?;
+        next(cloud, change, &Id::parse(id).map_err(failure(id))?).await.map_err(failure(id))
+    }
+
+    async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let text = remote_id(change)?;
+        let id = Id::parse(text).map_err(failure(text))?;
+        let request = cloud.eks.delete_addon().cluster_name(&id.cluster).addon_name(&id.name);
+        match request.send().await.map_err(from_aws) {
+            Ok(_) => Ok(pending(text, &Operation::Delete, "DELETING".to_owned())),
+            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
+            // A second delete of an add-on that is on its way out is refused.
+            Err(error) => match look(cloud, &id).await {
+                Ok(None) => Ok(Progress::Done(Observation::absent(&change.address))),
+                Ok(Some(found)) if found.status == AddonStatus::Deleting => {
+                    Ok(pending(text, &Operation::Delete, "DELETING".to_owned()))
+                }
+                _ => Err(failure(text)(error)),
+            },
+        }
+    }
+
+    async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
+        let text = remote_id(change)?;
+        let failed = failure(text);
+        let id = Id::parse(text).map_err(&failed)?;
+        let Following { operation, degraded } = document(&operation).map_err(&failed)?;
+        if let Operation::Update { update_id } = &operation {
+            match update_status(cloud, Part::Addon(&id), update_id).await.map_err(&failed)? {
+                UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
+                UpdateStatus::Failed(error) => return Err(failed(error)),
+                UpdateStatus::Successful => {}
+            }
+        }
+        let deleting = operation == Operation::Delete;
+        let Some(found) = look(cloud, &id).await.map_err(&failed)? else {
+            if deleting {
+                return Ok(Progress::Done(Observation::absent(&change.address)));
+            }
+            return Err(failed(Error::NotFound(format!("the add-on `{id}` does not exist"))));
+        };
+        let shown = state(found.status.as_str(), &found.document.health_issues);
+        match found.status {
+            AddonStatus::CreateFailed | AddonStatus::DeleteFailed => {
+                Err(failed(Error::other("ADDON_FAILED", format!("the add-on `{id}` is {shown}"))))
+            }
+            AddonStatus::Degraded if operation == Operation::Create && degraded < DEGRADED_LOOKS => {
+                Ok(still_degraded(pending(text, &operation, shown), degraded + 1))
+            }
+            AddonStatus::Degraded if operation == Operation::Create => {
+                Err(failed(Error::other("ADDON_DEGRADED", format!("the add-on `{id}` stays {shown}"))))
+            }
+            // An add-on that was there is degraded for its pods' sake: the document tells why.
+            AddonStatus::Active | AddonStatus::Degraded | AddonStatus::UpdateFailed if !deleting => {
+                Ok(Progress::Done(present(&change.address, text, &found.document)))
+            }
+            _ => Ok(pending(text, &operation, shown)),
+        }
+    }
+}
+
+fn still_degraded(progress: Progress, looks: u32) -> Progress {
+    match progress {
+        Progress::Pending(Waiting { mut operation, remote_id, poll_after, message }) => {
+            operation["degraded"] = json!(looks);
+            Progress::Pending(Waiting { remote_id, operation, poll_after, message })
+        }
+        done @ Progress::Done(_) => done,
+    }
+}
+
+/// Does what is due: tags at once, then the update that takes its time.
+async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error> {
+    let desired: Document = document(&change.document)?;
+    let absent = || Error::NotFound(format!("the add-on `{id}` does not exist"));
+    let mut found = look(cloud, id).await?.ok_or_else(absent)?;
+    let scope = Scope::new(&change.paths);
+    let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    if !edits.is_empty() {
+        let arn = answered(found.document.arn.clone(), "ARN of the add-on")?;
+        edit_tags(cloud, &arn, &edits).await?;
+    }
+    if differs(&found.document, &desired, &scope) {
+        // Both at once: what is left out of a request may fall back to what EKS thinks best.
+        let wanted = |pointer: &str| if scope.touches(pointer) { &desired } else { &found.document };
+        let values = wanted("/configuration_values").configuration_values.clone();
+        let request = cloud.eks.update_addon().cluster_name(&id.cluster).addon_name(&id.name);
+        let request = request.set_addon_version(wanted("/version").version.clone());
+        let request = request.configuration_values(values.unwrap_or_else(|| "{}".to_owned()));
+        let request = request.resolve_conflicts(ResolveConflicts::Overwrite);
+        let request = request.client_request_token(format!("{}-addon", change.token));
+        let update_id = update_id(request.send().await.map_err(from_aws)?.update)?;
+        return Ok(pending(&id.to_string(), &Operation::Update { update_id }, "updating the add-on".to_owned()));
+    }
+    if !edits.is_empty() {
+        found = look(cloud, id).await?.ok_or_else(absent)?;
+    }
+    Ok(Progress::Done(present(&change.address, &id.to_string(), &found.document)))
+}
+
+fn differs(shown: &Document, desired: &Document, scope: &Scope<'_>) -> bool {
+    let version = desired.version.as_ref().filter(|_| scope.touches("/version"));
+    if version.is_some_and(|version| shown.version.as_ref() != Some(version)) {
+        return true;
+    }
+    match (&shown.configuration_values, &desired.configuration_values) {
+        (Some(there), Some(wanted)) => scope.touches("/configuration_values") && !same_json(there, wanted),
+        (None, Some(_)) => scope.touches("/configuration_values"),
+        // What was never asked for stays as it is.
+        (Some(there), None) => scope.names("/configuration_values") && !same_json(there, "{}"),
+        (None, None) => false,
+    }
+}
+
+fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
+    let observation = named::observe(target, &id.to_string(), &found.tags, &found.document);
+    if observation.status != Status::Present {
+        return observation;
+    }
+    let status = match &found.status {
+        AddonStatus::Active | AddonStatus::Degraded | AddonStatus::UpdateFailed => Status::Present,
+        AddonStatus::CreateFailed | AddonStatus::DeleteFailed => {
+            Status::Failed(state(found.status.as_str(), &found.document.health_issues))
+        }
+        other => Status::InProgress(other.as_str().to_owned()),
+    };
+    Observation { status, ..observation }
+}
+
+/// The add-on; none when it, or its cluster, does not exist.
+async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
+    let request = cloud.eks.describe_addon().cluster_name(&id.cluster).addon_name(&id.name);
+    match request.send().await.map_err(from_aws) {
+        Ok(answer) => answered(answer.addon, "add-on").map(|addon| Some(found(id, &addon))),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn found(id: &Id, addon: &Shown) -> Found {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let tags: Tags = addon.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let status = addon.status().cloned().unwrap_or(AddonStatus::Creating);
+    let issues = addon.health().map(AddonHealth::issues).unwrap_or_default().iter();
+    let document = Document {
+        name: id.name.clone(),
+        arn: owned(addon.addon_arn()),
+        cluster_name: id.cluster.clone(),
+        version: owned(addon.addon_version()),
+        configuration_values: addon.configuration_values().filter(|text| !text.is_empty()).map(str::to_owned),
+        status: Some(status.as_str().to_owned()),
+        created_at: addon.created_at().and_then(|instant| instant.fmt(Format::DateTime).ok()),
+        health_issues: issues
+            .map(|i| issue(i.code().map_or("Unknown", |code| code.as_str()), i.message(), i.resource_ids()))
+            .collect(),
+        tags: visible(&tags),
+    };
+    Found { status, tags, document }
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .required("name", string().immutable())
+        .optional("arn", string().computed())
+        .required("cluster_name", string().immutable())
+        .optional("version", string().normalise(Normalise::Version))
+        // JSON as text, as policies are: white space and the order of members are no difference.
+        .optional("configuration_values", string().normalise(Normalise::Policy))
+        .optional("status", string().computed())
+        .optional("created_at", string().computed())
+        .optional("health_issues", list(string()).computed())
+        .required("tags", map(string()))
+        .build()
+}

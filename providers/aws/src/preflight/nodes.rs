@@ -1,0 +1,74 @@
+//! Whether the machines that node groups are made of are to be had where they are to stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::LocationType;
+use futures::join;
+use nic_sdk::error::Error;
+use nic_sdk::types::{Diagnostic, Severity};
+
+use super::{Summary, problem, unchecked, zones};
+use crate::cloud::{Cloud, filter, from_aws};
+use crate::config::{Config, Network, SECTION};
+
+/// The check of this file, about node groups that are going to be made.
+pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec<Diagnostic> {
+    let made = |name: &str| summary.makes(&format!("aws.node-group.{name}"));
+    let groups: Vec<_> = config.node_groups.iter().filter(|group| made(&group.name)).collect();
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let types: BTreeSet<&str> = groups.iter().map(|group| group.instance.as_str()).collect();
+    let (places, offers) = join!(places(cloud, config), offers(cloud, &types));
+    let (places, offers) = match (places, offers) {
+        (Ok(places), Ok(offers)) => (places, offers),
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![unchecked("whether the instance types of the node groups are offered", &error)];
+        }
+    };
+    let findings = groups.into_iter().filter_map(|group| {
+        let wanted = if group.single_subnet { places.get(..1).unwrap_or_default() } else { &places[..] };
+        let offered = offers.get(&group.instance);
+        let lacking = |zone: &&String| offered.is_none_or(|zones| !zones.contains(*zone));
+        let lacking: Vec<&str> = wanted.iter().filter(lacking).map(String::as_str).collect();
+        if lacking.is_empty() {
+            return None;
+        }
+        let none = lacking.len() == wanted.len();
+        let detail =
+            format!("`{}` of the node group `{}` is not offered in {}", group.instance, group.name, lacking.join(", "));
+        let pointer = Some(format!("/{SECTION}/node_groups/{}", group.name));
+        Some(Diagnostic {
+            // With one zone left, nodes come up there.
+            severity: if none { Severity::Error } else { Severity::Warning },
+            pointer,
+            ..problem("INSTANCE_NOT_OFFERED", "An instance type is not offered where it is wanted", detail)
+        })
+    });
+    findings.collect()
+}
+
+/// The zones of the subnets, in their order.
+async fn places(cloud: &Cloud, config: &Config) -> Result<Vec<String>, Error> {
+    let Network::Existing { subnet_ids, .. } = &config.network else { return zones(cloud, config).await };
+    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", subnet_ids));
+    let subnets = request.send().await.map_err(from_aws)?.subnets.unwrap_or_default();
+    let zone = |id: &String| {
+        subnets.iter().find(|subnet| subnet.subnet_id() == Some(id)).and_then(|subnet| subnet.availability_zone())
+    };
+    Ok(subnet_ids.iter().filter_map(zone).map(str::to_owned).collect())
+}
+
+/// The zones that have each of these types.
+async fn offers(cloud: &Cloud, types: &BTreeSet<&str>) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+    let request = cloud.ec2.describe_instance_type_offerings().location_type(LocationType::AvailabilityZone);
+    let request = request.filters(filter("instance-type", types.iter().copied()));
+    let found = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+    let mut offers = BTreeMap::<String, BTreeSet<String>>::new();
+    for offering in found {
+        if let Some((of, zone)) = offering.instance_type.zip(offering.location) {
+            offers.entry(of.as_str().to_owned()).or_default().insert(zone);
+        }
+    }
+    Ok(offers)
+}

@@ -1,0 +1,129 @@
+//! Add-ons against a scripted EKS.
+
+mod answers;
+mod calls;
+
+use answers::{addon, update};
+use calls::{MARK, change, create, delete, done, pending, poll, read, target, update_of};
+use nic_sdk::Error;
+use nic_sdk::testing::{FakeCloud, Reply, with_report};
+use nic_sdk::types::{Change, Status};
+use serde_json::{Value, json};
+
+const PATH: &str = "/clusters/demo-dev/addons/coredns";
+const VALUES: &str = r#"{"nodeSelector":{"eks.amazonaws.com/nodegroup":"general"}}"#;
+
+fn addon_change(remote_id: Option<&str>) -> Change {
+    let document = json!({ "name": "coredns", "cluster_name": "demo-dev", "configuration_values": VALUES, "tags": {} });
+    change("aws.eks-addon.coredns", "aws.eks-addon", remote_id, document)
+}
+
+fn shown(status: &str) -> Reply {
+    addon(status, VALUES, &json!({ MARK: "l-1/aws.eks-addon.coredns" }))
+}
+
+#[test]
+fn an_addon_overwrites_what_is_there_and_is_pending_until_it_is_active() {
+    let cloud = FakeCloud::new().on("eks", "POST /clusters/demo-dev/addons", shown("CREATING"));
+    let (progress, reported) = with_report(|| create(&cloud, addon_change(None)));
+    let (operation, message) = pending(progress);
+    assert_eq!((reported.created, message.as_str()), (vec!["demo-dev:coredns".to_owned()], "CREATING"));
+    let sent: Value = serde_json::from_slice(&cloud.requests()[0].body).unwrap();
+    assert_eq!((&sent["resolveConflicts"], &sent["configurationValues"]), (&json!("OVERWRITE"), &json!(VALUES)));
+    assert_eq!(sent["tags"][MARK], "l-1/aws.eks-addon.coredns");
+    assert!(sent.get("addonVersion").is_none() && sent.get("serviceAccountRoleArn").is_none(), "{sent}");
+
+    let asked = |status, operation: Value| {
+        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), shown(status));
+        poll(&cloud, addon_change(Some("demo-dev:coredns")), operation)
+    };
+    assert_eq!(pending(asked("CREATING", operation.clone())).1, "CREATING");
+    assert_eq!(done(asked("ACTIVE", operation.clone())).document["version"], "v1.12.1-eksbuild.2");
+    // Pods have to come up first: EKS says what they lack, and it is told until patience ends.
+    let (mut operation, message) = pending(asked("DEGRADED", operation));
+    assert_eq!(message, "DEGRADED: InsufficientNumberOfReplicas: no nodes");
+    let mut looks = 1;
+    let failure = loop {
+        match asked("DEGRADED", operation) {
+            Err(failure) => break failure,
+            going_on => operation = pending(going_on).0,
+        }
+        looks += 1;
+    };
+    assert_eq!(looks, 40);
+    assert!(matches!(&failure.error, Error::Other { code, message, .. }
+        if code == "ADDON_DEGRADED" && message.contains("InsufficientNumberOfReplicas: no nodes")));
+    assert_eq!(failure.remote_id.as_deref(), Some("demo-dev:coredns"));
+    let failure = asked("CREATE_FAILED", json!({ "phase": "create" })).unwrap_err();
+    assert!(matches!(failure.error, Error::Other { code, .. } if code == "ADDON_FAILED"));
+}
+
+#[test]
+fn an_addon_that_was_there_may_be_degraded_and_one_without_our_mark_is_foreign() {
+    let seen = |reply, remote_id| {
+        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), reply);
+        read(&cloud, target("aws.eks-addon.coredns", "aws.eks-addon", remote_id, addon_change(None).document))
+    };
+    let degraded = seen(shown("DEGRADED"), Some("demo-dev:coredns"));
+    assert_eq!(degraded.status, Status::Present);
+    assert_eq!(degraded.document["health_issues"], json!(["InsufficientNumberOfReplicas: no nodes"]));
+    assert_eq!(seen(shown("UPDATING"), None).status, Status::InProgress("UPDATING".into()));
+    assert!(matches!(seen(shown("CREATE_FAILED"), None).status, Status::Failed(_)));
+    assert!(matches!(seen(addon("ACTIVE", VALUES, &json!({})), None).status, Status::Foreign(_)));
+    let missing = Reply::json_error(404, "ResourceNotFoundException", "none");
+    assert_eq!(seen(missing, None).status, Status::Absent);
+}
+
+#[test]
+fn an_addon_is_updated_when_its_configuration_means_something_else() {
+    let there = |configuration: &str| {
+        FakeCloud::new().on("eks", &format!("GET {PATH}"), addon("ACTIVE", configuration, &json!({}))).on(
+            "eks",
+            &format!("POST {PATH}/update"),
+            update("InProgress"),
+        )
+    };
+    let cloud = there("{ \"nodeSelector\": { \"eks.amazonaws.com/nodegroup\": \"general\" } }");
+    done(update_of(&cloud, addon_change(Some("demo-dev:coredns"))));
+    assert_eq!(cloud.actions(), [format!("GET {PATH}")]);
+
+    let cloud = there("{}");
+    let edit = Change { paths: vec!["/configuration_values".into()], ..addon_change(Some("demo-dev:coredns")) };
+    let (operation, _) = pending(update_of(&cloud, edit.clone()));
+    let sent: Value = serde_json::from_slice(&cloud.requests_for(&format!("POST {PATH}/update"))[0].body).unwrap();
+    assert_eq!((&sent["configurationValues"], &sent["resolveConflicts"]), (&json!(VALUES), &json!("OVERWRITE")));
+    // The version that EKS chose stays.
+    assert_eq!(sent["addonVersion"], "v1.12.1-eksbuild.2");
+
+    let asked = |status| {
+        let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev/updates/u-1", update(status)).on(
+            "eks",
+            &format!("GET {PATH}"),
+            shown("ACTIVE"),
+        );
+        let progress = poll(&cloud, edit.clone(), operation.clone());
+        assert!(cloud.requests()[0].url.contains("addonName=coredns"), "{}", cloud.requests()[0].url);
+        progress
+    };
+    pending(asked("InProgress"));
+    done(asked("Successful"));
+    assert!(asked("Failed").is_err());
+}
+
+#[test]
+fn an_addon_is_gone_when_eks_or_its_cluster_says_so() {
+    let missing = Reply::json_error(404, "ResourceNotFoundException", "none");
+    let cloud = FakeCloud::new().on("eks", &format!("DELETE {PATH}"), shown("DELETING"));
+    let (operation, _) = pending(delete(&cloud, addon_change(Some("demo-dev:coredns"))));
+    let cloud = FakeCloud::new().on("eks", "*", missing.clone());
+    assert_eq!(done(poll(&cloud, addon_change(Some("demo-dev:coredns")), operation)).status, Status::Absent);
+    let cloud = FakeCloud::new().on("eks", "*", missing);
+    assert_eq!(done(delete(&cloud, addon_change(Some("demo-dev:coredns")))).status, Status::Absent);
+    let busy = Reply::json_error(409, "ResourceInUseException", "deleting");
+    let cloud = FakeCloud::new().on("eks", &format!("DELETE {PATH}"), busy).on(
+        "eks",
+        &format!("GET {PATH}"),
+        shown("DELETING"),
+    );
+    assert_eq!(pending(delete(&cloud, addon_change(Some("demo-dev:coredns")))).1, "DELETING");
+}
