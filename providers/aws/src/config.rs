@@ -4,12 +4,14 @@ mod node_group;
 mod reader;
 pub mod schema;
 mod spelling;
+pub mod storage;
 
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
 pub use self::node_group::{NodeGroup, Taint};
 use self::reader::{Findings, Reader};
+pub use self::storage::SharedStorage;
 use crate::cidr::{Cidr, CidrError};
 use crate::tags::{OWNER_KEY, Tags};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub permissions_boundary: Option<String>,
     /// The user's tags.
     pub tags: Tags,
+    /// What users' files lie on, from the top-level section `storage`.
+    pub shared_storage: SharedStorage,
 }
 
 /// Where the cluster stands.
@@ -76,13 +80,14 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
         );
         return (None, findings.into_inner());
     };
-    let parsed = section_of(&section, &mut findings);
+    let shared_storage = storage::parse(config, &mut findings);
+    let parsed = section_of(&section, shared_storage, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
 }
 
-fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
+fn section_of(section: &Reader<'_>, shared_storage: SharedStorage, findings: &mut Findings) -> Option<Config> {
     let region = region(section, findings);
     let kubernetes_version = kubernetes_version(section, findings);
     let availability_zones = availability_zones(section, region.as_deref(), findings);
@@ -105,6 +110,7 @@ fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
         network: network?,
         permissions_boundary,
         tags,
+        shared_storage,
     })
 }
 

@@ -8,6 +8,9 @@ use crate::{config, kinds};
 
 /// Everything the provider ever asks AWS for.
 const ACTIONS: &[&str] = &[
+    "autoscaling:CreateOrUpdateTags",
+    "autoscaling:DeleteTags",
+    "autoscaling:DescribeTags",
     "ec2:AssociateRouteTable",
     "ec2:AttachInternetGateway",
     "ec2:AuthorizeSecurityGroupEgress",
@@ -44,6 +47,13 @@ const ACTIONS: &[&str] = &[
     "ec2:RevokeSecurityGroupIngress",
     "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
     "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+    "ecr:CreateRepository",
+    "ecr:DeleteRepository",
+    "ecr:DescribeRepositories",
+    "ecr:ListTagsForResource",
+    "ecr:PutImageScanningConfiguration",
+    "ecr:TagResource",
+    "ecr:UntagResource",
     "eks:AssociateEncryptionConfig",
     "eks:CreateCluster",
     "eks:CreateNodegroup",
@@ -59,6 +69,17 @@ const ACTIONS: &[&str] = &[
     "eks:UpdateClusterVersion",
     "eks:UpdateNodegroupConfig",
     "eks:UpdateNodegroupVersion",
+    "elasticfilesystem:CreateFileSystem",
+    "elasticfilesystem:CreateMountTarget",
+    "elasticfilesystem:DeleteFileSystem",
+    "elasticfilesystem:DeleteMountTarget",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargetSecurityGroups",
+    "elasticfilesystem:DescribeMountTargets",
+    "elasticfilesystem:ModifyMountTargetSecurityGroups",
+    "elasticfilesystem:TagResource",
+    "elasticfilesystem:UntagResource",
+    "elasticfilesystem:UpdateFileSystem",
     "iam:AttachRolePolicy",
     "iam:CreateRole",
     "iam:DeleteRole",
@@ -70,6 +91,15 @@ const ACTIONS: &[&str] = &[
     "iam:TagRole",
     "iam:UntagRole",
     "iam:UpdateAssumeRolePolicy",
+    "resource-groups:CreateGroup",
+    "resource-groups:DeleteGroup",
+    "resource-groups:GetGroup",
+    "resource-groups:GetGroupQuery",
+    "resource-groups:GetTags",
+    "resource-groups:Tag",
+    "resource-groups:Untag",
+    "resource-groups:UpdateGroup",
+    "resource-groups:UpdateGroupQuery",
 ];
 
 /// The answer of `describe`.
@@ -77,7 +107,10 @@ pub fn description() -> Description {
     Description {
         name: "aws".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config_sections: BTreeMap::from([(config::SECTION.to_owned(), config::schema::section())]),
+        config_sections: BTreeMap::from([
+            (config::SECTION.to_owned(), config::schema::section()),
+            (config::storage::SECTION.to_owned(), config::storage::schema()),
+        ]),
         kinds: kinds::describe(),
         actions: ACTIONS.iter().map(|&action| action.to_owned()).collect(),
     }

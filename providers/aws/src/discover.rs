@@ -7,8 +7,12 @@ use nic_sdk::error::Error;
 use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
 use serde_json::{Value, json};
 
+use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
-use crate::kinds::{CLUSTER, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, read};
+use crate::kinds::{
+    CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE,
+    SECURITY_GROUP, SUBNET, VPC, read,
+};
 use crate::names::Names;
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
 
@@ -34,16 +38,20 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
 
 /// The things with a name of their own that every platform has.
 pub fn named(names: &Names) -> Vec<Target> {
-    let target = |address: &str, kind: &str, name: &str| Target {
+    let target = |address: &str, kind: &str, document: Value| Target {
         address: address.to_owned(),
         kind: kind.to_owned(),
         remote_id: None,
-        document: json!({ "name": name }),
+        document,
     };
     vec![
-        target("aws.cluster.main", CLUSTER, &names.cluster),
-        target("aws.iam-role.cluster", IAM_ROLE, &names.cluster_role()),
-        target("aws.iam-role.node-group", IAM_ROLE, &names.node_role()),
+        target("aws.cluster.main", CLUSTER, json!({ "name": names.cluster })),
+        target("aws.iam-role.cluster", IAM_ROLE, json!({ "name": names.cluster_role() })),
+        target("aws.iam-role.node-group", IAM_ROLE, json!({ "name": names.node_role() })),
+        target(REGISTRY, ECR_REPOSITORY, json!({ "name": names.registry() })),
+        target(SHARED_FILE_SYSTEM, EFS_FILE_SYSTEM, json!({ "creation_token": names.shared_storage() })),
+        // Its name is the project's, so only the description tells whose it is.
+        target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project, "description": names.accounting() })),
     ]
 }
 

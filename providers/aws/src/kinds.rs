@@ -1,12 +1,18 @@
 //! The kinds of resources, and which code stands for which.
 
+mod auto_scaling_tags;
 mod cluster;
+mod ecr_repository;
+mod efs;
+mod efs_file_system;
+mod efs_mount_target;
 mod eks;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod named;
 mod node_group;
+mod resource_group;
 mod route_table;
 mod route_table_association;
 mod security_group;
@@ -23,11 +29,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::auto_scaling_tags::AutoScalingTags;
 use self::cluster::Cluster;
+use self::ecr_repository::EcrRepository;
+use self::efs_file_system::EfsFileSystem;
+use self::efs_mount_target::EfsMountTarget;
 use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
 use self::node_group::NodeGroup;
+use self::resource_group::ResourceGroup;
 use self::route_table::RouteTable;
 use self::route_table_association::RouteTableAssociation;
 use self::security_group::SecurityGroup;
@@ -55,6 +66,16 @@ pub const IAM_ROLE_POLICY_ATTACHMENT: &str = "aws.iam-role-policy-attachment";
 pub const CLUSTER: &str = "aws.cluster";
 /// An EKS managed node group.
 pub const NODE_GROUP: &str = "aws.node-group";
+/// Tags on the Auto Scaling groups behind a node group.
+pub const AUTO_SCALING_TAGS: &str = "aws.auto-scaling-tags";
+/// An elastic file system.
+pub const EFS_FILE_SYSTEM: &str = "aws.efs-file-system";
+/// An elastic file system's address in a subnet.
+pub const EFS_MOUNT_TARGET: &str = "aws.efs-mount-target";
+/// A repository of container images.
+pub const ECR_REPOSITORY: &str = "aws.ecr-repository";
+/// A saved search for a platform's things.
+pub const RESOURCE_GROUP: &str = "aws.resource-group";
 /// The host's own kind.
 pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
 
@@ -82,6 +103,11 @@ macro_rules! with_kind {
             IAM_ROLE_POLICY_ATTACHMENT => with_kind!(@ $name = IamRolePolicyAttachment, $call),
             CLUSTER => with_kind!(@ $name = Cluster, $call),
             NODE_GROUP => with_kind!(@ $name = NodeGroup, $call),
+            AUTO_SCALING_TAGS => with_kind!(@ $name = AutoScalingTags, $call),
+            EFS_FILE_SYSTEM => with_kind!(@ $name = EfsFileSystem, $call),
+            EFS_MOUNT_TARGET => with_kind!(@ $name = EfsMountTarget, $call),
+            ECR_REPOSITORY => with_kind!(@ $name = EcrRepository, $call),
+            RESOURCE_GROUP => with_kind!(@ $name = ResourceGroup, $call),
             _ => None,
         }
     };
@@ -92,7 +118,7 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 15] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
@@ -103,6 +129,11 @@ pub const ALL: [&str; 10] = [
     IAM_ROLE_POLICY_ATTACHMENT,
     CLUSTER,
     NODE_GROUP,
+    AUTO_SCALING_TAGS,
+    EFS_FILE_SYSTEM,
+    EFS_MOUNT_TARGET,
+    ECR_REPOSITORY,
+    RESOURCE_GROUP,
 ];
 
 /// The descriptions of all kinds.

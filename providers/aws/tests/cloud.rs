@@ -449,6 +449,9 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
         .on("ec2", "DescribeTags", Reply::xml(200, tags))
         .on("ec2", "DescribeSubnets", subnets(&[("subnet-2", ours("aws.subnet.1"))]))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))
+        .on("ecr", "*", missing())
+        .on("elasticfilesystem", "*", missing())
+        .on("resource-groups", "*", missing())
         .on("eks", "*", missing());
     let recorded = Recorded {
         address: "aws.subnet.0".into(),

@@ -43,9 +43,34 @@ fn a_sound_config_has_no_findings_but_the_notice() {
     assert_eq!((notices[0].severity, notices[0].code.as_str()), (Severity::Info, "CLASSIC_INCOMPLETE"));
     assert!(
         notices[0].detail.contains("NVIDIA")
-            && notices[0].detail.contains("EFS")
             && notices[0].detail.contains("storage")
+            && !notices[0].detail.contains("EFS")
     );
+}
+
+#[test]
+fn shared_storage_is_one_of_three() {
+    let storage = |storage: Value| {
+        let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" }, "storage": storage });
+        let found = Aws::validate(&Context::default(), &config).unwrap();
+        let found = found.into_iter().filter(|finding| finding.code != "CLASSIC_INCOMPLETE");
+        found.map(|d| (d.severity, d.code, d.pointer.unwrap())).collect::<Vec<_>>()
+    };
+    for sound in [json!(null), json!({}), json!({ "type": "nfs", "conda_store": "200Gi", "shared_filesystem": 200 })] {
+        assert_eq!(storage(sound.clone()), [], "{sound}");
+    }
+    assert_eq!(storage(json!({ "type": "ebs" })), [error("STORAGE_TYPE_INVALID", "/storage/type")]);
+    assert_eq!(storage(json!({ "tipe": "efs" })), [warning("UNKNOWN_KEY", "/storage/tipe")]);
+    assert_eq!(storage(json!("efs")), [error("VALUE_TYPE", "/storage")]);
+}
+
+#[test]
+fn capitals_do_not_make_a_repository() {
+    let context = Context { project: "Demo".into(), namespace: "dev".into(), ..Context::default() };
+    let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" } });
+    let found = Aws::validate(&context, &config).unwrap();
+    let refused = found.iter().find(|finding| finding.code == "REGISTRY_NAME_INVALID").unwrap();
+    assert!(refused.severity == Severity::Error && refused.detail.contains("Demo-dev-jupyterlab"), "{refused:?}");
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
     document
 }
 
-fn node_group_address(group: &NodeGroup) -> String {
+/// The address of a node group.
+pub fn node_group_address(group: &NodeGroup) -> String {
     format!("aws.node-group.{}", group.name)
 }
 
