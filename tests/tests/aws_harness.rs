@@ -552,8 +552,9 @@ show([shown, tags, refused, error(groups.get_group, Group=arn)])
 async fn repositories_are_named_and_kept(emulator: Emulator) -> Result<()> {
     let script = r#"
 ecr = client("ecr")
+manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
 ecr.create_repository(repositoryName="a-b_c/d.e")
-ecr.put_image(repositoryName="a-b_c/d.e", imageTag="t", imageManifest=json.dumps({"schemaVersion": 2}))
+ecr.put_image(repositoryName="a-b_c/d.e", imageTag="t", imageManifest=json.dumps(manifest))
 show([error(ecr.create_repository, repositoryName=name) for name in ("Capital", "a--b", "-a", "a-b_c/d.e")]
      + [error(ecr.delete_repository, repositoryName="a-b_c/d.e"), error(ecr.delete_repository, repositoryName="a-b_c/d.e", force=True), error(ecr.delete_repository, repositoryName="a-b_c/d.e")])
 "#;

@@ -219,7 +219,8 @@ async fn a_registry_with_images_is_not_destroyed() -> Result<()> {
     workspace.ok(&["deploy"]).await?;
     let pushed = r#"
 ecr = client("ecr")
-ecr.put_image(repositoryName="my-nebari-dev-jupyterlab", imageTag="mine", imageManifest=json.dumps({"schemaVersion": 2}))
+manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
+ecr.put_image(repositoryName="my-nebari-dev-jupyterlab", imageTag="mine", imageManifest=json.dumps(manifest))
 show(None)
 "#;
     platform.aws.inspect(pushed).await?;

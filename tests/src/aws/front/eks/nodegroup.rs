@@ -67,19 +67,19 @@ impl Group {
             self.document["health"] = json!({ "issues": [{ "code": code, "message": message, "resourceIds": [] }] });
             return;
         }
-        let id = self.document["nodegroupArn"].as_str().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
-        let name = self.document["nodegroupName"].as_str().unwrap_or_default();
+        let text = |member: &str| self.document[member].as_str().unwrap_or_default().to_owned();
+        let (arn, name, cluster) = (text("nodegroupArn"), text("nodegroupName"), text("clusterName"));
+        let id = arn.rsplit('/').next().unwrap_or_default();
         self.document["resources"] = json!({ "autoScalingGroups": [{ "name": format!("eks-{name}-{id}") }] });
         self.document["status"] = json!("ACTIVE");
-        let cluster = self.document["clusterName"].as_str().unwrap_or_default();
         let tags = [
-            ("eks:cluster-name".to_owned(), cluster),
+            ("eks:cluster-name".to_owned(), cluster.clone()),
             ("eks:nodegroup-name".to_owned(), name),
-            ("k8s.io/cluster-autoscaler/enabled".to_owned(), "true"),
-            (format!("k8s.io/cluster-autoscaler/{cluster}"), "owned"),
-            (format!("kubernetes.io/cluster/{cluster}"), "owned"),
+            ("k8s.io/cluster-autoscaler/enabled".to_owned(), "true".to_owned()),
+            (format!("k8s.io/cluster-autoscaler/{cluster}"), "owned".to_owned()),
+            (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned()),
         ];
-        self.scaling_tags = tags.into_iter().map(|(key, value)| (key, (value.to_owned(), true))).collect();
+        self.scaling_tags = tags.into_iter().map(|(key, value)| (key, (value, true))).collect();
     }
 }
 
