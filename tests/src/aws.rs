@@ -149,6 +149,7 @@ impl AwsCloud {
             bail!("the emulator refused its reset with {}: {}", answer.status, self.server.log_tail());
         }
         shared.eks.lock().await.reset();
+        shared.efs.lock().await.reset();
         shared.faults.clear();
         locked(&shared.tokens).clear();
         *locked(&shared.identities) = front::Identities::default();
@@ -187,8 +188,9 @@ impl AwsCloud {
         locked(&self.front.shared.hidden).set(hide);
     }
 
-    /// Sets how long EKS takes.
+    /// Sets how long EKS and EFS take.
     pub async fn pace(&self, pace: Pace) {
+        self.front.shared.efs.lock().await.pace = pace.storage;
         self.front.shared.eks.lock().await.pace = pace;
     }
 

@@ -43,6 +43,7 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     classic_cluster(&found).with_context(|| format!("{found:#}"))?;
     classic_irsa(&found).with_context(|| format!("{found:#}"))?;
     classic_addons(&found).with_context(|| format!("{found:#}"))?;
+    classic_services(&found).with_context(|| format!("{found:#}"))?;
     let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
     namespaces.get("dev").await.context("the namespace is on the cluster")?;
     ensure!(platform.login.logins() > 0, "the cluster was reached without its login");
@@ -56,6 +57,13 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     ensure!(outputs["cluster_autoscaler_role_arn"] == autoscaler["Arn"], "{outputs:#}");
     ensure!(outputs["oidc_provider_arn"] == found["oidc_providers"][0]["Arn"], "{outputs:#}");
     ensure!(outputs["cluster_oidc_issuer_url"] == found["clusters"][0]["identity"]["oidc"]["issuer"], "{outputs:#}");
+    let file_system = found["file_systems"][0]["FileSystemId"].as_str().context("the file system's id")?;
+    ensure!(outputs["nfs_endpoint"] == format!("{file_system}.efs.us-west-2.amazonaws.com"), "{outputs:#}");
+    ensure!(outputs.pointer("/storage/type") == Some(&json!("efs")), "{outputs:#}");
+    ensure!(
+        outputs.pointer("/container_registry/url") == Some(&found["repositories"][0]["repositoryUri"]),
+        "{outputs:#}"
+    );
     let kubeconfig = workspace.read(".nebari/stages/02-infrastructure/kubeconfig")?;
     ensure!(kubeconfig.contains("kubeconfig") && !kubeconfig.contains("k8s-aws-v1"), "{kubeconfig}");
 
@@ -230,6 +238,72 @@ fn classic_addons(found: &Value) -> Result<()> {
         ensure!(serde_json::from_str::<Value>(values)? == configuration, "{addon:#}");
     }
     Ok(())
+}
+
+fn classic_services(found: &Value) -> Result<()> {
+    let file_system = only(&found["file_systems"], "CreationToken", "my-nebari-dev-jupyterhub-shared")?;
+    ensure!(file_system["Encrypted"] == true && file_system["ThroughputMode"] == "bursting", "{file_system:#}");
+    ensure!(file_system["LifeCycleState"] == "available", "{file_system:#}");
+    ensure!(tag(&file_system["Tags"], "Name") == "my-nebari-dev-jupyterhub-shared");
+    ensure!(tag(&file_system["Tags"], "Owner") == "terraform");
+    let group = only(&found["security_groups"], "GroupName", CLUSTER)?;
+    let targets = file_system["MountTargets"].as_array().context("mount targets")?;
+    ensure!(targets.len() == 2, "{targets:#?}");
+    for subnet in found["subnets"].as_array().into_iter().flatten() {
+        let id = subnet["SubnetId"].as_str().context("the subnet's id")?;
+        let target = only(&file_system["MountTargets"], "SubnetId", id)?;
+        ensure!(target["SecurityGroups"] == json!([group["GroupId"]]), "{target:#}");
+        ensure!(target["LifeCycleState"] == "available", "{target:#}");
+    }
+
+    let repository = only(&found["repositories"], "repositoryName", "my-nebari-dev-jupyterlab")?;
+    ensure!(repository.pointer("/imageScanningConfiguration/scanOnPush") == Some(&json!(true)), "{repository:#}");
+    ensure!(tag(&repository["Tags"], "Environment") == "dev");
+
+    let accounting = only(&found["resource_groups"], "Name", "my-nebari")?;
+    ensure!(accounting["Description"] == "project my-nebari - environment dev", "{accounting:#}");
+    ensure!(tag(&accounting["Tags"], "Description") == "AWS resources project=my-nebari and environment=dev");
+    let filters = json!([
+        { "Key": "Project", "Values": ["my-nebari"] },
+        { "Key": "Environment", "Values": ["dev"] },
+        { "Key": "Owner", "Values": ["terraform", "terraform-state"] },
+    ]);
+    ensure!(accounting["Query"]["TagFilters"] == filters, "{accounting:#}");
+
+    for node_group in found["nodegroups"].as_array().into_iter().flatten() {
+        let name = &node_group["resources"]["autoScalingGroups"][0]["name"];
+        let scaling = only(&found["scaling_groups"], "AutoScalingGroupName", name.as_str().context("its name")?)?;
+        let label = "k8s.io/cluster-autoscaler/node-template/label/dedicated";
+        ensure!(tag(&scaling["Tags"], label) == &node_group["nodegroupName"], "{scaling:#}");
+        ensure!(scaling["Propagated"].as_array().is_some_and(|keys| keys.contains(&json!(label))), "{scaling:#}");
+    }
+    ensure!(found["scaling_groups"].as_array().is_some_and(|groups| groups.len() == 3));
+    Ok(())
+}
+
+/// What Nebari does outside of Terraform survives what others do there, and a registry with images survives `destroy`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_images_is_not_destroyed() -> Result<()> {
+    let (platform, workspace) = platform(Emulator::Ministack).await?;
+    workspace.ok(&["deploy"]).await?;
+    let pushed = r#"
+ecr = client("ecr")
+manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
+ecr.put_image(repositoryName="my-nebari-dev-jupyterlab", imageTag="mine", imageManifest=json.dumps(manifest))
+show(None)
+"#;
+    platform.aws.inspect(pushed).await?;
+    let ran = workspace.run(&["destroy", "--yes"]).await?;
+    ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
+    ensure!(ran.said().contains("--force --repository-name my-nebari-dev-jupyterlab"), "{}", ran.said());
+    let found = platform.aws.inventory().await?;
+    ensure!(found["repositories"].as_array().is_some_and(|left| left.len() == 1), "{found:#}");
+    platform
+        .aws
+        .inspect("client('ecr').delete_repository(repositoryName='my-nebari-dev-jupyterlab', force=True); show(None)")
+        .await?;
+    workspace.ok(&["destroy", "--yes"]).await?;
+    platform.aws.assert_empty().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

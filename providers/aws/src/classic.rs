@@ -1,10 +1,18 @@
 //! The Classic topology: what Nebari's own templates create, name for name.
 
+mod accounting;
 mod addons;
+mod autoscaling;
 mod initialize;
 mod irsa;
 mod kubernetes;
 mod network;
+mod registry;
+mod storage;
+
+pub use self::accounting::ACCOUNTING;
+pub use self::registry::REGISTRY;
+pub use self::storage::SHARED_FILE_SYSTEM;
 
 use nic_sdk::error::Error;
 use nic_sdk::provider::Facts;
@@ -56,6 +64,10 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
         },
     };
     kubernetes::add(&platform, &place, &mut resources);
+    autoscaling::add(&platform, &mut resources);
+    storage::add(&platform, &place, &mut resources);
+    registry::add(&platform, &mut resources);
+    accounting::add(&platform, &mut resources);
     Ok(Answer::Ready(resources))
 }
 

@@ -1,5 +1,7 @@
 //! The clients of one call, and what is known about whom they act for.
 
+use std::cell::OnceCell;
+
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use nic_sdk::aws::SdkSetup;
 use nic_sdk::aws_client;
@@ -8,6 +10,7 @@ use nic_sdk::types::Context;
 
 pub use nic_sdk::aws::error as from_aws;
 
+use crate::partition;
 use crate::tags::{Marks, TagEdits, Tags};
 
 /// AWS, in the region of the context.
@@ -21,6 +24,13 @@ pub struct Cloud {
     pub iam: aws_sdk_iam::Client,
     /// How NIC knows its own.
     pub marks: Marks,
+    /// The region all of it is in.
+    pub region: String,
+    // Made when they are first needed: most calls need one of them, or none.
+    autoscaling: OnceCell<aws_sdk_autoscaling::Client>,
+    ecr: OnceCell<aws_sdk_ecr::Client>,
+    efs: OnceCell<aws_sdk_efs::Client>,
+    resource_groups: OnceCell<aws_sdk_resourcegroups::Client>,
 }
 
 impl Cloud {
@@ -34,7 +44,39 @@ impl Cloud {
             eks: aws_client!(aws_sdk_eks, SdkSetup::new("EKS", "eks", region)),
             iam: aws_client!(aws_sdk_iam, SdkSetup::global("IAM", "iam", region)),
             marks: Marks::new(context),
+            region: region.clone(),
+            autoscaling: OnceCell::new(),
+            ecr: OnceCell::new(),
+            efs: OnceCell::new(),
+            resource_groups: OnceCell::new(),
         })
+    }
+
+    /// Auto Scaling groups.
+    pub fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
+        let setup = || SdkSetup::new("Auto Scaling", "autoscaling", &self.region);
+        self.autoscaling.get_or_init(|| aws_client!(aws_sdk_autoscaling, setup()))
+    }
+
+    /// Container registries.
+    pub fn ecr(&self) -> &aws_sdk_ecr::Client {
+        self.ecr.get_or_init(|| aws_client!(aws_sdk_ecr, SdkSetup::new("ECR", "ecr", &self.region)))
+    }
+
+    /// File systems.
+    pub fn efs(&self) -> &aws_sdk_efs::Client {
+        self.efs.get_or_init(|| aws_client!(aws_sdk_efs, SdkSetup::new("EFS", "elasticfilesystem", &self.region)))
+    }
+
+    /// Resource groups.
+    pub fn resource_groups(&self) -> &aws_sdk_resourcegroups::Client {
+        let setup = || SdkSetup::new("Resource Groups", "resource-groups", &self.region);
+        self.resource_groups.get_or_init(|| aws_client!(aws_sdk_resourcegroups, setup()))
+    }
+
+    /// What the host names of the region end with.
+    pub fn dns_suffix(&self) -> &'static str {
+        partition::dns_suffix(&self.region)
     }
 
     /// Writes and takes away tags of an EC2 thing.

@@ -4,6 +4,7 @@ mod node_group;
 mod reader;
 pub mod schema;
 mod spelling;
+pub mod storage;
 
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::types::Diagnostic;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 pub use self::node_group::{NodeGroup, Taint};
 use self::reader::{Findings, Reader};
+pub use self::storage::SharedStorage;
 use crate::cidr::{Cidr, CidrError};
 use crate::tags::{OWNER_KEY, Tags};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub tags: Tags,
     /// A private registry to pull from, if it is enabled.
     pub external_registry: Option<ExternalRegistry>,
+    /// What users' files lie on, from the top-level section `storage`.
+    pub shared_storage: SharedStorage,
 }
 
 /// Where the cluster stands.
@@ -81,13 +85,15 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
     };
     let (external_registry, told) = registry::read(config);
     findings.extend(told);
-    let parsed = section_of(&section, &mut findings).map(|parsed| Config { external_registry, ..parsed });
+    let shared_storage = storage::parse(config, &mut findings);
+    let parsed = section_of(&section, shared_storage, &mut findings);
+    let parsed = parsed.map(|parsed| Config { external_registry, ..parsed });
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
 }
 
-fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
+fn section_of(section: &Reader<'_>, shared_storage: SharedStorage, findings: &mut Findings) -> Option<Config> {
     let region = region(section, findings);
     let kubernetes_version = kubernetes_version(section, findings);
     let availability_zones = availability_zones(section, region.as_deref(), findings);
@@ -111,6 +117,7 @@ fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
         permissions_boundary,
         tags,
         external_registry: None,
+        shared_storage,
     })
 }
 

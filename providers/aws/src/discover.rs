@@ -7,10 +7,11 @@ use nic_sdk::error::Error;
 use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
 use serde_json::{Value, json};
 
+use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::kinds::{
-    CLUSTER, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE,
-    SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
+    CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY,
+    NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
 };
 use crate::names::Names;
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
@@ -45,20 +46,24 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
 
 /// The things with a name of their own that every platform has.
 pub fn named(names: &Names) -> Vec<Target> {
-    let target = |address: &str, kind: &str, name: &str| Target {
+    let target = |address: &str, kind: &str, document: Value| Target {
         address: address.to_owned(),
         kind: kind.to_owned(),
         remote_id: None,
-        document: json!({ "name": name }),
+        document,
     };
     vec![
-        target("aws.cluster.main", CLUSTER, &names.cluster),
-        target("aws.iam-role.cluster", IAM_ROLE, &names.cluster_role()),
-        target("aws.iam-role.node-group", IAM_ROLE, &names.node_role()),
-        target("aws.iam-role.ebs-csi-driver", IAM_ROLE, &names.ebs_csi_role()),
-        target("aws.iam-role.cluster-autoscaler", IAM_ROLE, &names.autoscaler_role()),
-        target("aws.iam-policy.worker-autoscaling", IAM_POLICY, &names.autoscaling_policy_prefix()),
-        target("aws.iam-policy.cluster-encryption", IAM_POLICY, &names.encryption_policy()),
+        target("aws.cluster.main", CLUSTER, json!({ "name": names.cluster })),
+        target("aws.iam-role.cluster", IAM_ROLE, json!({ "name": names.cluster_role() })),
+        target("aws.iam-role.node-group", IAM_ROLE, json!({ "name": names.node_role() })),
+        target("aws.iam-role.ebs-csi-driver", IAM_ROLE, json!({ "name": names.ebs_csi_role() })),
+        target("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "name": names.autoscaler_role() })),
+        target("aws.iam-policy.worker-autoscaling", IAM_POLICY, json!({ "name": names.autoscaling_policy_prefix() })),
+        target("aws.iam-policy.cluster-encryption", IAM_POLICY, json!({ "name": names.encryption_policy() })),
+        target(REGISTRY, ECR_REPOSITORY, json!({ "name": names.registry() })),
+        target(SHARED_FILE_SYSTEM, EFS_FILE_SYSTEM, json!({ "creation_token": names.shared_storage() })),
+        // Its name is the project's, so only the description tells whose it is.
+        target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project, "description": names.accounting() })),
     ]
 }
 

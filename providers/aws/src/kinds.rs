@@ -1,6 +1,11 @@
 //! The kinds of resources, and which code stands for which.
 
+mod auto_scaling_tags;
 mod cluster;
+mod ecr_repository;
+mod efs;
+mod efs_file_system;
+mod efs_mount_target;
 mod eks;
 mod eks_addon;
 mod iam;
@@ -11,6 +16,7 @@ mod iam_role_policy_attachment;
 mod internet_gateway;
 mod named;
 mod node_group;
+mod resource_group;
 mod route_table;
 mod route_table_association;
 mod security_group;
@@ -27,7 +33,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::auto_scaling_tags::AutoScalingTags;
 use self::cluster::Cluster;
+use self::ecr_repository::EcrRepository;
+use self::efs_file_system::EfsFileSystem;
+use self::efs_mount_target::EfsMountTarget;
 use self::eks_addon::EksAddon;
 use self::iam_oidc_provider::IamOidcProvider;
 pub use self::iam_oidc_provider::tagged as oidc_providers;
@@ -36,6 +46,7 @@ use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
 use self::node_group::NodeGroup;
+use self::resource_group::ResourceGroup;
 use self::route_table::RouteTable;
 use self::route_table_association::RouteTableAssociation;
 use self::security_group::SecurityGroup;
@@ -69,6 +80,16 @@ pub const CLUSTER: &str = "aws.cluster";
 pub const NODE_GROUP: &str = "aws.node-group";
 /// Software that EKS keeps on a cluster.
 pub const EKS_ADDON: &str = "aws.eks-addon";
+/// Tags on the Auto Scaling groups behind a node group.
+pub const AUTO_SCALING_TAGS: &str = "aws.auto-scaling-tags";
+/// An elastic file system.
+pub const EFS_FILE_SYSTEM: &str = "aws.efs-file-system";
+/// An elastic file system's address in a subnet.
+pub const EFS_MOUNT_TARGET: &str = "aws.efs-mount-target";
+/// A repository of container images.
+pub const ECR_REPOSITORY: &str = "aws.ecr-repository";
+/// A saved search for a platform's things.
+pub const RESOURCE_GROUP: &str = "aws.resource-group";
 /// The host's own kind.
 pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
 
@@ -99,6 +120,11 @@ macro_rules! with_kind {
             EKS_ADDON => with_kind!(@ $name = EksAddon, $call),
             CLUSTER => with_kind!(@ $name = Cluster, $call),
             NODE_GROUP => with_kind!(@ $name = NodeGroup, $call),
+            AUTO_SCALING_TAGS => with_kind!(@ $name = AutoScalingTags, $call),
+            EFS_FILE_SYSTEM => with_kind!(@ $name = EfsFileSystem, $call),
+            EFS_MOUNT_TARGET => with_kind!(@ $name = EfsMountTarget, $call),
+            ECR_REPOSITORY => with_kind!(@ $name = EcrRepository, $call),
+            RESOURCE_GROUP => with_kind!(@ $name = ResourceGroup, $call),
             _ => None,
         }
     };
@@ -109,7 +135,7 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 18] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
@@ -123,6 +149,11 @@ pub const ALL: [&str; 13] = [
     NODE_GROUP,
     IAM_OIDC_PROVIDER,
     EKS_ADDON,
+    AUTO_SCALING_TAGS,
+    EFS_FILE_SYSTEM,
+    EFS_MOUNT_TARGET,
+    ECR_REPOSITORY,
+    RESOURCE_GROUP,
 ];
 
 /// The descriptions of all kinds.

@@ -1,4 +1,4 @@
-//! NIC provider for AWS: network, roles, EKS.
+//! NIC provider for AWS: network, roles, EKS, shared storage, registry.
 //!
 //! | module | holds |
 //! |---|---|
@@ -48,8 +48,8 @@ impl Provider for Aws {
         describe::description()
     }
 
-    fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
-        Ok(validate::validate(config))
+    fn validate(context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
+        Ok(validate::validate(context, config))
     }
 
     fn desired(context: &Context, config: &Value, facts: &Facts) -> Result<Answer, Error> {

@@ -58,6 +58,21 @@ impl Names {
         format!("{}-eks-irsa", self.cluster)
     }
 
+    /// The repository of users' own images.
+    pub fn registry(&self) -> String {
+        format!("{}-jupyterlab", self.cluster)
+    }
+
+    /// The file system of all users, and its creation token.
+    pub fn shared_storage(&self) -> String {
+        format!("{}-jupyterhub-shared", self.cluster)
+    }
+
+    /// The description of the resource group, which is named after the project alone.
+    pub fn accounting(&self) -> String {
+        format!("project {} - environment {}", self.project, self.environment)
+    }
+
     /// The `Name` tag of the subnet with this index.
     pub fn subnet(&self, index: usize) -> String {
         format!("{}-subnet-{index}", self.cluster)
@@ -89,6 +104,9 @@ mod tests {
         assert_eq!(names.cluster_role(), "my-nebari-dev-eks-cluster-role");
         assert_eq!(names.node_role(), "my-nebari-dev-eks-node-group-role");
         assert_eq!(names.subnet(1), "my-nebari-dev-subnet-1");
+        assert_eq!(names.registry(), "my-nebari-dev-jupyterlab");
+        assert_eq!(names.shared_storage(), "my-nebari-dev-jupyterhub-shared");
+        assert_eq!(names.accounting(), "project my-nebari - environment dev");
         assert_eq!(names.cluster_tag(), "kubernetes.io/cluster/my-nebari-dev");
     }
 

@@ -3,7 +3,9 @@
 use nic_sdk::types::Recorded;
 use serde_json::{Map, Value, json};
 
-use crate::kinds::{CLUSTER, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
+use crate::kinds::{
+    CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC,
+};
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
@@ -28,7 +30,7 @@ pub fn outputs(records: &[Recorded]) -> Value {
     let selectors = SELECTED_GROUPS
         .map(|group| (group.to_owned(), json!({ "key": "eks.amazonaws.com/nodegroup", "value": group })));
     let identity_provider = one(IAM_OIDC_PROVIDER).and_then(|attributes| attributes.get("arn")).cloned();
-    let mut outputs = json!({
+    let mut document = json!({
         "cluster": known([
             ("name", of_cluster("name")),
             ("endpoint", of_cluster("endpoint")),
@@ -60,10 +62,24 @@ pub fn outputs(records: &[Recorded]) -> Value {
         ("oidc_provider_arn", identity_provider),
         ("cluster_autoscaler_role_arn", of_role("aws.iam-role.cluster-autoscaler")),
     ]);
-    if let (Some(outputs), Value::Object(of_stage)) = (outputs.as_object_mut(), of_stage) {
+    if let (Some(outputs), Value::Object(of_stage)) = (document.as_object_mut(), of_stage) {
         outputs.extend(of_stage);
     }
-    outputs
+    if let Some(file_system) = one(EFS_FILE_SYSTEM) {
+        let member = |key: &str| file_system.get(key).cloned();
+        document["storage"] =
+            known([("type", Some("efs".into())), ("file_system_id", member("id")), ("dns_name", member("dns_name"))]);
+        // Later stages mount this; without it they run a server of their own.
+        if let Some(name) = member("dns_name") {
+            document["nfs_endpoint"] = name;
+        }
+    }
+    if let Some(repository) = one(ECR_REPOSITORY) {
+        let member = |key: &str| repository.get(key).cloned();
+        document["container_registry"] =
+            known([("name", member("name")), ("arn", member("arn")), ("url", member("url"))]);
+    }
+    document
 }
 
 fn node_groups(records: &[Recorded]) -> Value {
@@ -111,6 +127,16 @@ mod tests {
                 json!({ "name": "general", "arn": "arn:ng", "instance_types": ["m5.2xlarge"],
                     "scaling_config": { "min_size": 1, "max_size": 1, "desired_size": 1 } }),
             ),
+            record(
+                "aws.efs-file-system.shared",
+                EFS_FILE_SYSTEM,
+                json!({ "id": "fs-1", "dns_name": "fs-1.efs.us-west-2.amazonaws.com", "creation_token": "t" }),
+            ),
+            record(
+                "aws.ecr-repository.jupyterlab",
+                ECR_REPOSITORY,
+                json!({ "name": "n", "arn": "arn:ecr", "url": "u" }),
+            ),
             record("aws.iam-role.cluster", IAM_ROLE, json!({ "arn": "arn:role" })),
             record("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "arn": "arn:autoscaler" })),
             record("aws.iam-oidc-provider.main", IAM_OIDC_PROVIDER, json!({ "arn": "arn:oidc" })),
@@ -137,8 +163,14 @@ mod tests {
                 },
                 "oidc_provider_arn": "arn:oidc",
                 "cluster_autoscaler_role_arn": "arn:autoscaler",
+                "storage": { "type": "efs", "file_system_id": "fs-1", "dns_name": "fs-1.efs.us-west-2.amazonaws.com" },
+                "nfs_endpoint": "fs-1.efs.us-west-2.amazonaws.com",
+                "container_registry": { "name": "n", "arn": "arn:ecr", "url": "u" },
             })
         );
-        assert_eq!(outputs(&[])["cluster"], json!({}));
+        let nothing = outputs(&[]);
+        assert_eq!(nothing["cluster"], json!({}));
+        // A null would make later stages mount nothing: the key is absent, as it is in Nebari.
+        assert_eq!((nothing.get("nfs_endpoint"), nothing.get("storage")), (None, None));
     }
 }

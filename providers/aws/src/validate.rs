@@ -1,34 +1,27 @@
-//! What is wrong with the config, and what of Classic is not built yet.
+//! What is wrong with the config.
 
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::Value;
 
-use crate::config::{self, Config, SECTION};
+use crate::config;
+use crate::names::Names;
 
 /// Every finding about the section.
-pub fn validate(config: &Value) -> Vec<Diagnostic> {
-    let (parsed, mut diagnostics) = config::parse(config);
-    diagnostics.push(incomplete(parsed.as_ref(), &config[SECTION]));
+pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
+    let (_, mut diagnostics) = config::parse(config);
+    diagnostics.extend(registry_name(&Names::new(context)));
     diagnostics
 }
 
-/// Says which parts of Nebari Classic a deploy does not create yet, so that nobody finds out by their absence.
-fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
-    let mut missing = vec![
-        "the EFS file system and its mount targets",
-        "the ECR repository",
-        "the resource group",
-        "the Auto Scaling group tags",
-    ];
-    if section.get("storage").is_some_and(|storage| !storage.is_null()) {
-        missing.push("the storage of the section");
-    }
-    Diagnostic {
-        severity: Severity::Info,
-        code: "CLASSIC_INCOMPLETE".to_owned(),
-        summary: "Some of Nebari Classic is not created yet".to_owned(),
-        detail: format!("Not created: {}.", missing.join("; ")),
-        pointer: Some(format!("/{SECTION}")),
-        hints: Vec::new(),
-    }
+/// A repository's name holds no capitals, and is made of the project's and the namespace's.
+fn registry_name(names: &Names) -> Option<Diagnostic> {
+    let name = names.registry();
+    name.chars().any(|c| c.is_ascii_uppercase()).then(|| Diagnostic {
+        severity: Severity::Error,
+        code: "REGISTRY_NAME_INVALID".to_owned(),
+        summary: "A name is not allowed".to_owned(),
+        detail: format!("ECR refuses capitals, as in the repository `{name}`"),
+        pointer: None,
+        hints: vec!["write `project_name` and `namespace` in small letters".to_owned()],
+    })
 }

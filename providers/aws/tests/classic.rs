@@ -132,21 +132,45 @@ fn an_existing_network_is_used_and_not_made() {
     assert_eq!(
         kinds,
         [
+            "aws.auto-scaling-tags",
             "aws.cluster",
+            "aws.ecr-repository",
+            "aws.efs-file-system",
+            "aws.efs-mount-target",
             "aws.eks-addon",
             "aws.iam-oidc-provider",
             "aws.iam-policy",
             "aws.iam-role",
             "aws.iam-role-policy-attachment",
             "aws.node-group",
+            "aws.resource-group",
             "kubernetes.object",
         ]
         .into()
     );
+    let target = document(&resources, "aws.efs-mount-target.1");
+    assert_eq!((&target["subnet_id"], &target["security_group_ids"]), (&json!("subnet-2"), &json!(["sg-1"])));
     let cluster = document(&resources, "aws.cluster.main");
     assert_eq!(cluster["subnet_ids"], json!(["subnet-1", "subnet-2"]));
     assert_eq!(cluster["security_group_ids"], json!(["sg-1"]));
     assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1"]));
+}
+
+#[test]
+fn files_that_lie_in_the_cluster_need_no_file_system() {
+    let kinds = |storage: Value| {
+        let config = json!({ "amazon_web_services": initial(), "storage": storage });
+        let Answer::Ready(resources) = Aws::desired(&context(), &config, &zones()).unwrap() else {
+            panic!("the zones are known")
+        };
+        let efs = resources.into_iter().filter(|resource| resource.kind.starts_with("aws.efs-"));
+        efs.map(|resource| resource.address).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(json!({ "type": "nfs" })), [""; 0]);
+    assert_eq!(kinds(json!({ "type": "cephfs" })), [""; 0]);
+    let made = ["aws.efs-file-system.shared", "aws.efs-mount-target.0", "aws.efs-mount-target.1"];
+    assert_eq!(kinds(json!(null)), made);
+    assert_eq!(kinds(json!({ "conda_store": "200Gi" })), made);
 }
 
 #[test]

@@ -462,6 +462,9 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
             let ours = form(request)["OpenIDConnectProviderArn"].ends_with("/i");
             oidc_provider("i", if ours { &[(MARK, "l-1/aws.iam-oidc-provider.main")] } else { &[] })
         })
+        .on("ecr", "*", missing())
+        .on("elasticfilesystem", "*", missing())
+        .on("resource-groups", "*", missing())
         .on("eks", "*", missing());
     let recorded = Recorded {
         address: "aws.subnet.0".into(),

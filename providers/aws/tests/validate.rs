@@ -15,8 +15,10 @@ fn findings(changes: Value) -> Vec<(Severity, String, String)> {
     for (key, value) in changes.as_object().unwrap() {
         section[key] = value.clone();
     }
-    let found = validate(&section).into_iter().filter(|finding| finding.code != "CLASSIC_INCOMPLETE");
-    found.map(|d| (d.severity, d.code, d.pointer.unwrap().replacen("/amazon_web_services", "", 1))).collect()
+    validate(&section)
+        .into_iter()
+        .map(|d| (d.severity, d.code, d.pointer.unwrap().replacen("/amazon_web_services", "", 1)))
+        .collect()
 }
 
 fn error(code: &str, pointer: &str) -> (Severity, String, String) {
@@ -35,13 +37,32 @@ fn group(name: &str, group: Value) -> Value {
 }
 
 #[test]
-fn a_sound_config_has_no_findings_but_the_notice() {
+fn a_sound_config_has_no_findings() {
     assert_eq!(findings(json!({})), []);
-    let notices = validate(&json!({ "region": "us-west-2", "kubernetes_version": "1.31", "storage": { "type": "ebs" },
-        "node_groups": { "general": { "instance": "g4dn.xlarge", "gpu": true } } }));
-    assert_eq!(notices.len(), 1);
-    assert_eq!((notices[0].severity, notices[0].code.as_str()), (Severity::Info, "CLASSIC_INCOMPLETE"));
-    assert!(notices[0].detail.contains("EFS") && notices[0].detail.contains("storage"));
+}
+
+#[test]
+fn shared_storage_is_one_of_three() {
+    let storage = |storage: Value| {
+        let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" }, "storage": storage });
+        let found = Aws::validate(&Context::default(), &config).unwrap();
+        found.into_iter().map(|d| (d.severity, d.code, d.pointer.unwrap())).collect::<Vec<_>>()
+    };
+    for sound in [json!(null), json!({}), json!({ "type": "nfs", "conda_store": "200Gi", "shared_filesystem": 200 })] {
+        assert_eq!(storage(sound.clone()), [], "{sound}");
+    }
+    assert_eq!(storage(json!({ "type": "ebs" })), [error("STORAGE_TYPE_INVALID", "/storage/type")]);
+    assert_eq!(storage(json!({ "tipe": "efs" })), [warning("UNKNOWN_KEY", "/storage/tipe")]);
+    assert_eq!(storage(json!("efs")), [error("VALUE_TYPE", "/storage")]);
+}
+
+#[test]
+fn capitals_do_not_make_a_repository() {
+    let context = Context { project: "Demo".into(), namespace: "dev".into(), ..Context::default() };
+    let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" } });
+    let found = Aws::validate(&context, &config).unwrap();
+    let refused = found.iter().find(|finding| finding.code == "REGISTRY_NAME_INVALID").unwrap();
+    assert!(refused.severity == Severity::Error && refused.detail.contains("Demo-dev-jupyterlab"), "{refused:?}");
 }
 
 #[test]

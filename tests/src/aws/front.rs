@@ -6,13 +6,17 @@
 //! line in `Shared::answer`.
 
 mod answer;
+mod autoscaling;
 mod call;
 mod ec2;
+mod ecr;
+mod efs;
 mod eks;
 mod fault;
 mod hide;
 mod iam;
 mod log;
+mod resource_groups;
 mod signature;
 mod token;
 mod upstream;
@@ -65,6 +69,7 @@ pub(crate) struct Shared {
     /// One mutation at a time: a check and the change it allows must not be torn apart.
     pub gate: tokio::sync::Mutex<()>,
     pub eks: tokio::sync::Mutex<eks::Eks>,
+    pub efs: tokio::sync::Mutex<efs::Efs>,
     pub hidden: Mutex<hide::Hidden>,
     pub tokens: Mutex<token::Tokens>,
     pub identities: Mutex<iam::Providers>,
@@ -90,6 +95,7 @@ impl Front {
             upstream: Upstream::new(emulator, region)?,
             gate: tokio::sync::Mutex::default(),
             eks: tokio::sync::Mutex::new(eks::Eks::new(region)?),
+            efs: tokio::sync::Mutex::default(),
             hidden: Mutex::default(),
             tokens: Mutex::default(),
             identities: Mutex::default(),
@@ -240,6 +246,7 @@ impl Shared {
         }
         let _turn = if call.mutating { Some(self.gate.lock().await) } else { None };
         self.eks.lock().await.settle(self).await;
+        self.efs.lock().await.settle(&self.upstream).await?;
         if let Some(replayed) = locked(&self.tokens).replay(call) {
             return replayed;
         }
@@ -247,6 +254,10 @@ impl Shared {
             "ec2" => ec2::handle(self, call, inspector).await?,
             "iam" => iam::handle(self, call, inspector).await?,
             "eks" => eks::handle(self, call, inspector).await?,
+            "elasticfilesystem" => efs::handle(self, call, inspector).await?,
+            "ecr" => ecr::handle(self, call).await?,
+            "resource-groups" => resource_groups::handle(self, call).await?,
+            "autoscaling" => autoscaling::handle(self, call).await?,
             _ => self.upstream.forward(call).await?,
         };
         locked(&self.tokens).remember(call, &answer);

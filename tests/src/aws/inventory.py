@@ -1,4 +1,5 @@
 ec2, iam, eks = client("ec2"), client("iam"), client("eks")
+efs, ecr, groups, scaling = client("efs"), client("ecr"), client("resource-groups"), client("autoscaling")
 
 
 def paged(service, action, member, **arguments):
@@ -55,6 +56,27 @@ def provider(item):
     return {**tags(iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])), "Arn": item["Arn"]}
 
 
+def file_system(item):
+    return {**tags(item), "MountTargets": sorted((
+        {**target, "SecurityGroups": efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])["SecurityGroups"]}
+        for target in paged(efs, "describe_mount_targets", "MountTargets", FileSystemId=item["FileSystemId"])), key=by("SubnetId"))}
+
+
+def repository(item):
+    return tags({**item, "Tags": ecr.list_tags_for_resource(resourceArn=item["repositoryArn"])["tags"]})
+
+
+def resource_group(item):
+    name, arn = item["GroupName"], item["GroupArn"]
+    query = groups.get_group_query(Group=name)["GroupQuery"]["ResourceQuery"]
+    return {**groups.get_group(Group=name)["Group"], "Query": json.loads(query["Query"]), "Tags": groups.get_tags(Arn=arn)["Tags"]}
+
+
+# A tag of an Auto Scaling group also says whether new instances get it.
+def scaling_group(item):
+    return {**tags(item), "Propagated": sorted(tag["Key"] for tag in item.get("Tags", []) if tag["PropagateAtLaunch"])}
+
+
 clusters = [eks.describe_cluster(name=name)["cluster"] for name in paged(eks, "list_clusters", "clusters")]
 show({
     "vpcs": sorted(map(attributes, ours(vpcs)), key=by("VpcId")),
@@ -72,4 +94,8 @@ show({
                    for cluster in clusters for name in paged(eks, "list_nodegroups", "nodegroups", clusterName=cluster["name"])],
     "addons": [eks.describe_addon(clusterName=cluster["name"], addonName=name)["addon"]
                for cluster in clusters for name in paged(eks, "list_addons", "addons", clusterName=cluster["name"])],
+    "file_systems": sorted(map(file_system, paged(efs, "describe_file_systems", "FileSystems")), key=by("CreationToken")),
+    "repositories": sorted(map(repository, paged(ecr, "describe_repositories", "repositories")), key=by("repositoryName")),
+    "resource_groups": sorted(map(resource_group, paged(groups, "list_groups", "GroupIdentifiers")), key=by("Name")),
+    "scaling_groups": sorted(map(scaling_group, paged(scaling, "describe_auto_scaling_groups", "AutoScalingGroups")), key=by("AutoScalingGroupName")),
 })

@@ -234,6 +234,9 @@ mod tests {
             ("sts", "STS", "GetFederationToken", Class::Secret),
             ("autoscaling", "Auto Scaling", "DescribeLaunchConfigurations", Class::Secret),
             ("autoscaling", "Auto Scaling", "SetDesiredCapacity", Class::Mutate),
+            ("autoscaling", "Auto Scaling", "DescribeTags", Class::Read),
+            ("autoscaling", "Auto Scaling", "CreateOrUpdateTags", Class::Mutate),
+            ("autoscaling", "Auto Scaling", "DeleteTags", Class::Mutate),
             ("elasticloadbalancing", "Elastic Load Balancing v2", "DescribeTargetGroups", Class::Read),
             ("elasticloadbalancing", "Elastic Load Balancing", "DescribeLoadBalancers", Class::Read),
         ] {
@@ -241,6 +244,8 @@ mod tests {
         }
         for (service_name, id, target, class) in [
             ("ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", Class::Read),
+            ("ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921.ListTagsForResource", Class::Read),
+            ("ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921.PutImageScanningConfiguration", Class::Mutate),
             ("ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921.BatchGetImage", Class::Mutate),
             ("ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", Class::Secret),
             ("kms", "KMS", "TrentService.DescribeKey", Class::Read),
@@ -276,6 +281,14 @@ mod tests {
             Some("DescribeReplicationConfigurations")
         );
         assert_eq!(efs("/2015-02-01/tags/fs-1/"), Some("DescribeTags"));
+        assert_eq!(
+            rest("elasticfilesystem", "EFS", "PUT", "/2015-02-01/mount-targets/fsmt-1/security-groups"),
+            Some("ModifyMountTargetSecurityGroups")
+        );
+        let tags = "/resources/arn:aws:resource-groups:us-west-2:1:group%2Fdemo/tags";
+        for (method, action) in [("GET", "GetTags"), ("PUT", "Tag"), ("PATCH", "Untag")] {
+            assert_eq!(rest("resource-groups", "Resource Groups", method, tags), Some(action));
+        }
         assert_eq!(rest("resource-groups", "Resource Groups", "POST", "/get-group"), Some("GetGroup"));
         for (method, path) in [
             ("PUT", "/clusters/a"),

@@ -165,6 +165,12 @@ mod tests {
         assert_eq!(host("eks", "EKS", "cn-north-1"), "eks.cn-north-1.amazonaws.com.cn");
         assert_eq!(host("sts", "STS", "us-gov-west-1"), "sts.us-gov-west-1.amazonaws.com");
         assert_eq!(host("ecr", "ECR", "ap-southeast-2"), "api.ecr.ap-southeast-2.amazonaws.com");
+        assert_eq!(host("elasticfilesystem", "EFS", "eu-west-1"), "elasticfilesystem.eu-west-1.amazonaws.com");
+        assert_eq!(
+            host("resource-groups", "Resource Groups", "us-gov-west-1"),
+            "resource-groups.us-gov-west-1.amazonaws.com"
+        );
+        assert_eq!(host("autoscaling", "Auto Scaling", "cn-north-1"), "autoscaling.cn-north-1.amazonaws.com.cn");
         assert_eq!(host("iam", "IAM", "eu-central-1"), "iam.amazonaws.com");
         assert_eq!(host("iam", "IAM", "cn-northwest-1"), "iam.cn-north-1.amazonaws.com.cn");
         assert_eq!(host("iam", "IAM", "us-gov-east-1"), "iam.us-gov.amazonaws.com");

@@ -66,56 +66,78 @@ pub trait Settles {
 struct Settling {
     attempt: u32,
     paths: Vec<String>,
+    /// Whether everything was told to the cloud, and only has to show.
+    #[serde(default)]
+    told: bool,
+}
+
+impl Settling {
+    fn wait(self, id: &str) -> Progress {
+        Progress::Pending(Waiting {
+            remote_id: Some(id.to_owned()),
+            operation: json!(Self { attempt: self.attempt + 1, ..self }),
+            poll_after: SETTLE_AFTER,
+            message: "waiting until AWS shows the change".to_owned(),
+        })
+    }
 }
 
 /// Leads what was just created, or is updated, to what is desired.
 pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Failure> {
-    attempt::<K>(cloud, change, id, &Settling { attempt: 0, paths: change.paths.clone() }).await
-}
-
-/// Goes on with it.
-pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value) -> Result<Progress, Failure> {
-    attempt::<K>(cloud, change, remote_id(change)?, &document(operation)?).await
-}
-
-async fn attempt<K: Settles>(cloud: &Cloud, change: &Change, id: &str, now: &Settling) -> Result<Progress, Failure> {
     let failed = failure(id);
-    let last = now.attempt >= SETTLE_ATTEMPTS;
-    let wait = || {
-        Ok(Progress::Pending(Waiting {
-            remote_id: Some(id.to_owned()),
-            operation: json!(Settling { attempt: now.attempt + 1, paths: now.paths.clone() }),
-            poll_after: SETTLE_AFTER,
-            message: "waiting until AWS shows the change".to_owned(),
-        }))
-    };
+    let waiting = |told| Settling { attempt: 0, paths: change.paths.clone(), told }.wait(id);
     let desired: K::Document = document(&change.document).map_err(&failed)?;
-    let scope = Scope::new(&now.paths);
-    let left = |found: &Found<K::Document>| {
-        let edits = TagEdits::between(found.document.tags(), desired.tags(), &scope);
-        let steps = K::steps(&found.document, &desired, &scope);
-        Some((edits, steps)).filter(|(edits, steps)| !edits.is_empty() || !steps.is_empty())
-    };
-
+    let scope = Scope::new(&change.paths);
     let found = match K::look(cloud, id).await.map_err(&failed)? {
-        Some(found) if found.usable || last => found,
-        None if last => return Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
-        _ => return wait(),
+        Some(found) if found.usable => found,
+        _ => return Ok(waiting(false)),
     };
-    let Some((edits, steps)) = left(&found) else {
+    let Some((edits, steps)) = left::<K>(&found, &desired, &scope) else {
         return Ok(Progress::Done(present(&change.address, &found.id, &found.document)));
     };
     match carry_out::<K>(cloud, id, &edits, steps).await {
-        // What was just made, or what it refers to, is not visible everywhere yet.
-        Err(error) if is_not_found(&error) && !last => return wait(),
+        // What was just made, or what it refers to, is not visible everywhere yet: the same change goes well a little later.
+        Err(error) if is_not_found(&error) => return Err(failed(Error::Conflict(error.to_string()))),
         result => result.map_err(&failed)?,
     }
     match K::look(cloud, id).await.map_err(&failed)? {
-        Some(found) if last || left(&found).is_none() => {
+        Some(found) if left::<K>(&found, &desired, &scope).is_none() => {
             Ok(Progress::Done(present(&change.address, &found.id, &found.document)))
         }
-        _ => wait(),
+        _ => Ok(waiting(true)),
     }
+}
+
+/// Goes on with it, only looking: a poll may change nothing. What was not told yet, the host asks for when it sees that it is
+/// missing.
+pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value) -> Result<Progress, Failure> {
+    let id = remote_id(change)?;
+    let failed = failure(id);
+    let now: Settling = document(operation).map_err(&failed)?;
+    let last = now.attempt >= SETTLE_ATTEMPTS;
+    let desired: K::Document = document(&change.document).map_err(&failed)?;
+    let shows = |found: &Found<K::Document>| {
+        let whole = || left::<K>(found, &desired, &Scope::new(&now.paths)).is_none();
+        found.usable && (!now.told || whole())
+    };
+    match K::look(cloud, id).await.map_err(&failed)? {
+        Some(found) if last || shows(&found) => {
+            Ok(Progress::Done(present(&change.address, &found.id, &found.document)))
+        }
+        None if last => Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
+        _ => Ok(now.wait(id)),
+    }
+}
+
+/// What is to be told to the cloud, if anything is.
+fn left<K: Settles>(
+    found: &Found<K::Document>,
+    desired: &K::Document,
+    scope: &Scope<'_>,
+) -> Option<(TagEdits, Vec<K::Step>)> {
+    let edits = TagEdits::between(found.document.tags(), desired.tags(), scope);
+    let steps = K::steps(&found.document, desired, scope);
+    Some((edits, steps)).filter(|(edits, steps)| !edits.is_empty() || !steps.is_empty())
 }
 
 async fn carry_out<K: Settles>(cloud: &Cloud, id: &str, edits: &TagEdits, steps: Vec<K::Step>) -> Result<(), Error> {

@@ -98,6 +98,11 @@ impl Answer {
         }
     }
 
+    /// A success without anything to say.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, headers: vec![("x-amzn-requestid".to_owned(), request_id())], body: Bytes::new() }
+    }
+
     pub(crate) fn xml(status: u16, body: String) -> Self {
         Self {
             status,

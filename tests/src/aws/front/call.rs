@@ -104,7 +104,12 @@ impl Call {
             .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
             .collect();
         self.json = serde_json::from_slice(&self.body).unwrap_or_default();
-        let routes = if self.service == "eks" { super::eks::ROUTES } else { &[] };
+        let routes = match self.service.as_str() {
+            "eks" => super::eks::ROUTES,
+            "elasticfilesystem" => super::efs::ROUTES,
+            "resource-groups" => super::resource_groups::ROUTES,
+            _ => &[],
+        };
         for (method, template, action) in routes {
             if self.method.as_str() == *method
                 && let Some(args) = matches(template, &segments)

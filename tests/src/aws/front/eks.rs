@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::answer::{Answer, Fault, Outcome};
 use super::call::Call;
+use super::efs;
 use super::wait::{Countdown, Wait};
 use crate::aws::locked;
 use cluster::Cluster;
@@ -68,7 +69,7 @@ const VERSIONS: [u32; 6] = [30, 31, 32, 33, 34, 35];
 /// The oldest minor version in standard support.
 const STANDARD: u32 = 32;
 
-/// How long EKS takes. AWS: about 10 minutes for a cluster, 3 for a node group.
+/// How long EKS and EFS take. AWS: about 10 minutes for a cluster, 3 for a node group.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// From `CreateCluster` to ACTIVE.
@@ -85,6 +86,8 @@ pub struct Pace {
     pub nodegroup_update: Wait,
     /// From anything about an add-on to its end.
     pub addon: Wait,
+    /// From a create, update or delete of a file system or mount target to its end. AWS: seconds, and about 90 seconds.
+    pub storage: Wait,
 }
 
 impl Pace {
@@ -98,6 +101,7 @@ impl Pace {
             nodegroup_delete: wait,
             nodegroup_update: wait,
             addon: wait,
+            storage: wait,
         }
     }
 }
@@ -113,9 +117,22 @@ impl Default for Pace {
             nodegroup_delete: group,
             nodegroup_update: group,
             addon: group,
+            storage: efs::PACE,
         }
     }
 }
+
+/// The Auto Scaling group behind a node group.
+pub(crate) struct ScalingGroup<'a> {
+    pub name: String,
+    /// The node group's.
+    pub document: &'a Value,
+    /// Value, and whether it is handed on to new nodes, by key.
+    pub tags: &'a mut ScalingTags,
+}
+
+/// The tags of an Auto Scaling group.
+pub(crate) type ScalingTags = BTreeMap<String, (String, bool)>;
 
 /// What a thing is doing.
 #[derive(Debug, Clone)]
@@ -236,6 +253,15 @@ impl Eks {
             .filter(|group| group.document["scalingConfig"]["desiredSize"].as_u64() != Some(0))
             .flat_map(|group| strings(&group.document["subnets"]))
             .collect()
+    }
+
+    /// The Auto Scaling groups of the node groups: AWS makes one for each.
+    pub(crate) fn scaling_groups(&mut self) -> impl Iterator<Item = ScalingGroup<'_>> {
+        let groups = self.clusters.values_mut().flat_map(|cluster| cluster.groups.values_mut());
+        groups.filter_map(|group| {
+            let name = group.document["resources"]["autoScalingGroups"][0]["name"].as_str()?.to_owned();
+            Some(ScalingGroup { name, document: &group.document, tags: &mut group.scaling_tags })
+        })
     }
 
     fn cluster(&mut self, name: &str) -> Outcome<&mut Cluster> {

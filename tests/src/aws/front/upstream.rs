@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use http::Method;
 use serde_json::Value;
 
 use super::answer::{Answer, Fault, Outcome};
@@ -66,6 +67,30 @@ impl Upstream {
     pub(crate) async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Outcome<Value> {
         let mut answer = self.form("iam", "2010-05-08", action, parameters).await?;
         Ok(answer.get_mut(format!("{action}Result")).map(Value::take).unwrap_or_default())
+    }
+
+    /// One action of a service that takes method and path; the answer's JSON.
+    pub(crate) async fn rest(&self, service: &str, method: Method, path: &str, body: &Value) -> Outcome<Value> {
+        let scope = format!("harness/20260101/{}/{service}/aws4_request", self.region);
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.endpoint))
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
+        if !body.is_null() {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = self.send(request).await?;
+        let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.succeeded() {
+            return Ok(value);
+        }
+        let header = answer.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, code)| code.clone());
+        let code = header.or_else(|| value["__type"].as_str().map(str::to_owned));
+        Err(Fault::new(
+            answer.status,
+            code.as_deref().unwrap_or("InternalError"),
+            value["message"].as_str().unwrap_or_default(),
+        ))
     }
 
     async fn form(&self, service: &str, version: &str, action: &str, parameters: &[(&str, &str)]) -> Outcome<Value> {

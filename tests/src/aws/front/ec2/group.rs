@@ -8,6 +8,7 @@ use super::network::{dependency, interfaces};
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Answer, Fault, Outcome, request_id};
 use crate::aws::front::call::Call;
+use crate::aws::front::efs;
 
 /// What makes a rule itself: protocol, ports and peer. A description does not.
 type Rule = (String, String, String, String);
@@ -91,7 +92,7 @@ async fn delete(shared: &Shared, id: &str) -> Outcome<()> {
     };
     let referenced = groups.iter().any(|group| group["groupId"] != id && named(group));
     let used = shared.eks.lock().await.uses_security_group(id);
-    if referenced || used || interfaces(&shared.upstream, id).await? {
+    if referenced || used || interfaces(&shared.upstream, id).await? || efs::uses(&shared.upstream, id).await? {
         return Err(dependency(format!("resource {id} has a dependent object")));
     }
     Ok(())

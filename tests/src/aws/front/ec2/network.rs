@@ -7,6 +7,7 @@ use super::kind::Kind;
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Answer, Fault, Outcome, request_id};
 use crate::aws::front::call::Call;
+use crate::aws::front::efs;
 use crate::aws::front::upstream::Upstream;
 use crate::aws::locked;
 
@@ -54,7 +55,7 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer
         "DeleteSubnet" => {
             let id = call.parameter("SubnetId");
             let interfaces = interfaces(upstream, id).await?;
-            if shared.eks.lock().await.uses_subnet(id) || interfaces {
+            if shared.eks.lock().await.uses_subnet(id) || interfaces || efs::uses(upstream, id).await? {
                 return Err(dependency(format!("The subnet '{id}' has dependencies and cannot be deleted.")));
             }
         }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::cluster::{minor, text};
 use super::{
-    Countdown, Eks, Failure, Outcome, Phase, Update, check_role, check_subnets, check_tags, in_use, invalid, now,
-    strings,
+    Countdown, Eks, Failure, Outcome, Phase, ScalingTags, Update, check_role, check_subnets, check_tags, in_use,
+    invalid, now, strings,
 };
 use crate::aws::emulator::ACCOUNT;
 use crate::aws::front::Shared;
@@ -34,6 +34,8 @@ pub(super) struct Group {
     pub updates: Vec<Update>,
     /// Set when a test ordered the creation to fail.
     pub failure: Option<Failure>,
+    /// Tags of its Auto Scaling group; those of the node group itself are not handed on to it.
+    pub scaling_tags: ScalingTags,
 }
 
 impl Group {
@@ -65,10 +67,19 @@ impl Group {
             self.document["health"] = json!({ "issues": [{ "code": code, "message": message, "resourceIds": [] }] });
             return;
         }
-        let id = self.document["nodegroupArn"].as_str().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
-        let name = self.document["nodegroupName"].as_str().unwrap_or_default();
+        let text = |member: &str| self.document[member].as_str().unwrap_or_default().to_owned();
+        let (arn, name, cluster) = (text("nodegroupArn"), text("nodegroupName"), text("clusterName"));
+        let id = arn.rsplit('/').next().unwrap_or_default();
         self.document["resources"] = json!({ "autoScalingGroups": [{ "name": format!("eks-{name}-{id}") }] });
         self.document["status"] = json!("ACTIVE");
+        let tags = [
+            ("eks:cluster-name".to_owned(), cluster.clone()),
+            ("eks:nodegroup-name".to_owned(), name),
+            ("k8s.io/cluster-autoscaler/enabled".to_owned(), "true".to_owned()),
+            (format!("k8s.io/cluster-autoscaler/{cluster}"), "owned".to_owned()),
+            (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned()),
+        ];
+        self.scaling_tags = tags.into_iter().map(|(key, value)| (key, (value, true))).collect();
     }
 }
 
@@ -154,6 +165,7 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
         phase: Phase::Creating(Countdown::start(wait)),
         updates: Vec::new(),
         failure,
+        scaling_tags: ScalingTags::new(),
     };
     cluster.groups.insert(name.to_owned(), group);
     eks.fail_nodegroup = None;

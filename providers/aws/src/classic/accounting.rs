@@ -1,0 +1,32 @@
+//! The resource group by which an account's owner sees what belongs to the platform.
+
+use nic_sdk::types::Resource;
+use serde_json::json;
+
+use super::Platform;
+use crate::kinds::RESOURCE_GROUP;
+
+/// The address of the resource group.
+pub const ACCOUNTING: &str = "aws.resource-group.main";
+
+/// Adds the resource group.
+pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
+    let names = platform.names;
+    // What Nebari's own Terraform state lies in bears the second owner.
+    let query = json!({
+        "ResourceTypeFilters": ["AWS::AllSupported"],
+        "TagFilters": [
+            { "Key": "Project", "Values": [names.project] },
+            { "Key": "Environment", "Values": [names.environment] },
+            { "Key": "Owner", "Values": ["terraform", "terraform-state"] },
+        ],
+    });
+    let description = format!("AWS resources project={} and environment={}", names.project, names.environment);
+    let group = json!({
+        "name": names.project,
+        "description": names.accounting(),
+        "tag_filter_query": query.to_string(),
+        "tags": { "Description": description },
+    });
+    resources.push(Resource::new(ACCOUNTING, RESOURCE_GROUP, group));
+}
