@@ -4,13 +4,16 @@ mod node_group;
 mod reader;
 pub mod schema;
 mod spelling;
+mod storage;
 
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
-pub use self::node_group::{NodeGroup, Taint};
+pub use self::node_group::{GROUP_LABEL, NodeGroup, Taint};
 use self::reader::{Findings, Reader};
+pub use self::storage::Storage;
 use crate::cidr::{Cidr, CidrError};
+use crate::names::Topology;
 use crate::tags::{OWNER_KEY, Tags};
 
 /// The section this provider owns.
@@ -19,8 +22,24 @@ pub const SECTION: &str = "amazon_web_services";
 /// Bits by which a subnet is longer than its VPC: room for four.
 pub const SUBNET_BITS: u8 = 2;
 
-/// Prefix lengths for which AWS allows both the VPC and its four subnets.
-const VPC_PREFIXES: std::ops::RangeInclusive<u8> = 16..=26;
+/// The same of the design document's topology, whose subnets are numbered in a finer grid.
+pub const DESIGN_SUBNET_BITS: u8 = 8;
+
+/// The network of a topology's VPC when none is configured.
+fn default_block(topology: Topology) -> &'static str {
+    match topology {
+        Topology::Classic => "10.10.0.0/16",
+        Topology::Design => "10.0.0.0/16",
+    }
+}
+
+/// Prefix lengths for which AWS allows both the VPC and its subnets, which are /28 at most.
+fn vpc_prefixes(topology: Topology) -> std::ops::RangeInclusive<u8> {
+    match topology {
+        Topology::Classic => 16..=28 - SUBNET_BITS,
+        Topology::Design => 16..=28 - DESIGN_SUBNET_BITS,
+    }
+}
 
 /// The section.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +66,8 @@ pub struct Config {
     pub permissions_boundary: Option<String>,
     /// The user's tags.
     pub tags: Tags,
+    /// The section's own storage; only the design topology has it.
+    pub storage: Option<Storage>,
 }
 
 /// Where the cluster stands.
@@ -64,7 +85,7 @@ pub enum Network {
 }
 
 /// The section and what there is to say about it; no section when something is wrong with it.
-pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
+pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
     let root = format!("/{SECTION}");
     let Some(section) = Reader::new(config.get(SECTION), &root, &mut findings) else {
@@ -76,23 +97,24 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
         );
         return (None, findings.into_inner());
     };
-    let parsed = section_of(&section, &mut findings);
+    let parsed = section_of(&section, topology, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
 }
 
-fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
+fn section_of(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<Config> {
     let region = region(section, findings);
     let kubernetes_version = kubernetes_version(section, findings);
     let availability_zones = availability_zones(section, region.as_deref(), findings);
-    let node_groups = node_group::parse(section, findings);
+    let node_groups = node_group::parse(section, topology, findings);
     let (endpoint_public, endpoint_private) = endpoint_access(section, findings);
     let public_access_cidrs = public_access_cidrs(section, findings);
     let kms_key_arn = arn(section, "eks_kms_arn", findings);
     let permissions_boundary = arn(section, "permissions_boundary", findings);
-    let network = network(section, findings);
+    let network = network(section, topology, findings);
     let tags = tags(section, findings);
+    let storage = storage::parse(section, topology, findings);
     Some(Config {
         region: region?,
         kubernetes_version,
@@ -105,6 +127,7 @@ fn section_of(section: &Reader<'_>, findings: &mut Findings) -> Option<Config> {
         network: network?,
         permissions_boundary,
         tags,
+        storage,
     })
 }
 
@@ -243,7 +266,7 @@ fn arn(section: &Reader<'_>, key: &'static str, findings: &mut Findings) -> Opti
     None
 }
 
-fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
+fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<Network> {
     let subnet_ids = section.texts("existing_subnet_ids", findings);
     let security_group_id = section.text("existing_security_group_id", findings);
     let given = section.one_of(&["vpc_cidr_block", "vpc_cidr"], findings);
@@ -290,14 +313,15 @@ fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
     }
     let (pointer, text) = match given {
         Some((key, value)) => (section.at(key), section.as_text(key, value, findings)?),
-        None => (section.at("vpc_cidr_block"), "10.10.0.0/16".to_owned()),
+        None => (section.at("vpc_cidr_block"), default_block(topology).to_owned()),
     };
     let block = cidr(&text, &pointer, findings)?;
-    if !VPC_PREFIXES.contains(&block.prefix()) {
+    let prefixes = vpc_prefixes(topology);
+    if !prefixes.contains(&block.prefix()) {
         let detail = format!(
-            "`{text}`: a VPC with four subnets is between /{} and /{}",
-            VPC_PREFIXES.start(),
-            VPC_PREFIXES.end()
+            "`{text}`: a VPC that has room for its subnets is between /{} and /{}",
+            prefixes.start(),
+            prefixes.end()
         );
         findings.error("VPC_SIZE", "A network is too large or too small", detail, &pointer);
         return None;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::kinds::{
-    CLUSTER, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY, NODE_GROUP, ROUTE_TABLE,
-    SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
+    CLUSTER, EBS_VOLUME, EKS_ADDON, ELASTIC_IP, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY, NAT_GATEWAY,
+    NODE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
 };
 use crate::names::Names;
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
@@ -72,7 +72,7 @@ fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
 
 /// Everything of EC2 that bears our mark, or an older one of the same platform.
 async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
-    let keys = filter("key", [OWNER_KEY, "Project", "Environment"]);
+    let keys = filter("key", [OWNER_KEY, "Project", "Environment", "project", "environment"]);
     let tags = cloud.ec2.describe_tags().filters(keys).into_paginator().items().send();
     let tags = tags.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     let mut things = BTreeMap::<(String, String), Tags>::new();
@@ -99,6 +99,9 @@ fn kind_of(resource_type: &str) -> Option<&'static str> {
         "internet-gateway" => INTERNET_GATEWAY,
         "route-table" => ROUTE_TABLE,
         "security-group" => SECURITY_GROUP,
+        "elastic-ip" => ELASTIC_IP,
+        "natgateway" => NAT_GATEWAY,
+        "volume" => EBS_VOLUME,
         _ => return None,
     })
 }

@@ -1,8 +1,10 @@
 //! The kinds of resources, and which code stands for which.
 
 mod cluster;
+mod ebs_volume;
 mod eks;
 mod eks_addon;
+mod elastic_ip;
 mod iam;
 mod iam_oidc_provider;
 mod iam_policy;
@@ -10,6 +12,7 @@ mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod named;
+mod nat_gateway;
 mod node_group;
 mod route_table;
 mod route_table_association;
@@ -28,13 +31,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::cluster::Cluster;
+use self::ebs_volume::EbsVolume;
 use self::eks_addon::EksAddon;
+use self::elastic_ip::ElasticIp;
 use self::iam_oidc_provider::IamOidcProvider;
 pub use self::iam_oidc_provider::tagged as oidc_providers;
 use self::iam_policy::IamPolicy;
 use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
+use self::nat_gateway::NatGateway;
 use self::node_group::NodeGroup;
 use self::route_table::RouteTable;
 use self::route_table_association::RouteTableAssociation;
@@ -49,6 +55,12 @@ pub const VPC: &str = "aws.vpc";
 pub const SUBNET: &str = "aws.subnet";
 /// An internet gateway with its attachment.
 pub const INTERNET_GATEWAY: &str = "aws.internet-gateway";
+/// A public address that stays.
+pub const ELASTIC_IP: &str = "aws.elastic-ip";
+/// The way out for what has no public address.
+pub const NAT_GATEWAY: &str = "aws.nat-gateway";
+/// A block volume.
+pub const EBS_VOLUME: &str = "aws.ebs-volume";
 /// A route table with its routes.
 pub const ROUTE_TABLE: &str = "aws.route-table";
 /// A subnet's use of a route table.
@@ -89,6 +101,9 @@ macro_rules! with_kind {
             VPC => with_kind!(@ $name = Vpc, $call),
             SUBNET => with_kind!(@ $name = Subnet, $call),
             INTERNET_GATEWAY => with_kind!(@ $name = InternetGateway, $call),
+            ELASTIC_IP => with_kind!(@ $name = ElasticIp, $call),
+            NAT_GATEWAY => with_kind!(@ $name = NatGateway, $call),
+            EBS_VOLUME => with_kind!(@ $name = EbsVolume, $call),
             ROUTE_TABLE => with_kind!(@ $name = RouteTable, $call),
             ROUTE_TABLE_ASSOCIATION => with_kind!(@ $name = RouteTableAssociation, $call),
             SECURITY_GROUP => with_kind!(@ $name = SecurityGroup, $call),
@@ -109,10 +124,13 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 16] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
+    ELASTIC_IP,
+    NAT_GATEWAY,
+    EBS_VOLUME,
     ROUTE_TABLE,
     ROUTE_TABLE_ASSOCIATION,
     SECURITY_GROUP,

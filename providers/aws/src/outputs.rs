@@ -3,16 +3,21 @@
 use nic_sdk::types::Recorded;
 use serde_json::{Map, Value, json};
 
-use crate::kinds::{CLUSTER, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
+use crate::config::GROUP_LABEL;
+use crate::kinds::{CLUSTER, EBS_VOLUME, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
+use crate::names::Topology;
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
+
+/// The prefix of the addresses of node groups.
+const GROUP: &str = "aws.node-group.";
 
 /// The groups that later stages select nodes by, whether they exist or not.
 const SELECTED_GROUPS: [&str; 3] = ["general", "user", "worker"];
 
 /// A JSON object for the document's top level.
-pub fn outputs(records: &[Recorded]) -> Value {
+pub fn outputs(topology: Topology, records: &[Recorded]) -> Value {
     let one = |kind: &str| records.iter().find(|record| record.kind == kind).map(|record| &record.attributes);
     let cluster = one(CLUSTER);
     let of_cluster = |key: &str| cluster.and_then(|attributes| attributes.get(key)).cloned();
@@ -25,8 +30,12 @@ pub fn outputs(records: &[Recorded]) -> Value {
         .iter()
         .filter(|record| record.kind == KUBERNETES_OBJECT)
         .filter_map(|record| record.address.strip_prefix(NAMESPACE));
-    let selectors = SELECTED_GROUPS
-        .map(|group| (group.to_owned(), json!({ "key": "eks.amazonaws.com/nodegroup", "value": group })));
+    let label = match topology {
+        Topology::Classic => "eks.amazonaws.com/nodegroup",
+        // A replaced group has another name in EKS; the label stays.
+        Topology::Design => GROUP_LABEL,
+    };
+    let selectors = SELECTED_GROUPS.map(|group| (group.to_owned(), json!({ "key": label, "value": group })));
     let identity_provider = one(IAM_OIDC_PROVIDER).and_then(|attributes| attributes.get("arn")).cloned();
     let mut outputs = json!({
         "cluster": known([
@@ -63,13 +72,19 @@ pub fn outputs(records: &[Recorded]) -> Value {
     if let (Some(outputs), Value::Object(of_stage)) = (outputs.as_object_mut(), of_stage) {
         outputs.extend(of_stage);
     }
+    if topology == Topology::Design {
+        let volumes = records.iter().filter(|record| record.kind == EBS_VOLUME);
+        let volumes: Vec<&str> = volumes.filter_map(|record| record.remote_id.as_deref()).collect();
+        outputs["storage"] = json!({ "type": "ebs", "volume_ids": volumes });
+    }
     outputs
 }
 
 fn node_groups(records: &[Recorded]) -> Value {
     let groups = records.iter().filter(|record| record.kind == NODE_GROUP).filter_map(|record| {
         let group = &record.attributes;
-        let name = group.get("name")?.as_str()?.to_owned();
+        // A replaced group has another name in EKS.
+        let name = record.address.strip_prefix(GROUP).or_else(|| group.get("name")?.as_str())?.to_owned();
         let member = |pointer: &str| group.pointer(pointer).cloned();
         let document = known([
             ("arn", member("/arn")),
@@ -117,7 +132,7 @@ mod tests {
             record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
         ];
         assert_eq!(
-            outputs(&records),
+            outputs(Topology::Classic, &records),
             json!({
                 "cluster": { "name": "demo-dev", "endpoint": "https://e", "kubernetes_version": "1.31" },
                 "networking": {
@@ -139,6 +154,15 @@ mod tests {
                 "cluster_autoscaler_role_arn": "arn:autoscaler",
             })
         );
-        assert_eq!(outputs(&[])["cluster"], json!({}));
+        assert_eq!(outputs(Topology::Classic, &[])["cluster"], json!({}));
+    }
+
+    #[test]
+    fn in_the_design_nodes_are_selected_by_our_label_and_volumes_are_told() {
+        let volume =
+            Recorded { remote_id: Some("vol-1".into()), ..record("aws.ebs-volume.main", EBS_VOLUME, json!({})) };
+        let outputs = outputs(Topology::Design, &[volume]);
+        assert_eq!(outputs["node_selectors"]["user"], json!({ "key": "nebari.dev/node-group", "value": "user" }));
+        assert_eq!(outputs["storage"], json!({ "type": "ebs", "volume_ids": ["vol-1"] }));
     }
 }

@@ -1,19 +1,39 @@
-//! What is wrong with the config, and what of Classic is not built yet.
+//! What is wrong with the config, and what of each topology is not built yet.
 
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::Value;
 
 use crate::config::{self, Config, SECTION};
+use crate::names::Topology;
 
 /// Every finding about the section.
-pub fn validate(config: &Value) -> Vec<Diagnostic> {
-    let (parsed, mut diagnostics) = config::parse(config);
-    diagnostics.push(incomplete(parsed.as_ref(), &config[SECTION]));
+pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
+    let topology = Topology::of(context);
+    let (parsed, mut diagnostics) = config::parse(config, topology);
+    diagnostics.push(match topology {
+        Topology::Classic => incomplete(parsed.as_ref()),
+        Topology::Design => design_incomplete(),
+    });
     diagnostics
 }
 
+/// Says which parts of the design document's platform a deploy does not create yet.
+fn design_incomplete() -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Info,
+        code: "DESIGN_INCOMPLETE".to_owned(),
+        summary: "Some of the design document's platform is not created yet".to_owned(),
+        detail:
+            "Not created: the OIDC provider and its roles; the add-on aws-ebs-csi-driver; StorageClass, roles, service \
+                 accounts, quotas and limits in Kubernetes."
+                .to_owned(),
+        pointer: Some(format!("/{SECTION}")),
+        hints: Vec::new(),
+    }
+}
+
 /// Says which parts of Nebari Classic a deploy does not create yet, so that nobody finds out by their absence.
-fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
+fn incomplete(config: Option<&Config>) -> Diagnostic {
     let mut missing = vec![
         "the EFS file system and its mount targets",
         "the ECR repository",
@@ -23,9 +43,6 @@ fn incomplete(config: Option<&Config>, section: &Value) -> Diagnostic {
     ];
     if config.is_some_and(|c| c.node_groups.iter().any(|group| group.gpu)) {
         missing.push("the NVIDIA device plugin");
-    }
-    if section.get("storage").is_some_and(|storage| !storage.is_null()) {
-        missing.push("the storage of the section");
     }
     Diagnostic {
         severity: Severity::Info,

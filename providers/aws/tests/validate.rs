@@ -37,15 +37,11 @@ fn group(name: &str, group: Value) -> Value {
 #[test]
 fn a_sound_config_has_no_findings_but_the_notice() {
     assert_eq!(findings(json!({})), []);
-    let notices = validate(&json!({ "region": "us-west-2", "kubernetes_version": "1.31", "storage": { "type": "ebs" },
+    let notices = validate(&json!({ "region": "us-west-2", "kubernetes_version": "1.31",
         "node_groups": { "general": { "instance": "g4dn.xlarge", "gpu": true } } }));
     assert_eq!(notices.len(), 1);
     assert_eq!((notices[0].severity, notices[0].code.as_str()), (Severity::Info, "CLASSIC_INCOMPLETE"));
-    assert!(
-        notices[0].detail.contains("NVIDIA")
-            && notices[0].detail.contains("EFS")
-            && notices[0].detail.contains("storage")
-    );
+    assert!(notices[0].detail.contains("NVIDIA") && notices[0].detail.contains("EFS"));
 }
 
 #[test]
@@ -69,6 +65,23 @@ fn one_value_in_two_spellings_is_an_error() {
         [error("CONFIG_ALIAS_CONFLICT", "/node_groups/user/min_size")]
     );
     assert_eq!(findings(group("user", json!({ "instance_type": "m5.large", "min_nodes": null, "min_size": 1 }))), []);
+}
+
+#[test]
+fn the_sections_storage_is_the_other_topologys() {
+    assert_eq!(findings(json!({ "storage": { "type": "ebs" } })), [warning("KEY_NOT_IN_TOPOLOGY", "/storage")]);
+}
+
+#[test]
+fn nodes_at_first_are_between_the_bounds() {
+    let desired = |desired: i32| {
+        findings(group(
+            "user",
+            json!({ "instance": "m5.large", "min_size": 1, "max_size": 3, "desired_size": desired }),
+        ))
+    };
+    assert_eq!(desired(2), []);
+    assert_eq!(desired(4), [error("DESIRED_OUT_OF_RANGE", "/node_groups/user/desired_size")]);
 }
 
 #[test]
