@@ -152,6 +152,7 @@ impl AwsCloud {
         shared.faults.clear();
         locked(&shared.tokens).clear();
         *locked(&shared.identities) = front::Identities::default();
+        locked(&shared.nats).clear();
         locked(&shared.hidden).set(None);
         shared.log.clear();
         Ok(())
@@ -190,6 +191,11 @@ impl AwsCloud {
     /// Sets how long EKS takes.
     pub async fn pace(&self, pace: Pace) {
         self.front.shared.eks.lock().await.pace = pace;
+    }
+
+    /// Sets how long a NAT gateway takes to come and to go.
+    pub fn nat_pace(&self, wait: Wait) {
+        locked(&self.front.shared.nats).wait = wait;
     }
 
     /// The control plane that clusters created from now on lead to.
