@@ -34,6 +34,12 @@ impl Address {
         self.0.split('.').next().unwrap_or_default()
     }
 
+    /// Where what stood here is recorded until it is gone. No provider declares such an address: it may be longer than theirs.
+    #[must_use]
+    pub fn deposed(&self, suffix: &str) -> Self {
+        Self(format!("{}.deposed-{suffix}", self.0))
+    }
+
     /// What comes after provider and kind: the name people know.
     pub fn name(&self) -> &str {
         self.0.splitn(3, '.').nth(2).unwrap_or_default()

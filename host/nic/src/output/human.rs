@@ -89,7 +89,7 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
         let _ = writeln!(
             text,
             "  {style}{:>3}{style:#} {} {BOLD}{}{BOLD:#}{}",
-            change.action.symbol(),
+            change.symbol(),
             change.title,
             change.address.name(),
             because(change)
