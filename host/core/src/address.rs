@@ -34,10 +34,15 @@ impl Address {
         self.0.split('.').next().unwrap_or_default()
     }
 
-    /// Where what stood here is recorded until it is gone. No provider declares such an address: it may be longer than theirs.
+    /// Where what stood here is recorded until it is gone; see [`Address::leaves_room`].
     #[must_use]
     pub fn deposed(&self, suffix: &str) -> Self {
         Self(format!("{}.deposed-{suffix}", self.0))
+    }
+
+    /// Whether [`Address::deposed`] is an address too: none may be longer than [`MAX_ADDRESS_BYTES`].
+    pub fn leaves_room(&self) -> bool {
+        self.0.len() + ".deposed-012345".len() <= MAX_ADDRESS_BYTES
     }
 
     /// What comes after provider and kind: the name people know.

@@ -283,8 +283,8 @@ impl Planner<'_> {
             self.guard(kind, record, address, "replaced");
         }
         // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
-        let room = kind.state_path.ends_with("[]") && kind.create != CreateSafety::Tagged && record.is_some();
-        let create_first = action == Action::Replace && room && desired.create_first.is_some();
+        let room = kind.state_path.ends_with("[]") && kind.create != CreateSafety::Tagged && address.leaves_room();
+        let create_first = action == Action::Replace && room && record.is_some() && desired.create_first.is_some();
         let mut expected = Self::expected(document, record, observed, action);
         if let Some(pointer) = desired.create_first.as_deref().filter(|_| create_first) {
             // It will have another name.

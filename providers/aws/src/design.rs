@@ -3,6 +3,7 @@
 //! Where the document's names and Nebari's differ, docs/adr/0007 says which are used and why.
 
 mod cluster;
+mod kubernetes;
 mod network;
 mod storage;
 
@@ -56,5 +57,6 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     };
     storage::add(&platform, &zones, &mut resources);
     cluster::add(&platform, place, &mut resources);
+    kubernetes::add(&platform, &mut resources);
     Ok(Answer::Ready(resources))
 }

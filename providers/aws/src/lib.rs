@@ -38,7 +38,7 @@ use nic_sdk::{Provider, register_provider};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::names::Topology;
+use crate::names::{Names, Topology};
 
 /// The provider.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Provider for Aws {
     }
 
     fn outputs(context: &Context, _config: &Value, records: &[Recorded]) -> Result<Value, Error> {
-        Ok(outputs::outputs(Topology::of(context), records))
+        Ok(outputs::outputs(&Names::new(context), records))
     }
 
     async fn lookup(context: &Context, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {

@@ -58,6 +58,11 @@ impl Names {
         }
     }
 
+    /// The role of the service account that the design document draws in a namespace.
+    pub fn service_account_role(&self, namespace: &str) -> String {
+        format!("{}-sa-{namespace}", self.project)
+    }
+
     /// The role of the EBS CSI driver's service account.
     pub fn ebs_csi_role(&self) -> String {
         format!("{}-ebs-csi-driver", self.cluster)

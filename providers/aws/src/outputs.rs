@@ -5,10 +5,13 @@ use serde_json::{Map, Value, json};
 
 use crate::config::GROUP_LABEL;
 use crate::kinds::{CLUSTER, EBS_VOLUME, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC};
-use crate::names::Topology;
+use crate::names::{Names, Topology};
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
+
+/// The prefix of the addresses of storage classes.
+const STORAGE_CLASS: &str = "aws.storage-class.";
 
 /// The prefix of the addresses of node groups.
 const GROUP: &str = "aws.node-group.";
@@ -17,7 +20,7 @@ const GROUP: &str = "aws.node-group.";
 const SELECTED_GROUPS: [&str; 3] = ["general", "user", "worker"];
 
 /// A JSON object for the document's top level.
-pub fn outputs(topology: Topology, records: &[Recorded]) -> Value {
+pub fn outputs(names: &Names, records: &[Recorded]) -> Value {
     let one = |kind: &str| records.iter().find(|record| record.kind == kind).map(|record| &record.attributes);
     let cluster = one(CLUSTER);
     let of_cluster = |key: &str| cluster.and_then(|attributes| attributes.get(key)).cloned();
@@ -26,11 +29,14 @@ pub fn outputs(topology: Topology, records: &[Recorded]) -> Value {
         let role = records.iter().find(|record| record.kind == IAM_ROLE && record.address == address)?;
         role.attributes.get("arn").cloned()
     };
-    let namespaces = records
-        .iter()
-        .filter(|record| record.kind == KUBERNETES_OBJECT)
-        .filter_map(|record| record.address.strip_prefix(NAMESPACE));
-    let label = match topology {
+    let objects = |prefix: &'static str| {
+        let objects = records.iter().filter(|record| record.kind == KUBERNETES_OBJECT);
+        objects.filter_map(move |record| record.address.strip_prefix(prefix))
+    };
+    // Later stages take the first one for the platform's own.
+    let mut namespaces: Vec<&str> = objects(NAMESPACE).collect();
+    namespaces.sort_by_key(|namespace| *namespace != names.environment);
+    let label = match names.topology {
         Topology::Classic => "eks.amazonaws.com/nodegroup",
         // A replaced group has another name in EKS; the label stays.
         Topology::Design => GROUP_LABEL,
@@ -52,7 +58,7 @@ pub fn outputs(topology: Topology, records: &[Recorded]) -> Value {
             ("subnet_ids", of_cluster("subnet_ids")),
             ("security_group_ids", of_cluster("security_group_ids")),
         ]),
-        "kubernetes": { "namespaces": namespaces.collect::<Vec<_>>() },
+        "kubernetes": { "namespaces": namespaces },
         "node_groups": node_groups(records),
         "node_selectors": Map::from_iter(selectors),
         "iam": known([
@@ -72,10 +78,23 @@ pub fn outputs(topology: Topology, records: &[Recorded]) -> Value {
     if let (Some(outputs), Value::Object(of_stage)) = (outputs.as_object_mut(), of_stage) {
         outputs.extend(of_stage);
     }
-    if topology == Topology::Design {
+    if names.topology == Topology::Design {
+        let roles = [("default", names.environment.as_str()), ("monitoring", "monitoring")];
+        let roles =
+            roles.map(|(account, namespace)| (account, of_role(&format!("aws.iam-role.service-account-{namespace}"))));
+        outputs["kubernetes"]["service_accounts"] = known(roles);
+        let classes: Vec<&str> = objects(STORAGE_CLASS).collect();
+        if let Some(class) = classes.first() {
+            outputs["kubernetes"]["default_storage_class"] = (*class).into();
+        }
+        outputs["kubernetes"]["storage_classes"] = classes.into();
         let volumes = records.iter().filter(|record| record.kind == EBS_VOLUME);
         let volumes: Vec<&str> = volumes.filter_map(|record| record.remote_id.as_deref()).collect();
-        outputs["storage"] = json!({ "type": "ebs", "volume_ids": volumes });
+        let mut storage = json!({ "type": "ebs", "volume_ids": volumes });
+        if let Some(class) = outputs.pointer("/kubernetes/default_storage_class") {
+            storage["storage_class"] = class.clone();
+        }
+        outputs["storage"] = storage;
     }
     outputs
 }
@@ -104,7 +123,18 @@ fn known<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use nic_sdk::types::Context;
+
     use super::*;
+
+    fn names(topology: &str) -> Names {
+        Names::new(&Context {
+            project: "demo".into(),
+            namespace: "dev".into(),
+            topology: topology.into(),
+            ..Context::default()
+        })
+    }
 
     fn record(address: &str, kind: &str, attributes: Value) -> Recorded {
         Recorded { address: address.into(), kind: kind.into(), remote_id: None, attributes }
@@ -132,7 +162,7 @@ mod tests {
             record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
         ];
         assert_eq!(
-            outputs(Topology::Classic, &records),
+            outputs(&names("classic"), &records),
             json!({
                 "cluster": { "name": "demo-dev", "endpoint": "https://e", "kubernetes_version": "1.31" },
                 "networking": {
@@ -154,15 +184,30 @@ mod tests {
                 "cluster_autoscaler_role_arn": "arn:autoscaler",
             })
         );
-        assert_eq!(outputs(Topology::Classic, &[])["cluster"], json!({}));
+        assert_eq!(outputs(&names("classic"), &[])["cluster"], json!({}));
     }
 
     #[test]
-    fn in_the_design_nodes_are_selected_by_our_label_and_volumes_are_told() {
+    fn in_the_design_nodes_are_selected_by_our_label_and_the_platforms_namespace_comes_first() {
         let volume =
             Recorded { remote_id: Some("vol-1".into()), ..record("aws.ebs-volume.main", EBS_VOLUME, json!({})) };
-        let outputs = outputs(Topology::Design, &[volume]);
+        let records = [
+            volume,
+            record("aws.namespace.a-first", KUBERNETES_OBJECT, json!({})),
+            record("aws.namespace.dev", KUBERNETES_OBJECT, json!({})),
+            record("aws.storage-class.gp3", KUBERNETES_OBJECT, json!({})),
+            record("aws.iam-role.service-account-dev", IAM_ROLE, json!({ "arn": "arn:sa" })),
+            // It was replaced: EKS calls it otherwise.
+            record("aws.node-group.user", NODE_GROUP, json!({ "name": "user-0a1b2c", "arn": "arn:ng" })),
+        ];
+        let outputs = outputs(&names("design"), &records);
         assert_eq!(outputs["node_selectors"]["user"], json!({ "key": "nebari.dev/node-group", "value": "user" }));
-        assert_eq!(outputs["storage"], json!({ "type": "ebs", "volume_ids": ["vol-1"] }));
+        assert_eq!(outputs["node_groups"], json!({ "user": { "arn": "arn:ng" } }));
+        assert_eq!(outputs["storage"], json!({ "type": "ebs", "volume_ids": ["vol-1"], "storage_class": "gp3" }));
+        assert_eq!(
+            outputs["kubernetes"],
+            json!({ "namespaces": ["dev", "a-first"], "service_accounts": { "default": "arn:sa" },
+                "storage_classes": ["gp3"], "default_storage_class": "gp3" })
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with the config, and what of each topology is not built yet.
+//! What is wrong with the config, and what of Classic is not built yet.
 
 use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::Value;
@@ -10,26 +10,10 @@ use crate::names::Topology;
 pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
     let topology = Topology::of(context);
     let (parsed, mut diagnostics) = config::parse(config, topology);
-    diagnostics.push(match topology {
-        Topology::Classic => incomplete(parsed.as_ref()),
-        Topology::Design => design_incomplete(),
-    });
-    diagnostics
-}
-
-/// Says which parts of the design document's platform a deploy does not create yet.
-fn design_incomplete() -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Info,
-        code: "DESIGN_INCOMPLETE".to_owned(),
-        summary: "Some of the design document's platform is not created yet".to_owned(),
-        detail:
-            "Not created: the OIDC provider and its roles; the add-on aws-ebs-csi-driver; StorageClass, roles, service \
-                 accounts, quotas and limits in Kubernetes."
-                .to_owned(),
-        pointer: Some(format!("/{SECTION}")),
-        hints: Vec::new(),
+    if topology == Topology::Classic {
+        diagnostics.push(incomplete(parsed.as_ref()));
     }
+    diagnostics
 }
 
 /// Says which parts of Nebari Classic a deploy does not create yet, so that nobody finds out by their absence.

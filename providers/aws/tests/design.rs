@@ -184,6 +184,29 @@ fn the_topology_is_the_states_and_not_the_spellings() {
 }
 
 #[test]
+fn node_groups_are_replaced_beside_the_old_ones_and_only_here() {
+    let first = |topology: &str| {
+        let resources = graph_in(topology, minimal()).into_iter().filter(|resource| resource.kind == "aws.node-group");
+        resources.map(|group| group.create_first).collect::<Vec<_>>()
+    };
+    // Classic's later stages select nodes by the group's name in EKS.
+    assert_eq!((first("classic"), first("design")), (vec![None], vec![Some("/name".to_owned())]));
+}
+
+#[test]
+fn volumes_have_a_driver_with_a_role_of_its_own() {
+    let resources = graph(minimal());
+    let addon = document(&resources, "aws.eks-addon.aws-ebs-csi-driver");
+    assert_eq!(addon["service_account_role_arn"], json!({ "$ref": "aws.iam-role.ebs-csi-driver", "path": "/arn" }));
+    let class = document(&resources, "aws.storage-class.gp3");
+    assert_eq!((&class["provisioner"], &class["parameters"]["type"]), (&json!("ebs.csi.aws.com"), &json!("gp3")));
+    let account = document(&resources, "aws.service-account.dev.default");
+    let role = json!({ "$ref": "aws.iam-role.service-account-dev", "path": "/arn" });
+    assert_eq!(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], role);
+    assert_eq!(document(&resources, "aws.iam-role.service-account-dev")["name"], "my-nebari-sa-dev");
+}
+
+#[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
     let asked = Aws::desired(&context("design"), &config(minimal()), &Facts::default()).unwrap();
     let query = Query {

@@ -264,3 +264,31 @@ fn a_group_lets_itself_in_by_the_id_it_was_given() {
         "{sent:?}"
     );
 }
+
+#[test]
+fn an_add_on_acts_under_the_role_of_its_service_account() {
+    let addon = |role: &str| {
+        let addon = json!({ "addonName": "aws-ebs-csi-driver", "clusterName": "demo-dev", "status": "ACTIVE", "addonArn": "arn:a",
+            "addonVersion": "v1", "serviceAccountRoleArn": role });
+        Reply::json(200, &json!({ "addon": addon }))
+    };
+    let document = json!({ "name": "aws-ebs-csi-driver", "cluster_name": "demo-dev", "service_account_role_arn": "arn:new", "tags": {} });
+    let cloud = FakeCloud::new().on("eks", "POST /clusters/demo-dev/addons", addon("arn:new"));
+    pending(create(&cloud, change("aws.eks-addon.aws-ebs-csi-driver", None, document.clone())));
+    let sent: Value = serde_json::from_slice(&cloud.requests()[0].body).unwrap();
+    assert_eq!(sent["serviceAccountRoleArn"], "arn:new");
+
+    let update = json!({ "update": { "id": "u-1", "status": "InProgress", "type": "AddonUpdate" } });
+    let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev/addons/aws-ebs-csi-driver", addon("arn:old")).on(
+        "eks",
+        "POST /clusters/demo-dev/addons/aws-ebs-csi-driver/update",
+        Reply::json(200, &update),
+    );
+    let moved = Change {
+        paths: vec!["/service_account_role_arn".into()],
+        ..change("aws.eks-addon.aws-ebs-csi-driver", Some("demo-dev:aws-ebs-csi-driver"), document)
+    };
+    pending(with_cloud(&cloud, || block_on(Aws::update(&context(), moved))));
+    let sent: Value = serde_json::from_slice(&cloud.requests()[1].body).unwrap();
+    assert_eq!(sent["serviceAccountRoleArn"], "arn:new");
+}

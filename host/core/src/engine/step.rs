@@ -205,7 +205,7 @@ impl<'a> Worker<'a> {
     /// Makes room for a replacement beside the old one, in one write: there is no moment at which either is not recorded.
     async fn depose(&self, address: &Address) -> Result<(), StepError> {
         let token = self.run.clock.token();
-        let suffix = token.get(..SUFFIX_DIGITS).unwrap_or(&token);
+        let (_, suffix) = token.split_at(token.len().saturating_sub(SUFFIX_DIGITS));
         let deposed = |state: &mut State| {
             if let Some(record) = state.records.remove(address) {
                 let (old, new) = record.depose(suffix);

@@ -1,17 +1,18 @@
-//! Two roles, the cluster, its node groups and one namespace.
+//! Two roles, the cluster and its node groups.
 
 use nic_sdk::types::Resource;
 use nic_sdk::types::reference;
 use serde_json::{Value, json};
 
 use super::Place;
+use crate::classic::irsa;
 use crate::classic::kubernetes::{
     CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE, attach, cluster, node_group_address, role, scaling, taint,
 };
 use crate::classic::network::Place as ClusterPlace;
 use crate::classic::{Platform, resource, tag_object};
 use crate::config::{GROUP_LABEL, NodeGroup};
-use crate::kinds::{CLUSTER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP};
+use crate::kinds::{CLUSTER, IAM_ROLE, NODE_GROUP};
 
 /// The document's label for whose node it is.
 const PROJECT_LABEL: &str = "nebari.dev/project";
@@ -24,7 +25,8 @@ const NODE_POLICIES: [&str; 3] =
 pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>) {
     let names = platform.names;
     resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), "eks.amazonaws.com")));
-    let cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+    let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+    cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
     resources.push(Resource::new(NODE_ROLE, IAM_ROLE, role(platform, &names.node_role(), "ec2.amazonaws.com")));
     let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
 
@@ -36,14 +38,10 @@ pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>)
     let before_nodes: Vec<String> = node_attachments.into_iter().chain(routes).collect();
     for group in &platform.config.node_groups {
         let document = node_group(platform, &node_subnets, group);
-        resources.push(resource(&node_group_address(group), NODE_GROUP, document, &before_nodes));
+        let group = resource(&node_group_address(group), NODE_GROUP, document, &before_nodes);
+        // Its pods find nodes of the new group before the old one goes: they are selected by a label that both bear.
+        resources.push(group.create_first("/name"));
     }
-
-    // The namespace's pods can only end while there are nodes, so it goes before `general` does.
-    let general = platform.config.node_groups.iter().find(|group| group.name == "general").map(node_group_address);
-    let after: Vec<String> = std::iter::once(MAIN_CLUSTER.to_owned()).chain(general).collect();
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": names.environment } });
-    resources.push(resource(&format!("aws.namespace.{}", names.environment), KUBERNETES_OBJECT, namespace, &after));
 }
 
 fn node_group(platform: &Platform<'_>, subnets: &[Value], group: &NodeGroup) -> Value {

@@ -15,10 +15,8 @@ use crate::resource::{Observed, PendingAction, Record, Status};
 impl Worker<'_> {
     /// Deletes it, if it is there, and then its record.
     pub(super) async fn delete(&self, step: &Step, started: Duration) -> Result<(), StepError> {
-        let address = match step.create_first {
-            true => self.deposed_now(&step.address).await,
-            false => Some(step.address.clone()),
-        };
+        let address =
+            if step.create_first { self.deposed_now(&step.address).await } else { Some(step.address.clone()) };
         let Some(address) = &address else { return Ok(()) };
         let record = self.run.journal.record(address).await;
         let desired = self.planned.graph.get(address);
