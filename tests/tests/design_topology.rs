@@ -1,6 +1,9 @@
 //! The design document's topology on each emulator: `nic deploy` of the example, looked at by boto3.
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::Api;
 use nic_tests::aws::Emulator;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Platform;
@@ -45,6 +48,7 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     let found = platform.aws.inventory().await?;
     network(&found).with_context(|| format!("{found:#}"))?;
     groups_and_cluster(&found).with_context(|| format!("{found:#}"))?;
+    objects(&platform).await?;
 
     // The state says which topology it is, under the document's names; the outputs select nodes by our label.
     let state = workspace.state()?;
@@ -59,6 +63,10 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     );
     ensure!(outputs["networking"]["vpc_cidr"] == "10.0.0.0/16" && count(&outputs["networking"]["subnet_ids"]) == 4);
     ensure!(outputs["storage"]["volume_ids"][0] == found["volumes"][0]["VolumeId"], "{outputs:#}");
+    ensure!(
+        outputs["kubernetes"]["namespaces"][0] == "dev" && outputs["storage"]["storage_class"] == "gp3",
+        "{outputs:#}"
+    );
 
     // Again: nothing changes, and no request tries to.
     nothing_changes(&platform, &workspace).await?;
@@ -80,9 +88,59 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     workspace.ok(&["deploy"]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
 
+    // A group that cannot be changed in place is replaced beside the old one, once that is confirmed.
+    workspace.config(&CONFIG.replace("m5.2xlarge", "m5.4xlarge"))?;
+    let refused = workspace.run(&["deploy"]).await?;
+    ensure!(refused.code == 1 && refused.said().contains("PROTECTED_NEEDS_CONFIRMATION"), "{}", refused.said());
+    let confirmed = ["--confirm", "aws.node-group.user"];
+    let ran = workspace.ok(&[&["plan"][..], &confirmed].concat()).await?;
+    ensure!(ran.stdout.contains("+/-"), "{}", ran.stdout);
+    platform.aws.clear_log();
+    workspace.ok(&[&["deploy"][..], &confirmed].concat()).await?;
+    let order: Vec<String> = platform
+        .aws
+        .log()
+        .iter()
+        .filter(|call| call.mutating && call.status != 0)
+        .map(|call| call.action.clone())
+        .collect();
+    ensure!(order == ["CreateNodegroup", "DeleteNodegroup"], "{order:?}");
+    replaced(&platform.aws.inventory().await?)?;
+    let outputs: Value = serde_json::from_str(&workspace.read(".nebari/stages/02-infrastructure/outputs.json")?)?;
+    ensure!(outputs["node_groups"]["user"]["instance_type"] == "m5.4xlarge", "{outputs:#}");
+    nothing_changes(&platform, &workspace).await?;
+
     // Destroy: empty, in spite of gateways that take their time and hold what is below them.
     workspace.ok(&["destroy", "--yes"]).await?;
     platform.aws.assert_empty().await?;
+    Ok(())
+}
+
+/// One group `user`, under a name of its own, with the same label.
+fn replaced(found: &Value) -> Result<()> {
+    let groups = found["nodegroups"].as_array().context("node groups")?;
+    let users: Vec<&Value> = groups.iter().filter(|group| group["labels"]["nebari.dev/node-group"] == "user").collect();
+    ensure!(groups.len() == 3 && users.len() == 1, "{groups:#?}");
+    let name = users[0]["nodegroupName"].as_str().unwrap_or_default();
+    ensure!(name.starts_with("user-") && name.len() == "user-0a1b2c".len(), "{name}");
+    ensure!(users[0]["instanceTypes"] == json!(["m5.4xlarge"]), "{:#}", users[0]);
+    Ok(())
+}
+
+/// What the document draws for stage 03, as far as it matters here: the rest is held by the objects' own golden file.
+async fn objects(platform: &Platform) -> Result<()> {
+    let client = platform.cluster.client();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    for name in ["dev", "prod", "monitoring"] {
+        let labels = namespaces.get(name).await?.metadata.labels.unwrap_or_default();
+        ensure!(labels.get("managed-by").is_some_and(|by| by == "nebari-infrastructure-core"), "{name}: {labels:?}");
+    }
+    let class = Api::<StorageClass>::all(client.clone()).get("gp3").await?;
+    ensure!(class.provisioner == "ebs.csi.aws.com", "{class:?}");
+    let account = Api::<ServiceAccount>::namespaced(client, "dev").get("default").await?;
+    let annotations = account.metadata.annotations.unwrap_or_default();
+    let role = annotations.get("eks.amazonaws.com/role-arn").context("the account has a role")?;
+    ensure!(role.ends_with(":role/my-nebari-sa-dev"), "{role}");
     Ok(())
 }
 
