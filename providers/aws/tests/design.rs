@@ -246,6 +246,14 @@ fn what_the_topology_cannot_do_is_told() {
     assert_eq!(with("vpc_cidr", json!("10.0.0.0/21")), error("VPC_SIZE", "/vpc_cidr"));
     let labelled = json!({ "general": { "instance": "m5.xlarge", "labels": { "nebari.dev/node-group": "x" } } });
     assert_eq!(with("node_groups", labelled), error("LABEL_RESERVED", "/node_groups/general"));
+    let long = |length: usize| {
+        with(
+            "node_groups",
+            json!({ "general": { "instance": "m5.xlarge" }, "g".repeat(length): { "instance": "m5.xlarge" } }),
+        )
+    };
+    assert_eq!(long(56), []);
+    assert_eq!(long(57), error("NODE_GROUP_NAME", &format!("/node_groups/{}", "g".repeat(57))));
 }
 
 /// Every desired document fits the schema of its kind: no member too many, none that is required missing.

@@ -125,6 +125,7 @@ fn because(change: &PlannedChange) -> String {
         Reason::Failed => "it failed",
         Reason::PendingFromLastRun => "begun by an earlier run",
         Reason::NotInConfig => "no longer in the config",
+        Reason::Deposed => "it was replaced",
         Reason::Found => "found with our marks, not recorded",
         _ => return String::new(),
     };

@@ -70,7 +70,7 @@ pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) 
             reserved_label(name, &groups, findings);
         }
     }
-    names.into_iter().filter_map(|name| group(name, &groups, findings)).collect()
+    names.into_iter().filter_map(|name| group(name, &groups, topology, findings)).collect()
 }
 
 fn defaults() -> Vec<NodeGroup> {
@@ -98,11 +98,16 @@ fn default_taints(group: &str) -> Vec<Taint> {
     vec![Taint { key: "dedicated".to_owned(), value: Some("nebari".to_owned()), effect: "NO_SCHEDULE" }]
 }
 
-fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<NodeGroup> {
+fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<NodeGroup> {
+    // EKS takes 63; a replacement's name is the longer by a suffix, which only the design topology has.
+    let longest = match topology {
+        Topology::Classic => 63,
+        Topology::Design => 63 - "-012345".len(),
+    };
     let pointer = groups.at(name);
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.len() > 63 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
-        let detail = format!("`{name}`: at most 63 letters, digits, `-` and `_`, a letter or digit first");
+    if name.len() > longest || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
+        let detail = format!("`{name}`: at most {longest} letters, digits, `-` and `_`, a letter or digit first");
         findings.error("NODE_GROUP_NAME", "A name is not allowed", detail, &pointer);
         return None;
     }
