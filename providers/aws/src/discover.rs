@@ -12,7 +12,7 @@ use crate::kinds::{
     CLUSTER, EBS_VOLUME, EKS_ADDON, ELASTIC_IP, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY, NAT_GATEWAY,
     NODE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
 };
-use crate::names::Names;
+use crate::names::{Names, Topology};
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
 
 /// What is there and not recorded, each under the address its mark names.
@@ -51,7 +51,7 @@ pub fn named(names: &Names) -> Vec<Target> {
         remote_id: None,
         document: json!({ "name": name }),
     };
-    vec![
+    let mut targets = vec![
         target("aws.cluster.main", CLUSTER, &names.cluster),
         target("aws.iam-role.cluster", IAM_ROLE, &names.cluster_role()),
         target("aws.iam-role.node-group", IAM_ROLE, &names.node_role()),
@@ -59,7 +59,16 @@ pub fn named(names: &Names) -> Vec<Target> {
         target("aws.iam-role.cluster-autoscaler", IAM_ROLE, &names.autoscaler_role()),
         target("aws.iam-policy.worker-autoscaling", IAM_POLICY, &names.autoscaling_policy_prefix()),
         target("aws.iam-policy.cluster-encryption", IAM_POLICY, &names.encryption_policy()),
-    ]
+    ];
+    if names.topology == Topology::Design {
+        for namespace in [names.environment.as_str(), "monitoring"] {
+            let address = format!("aws.iam-role.service-account-{namespace}");
+            if targets.iter().all(|target| target.address != address) {
+                targets.push(target(&address, IAM_ROLE, &names.service_account_role(namespace)));
+            }
+        }
+    }
+    targets
 }
 
 fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
