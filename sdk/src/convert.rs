@@ -133,7 +133,7 @@ fn resource(resource: Resource) -> wit::Resource {
         kind: resource.kind,
         document: resource.document.to_string(),
         depends_on: resource.depends_on,
-        extra: serde_json::json!({ "external": resource.external }).to_string(),
+        extra: serde_json::json!({ "external": resource.external, "create_first": resource.create_first }).to_string(),
     }
 }
 

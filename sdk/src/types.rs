@@ -98,12 +98,29 @@ pub struct Resource {
     pub depends_on: Vec<String>,
     /// Not ours: only read and referenced.
     pub external: bool,
+    /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before the
+    /// old one goes. The host hangs a suffix on that name then, and keeps it from there on.
+    pub create_first: Option<String>,
 }
 
 impl Resource {
     /// A resource of ours without explicit dependencies.
     pub fn new(address: impl Into<String>, kind: impl Into<String>, document: Value) -> Self {
-        Self { address: address.into(), kind: kind.into(), document, depends_on: Vec::new(), external: false }
+        Self {
+            address: address.into(),
+            kind: kind.into(),
+            document,
+            depends_on: Vec::new(),
+            external: false,
+            create_first: None,
+        }
+    }
+
+    /// Lets a replacement be made, with a suffix on the name at the pointer, before the old one goes.
+    #[must_use]
+    pub fn create_first(mut self, name: impl Into<String>) -> Self {
+        self.create_first = Some(name.into());
+        self
     }
 
     /// Adds an explicit dependency.

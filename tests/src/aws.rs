@@ -153,6 +153,7 @@ impl AwsCloud {
         shared.faults.clear();
         locked(&shared.tokens).clear();
         *locked(&shared.identities) = front::Identities::default();
+        locked(&shared.nats).clear();
         locked(&shared.hidden).set(None);
         shared.log.clear();
         Ok(())
@@ -192,6 +193,11 @@ impl AwsCloud {
     pub async fn pace(&self, pace: Pace) {
         self.front.shared.efs.lock().await.pace = pace.storage;
         self.front.shared.eks.lock().await.pace = pace;
+    }
+
+    /// Sets how long a NAT gateway takes to come and to go.
+    pub fn nat_pace(&self, wait: Wait) {
+        locked(&self.front.shared.nats).wait = wait;
     }
 
     /// The control plane that clusters created from now on lead to.

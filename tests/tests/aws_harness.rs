@@ -56,6 +56,7 @@ on_both! {
     things_in_use_are_kept
     filters_filter
     network_clashes_are_refused
+    nat_gateways_take_their_time_and_hold_what_they_use
     cluster_requests_are_checked
     updates_are_objects
     a_cluster_keeps_its_key_and_can_move
@@ -215,6 +216,64 @@ show(dict(
         "iam": ["MalformedPolicyDocument", "NoSuchEntity", "EntityAlreadyExists", "NoSuchEntity"],
     });
     shows(emulator, script, expected).await
+}
+
+async fn nat_gateways_take_their_time_and_hold_what_they_use(emulator: Emulator) -> Result<()> {
+    let aws = AwsCloud::start(emulator).await?;
+    aws.nat_pace(Wait::Reads(1));
+    let script = r#"
+address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+def nat(subnet, **more):
+    return ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, **more)["NatGateway"]["NatGatewayId"]
+def state(id):
+    return [one["State"] for one in ec2.describe_nat_gateways(Filters=[dict(Name="nat-gateway-id", Values=[id])])["NatGateways"]]
+lost = nat(subnets[0])
+without_gateway = state(lost)
+ec2.delete_nat_gateway(NatGatewayId=lost); state(lost)
+gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+made = nat(subnets[0], ClientToken="t")
+coming = [nat(subnets[0], ClientToken="t") == made, state(made), state(made)]
+table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+route = dict(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+shown = ec2.describe_nat_gateways(NatGatewayIds=[made])["NatGateways"][0]["NatGatewayAddresses"][0]["AllocationId"] == address
+refused = [
+    error(ec2.create_nat_gateway, SubnetId=subnets[1], AllocationId=address),
+    error(ec2.create_nat_gateway, SubnetId="subnet-0123456789abcdef0", AllocationId=address),
+    error(ec2.create_nat_gateway, SubnetId=subnets[1], AllocationId="eipalloc-0123456789abcdef0"),
+    error(ec2.describe_nat_gateways, NatGatewayIds=["nat-0123456789abcdef0"]),
+    error(ec2.delete_nat_gateway, NatGatewayId="nat-0123456789abcdef0"),
+    error(ec2.create_route, NatGatewayId="nat-0123456789abcdef0", **route),
+    error(ec2.create_route, NatGatewayId=made, **route),
+]
+def held():
+    return [
+        error(ec2.release_address, AllocationId=address),
+        error(ec2.delete_subnet, SubnetId=subnets[0]),
+        error(ec2.detach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc),
+    ]
+there = held()
+ec2.delete_nat_gateway(NatGatewayId=made)
+going = held() + [state(made), state(made)]
+gone = held()
+show(dict(without_gateway=without_gateway, coming=coming, shown=shown, refused=refused, there=there, going=going, gone=gone))
+"#;
+    let shown = aws.boto3(&format!("{BASE}{script}")).await?;
+    let held = ["InvalidIPAddress.InUse", "DependencyViolation", "DependencyViolation"];
+    let expected = json!({
+        "without_gateway": ["failed"],
+        "coming": [true, ["pending"], ["available"]],
+        "shown": true,
+        "refused": [
+            "Resource.AlreadyAssociated", "InvalidSubnetID.NotFound", "InvalidAllocationID.NotFound",
+            "NatGatewayNotFound", "NatGatewayNotFound", "InvalidNatGatewayID.NotFound", null,
+        ],
+        "there": held,
+        "going": [held[0], held[1], held[2], ["deleting"], ["deleted"]],
+        "gone": [null, null, null],
+    });
+    assert_eq!(shown, expected, "{emulator:?}");
+    Ok(())
 }
 
 async fn cluster_requests_are_checked(emulator: Emulator) -> Result<()> {

@@ -152,10 +152,19 @@ fn platform(resources: usize) -> Platform {
             external: false,
             schema_version: 1,
             component_digest: "0".repeat(64),
+            name_suffix: None,
+            deposed: None,
             state_path: platform.kinds[&kind].state_path.clone(),
         };
         platform.records.insert(address.clone(), record);
-        platform.desired.push(Desired { address, kind, document, depends_on: BTreeSet::new(), external: false });
+        platform.desired.push(Desired {
+            address,
+            kind,
+            document,
+            depends_on: BTreeSet::new(),
+            external: false,
+            create_first: None,
+        });
     }
     platform
 }

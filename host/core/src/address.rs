@@ -34,6 +34,17 @@ impl Address {
         self.0.split('.').next().unwrap_or_default()
     }
 
+    /// Where what stood here is recorded until it is gone; see [`Address::leaves_room`].
+    #[must_use]
+    pub fn deposed(&self, suffix: &str) -> Self {
+        Self(format!("{}.deposed-{suffix}", self.0))
+    }
+
+    /// Whether [`Address::deposed`] is an address too: none may be longer than [`MAX_ADDRESS_BYTES`].
+    pub fn leaves_room(&self) -> bool {
+        self.0.len() + ".deposed-012345".len() <= MAX_ADDRESS_BYTES
+    }
+
     /// What comes after provider and kind: the name people know.
     pub fn name(&self) -> &str {
         self.0.splitn(3, '.').nth(2).unwrap_or_default()

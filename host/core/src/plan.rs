@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Origin, Truths, differences_since};
 use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, resolve, secret_names};
 use crate::graph::{DesiredGraph, order};
-use crate::kind::Kind;
+use crate::kind::{CreateSafety, Kind};
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
 use crate::secret::{Fingerprints, SecretChange, SecretChanges};
 
@@ -80,6 +80,8 @@ pub enum Reason {
     Failed,
     /// The last run did not finish it.
     PendingFromLastRun,
+    /// What replaced it stands under another name.
+    Deposed,
     /// The config no longer asks for it.
     NotInConfig,
     /// Everything is destroyed.
@@ -112,6 +114,18 @@ pub struct PlannedChange {
     /// SHA-256 of what is wanted, for whatever is changed: two plans that agree in it mean the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document_digest: Option<String>,
+    /// Of a replacement: the new one is made, under another name, before the old one goes.
+    pub create_first: bool,
+    /// It is an old one that was not gone when the last run ended: the address it had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deposed: Option<Address>,
+}
+
+impl PlannedChange {
+    /// The symbol shown to users.
+    pub fn symbol(&self) -> &'static str {
+        if self.create_first { "+/-" } else { self.action.symbol() }
+    }
 }
 
 /// What a plan was computed from.
@@ -218,6 +232,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         planner.plan_removal(record);
     }
     planner.audit_state_paths();
+    planner.let_go_first();
     let Planner { changes, mut notes, problems, unclear, .. } = planner;
     if unclear {
         notes.push(secrets_unclear());
@@ -256,6 +271,7 @@ impl Planner<'_> {
             }
         };
         let record = self.request.records.get(address);
+        let document = desired.named(document, record);
         let absent = Observed::absent(address);
         let observed = self.request.observed.get(address).unwrap_or(&absent);
         if let Some(problem) = unusable(observed, kind) {
@@ -274,7 +290,7 @@ impl Planner<'_> {
                 );
                 return;
             }
-            self.push(desired, kind, (Action::NoOp, Reason::External), Vec::new(), observed);
+            self.push(desired, kind, (Action::NoOp, Reason::External), Vec::new(), observed, false);
             self.outcomes.insert(address.clone(), Outcome { document: observed.document.clone(), settled: true });
             return;
         }
@@ -283,10 +299,17 @@ impl Planner<'_> {
             self.guard(kind, record, address, "replaced");
         }
         let document_digest = if action.is_change() { digest(&document) } else { String::new() };
-        let outcome =
-            Outcome { document: Self::expected(document, record, observed, action), settled: action == Action::NoOp };
+        // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
+        let room = kind.state_path.ends_with("[]") && kind.create != CreateSafety::Tagged && address.leaves_room();
+        let create_first = action == Action::Replace && room && record.is_some() && desired.create_first.is_some();
+        let mut expected = Self::expected(document, record, observed, action);
+        if let Some(pointer) = desired.create_first.as_deref().filter(|_| create_first) {
+            // It will have another name.
+            forget_member(&mut expected, pointer);
+        }
+        let outcome = Outcome { document: expected, settled: action == Action::NoOp };
         self.outcomes.insert(address.clone(), outcome);
-        self.push(desired, kind, (action, reason), differences, observed);
+        self.push(desired, kind, (action, reason), differences, observed, create_first);
         if action.is_change()
             && let Some(change) = self.changes.get_mut(address)
         {
@@ -325,6 +348,10 @@ impl Planner<'_> {
                 let reason = match (record, pending) {
                     (None, _) => Reason::InConfig,
                     (Some(_), Some(_)) => Reason::PendingFromLastRun,
+                    // It was to replace what is deposed now.
+                    (Some(record), None) if record.name_suffix.is_some() && record.baseline.is_null() => {
+                        Reason::PendingFromLastRun
+                    }
                     (Some(_), None) => Reason::GoneFromCloud,
                 };
                 (Action::Create, reason, Vec::new())
@@ -404,9 +431,11 @@ impl Planner<'_> {
             _ if never_made => (Action::Forget, Reason::AlreadyGone),
             Status::Absent => (Action::Forget, Reason::AlreadyGone),
             _ if destroy => (Action::Delete, Reason::Destroy),
+            _ if record.deposed.is_some() => (Action::Delete, Reason::Deposed),
             _ => (Action::Delete, Reason::NotInConfig),
         };
-        if action == Action::Delete && !destroy {
+        // Its replacement was confirmed.
+        if action == Action::Delete && !destroy && record.deposed.is_none() {
             self.guard(kind, Some(record), address, "deleted");
         }
         self.changes.insert(
@@ -422,6 +451,8 @@ impl Planner<'_> {
                 needs: record.dependencies.clone(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
                 document_digest: None,
+                create_first: false,
+                deposed: record.deposed.clone(),
             },
         );
     }
@@ -456,6 +487,7 @@ impl Planner<'_> {
         (action, reason): (Action, Reason),
         differences: Vec<AttributeChange>,
         observed: &Observed,
+        create_first: bool,
     ) {
         self.changes.insert(
             desired.address.clone(),
@@ -470,8 +502,34 @@ impl Planner<'_> {
                 needs: self.request.graph.needs(&desired.address).cloned().collect(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
                 document_digest: None,
+                create_first,
+                deposed: None,
             },
         );
+    }
+
+    /// What stands on something that goes before its own replacement comes has to go before that.
+    fn let_go_first(&mut self) {
+        loop {
+            let goes_first = |change: &PlannedChange| match change.action {
+                Action::Delete => true,
+                Action::Replace => !change.create_first,
+                _ => false,
+            };
+            let going: BTreeSet<Address> = self
+                .changes
+                .values()
+                .filter(|change| goes_first(change))
+                .map(|change| change.address.clone())
+                .collect();
+            let records = self.request.records;
+            let stands_on_it = |change: &&mut PlannedChange| {
+                let recorded = records.get(&change.address).map(|record| &record.dependencies);
+                change.create_first && recorded.is_some_and(|needs| !needs.is_disjoint(&going))
+            };
+            let Some(change) = self.changes.values_mut().find(stands_on_it) else { return };
+            change.create_first = false;
+        }
     }
 
     /// A state path without `[]` has room for one record.
@@ -493,6 +551,13 @@ impl Planner<'_> {
                 );
             }
         }
+    }
+}
+
+fn forget_member(document: &mut Value, pointer: &str) {
+    let Some((above, member)) = pointer.rsplit_once('/') else { return };
+    if let Some(Value::Object(members)) = document.pointer_mut(above) {
+        members.remove(&member.replace("~1", "/").replace("~0", "~"));
     }
 }
 

@@ -22,6 +22,24 @@ pub struct Desired {
     pub depends_on: BTreeSet<Address>,
     /// Not ours: read and referenced, never written.
     pub external: bool,
+    /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before
+    /// the old one goes.
+    pub create_first: Option<String>,
+}
+
+impl Desired {
+    /// A document of it under the name it has: that of a replacement ends in the suffix that its record says.
+    #[must_use]
+    pub fn named(&self, mut document: Value, record: Option<&Record>) -> Value {
+        let suffix = record.and_then(|record| record.name_suffix.as_deref());
+        if let Some((pointer, suffix)) = self.create_first.as_deref().zip(suffix)
+            && let Some(Value::String(name)) = document.pointer_mut(pointer)
+        {
+            name.push('-');
+            name.push_str(suffix);
+        }
+        document
+    }
 }
 
 /// What state says we made or imported.
@@ -53,9 +71,29 @@ pub struct Record {
     pub component_digest: String,
     /// Where it stands in the state, `cloud.node_groups[]`.
     pub state_path: String,
+    /// What its name ends in, once it is a replacement that was made before the old one went.
+    pub name_suffix: Option<String>,
+    /// Of the old one, until it is gone: the address it had.
+    pub deposed: Option<Address>,
 }
 
 impl Record {
+    /// Makes room for a replacement under another name: the old one, which stands under an address of its own until it is gone,
+    /// and the record of the new one, which does not exist yet.
+    pub fn depose(self, suffix: &str) -> (Self, Self) {
+        let old = Self { address: self.address.deposed(suffix), deposed: Some(self.address.clone()), ..self.clone() };
+        let new = Self {
+            remote_id: None,
+            attributes: Value::Object(serde_json::Map::new()),
+            baseline: Value::Null,
+            pending: None,
+            imported: false,
+            name_suffix: Some(suffix.to_owned()),
+            ..self
+        };
+        (old, new)
+    }
+
     /// The baseline, and what was sent since, may have taken effect and is no longer desired: what we answer for.
     ///
     /// Without it an edit that was cut short and then taken back would leave its attributes behind.

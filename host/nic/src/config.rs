@@ -68,10 +68,26 @@ const KNOWN_KEYS: [&str; 33] = [
     "retain",
 ];
 
-/// Spellings that only the design document's dialect has.
-const DESIGN_SPELLINGS: [&str; 5] = ["instance_type", "min_size", "max_size", "disk_size", "vpc_cidr"];
-/// Spellings that only Classic has.
-const CLASSIC_SPELLINGS: [&str; 4] = ["instance", "min_nodes", "max_nodes", "vpc_cidr_block"];
+/// Spellings of a provider's section that only the design document's dialect has, and those of a node group.
+const DESIGN_SPELLINGS: (&[&str], &[&str]) = (
+    &["vpc_cidr", "node_pools", "storage", "project_id", "resource_group"],
+    &[
+        "instance_type",
+        "machine_type",
+        "vm_size",
+        "min_size",
+        "max_size",
+        "min_count",
+        "max_count",
+        "desired_size",
+        "disk_size",
+    ],
+);
+/// The same of Classic.
+const CLASSIC_SPELLINGS: (&[&str], &[&str]) =
+    (&["vpc_cidr_block", "project", "resource_group_name"], &["instance", "min_nodes", "max_nodes"]);
+/// Where node groups stand in a provider's section.
+const NODE_GROUPS: [&str; 2] = ["node_groups", "node_pools"];
 
 /// A config that holds together as far as the host can tell.
 #[derive(Debug, Clone)]
@@ -292,13 +308,16 @@ fn override_value(node: &mut Node, segments: &[&str], value: &str) {
 
 /// `design` when only that dialect's spellings occur in the provider's section, `classic` otherwise.
 fn spelling(root: &Node, provider: &str) -> &'static str {
-    fn occurs(node: &Node, keys: &[&str]) -> bool {
-        node.entries().any(|(key, below)| keys.contains(&key.text.as_str()) || occurs(below, keys))
+    // Names of groups, labels and tags are the user's and say nothing.
+    fn occurs(section: &Node, (of_section, of_group): (&[&str], &[&str])) -> bool {
+        let has = |node: &Node, keys: &[&str]| node.entries().any(|(key, _)| keys.contains(&key.text.as_str()));
+        let mut groups = NODE_GROUPS.iter().filter_map(|key| section.get(key)).flat_map(Node::entries);
+        has(section, of_section) || groups.any(|(_, group)| has(group, of_group))
     }
     let section =
         PROVIDER_SECTIONS.iter().find(|(name, _)| *name == provider).and_then(|(_, section)| root.get(section));
     match section {
-        Some(section) if occurs(section, &DESIGN_SPELLINGS) && !occurs(section, &CLASSIC_SPELLINGS) => "design",
+        Some(section) if occurs(section, DESIGN_SPELLINGS) && !occurs(section, CLASSIC_SPELLINGS) => "design",
         _ => "classic",
     }
 }
@@ -499,6 +518,29 @@ mod tests {
         assert_eq!(config.region().as_deref(), Some("us-west-2"));
         let config = load("project_name: abc\n", &[]).unwrap();
         assert_eq!((config.provider.as_str(), config.spelling), ("local", "classic"));
+    }
+
+    #[test]
+    fn the_dialect_is_that_of_the_keys_and_classic_when_they_say_nothing_or_both() {
+        let spelling = |section: &str| {
+            load(&format!("project_name: abc\namazon_web_services: {section}\n"), &[]).unwrap().spelling
+        };
+        for design in [
+            "{vpc_cidr: 10.0.0.0/16}",
+            "{storage: {type: ebs}}",
+            "{node_pools: {general: {}}}",
+            "{node_groups: {general: {min_size: 1}}}",
+        ] {
+            assert_eq!(spelling(design), "design", "{design}");
+        }
+        for classic in [
+            "{region: us-west-2}",
+            "{node_groups: {general: {instance: m5.xlarge, disk_size: 100}}}",
+            "{vpc_cidr_block: 10.0.0.0/16, node_groups: {general: {instance_type: m5.xlarge}}}",
+            "{node_groups: {disk_size: {labels: {instance_type: x}, taints: []}}, tags: {vpc_cidr: x}}",
+        ] {
+            assert_eq!(spelling(classic), "classic", "{classic}");
+        }
     }
 
     #[test]

@@ -144,10 +144,14 @@ impl Session {
             Some(config) => config.sections(&component.description().config_sections),
             None => (json!({}), Vec::new()),
         };
-        let state = match recorded {
+        let mut state = match recorded {
             Some(state) => state,
             None => fresh_state(config, &provider_name, &*clock),
         };
+        // Where nothing is recorded there is no platform whose topology has to stay.
+        if let Some(config) = config.filter(|_| state.records.is_empty()) {
+            config.spelling.clone_into(&mut state.topology);
+        }
 
         let clusters = ClusterSource::new(gate.clone());
         let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };

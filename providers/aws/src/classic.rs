@@ -1,12 +1,12 @@
 //! The Classic topology: what Nebari's own templates create, name for name.
 
 mod accounting;
-mod addons;
+pub(crate) mod addons;
 mod autoscaling;
 mod initialize;
-mod irsa;
-mod kubernetes;
-mod network;
+pub(crate) mod irsa;
+pub(crate) mod kubernetes;
+pub(crate) mod network;
 mod registry;
 mod storage;
 
@@ -21,22 +21,25 @@ use serde_json::{Map, Value};
 
 use crate::config::{Config, Network};
 use crate::facts;
-use crate::names::Names;
+use crate::names::{Names, Topology};
 use crate::tags::{self, Tags};
 
-/// Everything the graph is made from.
-struct Platform<'a> {
-    config: &'a Config,
-    names: &'a Names,
+/// Everything the graph is made from, in either topology.
+pub(crate) struct Platform<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) names: &'a Names,
     /// Of the control plane; the nodes follow it.
-    kubernetes_version: &'a str,
+    pub(crate) kubernetes_version: &'a str,
 }
 
 impl Platform<'_> {
-    /// Nebari's tags, with a `Name` where one is given, and the user's over both.
-    fn tags(&self, name: Option<&str>) -> Tags {
+    /// The topology's tags, with a `Name` where one is given, and the user's over both.
+    pub(crate) fn tags(&self, name: Option<&str>) -> Tags {
         let name: Vec<(&str, &str)> = name.into_iter().map(|name| ("Name", name)).collect();
-        tags::classic(self.names, &self.config.tags, &name)
+        match self.names.topology {
+            Topology::Classic => tags::classic(self.names, &self.config.tags, &name),
+            Topology::Design => tags::design(self.names, &self.config.tags, &name),
+        }
     }
 }
 
@@ -72,11 +75,11 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
 }
 
 /// A resource of ours that needs each of `after` besides what it references.
-fn resource(address: &str, kind: &str, document: Value, after: &[String]) -> Resource {
+pub(crate) fn resource(address: &str, kind: &str, document: Value, after: &[String]) -> Resource {
     Resource { depends_on: after.to_vec(), ..Resource::new(address, kind, document) }
 }
 
 /// A JSON object of the tags.
-fn tag_object(tags: &Tags) -> Value {
+pub(crate) fn tag_object(tags: &Tags) -> Value {
     tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
 }

@@ -1,5 +1,6 @@
 //! The `amazon_web_services` section, typed. Both spellings are read: Nebari's own and the design document's.
 
+mod block_storage;
 mod node_group;
 mod reader;
 pub mod schema;
@@ -10,10 +11,12 @@ use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
-pub use self::node_group::{NodeGroup, Taint};
+pub use self::block_storage::Storage;
+pub use self::node_group::{GROUP_LABEL, NodeGroup, Taint};
 use self::reader::{Findings, Reader};
 pub use self::storage::SharedStorage;
 use crate::cidr::{Cidr, CidrError};
+use crate::names::Topology;
 use crate::tags::{OWNER_KEY, Tags};
 
 /// The section this provider owns.
@@ -22,8 +25,24 @@ pub const SECTION: &str = "amazon_web_services";
 /// Bits by which a subnet is longer than its VPC: room for four.
 pub const SUBNET_BITS: u8 = 2;
 
-/// Prefix lengths for which AWS allows both the VPC and its four subnets.
-const VPC_PREFIXES: std::ops::RangeInclusive<u8> = 16..=26;
+/// The same of the design document's topology, whose subnets are numbered in a finer grid.
+pub const DESIGN_SUBNET_BITS: u8 = 8;
+
+/// The network of a topology's VPC when none is configured.
+fn default_block(topology: Topology) -> &'static str {
+    match topology {
+        Topology::Classic => "10.10.0.0/16",
+        Topology::Design => "10.0.0.0/16",
+    }
+}
+
+/// Prefix lengths for which AWS allows both the VPC and its subnets, which are /28 at most.
+fn vpc_prefixes(topology: Topology) -> std::ops::RangeInclusive<u8> {
+    match topology {
+        Topology::Classic => 16..=28 - SUBNET_BITS,
+        Topology::Design => 16..=28 - DESIGN_SUBNET_BITS,
+    }
+}
 
 /// The section.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +73,8 @@ pub struct Config {
     pub external_registry: Option<ExternalRegistry>,
     /// What users' files lie on, from the top-level section `storage`.
     pub shared_storage: SharedStorage,
+    /// The section's own storage; only the design topology has it.
+    pub storage: Option<Storage>,
 }
 
 /// Where the cluster stands.
@@ -71,7 +92,7 @@ pub enum Network {
 }
 
 /// The section and what there is to say about it; no section when something is wrong with it.
-pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
+pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
     let root = format!("/{SECTION}");
     let Some(section) = Reader::new(config.get(SECTION), &root, &mut findings) else {
@@ -86,24 +107,30 @@ pub fn parse(config: &Value) -> (Option<Config>, Vec<Diagnostic>) {
     let (external_registry, told) = registry::read(config);
     findings.extend(told);
     let shared_storage = storage::parse(config, &mut findings);
-    let parsed = section_of(&section, shared_storage, &mut findings);
+    let parsed = section_of(&section, topology, shared_storage, &mut findings);
     let parsed = parsed.map(|parsed| Config { external_registry, ..parsed });
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
 }
 
-fn section_of(section: &Reader<'_>, shared_storage: SharedStorage, findings: &mut Findings) -> Option<Config> {
+fn section_of(
+    section: &Reader<'_>,
+    topology: Topology,
+    shared_storage: SharedStorage,
+    findings: &mut Findings,
+) -> Option<Config> {
     let region = region(section, findings);
     let kubernetes_version = kubernetes_version(section, findings);
     let availability_zones = availability_zones(section, region.as_deref(), findings);
-    let node_groups = node_group::parse(section, findings);
+    let node_groups = node_group::parse(section, topology, findings);
     let (endpoint_public, endpoint_private) = endpoint_access(section, findings);
     let public_access_cidrs = public_access_cidrs(section, findings);
     let kms_key_arn = arn(section, "eks_kms_arn", findings);
     let permissions_boundary = arn(section, "permissions_boundary", findings);
-    let network = network(section, findings);
+    let network = network(section, topology, findings);
     let tags = tags(section, findings);
+    let storage = block_storage::parse(section, topology, findings);
     Some(Config {
         region: region?,
         kubernetes_version,
@@ -118,6 +145,7 @@ fn section_of(section: &Reader<'_>, shared_storage: SharedStorage, findings: &mu
         tags,
         external_registry: None,
         shared_storage,
+        storage,
     })
 }
 
@@ -256,7 +284,7 @@ fn arn(section: &Reader<'_>, key: &'static str, findings: &mut Findings) -> Opti
     None
 }
 
-fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
+fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<Network> {
     let subnet_ids = section.texts("existing_subnet_ids", findings);
     let security_group_id = section.text("existing_security_group_id", findings);
     let given = section.one_of(&["vpc_cidr_block", "vpc_cidr"], findings);
@@ -303,14 +331,15 @@ fn network(section: &Reader<'_>, findings: &mut Findings) -> Option<Network> {
     }
     let (pointer, text) = match given {
         Some((key, value)) => (section.at(key), section.as_text(key, value, findings)?),
-        None => (section.at("vpc_cidr_block"), "10.10.0.0/16".to_owned()),
+        None => (section.at("vpc_cidr_block"), default_block(topology).to_owned()),
     };
     let block = cidr(&text, &pointer, findings)?;
-    if !VPC_PREFIXES.contains(&block.prefix()) {
+    let prefixes = vpc_prefixes(topology);
+    if !prefixes.contains(&block.prefix()) {
         let detail = format!(
-            "`{text}`: a VPC with four subnets is between /{} and /{}",
-            VPC_PREFIXES.start(),
-            VPC_PREFIXES.end()
+            "`{text}`: a VPC that has room for its subnets is between /{} and /{}",
+            prefixes.start(),
+            prefixes.end()
         );
         findings.error("VPC_SIZE", "A network is too large or too small", detail, &pointer);
         return None;

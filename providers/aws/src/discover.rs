@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::kinds::{
-    CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, INTERNET_GATEWAY,
-    NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, oidc_providers, read,
+    CLUSTER, EBS_VOLUME, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, ELASTIC_IP, IAM_OIDC_PROVIDER, IAM_POLICY,
+    IAM_ROLE, INTERNET_GATEWAY, NAT_GATEWAY, NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC,
+    oidc_providers, read,
 };
-use crate::names::Names;
+use crate::names::{Names, Topology};
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
 
 /// What is there and not recorded, each under the address its mark names.
@@ -52,7 +53,7 @@ pub fn named(names: &Names) -> Vec<Target> {
         remote_id: None,
         document,
     };
-    vec![
+    let mut targets = vec![
         target("aws.cluster.main", CLUSTER, json!({ "name": names.cluster })),
         target("aws.iam-role.cluster", IAM_ROLE, json!({ "name": names.cluster_role() })),
         target("aws.iam-role.node-group", IAM_ROLE, json!({ "name": names.node_role() })),
@@ -60,11 +61,24 @@ pub fn named(names: &Names) -> Vec<Target> {
         target("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "name": names.autoscaler_role() })),
         target("aws.iam-policy.worker-autoscaling", IAM_POLICY, json!({ "name": names.autoscaling_policy_prefix() })),
         target("aws.iam-policy.cluster-encryption", IAM_POLICY, json!({ "name": names.encryption_policy() })),
-        target(REGISTRY, ECR_REPOSITORY, json!({ "name": names.registry() })),
-        target(SHARED_FILE_SYSTEM, EFS_FILE_SYSTEM, json!({ "creation_token": names.shared_storage() })),
-        // Its name is the project's, so only the description tells whose it is.
-        target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project, "description": names.accounting() })),
-    ]
+    ];
+    match names.topology {
+        Topology::Classic => targets.extend([
+            target(REGISTRY, ECR_REPOSITORY, json!({ "name": names.registry() })),
+            target(SHARED_FILE_SYSTEM, EFS_FILE_SYSTEM, json!({ "creation_token": names.shared_storage() })),
+            // Its name is the project's, so only the description tells whose it is.
+            target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project, "description": names.accounting() })),
+        ]),
+        Topology::Design => {
+            for namespace in [names.environment.as_str(), "monitoring"] {
+                let address = format!("aws.iam-role.service-account-{namespace}");
+                if targets.iter().all(|target| target.address != address) {
+                    targets.push(target(&address, IAM_ROLE, json!({ "name": names.service_account_role(namespace) })));
+                }
+            }
+        }
+    }
+    targets
 }
 
 fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
@@ -77,7 +91,7 @@ fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
 
 /// Everything of EC2 that bears our mark, or an older one of the same platform.
 async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
-    let keys = filter("key", [OWNER_KEY, "Project", "Environment"]);
+    let keys = filter("key", [OWNER_KEY, "Project", "Environment", "project", "environment"]);
     let tags = cloud.ec2.describe_tags().filters(keys).into_paginator().items().send();
     let tags = tags.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     let mut things = BTreeMap::<(String, String), Tags>::new();
@@ -104,6 +118,9 @@ fn kind_of(resource_type: &str) -> Option<&'static str> {
         "internet-gateway" => INTERNET_GATEWAY,
         "route-table" => ROUTE_TABLE,
         "security-group" => SECURITY_GROUP,
+        "elastic-ip" => ELASTIC_IP,
+        "natgateway" => NAT_GATEWAY,
+        "volume" => EBS_VOLUME,
         _ => return None,
     })
 }

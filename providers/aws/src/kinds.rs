@@ -2,12 +2,14 @@
 
 mod auto_scaling_tags;
 mod cluster;
+mod ebs_volume;
 mod ecr_repository;
 mod efs;
 mod efs_file_system;
 mod efs_mount_target;
 mod eks;
 mod eks_addon;
+mod elastic_ip;
 mod iam;
 mod iam_oidc_provider;
 mod iam_policy;
@@ -15,6 +17,7 @@ mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod named;
+mod nat_gateway;
 mod node_group;
 mod resource_group;
 mod route_table;
@@ -35,16 +38,19 @@ use serde_json::Value;
 
 use self::auto_scaling_tags::AutoScalingTags;
 use self::cluster::Cluster;
+use self::ebs_volume::EbsVolume;
 use self::ecr_repository::EcrRepository;
 use self::efs_file_system::EfsFileSystem;
 use self::efs_mount_target::EfsMountTarget;
 use self::eks_addon::EksAddon;
+use self::elastic_ip::ElasticIp;
 use self::iam_oidc_provider::IamOidcProvider;
 pub use self::iam_oidc_provider::tagged as oidc_providers;
 use self::iam_policy::IamPolicy;
 use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
+use self::nat_gateway::NatGateway;
 use self::node_group::NodeGroup;
 use self::resource_group::ResourceGroup;
 use self::route_table::RouteTable;
@@ -60,6 +66,12 @@ pub const VPC: &str = "aws.vpc";
 pub const SUBNET: &str = "aws.subnet";
 /// An internet gateway with its attachment.
 pub const INTERNET_GATEWAY: &str = "aws.internet-gateway";
+/// A public address that stays.
+pub const ELASTIC_IP: &str = "aws.elastic-ip";
+/// The way out for what has no public address.
+pub const NAT_GATEWAY: &str = "aws.nat-gateway";
+/// A block volume.
+pub const EBS_VOLUME: &str = "aws.ebs-volume";
 /// A route table with its routes.
 pub const ROUTE_TABLE: &str = "aws.route-table";
 /// A subnet's use of a route table.
@@ -110,6 +122,9 @@ macro_rules! with_kind {
             VPC => with_kind!(@ $name = Vpc, $call),
             SUBNET => with_kind!(@ $name = Subnet, $call),
             INTERNET_GATEWAY => with_kind!(@ $name = InternetGateway, $call),
+            ELASTIC_IP => with_kind!(@ $name = ElasticIp, $call),
+            NAT_GATEWAY => with_kind!(@ $name = NatGateway, $call),
+            EBS_VOLUME => with_kind!(@ $name = EbsVolume, $call),
             ROUTE_TABLE => with_kind!(@ $name = RouteTable, $call),
             ROUTE_TABLE_ASSOCIATION => with_kind!(@ $name = RouteTableAssociation, $call),
             SECURITY_GROUP => with_kind!(@ $name = SecurityGroup, $call),
@@ -135,10 +150,13 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 21] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
+    ELASTIC_IP,
+    NAT_GATEWAY,
+    EBS_VOLUME,
     ROUTE_TABLE,
     ROUTE_TABLE_ASSOCIATION,
     SECURITY_GROUP,

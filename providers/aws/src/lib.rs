@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | the section `amazon_web_services`, typed |
 //! | [`classic`] | the desired graph of the Classic topology |
+//! | [`design`] | the desired graph of the design document's topology |
 //! | [`kinds`] | one file for each kind of resource: its document, how it is read and changed |
 //! | [`tags`] | Nebari's tags and the mark by which NIC knows its own |
 //!
@@ -14,6 +15,7 @@ pub mod classic;
 mod cloud;
 pub mod config;
 mod describe;
+pub mod design;
 mod discover;
 mod facts;
 pub mod kinds;
@@ -36,6 +38,7 @@ use nic_sdk::{Provider, register_provider};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
+use crate::names::{Names, Topology};
 
 /// The provider.
 #[derive(Debug)]
@@ -53,20 +56,20 @@ impl Provider for Aws {
     }
 
     fn desired(context: &Context, config: &Value, facts: &Facts) -> Result<Answer, Error> {
-        if context.topology == "design" {
-            let message = "the design topology is not built yet on AWS; only `classic` is";
-            return Err(Error::other("TOPOLOGY_NOT_IMPLEMENTED", message));
-        }
-        match config::parse(config) {
-            (Some(config), _) => classic::desired(context, &config, facts),
+        let topology = Topology::of(context);
+        match config::parse(config, topology) {
+            (Some(config), _) => match topology {
+                Topology::Classic => classic::desired(context, &config, facts),
+                Topology::Design => design::desired(context, &config, facts),
+            },
             (None, found) => {
                 Err(Error::Invalid(found.into_iter().filter(|finding| finding.severity == Severity::Error).collect()))
             }
         }
     }
 
-    fn outputs(_context: &Context, _config: &Value, records: &[Recorded]) -> Result<Value, Error> {
-        Ok(outputs::outputs(records))
+    fn outputs(context: &Context, _config: &Value, records: &[Recorded]) -> Result<Value, Error> {
+        Ok(outputs::outputs(&Names::new(context), records))
     }
 
     async fn lookup(context: &Context, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {

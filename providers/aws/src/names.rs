@@ -1,17 +1,36 @@
-//! The names Nebari Classic gives things on AWS.
+//! The names things have on AWS: Nebari Classic's, and the design document's.
 //!
-//! Later stages find the cluster by its name, so these are a contract, not a taste.
+//! Later stages find the cluster by its name, so these are a contract, not a taste. docs/adr/0007 says why the cluster has
+//! Classic's name in both topologies.
 
 use nic_sdk::types::Context;
+
+/// Which platform is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topology {
+    /// What Nebari's Terraform makes.
+    Classic,
+    /// What the design document draws.
+    Design,
+}
+
+impl Topology {
+    /// The one the state recorded.
+    pub fn of(context: &Context) -> Self {
+        if context.topology == "design" { Self::Design } else { Self::Classic }
+    }
+}
 
 /// Names of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
+    /// Whose names they are.
+    pub topology: Topology,
     /// The project as Nebari's templates spell it.
     pub project: String,
     /// The Nebari environment.
     pub environment: String,
-    /// `<project>-<environment>`: cluster, VPC, gateway, route table and security group.
+    /// `<project>-<environment>`: the cluster, and whatever has no other name.
     pub cluster: String,
 }
 
@@ -20,17 +39,28 @@ impl Names {
     pub fn new(context: &Context) -> Self {
         let project = escape_project(&context.project);
         let cluster = format!("{project}-{}", context.namespace);
-        Self { project, environment: context.namespace.clone(), cluster }
+        Self { topology: Topology::of(context), project, environment: context.namespace.clone(), cluster }
     }
 
     /// The role the control plane assumes.
     pub fn cluster_role(&self) -> String {
-        format!("{}-eks-cluster-role", self.cluster)
+        match self.topology {
+            Topology::Classic => format!("{}-eks-cluster-role", self.cluster),
+            Topology::Design => format!("{}-cluster-role", self.project),
+        }
     }
 
     /// The role the nodes assume.
     pub fn node_role(&self) -> String {
-        format!("{}-eks-node-group-role", self.cluster)
+        match self.topology {
+            Topology::Classic => format!("{}-eks-node-group-role", self.cluster),
+            Topology::Design => format!("{}-node-role", self.project),
+        }
+    }
+
+    /// The role of the service account that the design document draws in a namespace.
+    pub fn service_account_role(&self, namespace: &str) -> String {
+        format!("{}-sa-{namespace}", self.project)
     }
 
     /// The role of the EBS CSI driver's service account.
@@ -93,8 +123,12 @@ fn escape_project(project: &str) -> String {
 mod tests {
     use super::*;
 
+    fn context(project: &str) -> Context {
+        Context { project: project.into(), namespace: "dev".into(), ..Context::default() }
+    }
+
     fn names(project: &str) -> Names {
-        Names::new(&Context { project: project.into(), namespace: "dev".into(), ..Context::default() })
+        Names::new(&context(project))
     }
 
     #[test]
@@ -108,6 +142,17 @@ mod tests {
         assert_eq!(names.shared_storage(), "my-nebari-dev-jupyterhub-shared");
         assert_eq!(names.accounting(), "project my-nebari - environment dev");
         assert_eq!(names.cluster_tag(), "kubernetes.io/cluster/my-nebari-dev");
+    }
+
+    #[test]
+    fn the_roles_of_the_design_are_the_documents_and_the_cluster_keeps_its_name() {
+        let context = Context { topology: "design".into(), ..context("my-nebari") };
+        let names = Names::new(&context);
+        assert_eq!(
+            (names.cluster_role(), names.node_role()),
+            ("my-nebari-cluster-role".into(), "my-nebari-node-role".into())
+        );
+        assert_eq!(names.cluster, "my-nebari-dev");
     }
 
     #[test]

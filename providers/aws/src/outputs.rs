@@ -3,18 +3,27 @@
 use nic_sdk::types::Recorded;
 use serde_json::{Map, Value, json};
 
+use crate::config::GROUP_LABEL;
 use crate::kinds::{
-    CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP, VPC,
+    CLUSTER, EBS_VOLUME, ECR_REPOSITORY, EFS_FILE_SYSTEM, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP,
+    VPC,
 };
+use crate::names::{Names, Topology};
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
+
+/// The prefix of the addresses of storage classes.
+const STORAGE_CLASS: &str = "aws.storage-class.";
+
+/// The prefix of the addresses of node groups.
+const GROUP: &str = "aws.node-group.";
 
 /// The groups that later stages select nodes by, whether they exist or not.
 const SELECTED_GROUPS: [&str; 3] = ["general", "user", "worker"];
 
 /// A JSON object for the document's top level.
-pub fn outputs(records: &[Recorded]) -> Value {
+pub fn outputs(names: &Names, records: &[Recorded]) -> Value {
     let one = |kind: &str| records.iter().find(|record| record.kind == kind).map(|record| &record.attributes);
     let cluster = one(CLUSTER);
     let of_cluster = |key: &str| cluster.and_then(|attributes| attributes.get(key)).cloned();
@@ -23,12 +32,19 @@ pub fn outputs(records: &[Recorded]) -> Value {
         let role = records.iter().find(|record| record.kind == IAM_ROLE && record.address == address)?;
         role.attributes.get("arn").cloned()
     };
-    let namespaces = records
-        .iter()
-        .filter(|record| record.kind == KUBERNETES_OBJECT)
-        .filter_map(|record| record.address.strip_prefix(NAMESPACE));
-    let selectors = SELECTED_GROUPS
-        .map(|group| (group.to_owned(), json!({ "key": "eks.amazonaws.com/nodegroup", "value": group })));
+    let objects = |prefix: &'static str| {
+        let objects = records.iter().filter(|record| record.kind == KUBERNETES_OBJECT);
+        objects.filter_map(move |record| record.address.strip_prefix(prefix))
+    };
+    // Later stages take the first one for the platform's own.
+    let mut namespaces: Vec<&str> = objects(NAMESPACE).collect();
+    namespaces.sort_by_key(|namespace| *namespace != names.environment);
+    let label = match names.topology {
+        Topology::Classic => "eks.amazonaws.com/nodegroup",
+        // A replaced group has another name in EKS; the label stays.
+        Topology::Design => GROUP_LABEL,
+    };
+    let selectors = SELECTED_GROUPS.map(|group| (group.to_owned(), json!({ "key": label, "value": group })));
     let identity_provider = one(IAM_OIDC_PROVIDER).and_then(|attributes| attributes.get("arn")).cloned();
     let mut document = json!({
         "cluster": known([
@@ -45,7 +61,7 @@ pub fn outputs(records: &[Recorded]) -> Value {
             ("subnet_ids", of_cluster("subnet_ids")),
             ("security_group_ids", of_cluster("security_group_ids")),
         ]),
-        "kubernetes": { "namespaces": namespaces.collect::<Vec<_>>() },
+        "kubernetes": { "namespaces": namespaces },
         "node_groups": node_groups(records),
         "node_selectors": Map::from_iter(selectors),
         "iam": known([
@@ -79,13 +95,32 @@ pub fn outputs(records: &[Recorded]) -> Value {
         document["container_registry"] =
             known([("name", member("name")), ("arn", member("arn")), ("url", member("url"))]);
     }
+    if names.topology == Topology::Design {
+        let roles = [("default", names.environment.as_str()), ("monitoring", "monitoring")];
+        let roles =
+            roles.map(|(account, namespace)| (account, of_role(&format!("aws.iam-role.service-account-{namespace}"))));
+        document["kubernetes"]["service_accounts"] = known(roles);
+        let classes: Vec<&str> = objects(STORAGE_CLASS).collect();
+        if let Some(class) = classes.first() {
+            document["kubernetes"]["default_storage_class"] = (*class).into();
+        }
+        document["kubernetes"]["storage_classes"] = classes.into();
+        let volumes = records.iter().filter(|record| record.kind == EBS_VOLUME);
+        let volumes: Vec<&str> = volumes.filter_map(|record| record.remote_id.as_deref()).collect();
+        let mut storage = json!({ "type": "ebs", "volume_ids": volumes });
+        if let Some(class) = document.pointer("/kubernetes/default_storage_class") {
+            storage["storage_class"] = class.clone();
+        }
+        document["storage"] = storage;
+    }
     document
 }
 
 fn node_groups(records: &[Recorded]) -> Value {
     let groups = records.iter().filter(|record| record.kind == NODE_GROUP).filter_map(|record| {
         let group = &record.attributes;
-        let name = group.get("name")?.as_str()?.to_owned();
+        // A replaced group has another name in EKS.
+        let name = record.address.strip_prefix(GROUP).or_else(|| group.get("name")?.as_str())?.to_owned();
         let member = |pointer: &str| group.pointer(pointer).cloned();
         let document = known([
             ("arn", member("/arn")),
@@ -105,7 +140,18 @@ fn known<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use nic_sdk::types::Context;
+
     use super::*;
+
+    fn names(topology: &str) -> Names {
+        Names::new(&Context {
+            project: "demo".into(),
+            namespace: "dev".into(),
+            topology: topology.into(),
+            ..Context::default()
+        })
+    }
 
     fn record(address: &str, kind: &str, attributes: Value) -> Recorded {
         Recorded { address: address.into(), kind: kind.into(), remote_id: None, attributes }
@@ -143,7 +189,7 @@ mod tests {
             record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
         ];
         assert_eq!(
-            outputs(&records),
+            outputs(&names("classic"), &records),
             json!({
                 "cluster": { "name": "demo-dev", "endpoint": "https://e", "kubernetes_version": "1.31" },
                 "networking": {
@@ -168,9 +214,33 @@ mod tests {
                 "container_registry": { "name": "n", "arn": "arn:ecr", "url": "u" },
             })
         );
-        let nothing = outputs(&[]);
+        let nothing = outputs(&names("classic"), &[]);
         assert_eq!(nothing["cluster"], json!({}));
         // A null would make later stages mount nothing: the key is absent, as it is in Nebari.
         assert_eq!((nothing.get("nfs_endpoint"), nothing.get("storage")), (None, None));
+    }
+
+    #[test]
+    fn in_the_design_nodes_are_selected_by_our_label_and_the_platforms_namespace_comes_first() {
+        let volume =
+            Recorded { remote_id: Some("vol-1".into()), ..record("aws.ebs-volume.main", EBS_VOLUME, json!({})) };
+        let records = [
+            volume,
+            record("aws.namespace.a-first", KUBERNETES_OBJECT, json!({})),
+            record("aws.namespace.dev", KUBERNETES_OBJECT, json!({})),
+            record("aws.storage-class.gp3", KUBERNETES_OBJECT, json!({})),
+            record("aws.iam-role.service-account-dev", IAM_ROLE, json!({ "arn": "arn:sa" })),
+            // It was replaced: EKS calls it otherwise.
+            record("aws.node-group.user", NODE_GROUP, json!({ "name": "user-0a1b2c", "arn": "arn:ng" })),
+        ];
+        let outputs = outputs(&names("design"), &records);
+        assert_eq!(outputs["node_selectors"]["user"], json!({ "key": "nebari.dev/node-group", "value": "user" }));
+        assert_eq!(outputs["node_groups"], json!({ "user": { "arn": "arn:ng" } }));
+        assert_eq!(outputs["storage"], json!({ "type": "ebs", "volume_ids": ["vol-1"], "storage_class": "gp3" }));
+        assert_eq!(
+            outputs["kubernetes"],
+            json!({ "namespaces": ["dev", "a-first"], "service_accounts": { "default": "arn:sa" },
+                "storage_classes": ["gp3"], "default_storage_class": "gp3" })
+        );
     }
 }

@@ -60,8 +60,9 @@ pub async fn preflight(
 ) -> Result<Vec<Diagnostic>, Error> {
     let summary = Summary(summary);
     // What cannot be typed was refused by `validate`.
-    let Some(config) = config::parse(config).0.filter(|_| summary.brings_anything()) else { return Ok(Vec::new()) };
     let names = Names::new(context);
+    let parsed = config::parse(config, names.topology).0;
+    let Some(config) = parsed.filter(|_| summary.brings_anything()) else { return Ok(Vec::new()) };
     let (names, account, cluster, nodes) = join!(
         Box::pin(names_taken(cloud, &names, &summary)),
         Box::pin(account::check(cloud, &config, &summary)),

@@ -1,11 +1,11 @@
-//! Tags: what Classic puts on everything, and the one mark by which NIC knows its own.
+//! Tags: what each topology puts on everything, and the one mark by which NIC knows its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use nic_sdk::types::Context;
 use serde_json::Value;
 
-use crate::names::Names;
+use crate::names::{Names, Topology};
 use crate::scope::Scope;
 
 /// Tags by key.
@@ -19,6 +19,18 @@ pub fn classic(names: &Names, user: &Tags, extra: &[(&str, &str)]) -> Tags {
     let base = [("Project", names.project.as_str()), ("Environment", &names.environment), ("Owner", "terraform")];
     let layers = extra.iter().chain(&base).map(|&(key, value)| (key.to_owned(), value.to_owned()));
     layers.chain(user.clone()).collect()
+}
+
+/// `extra`, then `managed-by`, `project` and `environment`, the user's tags last. IAM tells no case of a key apart, so a tag
+/// of the user's takes the place of ours in whatever case it is written.
+pub fn design(names: &Names, user: &Tags, extra: &[(&str, &str)]) -> Tags {
+    let base = [
+        ("managed-by", "nebari-infrastructure-core"),
+        ("project", &*names.project),
+        ("environment", &*names.environment),
+    ];
+    let ours = extra.iter().chain(&base).filter(|(key, _)| !user.keys().any(|given| given.eq_ignore_ascii_case(key)));
+    ours.map(|&(key, value)| (key.to_owned(), value.to_owned())).chain(user.clone()).collect()
 }
 
 /// The tags a document shows: not NIC's own mark, nor what AWS keeps for itself.
@@ -44,15 +56,23 @@ pub enum Claim {
 #[derive(Debug, Clone)]
 pub struct Marks {
     lineage: String,
-    project: String,
-    environment: String,
+    project: (&'static str, String),
+    environment: (&'static str, String),
 }
 
 impl Marks {
     /// The marks for the state and the platform of the context.
     pub fn new(context: &Context) -> Self {
         let names = Names::new(context);
-        Self { lineage: context.lineage.clone(), project: names.project, environment: names.environment }
+        let (project, environment) = match names.topology {
+            Topology::Classic => ("Project", "Environment"),
+            Topology::Design => ("project", "environment"),
+        };
+        Self {
+            lineage: context.lineage.clone(),
+            project: (project, names.project),
+            environment: (environment, names.environment),
+        }
     }
 
     /// The tags to create a thing with: those of its document and the mark.
@@ -73,10 +93,9 @@ impl Marks {
         if lineage == self.lineage {
             return Claim::Ours;
         }
-        // A user's tag may stand in for Nebari's, so the wanted one decides where there is one.
-        let same = |key: &str, ours: &String| shown.get(key) == Some(wanted.get(key).unwrap_or(ours));
-        let same_platform = same("Project", &self.project) && same("Environment", &self.environment);
-        if same_platform { Claim::Orphaned } else { Claim::Foreign }
+        // A user's tag may stand in for the platform's, so the wanted one decides where there is one.
+        let same = |(key, ours): &(&str, String)| shown.get(*key) == Some(wanted.get(*key).unwrap_or(ours));
+        if same(&self.project) && same(&self.environment) { Claim::Orphaned } else { Claim::Foreign }
     }
 }
 
@@ -136,6 +155,23 @@ mod tests {
             classic(&Names::new(&context()), &user, &[("Name", "demo-dev")]),
             tags(&[("Environment", "dev"), ("Name", "x"), ("Owner", "me"), ("Project", "demo")])
         );
+    }
+
+    #[test]
+    fn in_the_design_a_tag_of_the_users_takes_the_place_of_ours_in_any_case() {
+        let context = Context { topology: "design".into(), ..context() };
+        let user = tags(&[("Project", "x")]);
+        assert_eq!(
+            design(&Names::new(&context), &user, &[("Name", "demo-dev")]),
+            tags(&[
+                ("Name", "demo-dev"),
+                ("Project", "x"),
+                ("environment", "dev"),
+                ("managed-by", "nebari-infrastructure-core")
+            ])
+        );
+        let lost = tags(&[("project", "demo"), ("environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
+        assert_eq!(Marks::new(&context).claim(&lost, "aws.vpc.main", &Tags::new()), Claim::Orphaned);
     }
 
     #[test]

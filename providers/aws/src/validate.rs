@@ -4,12 +4,15 @@ use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::Value;
 
 use crate::config;
-use crate::names::Names;
+use crate::names::{Names, Topology};
 
 /// Every finding about the section.
 pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
-    let (_, mut diagnostics) = config::parse(config);
-    diagnostics.extend(registry_name(&Names::new(context)));
+    let topology = Topology::of(context);
+    let (_, mut diagnostics) = config::parse(config, topology);
+    if topology == Topology::Classic {
+        diagnostics.extend(registry_name(&Names::new(context)));
+    }
     diagnostics
 }
 

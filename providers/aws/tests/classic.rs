@@ -1,11 +1,14 @@
 //! The desired graph of the Classic topology, held by golden files.
 
+mod fits;
+
 use std::collections::BTreeSet;
 
+use fits::fits;
 use nic_provider_aws::Aws;
 use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::types::Query;
 use nic_sdk::types::{Answer, Context, Resource};
-use nic_sdk::{Error, types::Query};
 use serde_json::{Value, json};
 
 fn context() -> Context {
@@ -63,19 +66,6 @@ fn the_default_platform_is_nebaris() {
     let outside = |one: &Resource| one.kind != "kubernetes.object" || one.address.starts_with("aws.namespace.");
     let resources: Vec<Resource> = graph(initial()).into_iter().filter(outside).collect();
     insta::assert_json_snapshot!("default", shown(&resources));
-}
-
-#[test]
-fn both_spellings_give_the_same_graph() {
-    let classic = json!({
-        "region": "us-west-2", "kubernetes_version": "1.31", "vpc_cidr_block": "10.20.0.0/20",
-        "node_groups": { "general": { "instance": "m5.xlarge", "min_nodes": 1, "max_nodes": 5 } },
-    });
-    let design = json!({
-        "region": "us-west-2", "kubernetes_version": "1.31", "vpc_cidr": "10.20.0.0/20",
-        "node_pools": { "general": { "instance_type": "m5.xlarge", "min_size": 1, "max_size": 5 } },
-    });
-    assert_eq!(graph(classic), graph(design));
 }
 
 #[test]
@@ -280,13 +270,6 @@ fn policies_are_those_of_the_partition() {
     assert_eq!(policy["policy_arn"], "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
 }
 
-#[test]
-fn the_design_topology_is_refused_by_name() {
-    let context = Context { topology: "design".into(), ..context() };
-    let refused = Aws::desired(&context, &config(initial()), &zones()).unwrap_err();
-    assert!(matches!(refused, Error::Other { code, .. } if code == "TOPOLOGY_NOT_IMPLEMENTED"));
-}
-
 /// Every desired document fits the schema of its kind: no member too many, none that is required missing.
 #[test]
 fn documents_fit_their_schemas() {
@@ -299,26 +282,6 @@ fn documents_fit_their_schemas() {
         fits(&kind.schema, &resource.document, &resource.address);
     }
 }
-
-fn fits(schema: &Value, document: &Value, place: &str) {
-    let (Some(properties), Some(members)) = (schema["properties"].as_object(), document.as_object()) else { return };
-    if members.contains_key("$ref") {
-        return;
-    }
-    for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        assert!(members.contains_key(key), "{place} lacks `{key}`");
-    }
-    for (key, value) in members {
-        let place = format!("{place}/{key}");
-        let property = properties.get(key).unwrap_or_else(|| panic!("{place} is not in the schema"));
-        assert_ne!(property["x-nic"]["computed"], true, "{place} is the cloud's to fill in");
-        for element in value.as_array().into_iter().flatten() {
-            fits(&property["items"], element, &place);
-        }
-        fits(property, value, &place);
-    }
-}
-
 #[test]
 fn the_cluster_is_initialized_as_nebari_does() {
     let mut section = initial();

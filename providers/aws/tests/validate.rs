@@ -89,6 +89,23 @@ fn one_value_in_two_spellings_is_an_error() {
 }
 
 #[test]
+fn the_sections_storage_is_the_other_topologys() {
+    assert_eq!(findings(json!({ "storage": { "type": "ebs" } })), [warning("KEY_NOT_IN_TOPOLOGY", "/storage")]);
+}
+
+#[test]
+fn nodes_at_first_are_between_the_bounds() {
+    let desired = |desired: i32| {
+        findings(group(
+            "user",
+            json!({ "instance": "m5.large", "min_size": 1, "max_size": 3, "desired_size": desired }),
+        ))
+    };
+    assert_eq!(desired(2), []);
+    assert_eq!(desired(4), [error("DESIRED_OUT_OF_RANGE", "/node_groups/user/desired_size")]);
+}
+
+#[test]
 fn networks_must_hold_four_subnets() {
     assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/26" })), []);
     assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/27" })), [error("VPC_SIZE", "/vpc_cidr_block")]);

@@ -121,6 +121,8 @@ fn is_conflict(code: &str) -> bool {
             | "InvalidPermission.Duplicate"
             | "InvalidGroup.Duplicate"
             | "InvalidGroup.InUse"
+            | "InvalidIPAddress.InUse"
+            | "VolumeInUse"
             | "RouteAlreadyExists"
             | "Resource.AlreadyAssociated"
             | "ResourceAlreadyExistsException"

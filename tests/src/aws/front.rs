@@ -73,6 +73,7 @@ pub(crate) struct Shared {
     pub hidden: Mutex<hide::Hidden>,
     pub tokens: Mutex<token::Tokens>,
     pub identities: Mutex<iam::Providers>,
+    pub nats: Mutex<ec2::nat::Nats>,
 }
 
 /// The running layer; dropping it closes every connection.
@@ -99,6 +100,7 @@ impl Front {
             hidden: Mutex::default(),
             tokens: Mutex::default(),
             identities: Mutex::default(),
+            nats: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { shared, address, accepting })

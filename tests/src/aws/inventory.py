@@ -82,6 +82,11 @@ show({
     "vpcs": sorted(map(attributes, ours(vpcs)), key=by("VpcId")),
     "subnets": sorted(ours(paged(ec2, "describe_subnets", "Subnets")), key=by("CidrBlock")),
     "internet_gateways": sorted(map(tags, filter(gateway_is_ours, paged(ec2, "describe_internet_gateways", "InternetGateways"))), key=by("InternetGatewayId")),
+    "elastic_ips": sorted(map(tags, ec2.describe_addresses()["Addresses"]), key=by("AllocationId")),
+    # A deleted one is shown for an hour.
+    "nat_gateways": sorted((tags(gateway) for gateway in paged(ec2, "describe_nat_gateways", "NatGateways")
+                            if gateway["State"] != "deleted"), key=by("NatGatewayId")),
+    "volumes": sorted(map(tags, paged(ec2, "describe_volumes", "Volumes")), key=by("VolumeId")),
     "route_tables": sorted((table for table in ours(paged(ec2, "describe_route_tables", "RouteTables"))
                             if not any(association.get("Main") for association in table["Associations"])), key=by("RouteTableId")),
     "security_groups": sorted((group for group in ours(paged(ec2, "describe_security_groups", "SecurityGroups"))

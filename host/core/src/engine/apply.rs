@@ -2,7 +2,7 @@
 
 mod schedule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -73,6 +73,7 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
         run,
         schedule: Schedule::new(run, planned),
         actions: planned.plan.changes.iter().map(|c| (&c.address, c.action)).collect(),
+        create_first: planned.plan.changes.iter().filter(|c| c.create_first).map(|c| &c.address).collect(),
         report: ApplyReport::default(),
     };
     let mut fatal: Option<BackendError> = None;
@@ -80,7 +81,8 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
         while fatal.is_none() && !run.interrupt.requested() {
             let Some((address, verb)) = settling.schedule.next_ready() else { break };
             let action = settling.action(&address);
-            running.push(worker.run(Step { address, verb, action }));
+            let create_first = settling.create_first.contains(&address);
+            running.push(worker.run(Step { address, verb, action, create_first }));
         }
         let Some((step, took, result)) = running.next().await else { break };
         if let Some(error) = settling.settle(step, took, result) {
@@ -121,6 +123,7 @@ struct Settling<'a> {
     run: &'a Run,
     schedule: Schedule,
     actions: BTreeMap<&'a Address, Action>,
+    create_first: BTreeSet<&'a Address>,
     report: ApplyReport,
 }
 
@@ -131,13 +134,14 @@ impl Settling<'_> {
 
     /// Notes one result, and gives back the error after which nothing may be begun.
     fn settle(&mut self, step: Step, took: Duration, result: Result<(), StepError>) -> Option<BackendError> {
-        let Step { address, verb, action } = step;
+        let Step { address, verb, action, create_first } = step;
         let key = (address.clone(), verb);
         match result {
             Ok(()) => {
                 self.schedule.done(&key);
                 // A replacement is done when its second half is.
-                let last = !(action == Action::Replace && verb == Verb::Delete);
+                let first = if create_first { Verb::Converge } else { Verb::Delete };
+                let last = !(action == Action::Replace && verb == first);
                 if last && (action.is_change() || action == Action::Forget) {
                     self.run.reporter.report(Event::Finished { address: address.clone(), action, took });
                     self.report.outcomes.insert(address, (action, Outcome::Done(took)));

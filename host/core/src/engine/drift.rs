@@ -81,6 +81,7 @@ impl Run {
             document: record.baseline.clone(),
             depends_on: record.dependencies.iter().filter(|need| records.contains_key(*need)).cloned().collect(),
             external: record.external,
+            create_first: None,
         });
         let graph = DesiredGraph::build(desired.collect()).map_err(RunError::Refused)?;
         let planned = self.plan_graph(Purpose::Restore, graph, drift.observed, drift.diagnostics).await?;

@@ -147,7 +147,10 @@ fn target(
     outcomes: &BTreeMap<Address, Outcome>,
 ) -> Target {
     let desired = graph.get(address);
-    let from_config = desired.and_then(|d| resolve(&d.document, &|to, pointer| look_up(outcomes, to, pointer)).ok());
+    let from_config = desired.and_then(|d| {
+        let document = resolve(&d.document, &|to, pointer| look_up(outcomes, to, pointer)).ok()?;
+        Some(d.named(document, record))
+    });
     let pending = record.and_then(|r| r.pending.as_ref()).map(|p| &p.document).filter(|d| !d.is_null());
     let remote_id = record.and_then(|r| r.remote_id.clone());
     let document = match (pending, from_config, record) {

@@ -23,9 +23,14 @@ use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
 use crate::secret::{Accepted, SecretChanges, accepted, sent};
+use crate::state::State;
 
 /// Longest time of one provider call.
 const CALL_DEADLINE: Duration = Duration::from_mins(2);
+
+/// Digits of a replacement's name. Short, since clouds limit names; two of one resource hardly ever meet, and then the create is
+/// refused.
+const SUFFIX_DIGITS: usize = 6;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +50,8 @@ pub(super) struct Step {
     pub(super) verb: Verb,
     /// What the plan calls the whole.
     pub(super) action: Action,
+    /// A replacement whose new one is made before the old one goes.
+    pub(super) create_first: bool,
 }
 
 /// Why a step did not finish.
@@ -170,6 +177,9 @@ impl<'a> Worker<'a> {
     async fn converge(&self, step: &Step, started: Duration) -> Result<(), StepError> {
         let address = &step.address;
         let Some(desired) = self.planned.graph.get(address) else { return Ok(()) };
+        if step.create_first {
+            self.depose(address).await?;
+        }
         let record = self.run.journal.record(address).await;
         let observed = match (step.action, self.planned.observed.get(address)) {
             (Action::Replace, _) | (_, None) => Observed::absent(address),
@@ -180,7 +190,7 @@ impl<'a> Worker<'a> {
         let absent = matches!(observed.status, Status::Absent);
         let action = if absent || creating { PendingAction::Create } else { PendingAction::Update };
         let subject = self.subject(address, &desired.kind, started, action)?;
-        let document = self.resolved(&subject, desired)?;
+        let document = self.resolved(&subject, desired, record.as_ref())?;
         if desired.external {
             return self.finish(&subject, desired, &document, observed).await;
         }
@@ -209,14 +219,29 @@ impl<'a> Worker<'a> {
         self.finish(&subject, desired, &document, observed).await
     }
 
+    /// Makes room for a replacement beside the old one, in one write: there is no moment at which either is not recorded.
+    async fn depose(&self, address: &Address) -> Result<(), StepError> {
+        let token = self.run.clock.token();
+        let (_, suffix) = token.split_at(token.len().saturating_sub(SUFFIX_DIGITS));
+        let deposed = |state: &mut State| {
+            if let Some(record) = state.records.remove(address) {
+                let (old, new) = record.depose(suffix);
+                state.records.insert(old.address.clone(), old);
+                state.records.insert(new.address.clone(), new);
+            }
+        };
+        Ok(self.run.journal.change(deposed).await?)
+    }
+
     /// The desired document, whole.
-    fn resolved(&self, subject: &Subject<'_>, desired: &Desired) -> Result<Value, StepError> {
+    fn resolved(&self, subject: &Subject<'_>, desired: &Desired, record: Option<&Record>) -> Result<Value, StepError> {
         let bad = |what: String| subject.failed(&ProviderError::other("GRAPH_BAD_REFERENCE", what));
         let document = {
             let outcomes = self.outcomes();
             resolve(&desired.document, &|to, pointer| look_up(&outcomes, to, pointer))
                 .map_err(|error| bad(error.to_string()))?
         };
+        let document = desired.named(document, record);
         if has_unknown(&document) {
             return Err(bad("a reference is still unknown after what it needs was done".to_owned()));
         }
@@ -256,6 +281,8 @@ impl<'a> Worker<'a> {
                 schema_version: subject.kind.schema_version,
                 component_digest: subject.provider.digest().to_owned(),
                 state_path: subject.kind.state_path_of(&change.document),
+                name_suffix: None,
+                deposed: None,
             });
             // It may come to stand on these from now on, on the recorded ones until it is done.
             record.dependencies.extend(self.needs(subject.address));
@@ -304,11 +331,14 @@ impl<'a> Worker<'a> {
             schema_version: subject.kind.schema_version,
             component_digest: subject.provider.digest().to_owned(),
             state_path: subject.kind.state_path_of(document),
+            name_suffix: None,
+            deposed: None,
         };
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
+            let name_suffix = before.as_ref().and_then(|r| r.name_suffix.clone());
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, imported, ..record })
+            Some(Record { remote_id, imported, name_suffix, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

@@ -63,6 +63,7 @@ mod tests {
             document: json!({}),
             depends_on: needs.iter().map(|need| at(need)).collect(),
             external: false,
+            create_first: None,
         });
         DesiredGraph::build(desired.collect()).unwrap()
     }

@@ -66,6 +66,10 @@ struct Mark {
     external: bool,
     schema_version: u32,
     component_digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_suffix: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deposed: Option<Address>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +209,8 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
         component_digest: mark.component_digest,
         // A record inside an array of a parent's array stands at the parent's path, whichever parent it is.
         state_path: path.to_owned(),
+        name_suffix: mark.name_suffix,
+        deposed: mark.deposed,
     };
     if records.insert(mark.address.clone(), record).is_some() {
         return Err(FormatError::NotState(format!("`{}` is recorded twice", mark.address)));
@@ -272,6 +278,8 @@ fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
         external: record.external,
         schema_version: record.schema_version,
         component_digest: record.component_digest.clone(),
+        name_suffix: record.name_suffix.clone(),
+        deposed: record.deposed.clone(),
     };
     members.insert(MARK.to_owned(), to_value(&mark));
 
@@ -324,6 +332,8 @@ mod tests {
             schema_version: 1,
             component_digest: "00".to_owned(),
             state_path: state_path.to_owned(),
+            name_suffix: None,
+            deposed: None,
         }
     }
 

@@ -52,7 +52,7 @@ pub struct Cloud {
 fn takes(kind: &str) -> Duration {
     Duration::from_secs(match kind {
         "sim.cluster" => 600,
-        "sim.node-group" => 180,
+        "sim.node-group" | "sim.pool" => 180,
         "sim.queue" => 900,
         _ => 0,
     })
@@ -137,7 +137,9 @@ impl Cloud {
             return Err(refused("BadRequest", "a create has no remote id".to_owned()));
         }
         self.check_references(&change.document)?;
-        if self.owners.get(owner).is_some_and(|id| self.things.contains_key(id)) {
+        // A replacement may stand beside the old one under another name.
+        let namesake = |id: &String| self.things.get(id).is_some_and(|thing| thing.document.get("name") == name);
+        if self.owners.get(owner).is_some_and(namesake) {
             self.doubled.push(owner.to_owned());
         }
         self.made += 1;

@@ -10,6 +10,7 @@ mod world;
 mod adoption;
 mod convergence;
 mod crashes;
+mod create_first;
 mod drift;
 mod interrupts;
 mod lies;

@@ -77,6 +77,12 @@ pub fn description() -> Description {
             "cloud.addresses[]",
             &json!({"id": computed, "size": immutable, "tags": tags}),
         ),
+        kind(
+            "pool",
+            CreateSafety::Named,
+            "cloud.pools[]",
+            &json!({"id": computed, "name": immutable, "cluster": immutable, "size": immutable, "labels": tags}),
+        ),
         kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": computed, "tags": tags})),
     ];
     Description {
@@ -96,7 +102,7 @@ pub fn to(address: &str, path: &str) -> Value {
 /// One desired resource.
 pub fn resource(address: &str, document: Value) -> Desired {
     let kind = address.rsplit_once('.').unwrap().0.to_owned();
-    Desired { address: at(address), kind, document, depends_on: BTreeSet::new(), external: false }
+    Desired { address: at(address), kind, document, depends_on: BTreeSet::new(), external: false, create_first: None }
 }
 
 fn subnet(name: &str, cidr: &str) -> Desired {

@@ -115,6 +115,8 @@ fn call(baseline: &Value) -> Call {
         external: false,
         schema_version: 1,
         component_digest: String::new(),
+        name_suffix: None,
+        deposed: None,
         state_path: String::new(),
     };
     Call { context: Context::default(), records: Arc::new(vec![record]) }

@@ -143,6 +143,8 @@ fn record(baseline: Value) -> Record {
         external: false,
         schema_version: 1,
         component_digest: String::new(),
+        name_suffix: None,
+        deposed: None,
         state_path: String::new(),
     }
 }

@@ -89,7 +89,7 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
         let _ = writeln!(
             text,
             "  {style}{:>3}{style:#} {} {BOLD}{}{BOLD:#}{}",
-            change.action.symbol(),
+            change.symbol(),
             change.title,
             change.address.name(),
             because(change)
@@ -125,6 +125,7 @@ fn because(change: &PlannedChange) -> String {
         Reason::Failed => "it failed",
         Reason::PendingFromLastRun => "begun by an earlier run",
         Reason::NotInConfig => "no longer in the config",
+        Reason::Deposed => "it was replaced",
         Reason::Found => "found with our marks, not recorded",
         _ => return String::new(),
     };

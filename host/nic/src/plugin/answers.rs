@@ -127,6 +127,7 @@ mod tests {
             document: json!({}),
             depends_on: BTreeSet::new(),
             external: false,
+            create_first: None,
         }
     }
 

@@ -239,7 +239,14 @@ pub(super) fn desired_from_guest(resource: types::Resource) -> Result<Desired, F
         Some(Value::Bool(external)) => *external,
         Some(_) => return Fault::bad(format!("`external` of `{address}` is not a boolean")),
     };
-    Ok(Desired { address, kind: resource.kind, document, depends_on, external })
+    let create_first = match extra.get("create_first") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(pointer)) if document.pointer(pointer).is_some_and(Value::is_string) => {
+            Some(pointer.clone())
+        }
+        Some(_) => return Fault::bad(format!("`create_first` of `{address}` does not lead to a text of its document")),
+    };
+    Ok(Desired { address, kind: resource.kind, document, depends_on, external, create_first })
 }
 
 pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Observed, Fault> {

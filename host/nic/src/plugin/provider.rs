@@ -9,7 +9,7 @@ use nic_core::document::{canonical, references};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
 use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target};
-use nic_core::resource::Observed;
+use nic_core::resource::{Observed, Record};
 use serde_json::Value;
 
 use super::answers;
@@ -81,7 +81,9 @@ impl ComponentProvider {
 
     /// Its own records: what other providers recorded is not its business.
     fn records(&self, call: &Call) -> Vec<Recorded> {
-        call.records.iter().filter(|r| r.address.provider() == self.description.name).map(record_to_guest).collect()
+        // What was deposed is on its way out and nobody's to show.
+        let own = |r: &&Record| r.address.provider() == self.description.name && r.deposed.is_none();
+        call.records.iter().filter(own).map(record_to_guest).collect()
     }
 
     async fn change(

@@ -15,12 +15,7 @@ const ENCRYPTION_POLICY: &str = "aws.iam-policy.cluster-encryption";
 /// Adds the issuer, the two roles, and the autoscaler's policy.
 pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let names = platform.names;
-    let provider = json!({
-        "url": reference(MAIN_CLUSTER, "/oidc_issuer"),
-        "client_ids": [format!("sts.{}", partition::dns_suffix(&platform.config.region))],
-        "tags": tag_object(&platform.tags(Some(&names.identity_provider()))),
-    });
-    resources.push(Resource::new(PROVIDER, IAM_OIDC_PROVIDER, provider));
+    add_provider(platform, resources);
 
     let autoscaling = json!({
         "name_prefix": names.autoscaling_policy_prefix(),
@@ -42,21 +37,42 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
         ),
     ];
     for (short, name, service_account, policy_arn) in service_accounts {
-        let role = json!({
-            "name": name,
-            "assume_role_policy": trust(&service_account),
-            "tags": tag_object(&platform.tags(None)),
-        });
-        let address = format!("aws.iam-role.{short}");
-        resources.push(Resource::new(&address, IAM_ROLE, role));
+        let address = add_role(platform, (short, &name), &service_account, resources);
         let attachment = json!({ "role": reference(&address, "/name"), "policy_arn": policy_arn });
         let address = format!("aws.iam-role-policy-attachment.{short}");
         resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, attachment));
     }
 }
 
+/// Adds the cluster's issuer.
+pub(crate) fn add_provider(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
+    let provider = json!({
+        "url": reference(MAIN_CLUSTER, "/oidc_issuer"),
+        "client_ids": [format!("sts.{}", partition::dns_suffix(&platform.config.region))],
+        "tags": tag_object(&platform.tags(Some(&platform.names.identity_provider()))),
+    });
+    resources.push(Resource::new(PROVIDER, IAM_OIDC_PROVIDER, provider));
+}
+
+/// Adds the role of one service account, `<namespace>:<name>`, under a short and a full name; gives its address.
+pub(crate) fn add_role(
+    platform: &Platform<'_>,
+    (short, name): (&str, &str),
+    service_account: &str,
+    resources: &mut Vec<Resource>,
+) -> String {
+    let role = json!({
+        "name": name,
+        "assume_role_policy": trust(service_account),
+        "tags": tag_object(&platform.tags(None)),
+    });
+    let address = format!("aws.iam-role.{short}");
+    resources.push(Resource::new(&address, IAM_ROLE, role));
+    address
+}
+
 /// Adds what lets the control plane use the key that encrypts Kubernetes Secrets; gives the attachment's address.
-pub fn add_encryption(platform: &Platform<'_>, role: &str, resources: &mut Vec<Resource>) -> Option<String> {
+pub(crate) fn add_encryption(platform: &Platform<'_>, role: &str, resources: &mut Vec<Resource>) -> Option<String> {
     let key = platform.config.kms_key_arn.as_deref()?;
     let policy = json!({
         "Version": "2012-10-17",

@@ -9,10 +9,9 @@ use crate::config::{NodeGroup, Taint};
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
 use crate::partition;
 
-/// The cluster.
-pub const MAIN_CLUSTER: &str = "aws.cluster.main";
-const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
-const NODE_ROLE: &str = "aws.iam-role.node-group";
+pub(crate) const MAIN_CLUSTER: &str = "aws.cluster.main";
+pub(crate) const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
+pub(crate) const NODE_ROLE: &str = "aws.iam-role.node-group";
 
 const CLUSTER_POLICIES: [&str; 3] =
     ["AmazonEKSClusterPolicy", "AmazonEKSServicePolicy", "service-role/AmazonEBSCSIDriverPolicy"];
@@ -50,7 +49,7 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
     initialize::add(platform, resources);
 }
 
-fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value {
+pub(crate) fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value {
     let trust = json!({
         "Statement": [{ "Action": "sts:AssumeRole", "Effect": "Allow", "Principal": { "Service": service } }],
         "Version": "2012-10-17",
@@ -67,7 +66,12 @@ fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value {
 }
 
 /// Attaches AWS's policies to a role and gives the addresses of the attachments.
-fn attach(platform: &Platform<'_>, role: &str, policies: &[&str], resources: &mut Vec<Resource>) -> Vec<String> {
+pub(crate) fn attach(
+    platform: &Platform<'_>,
+    role: &str,
+    policies: &[&str],
+    resources: &mut Vec<Resource>,
+) -> Vec<String> {
     let short = role.rsplit('.').next().unwrap_or(role);
     let addresses = policies.iter().map(|path| {
         let policy = path.rsplit('/').next().unwrap_or(path);
@@ -82,7 +86,7 @@ fn attach(platform: &Platform<'_>, role: &str, policies: &[&str], resources: &mu
     addresses.collect()
 }
 
-fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
+pub(crate) fn cluster(platform: &Platform<'_>, place: &Place) -> Value {
     let config = platform.config;
     let mut document = json!({
         "name": platform.names.cluster,
@@ -131,14 +135,23 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
         "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
         "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
         "disk_size": group.disk_size,
-        "scaling_config": { "min_size": group.min, "max_size": group.max },
+        "scaling_config": scaling(group),
         "labels": labels,
         "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
         "tags": tag_object(&tags),
     })
 }
 
-fn taint(taint: &Taint) -> Value {
+/// How many nodes. Where the config does not say how many at first, it is the fewest.
+pub(crate) fn scaling(group: &NodeGroup) -> Value {
+    let mut scaling = json!({ "min_size": group.min, "max_size": group.max });
+    if let Some(nodes) = group.desired {
+        scaling["desired_size"] = nodes.into();
+    }
+    scaling
+}
+
+pub(crate) fn taint(taint: &Taint) -> Value {
     let mut document = json!({ "key": taint.key, "effect": taint.effect });
     if let Some(value) = &taint.value {
         document["value"] = value.as_str().into();

@@ -6,9 +6,13 @@ use serde_json::Value;
 
 use super::reader::{Findings, Reader};
 use super::spelling;
+use crate::names::Topology;
 
 /// GiB of a node's root disk; Nebari has no key for it.
 const DISK_GIB: i32 = 50;
+
+/// The label by which later stages select the nodes of a group in the design topology.
+pub const GROUP_LABEL: &str = "nebari.dev/node-group";
 
 /// One node group.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,8 @@ pub struct NodeGroup {
     pub min: i32,
     /// Most nodes.
     pub max: i32,
+    /// Nodes at first, when that is not the fewest; after that their number is the autoscaler's.
+    pub desired: Option<i32>,
     /// Taints of its nodes.
     pub taints: Vec<Taint>,
     /// Whether its nodes have GPUs.
@@ -47,7 +53,7 @@ pub struct Taint {
 }
 
 /// The section's node groups; Nebari's three when none are written.
-pub fn parse(section: &Reader<'_>, findings: &mut Findings) -> Vec<NodeGroup> {
+pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Vec<NodeGroup> {
     let Some((key, value)) = section.one_of(&["node_groups", "node_pools"], findings) else { return defaults() };
     let Some(groups) = Reader::new(Some(value), &section.at(key), findings) else { return Vec::new() };
     if groups.get("general").is_none() {
@@ -59,7 +65,12 @@ pub fn parse(section: &Reader<'_>, findings: &mut Findings) -> Vec<NodeGroup> {
         );
     }
     let names: Vec<&String> = groups.members().map(|(name, _)| name).collect();
-    names.into_iter().filter_map(|name| group(name, &groups, findings)).collect()
+    if topology == Topology::Design {
+        for name in &names {
+            reserved_label(name, &groups, findings);
+        }
+    }
+    names.into_iter().filter_map(|name| group(name, &groups, topology, findings)).collect()
 }
 
 fn defaults() -> Vec<NodeGroup> {
@@ -68,6 +79,7 @@ fn defaults() -> Vec<NodeGroup> {
         instance: instance.to_owned(),
         min,
         max,
+        desired: None,
         taints: default_taints(name),
         gpu: false,
         spot: false,
@@ -86,11 +98,16 @@ fn default_taints(group: &str) -> Vec<Taint> {
     vec![Taint { key: "dedicated".to_owned(), value: Some("nebari".to_owned()), effect: "NO_SCHEDULE" }]
 }
 
-fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<NodeGroup> {
+fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<NodeGroup> {
+    // EKS takes 63; a replacement's name is the longer by a suffix, which only the design topology has.
+    let longest = match topology {
+        Topology::Classic => 63,
+        Topology::Design => 63 - "-012345".len(),
+    };
     let pointer = groups.at(name);
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.len() > 63 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
-        let detail = format!("`{name}`: at most 63 letters, digits, `-` and `_`, a letter or digit first");
+    if name.len() > longest || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
+        let detail = format!("`{name}`: at most {longest} letters, digits, `-` and `_`, a letter or digit first");
         findings.error("NODE_GROUP_NAME", "A name is not allowed", detail, &pointer);
         return None;
     }
@@ -121,6 +138,11 @@ fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<Nod
         let detail = format!("`{name}` wants at least {min} and at most {max} nodes; EKS refuses that");
         findings.warning("MIN_ABOVE_MAX", "The minimum is above the maximum", detail, &reader.at(max_key));
     }
+    let desired = reader.count(&["desired_size"], findings);
+    if let Some((key, desired)) = desired.filter(|(_, desired)| !(min..=max.max(min)).contains(desired)) {
+        let detail = format!("`{name}` wants {desired} nodes at first, outside of {min} to {max}; EKS refuses that");
+        findings.error("DESIRED_OUT_OF_RANGE", "A number is out of its range", detail, &reader.at(key));
+    }
     if reader.get("launch_template").is_some() {
         let detail = format!("`{name}`: Nebari has no launch templates since 2024.11.1");
         findings.error("LAUNCH_TEMPLATE_REMOVED", "A key is no longer allowed", detail, &reader.at("launch_template"));
@@ -135,6 +157,7 @@ fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<Nod
         instance: instance?,
         min,
         max,
+        desired: desired.map(|(_, nodes)| nodes),
         taints: taints(name, &reader, findings),
         gpu: reader.flag("gpu", findings).unwrap_or(false),
         spot: reader.flag("spot", findings).unwrap_or(false),
@@ -142,6 +165,15 @@ fn group(name: &str, groups: &Reader<'_>, findings: &mut Findings) -> Option<Nod
         disk_size: disk_size.map_or(DISK_GIB, |(_, gib)| gib),
         labels: reader.text_map("labels", findings).unwrap_or_default(),
     })
+}
+
+/// Later stages select nodes by it, so its value is not the user's to choose.
+fn reserved_label(group: &str, groups: &Reader<'_>, findings: &mut Findings) {
+    let of_group = groups.get(group).and_then(|group| group.get("labels")?.get(GROUP_LABEL));
+    if of_group.is_some() {
+        let detail = format!("`{GROUP_LABEL}` of `{group}` is NIC's own: later stages select nodes by it");
+        findings.error("LABEL_RESERVED", "A label is not allowed", detail, &groups.at(group));
+    }
 }
 
 fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<String> {

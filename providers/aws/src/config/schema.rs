@@ -23,10 +23,14 @@ pub fn section() -> Value {
             texts("Subnets to use instead of a network of its own; with a security group."),
         )
         .optional("existing_security_group_id", text("The security group that goes with existing_subnet_ids."))
-        .optional("vpc_cidr_block", text("Network of the VPC, /16 to /26.").default(json!("10.10.0.0/16")))
+        .optional(
+            "vpc_cidr_block",
+            text("Network of the VPC; 10.10.0.0/16 in the Classic topology, 10.0.0.0/16 in the design document's."),
+        )
         .optional("vpc_cidr", text("The same as vpc_cidr_block."))
         .optional("permissions_boundary", text("ARN of the boundary of the roles."))
-        .optional("tags", texts_by_name("Tags for everything that takes tags."));
+        .optional("tags", texts_by_name("Tags for everything that takes tags."))
+        .optional("storage", storage());
     open(section).build()
 }
 
@@ -48,6 +52,7 @@ fn node_group() -> Schema {
         .optional("min_size", count(0, "The same as min_nodes."))
         .optional("max_nodes", count(1, "Most nodes."))
         .optional("max_size", count(1, "The same as max_nodes."))
+        .optional("desired_size", integer().nullable().description("Nodes at first; as many as min_nodes by default."))
         .optional("taints", taints.description("dedicated=nebari:NoSchedule by default, none on general; [] for none."))
         .optional("gpu", flag("Nodes have GPUs."))
         .optional("spot", flag("Spot instances."))
@@ -56,6 +61,13 @@ fn node_group() -> Schema {
         .optional("labels", texts_by_name("Kubernetes labels of the nodes."))
         .optional("permissions_boundary", text("Accepted; nothing uses it."));
     open(group).nullable()
+}
+
+fn storage() -> Schema {
+    let storage = object()
+        .optional("type", one_of(&["ebs"]).nullable().default(json!("ebs")).description("A block volume."))
+        .optional("size", count(100, "GiB of the volume."));
+    open(storage).nullable().description("Storage of the design topology.")
 }
 
 /// Unknown keys are let through: `validate` warns about them.

@@ -1,6 +1,6 @@
 //! The keys that are known, and the nearest of them to one that is not.
 
-/// Keys of `amazon_web_services`. `storage` is the design document's; see the Classic notice of `validate`.
+/// Keys of `amazon_web_services`. `storage` is the design document's, and says so in a Classic platform.
 pub const SECTION_KEYS: &[&str] = &[
     "region",
     "kubernetes_version",
@@ -27,6 +27,7 @@ pub const NODE_GROUP_KEYS: &[&str] = &[
     "min_size",
     "max_nodes",
     "max_size",
+    "desired_size",
     "taints",
     "gpu",
     "spot",

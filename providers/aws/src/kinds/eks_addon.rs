@@ -40,6 +40,9 @@ pub struct Document {
     /// JSON text.
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration_values: Option<String>,
+    /// The role of its service account; without one it acts as the node it runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_role_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,7 @@ impl Kind for EksAddon {
         let tags = cloud.marks.mark(&desired.tags, &change.address);
         let request = cloud.eks.create_addon().cluster_name(&id.cluster).addon_name(&id.name);
         let request = request.set_addon_version(desired.version).set_configuration_values(desired.configuration_values);
+        let request = request.set_service_account_role_arn(desired.service_account_role_arn);
         let request = request.resolve_conflicts(ResolveConflicts::Overwrite);
         let request = request.set_tags(Some(tags.into_iter().collect())).client_request_token(&change.token);
         request.send().await.map_err(from_aws)?;
@@ -196,12 +200,14 @@ async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error
         edit_tags(cloud, &arn, &edits).await?;
     }
     if differs(&found.document, &desired, &scope) {
-        // Both at once: what is left out of a request may fall back to what EKS thinks best.
+        // All at once: what is left out of a request may fall back to what EKS thinks best.
         let wanted = |pointer: &str| if scope.touches(pointer) { &desired } else { &found.document };
         let values = wanted("/configuration_values").configuration_values.clone();
         let request = cloud.eks.update_addon().cluster_name(&id.cluster).addon_name(&id.name);
         let request = request.set_addon_version(wanted("/version").version.clone());
         let request = request.configuration_values(values.unwrap_or_else(|| "{}".to_owned()));
+        let role = wanted("/service_account_role_arn").service_account_role_arn.clone();
+        let request = request.set_service_account_role_arn(role);
         let request = request.resolve_conflicts(ResolveConflicts::Overwrite);
         let request = request.client_request_token(format!("{}-addon", change.token));
         let update_id = update_id(request.send().await.map_err(from_aws)?.update)?;
@@ -216,6 +222,10 @@ async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error
 fn differs(shown: &Document, desired: &Document, scope: &Scope<'_>) -> bool {
     let version = desired.version.as_ref().filter(|_| scope.touches("/version"));
     if version.is_some_and(|version| shown.version.as_ref() != Some(version)) {
+        return true;
+    }
+    let role = desired.service_account_role_arn.as_ref().filter(|_| scope.touches("/service_account_role_arn"));
+    if role.is_some_and(|role| shown.service_account_role_arn.as_ref() != Some(role)) {
         return true;
     }
     match (&shown.configuration_values, &desired.configuration_values) {
@@ -263,6 +273,7 @@ fn found(id: &Id, addon: &Shown) -> Found {
         cluster_name: id.cluster.clone(),
         version: owned(addon.addon_version()),
         configuration_values: addon.configuration_values().filter(|text| !text.is_empty()).map(str::to_owned),
+        service_account_role_arn: owned(addon.service_account_role_arn()),
         status: Some(status.as_str().to_owned()),
         created_at: addon.created_at().and_then(|instant| instant.fmt(Format::DateTime).ok()),
         health_issues: issues
@@ -282,6 +293,7 @@ fn schema() -> Value {
         .optional("version", string().normalise(Normalise::Version))
         // JSON as text, as policies are: white space and the order of members are no difference.
         .optional("configuration_values", string().normalise(Normalise::Policy))
+        .optional("service_account_role_arn", string())
         .optional("status", string().computed())
         .optional("created_at", string().computed())
         .optional("health_issues", list(string()).computed())

@@ -147,7 +147,7 @@ async fn describe(cloud: &Cloud, filters: Vec<aws_sdk_ec2::types::Filter>) -> Re
 }
 
 async fn authorize(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule]) -> Result<(), Error> {
-    let permissions = Some(rules.iter().map(Rule::to_ec2).collect());
+    let permissions = Some(rules.iter().map(|rule| rule.to_ec2(id)).collect());
     match direction {
         Direction::Ingress => {
             let request = cloud.ec2.authorize_security_group_ingress().group_id(id).set_ip_permissions(permissions);
@@ -161,7 +161,7 @@ async fn authorize(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule]
 }
 
 async fn redescribe(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule]) -> Result<(), Error> {
-    let permissions = Some(rules.iter().map(Rule::to_ec2).collect());
+    let permissions = Some(rules.iter().map(|rule| rule.to_ec2(id)).collect());
     match direction {
         Direction::Ingress => {
             let request = cloud.ec2.update_security_group_rule_descriptions_ingress().group_id(id);
@@ -175,7 +175,7 @@ async fn redescribe(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule
 }
 
 async fn revoke(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule]) -> Result<(), Error> {
-    let permissions = Some(rules.iter().map(Rule::to_ec2).collect());
+    let permissions = Some(rules.iter().map(|rule| rule.to_ec2(id)).collect());
     let result = match direction {
         Direction::Ingress => {
             let request = cloud.ec2.revoke_security_group_ingress().group_id(id).set_ip_permissions(permissions);
@@ -200,8 +200,8 @@ fn found(group: &Shown) -> Option<Found<Document>> {
         name: group.group_name().unwrap_or_default().to_owned(),
         description: group.description().unwrap_or_default().to_owned(),
         vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
-        ingress: group.ip_permissions().iter().flat_map(Rule::from_ec2).collect(),
-        egress: group.ip_permissions_egress().iter().flat_map(Rule::from_ec2).collect(),
+        ingress: group.ip_permissions().iter().flat_map(|permission| Rule::from_ec2(permission, id)).collect(),
+        egress: group.ip_permissions_egress().iter().flat_map(|permission| Rule::from_ec2(permission, id)).collect(),
         tags: visible(&tags),
     };
     Some(Found { id: id.to_owned(), tags, usable: true, document })

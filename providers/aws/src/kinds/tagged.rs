@@ -167,7 +167,7 @@ async fn stranger<K: TaggedKind>(cloud: &Cloud, target: Target) -> Observation {
 }
 
 /// Those with the surest claim to the target's address.
-fn claimed<'a, D>(cloud: &Cloud, target: &Target, found: &'a [Found<D>]) -> Vec<&'a Found<D>> {
+pub fn claimed<'a, D>(cloud: &Cloud, target: &Target, found: &'a [Found<D>]) -> Vec<&'a Found<D>> {
     let wanted = of_document(&target.document);
     let claims = found.iter().map(|found| (cloud.marks.claim(&found.tags, &target.address, &wanted), found));
     let claims: Vec<_> = claims.filter(|(claim, _)| *claim != Claim::Foreign).collect();

@@ -47,6 +47,37 @@ pub(crate) fn without_items(text: &str, set: &str, key: &str, gone: &[String]) -
     Ok(kept)
 }
 
+/// The text with other members in the items of `set`: each replacement names an item by its `key` element, the member, and
+/// what stands there instead.
+pub(crate) fn with_members(
+    text: &str,
+    set: &str,
+    key: &str,
+    replacements: &[(String, &str, String)],
+) -> Result<String> {
+    let document = Document::parse(text).context("read the emulator's XML")?;
+    let items = document.descendants().filter(|node| {
+        node.has_tag_name_local("item") && node.parent().is_some_and(|parent| parent.has_tag_name_local(set))
+    });
+    let mut edits = Vec::new();
+    for item in items {
+        let member = |name: &str| item.children().find(|child| child.has_tag_name_local(name));
+        let Some(id) = member(key).and_then(|node| node.text()).map(str::trim) else { continue };
+        for (_, name, instead) in replacements.iter().filter(|(of, ..)| of == id) {
+            if let Some(node) = member(name) {
+                edits.push((node.range(), instead));
+            }
+        }
+    }
+    // From the end, so that the ranges before stay right.
+    edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mut changed = text.to_owned();
+    for (range, instead) in edits {
+        changed.replace_range(range, instead);
+    }
+    Ok(changed)
+}
+
 trait LocalName {
     fn has_tag_name_local(&self, name: &str) -> bool;
 }

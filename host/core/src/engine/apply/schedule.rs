@@ -86,7 +86,7 @@ fn steps(run: &Run, planned: &Planned) -> Waits {
         }
     }
     let mut steps = strict.clone();
-    for (gone, lets_go) in letting_go(planned, &strict) {
+    for (gone, lets_go) in letting_go(planned, &strict).into_iter().chain(succeeded(planned, &strict)) {
         steps.entry(gone).or_default().insert(lets_go);
     }
     if order(&steps).is_ok() {
@@ -112,6 +112,10 @@ fn needed(planned: &Planned) -> Waits {
         match change.action {
             Action::Delete | Action::Forget => {
                 steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
+            }
+            Action::Replace if change.create_first => {
+                steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
+                steps.insert((address.clone(), Verb::Delete), BTreeSet::from([(address.clone(), Verb::Converge)]));
             }
             Action::Replace => {
                 steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
@@ -141,6 +145,31 @@ fn needed(planned: &Planned) -> Waits {
         }
     }
     steps
+}
+
+/// What was deposed goes when its replacement is there, and nothing stands on it any more.
+fn succeeded(planned: &Planned, steps: &Waits) -> Vec<(Key, Key)> {
+    let mut found = Vec::new();
+    for old in &planned.plan.changes {
+        let address = match &old.deposed {
+            Some(address) => address,
+            None if old.create_first => &old.address,
+            None => continue,
+        };
+        let gone = (old.address.clone(), Verb::Delete);
+        for change in &planned.plan.changes {
+            let recorded = planned.recorded_needs(&change.address).any(|need| need == address);
+            for verb in [Verb::Converge, Verb::Delete] {
+                let step = (change.address.clone(), verb);
+                let stands_on_it = change.address == *address && verb == Verb::Converge
+                    || change.address != old.address && (recorded || change.needs.contains(address));
+                if stands_on_it && step != gone && steps.contains_key(&step) {
+                    found.push((gone.clone(), step));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// A place in the state that has room for one record: who stood there goes before who comes.

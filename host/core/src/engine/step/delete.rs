@@ -15,7 +15,9 @@ use crate::resource::{Observed, PendingAction, Record, Status};
 impl Worker<'_> {
     /// Deletes it, if it is there, and then its record.
     pub(super) async fn delete(&self, step: &Step, started: Duration) -> Result<(), StepError> {
-        let address = &step.address;
+        let address =
+            if step.create_first { self.deposed_now(&step.address).await } else { Some(step.address.clone()) };
+        let Some(address) = &address else { return Ok(()) };
         let record = self.run.journal.record(address).await;
         let desired = self.planned.graph.get(address);
         let Some(kind) = record.as_ref().map(|r| &r.kind).or(desired.map(|d| &d.kind)) else { return Ok(()) };
@@ -23,12 +25,14 @@ impl Worker<'_> {
         if record.as_ref().is_some_and(|r| r.external) {
             return Ok(self.forget(address).await?);
         }
-        let observed = self.planned.observed.get(address).cloned().unwrap_or_else(|| Observed::absent(address));
+        let observed = self.planned.observed.get(&step.address).cloned();
+        let observed = observed.map(|seen| Observed { address: address.clone(), ..seen });
+        let observed = observed.unwrap_or_else(|| Observed::absent(address));
         let Some(observed) = self.still_there(&subject, record.as_ref(), observed).await? else {
             return Ok(self.forget(address).await?);
         };
         let action = if step.action == Action::Replace { Action::Delete } else { step.action };
-        self.run.reporter.report(Event::Started { address: address.clone(), action });
+        self.run.reporter.report(Event::Started { address: step.address.clone(), action });
 
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
         let interrupted = pending.filter(|p| p.action == PendingAction::Delete);
@@ -45,6 +49,15 @@ impl Worker<'_> {
         self.begin(&subject, &change).await?;
         self.delete_until_gone(&subject, &mut change).await?;
         Ok(self.forget(address).await?)
+    }
+
+    /// Where what this run deposed is recorded: older ones have steps of their own.
+    async fn deposed_now(&self, address: &Address) -> Option<Address> {
+        let records = self.run.journal.records().await;
+        let of_this_run = |record: &&Record| {
+            record.deposed.as_ref() == Some(address) && !self.planned.recorded.contains_key(&record.address)
+        };
+        records.iter().find(of_this_run).map(|record| record.address.clone())
     }
 
     /// What there is to delete. What is recorded may be there though the last read did not show it, unless its delete had begun.

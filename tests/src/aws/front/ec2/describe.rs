@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::nat;
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Answer, Fault, Outcome};
 use crate::aws::front::call::Call;
@@ -37,8 +38,12 @@ pub(super) async fn handle(shared: &Shared, call: &Call, kind: &Kind, inspector:
     if !answer.succeeded() {
         return Ok(answer);
     }
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let mut text = String::from_utf8_lossy(&answer.body).into_owned();
     let failed = |error: anyhow::Error| Fault::harness(format!("{}: {error:#}", call.action));
+    if let Some(shown) = nat::as_they_are(shared, call, &text).await? {
+        answer.body = Bytes::from(shown.clone());
+        text = shown;
+    }
     let description = xml::to_json(&text).map_err(failed)?;
     let items: Vec<&Value> = description[kind.set].as_array().into_iter().flatten().collect();
     if let Some(id) = asked.iter().find(|id| items.iter().all(|item| item[kind.id] != **id)) {

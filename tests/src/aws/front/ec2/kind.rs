@@ -24,7 +24,7 @@ pub(super) struct Kind {
     pub filters: &'static [(&'static str, &'static str)],
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 8] = [
     Kind {
         prefix: "vpc-",
         parameter: "VpcId",
@@ -130,6 +130,56 @@ const KINDS: [Kind; 5] = [
             ("group-id", "groupId"),
             ("group-name", "groupName"),
             ("vpc-id", "vpcId"),
+        ],
+    },
+    Kind {
+        prefix: "eipalloc-",
+        parameter: "AllocationId",
+        id: "allocationId",
+        create: "AllocateAddress",
+        describe: "DescribeAddresses",
+        set: "addressesSet",
+        not_found: "InvalidAllocationID.NotFound",
+        noun: "allocation ID",
+        filters: &[
+            ("allocation-id", "allocationId"),
+            ("association-id", "associationId"),
+            ("network-interface-id", "networkInterfaceId"),
+            ("public-ip", "publicIp"),
+        ],
+    },
+    Kind {
+        prefix: "nat-",
+        parameter: "NatGatewayId",
+        id: "natGatewayId",
+        create: "CreateNatGateway",
+        describe: "DescribeNatGateways",
+        set: "natGatewaySet",
+        not_found: "NatGatewayNotFound",
+        noun: "NAT gateway",
+        filters: &[
+            ("nat-gateway-id", "natGatewayId"),
+            ("state", "state"),
+            ("subnet-id", "subnetId"),
+            ("vpc-id", "vpcId"),
+        ],
+    },
+    Kind {
+        prefix: "vol-",
+        parameter: "VolumeId",
+        id: "volumeId",
+        create: "CreateVolume",
+        describe: "DescribeVolumes",
+        set: "volumeSet",
+        not_found: "InvalidVolume.NotFound",
+        noun: "volume",
+        filters: &[
+            ("availability-zone", "availabilityZone"),
+            ("encrypted", "encrypted"),
+            ("size", "size"),
+            ("status", "status"),
+            ("volume-id", "volumeId"),
+            ("volume-type", "volumeType"),
         ],
     },
 ];

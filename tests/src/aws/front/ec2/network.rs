@@ -25,6 +25,13 @@ pub(super) async fn check_references(shared: &Shared, call: &Call, inspector: bo
             return Err(kind.missing(id));
         }
         if find(&shared.upstream, kind, id).await?.is_none() {
+            // Routes name it otherwise than NAT gateways do themselves.
+            if kind.prefix == "nat-" && call.action.ends_with("Route") {
+                return Err(Fault::bad(
+                    "InvalidNatGatewayID.NotFound",
+                    format!("The natGateway ID '{id}' does not exist"),
+                ));
+            }
             return Err(kind.missing(id));
         }
     }
@@ -54,7 +61,7 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer
         "CreateSubnet" => create_subnet(upstream, call).await?,
         "DeleteSubnet" => {
             let id = call.parameter("SubnetId");
-            let interfaces = interfaces(upstream, id).await?;
+            let interfaces = interfaces(upstream, id).await? || locked(&shared.nats).in_subnet(id);
             if shared.eks.lock().await.uses_subnet(id) || interfaces || efs::uses(upstream, id).await? {
                 return Err(dependency(format!("The subnet '{id}' has dependencies and cannot be deleted.")));
             }
@@ -115,12 +122,12 @@ async fn find(upstream: &Upstream, kind: &Kind, id: &str) -> Outcome<Option<Valu
     }
 }
 
-async fn required(upstream: &Upstream, id: &str) -> Outcome<Value> {
+pub(super) async fn required(upstream: &Upstream, id: &str) -> Outcome<Value> {
     let kind = Kind::of(id).ok_or_else(|| Fault::bad("InvalidParameterValue", format!("Invalid id: \"{id}\"")))?;
     find(upstream, kind, id).await?.ok_or_else(|| kind.missing(id))
 }
 
-async fn all(upstream: &Upstream, describe: &str) -> Outcome<Vec<Value>> {
+pub(super) async fn all(upstream: &Upstream, describe: &str) -> Outcome<Vec<Value>> {
     match Kind::described_by(describe) {
         Some(kind) => upstream.ec2_items(kind.describe, kind.set, &[]).await,
         None => Ok(Vec::new()),
@@ -210,7 +217,7 @@ async fn attached_to(upstream: &Upstream, gateway: &str) -> Outcome<Option<Strin
 }
 
 /// The gateway attached to a VPC.
-async fn gateway_of(upstream: &Upstream, vpc: &str) -> Outcome<Option<String>> {
+pub(super) async fn gateway_of(upstream: &Upstream, vpc: &str) -> Outcome<Option<String>> {
     let gateways = all(upstream, "DescribeInternetGateways").await?;
     let ours = |gateway: &&Value| {
         gateway["attachmentSet"].as_array().is_some_and(|set| set.iter().any(|attachment| attachment["vpcId"] == vpc))
@@ -240,14 +247,19 @@ async fn detach_gateway(shared: &Shared, call: &Call) -> Outcome<()> {
     if attached_to(&shared.upstream, gateway).await?.as_deref() != Some(vpc) {
         return Err(Fault::bad("Gateway.NotAttached", format!("resource {gateway} is not attached to network {vpc}")));
     }
-    // Nodes in subnets that hand out public addresses have one.
+    // NAT gateways have a public address, and so have nodes in subnets that hand them out.
     let nodes = shared.eks.lock().await.node_subnets();
     let mapped = |subnet: &Value| {
         subnet["vpcId"] == vpc
             && subnet["mapPublicIpOnLaunch"] == "true"
             && nodes.iter().any(|id| subnet["subnetId"] == **id)
     };
-    if all(&shared.upstream, "DescribeSubnets").await?.iter().any(mapped) {
+    let subnets = all(&shared.upstream, "DescribeSubnets").await?;
+    let behind_nat = |subnet: &Value| {
+        let id = subnet["subnetId"].as_str().unwrap_or_default();
+        subnet["vpcId"] == vpc && locked(&shared.nats).in_subnet(id)
+    };
+    if subnets.iter().any(|subnet| mapped(subnet) || behind_nat(subnet)) {
         return Err(dependency(format!(
             "Network {vpc} has some mapped public address(es). Please unmap those before detaching the gateway."
         )));
@@ -291,6 +303,13 @@ async fn create_route(upstream: &Upstream, call: &Call) -> Outcome<()> {
     }
     if route(&table, destination).is_some() {
         return Err(Fault::bad("RouteAlreadyExists", format!("The route identified by {destination} already exists.")));
+    }
+    let nat = call.parameter("NatGatewayId");
+    if !nat.is_empty() && required(upstream, nat).await?["vpcId"] != table["vpcId"] {
+        return Err(Fault::bad(
+            "InvalidParameterValue",
+            format!("route table {id} and NAT gateway {nat} belong to different networks"),
+        ));
     }
     if gateway.starts_with("igw-") && attached_to(upstream, gateway).await?.as_deref() != table["vpcId"].as_str() {
         return Err(Fault::bad(

@@ -1,0 +1,71 @@
+//! Two roles, the cluster and its node groups.
+
+use nic_sdk::types::Resource;
+use nic_sdk::types::reference;
+use serde_json::{Value, json};
+
+use super::Place;
+use crate::classic::irsa;
+use crate::classic::kubernetes::{
+    CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE, attach, cluster, node_group_address, role, scaling, taint,
+};
+use crate::classic::network::Place as ClusterPlace;
+use crate::classic::{Platform, resource, tag_object};
+use crate::config::{GROUP_LABEL, NodeGroup};
+use crate::kinds::{CLUSTER, IAM_ROLE, NODE_GROUP};
+
+/// The document's label for whose node it is.
+const PROJECT_LABEL: &str = "nebari.dev/project";
+
+const CLUSTER_POLICIES: [&str; 1] = ["AmazonEKSClusterPolicy"];
+const NODE_POLICIES: [&str; 3] =
+    ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"];
+
+/// Adds the cluster and what belongs to it, in the given place.
+pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>) {
+    let names = platform.names;
+    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), "eks.amazonaws.com")));
+    let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
+    cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
+    resources.push(Resource::new(NODE_ROLE, IAM_ROLE, role(platform, &names.node_role(), "ec2.amazonaws.com")));
+    let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
+
+    let Place { cluster_subnets, node_subnets, security_group_id, routes } = place;
+    let at = ClusterPlace { subnet_ids: cluster_subnets, security_group_id, routes: Vec::new() };
+    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, &at), &cluster_attachments));
+
+    // Without routes the nodes never join; without the policies EKS cannot take them down again.
+    let before_nodes: Vec<String> = node_attachments.into_iter().chain(routes).collect();
+    for group in &platform.config.node_groups {
+        let document = node_group(platform, &node_subnets, group);
+        let group = resource(&node_group_address(group), NODE_GROUP, document, &before_nodes);
+        // Its pods find nodes of the new group before the old one goes: they are selected by a label that both bear.
+        resources.push(group.create_first("/name"));
+    }
+}
+
+fn node_group(platform: &Platform<'_>, subnets: &[Value], group: &NodeGroup) -> Value {
+    let name = group.name.as_str();
+    let mut labels = json!({ PROJECT_LABEL: platform.names.project });
+    for (key, value) in &group.labels {
+        labels[key] = value.as_str().into();
+    }
+    labels[GROUP_LABEL] = name.into();
+    let subnets = if group.single_subnet { &subnets[..1] } else { subnets };
+    json!({
+        "name": name,
+        "cluster_name": reference(MAIN_CLUSTER, "/name"),
+        // Nodes follow the control plane, which therefore has to be there first.
+        "version": reference(MAIN_CLUSTER, "/version"),
+        "node_role_arn": reference(NODE_ROLE, "/arn"),
+        "subnet_ids": subnets,
+        "instance_types": [group.instance],
+        "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
+        "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
+        "disk_size": group.disk_size,
+        "scaling_config": scaling(group),
+        "labels": labels,
+        "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
+        "tags": tag_object(&platform.tags(None)),
+    })
+}

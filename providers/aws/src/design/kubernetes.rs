@@ -1,0 +1,63 @@
+//! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, and the objects of the document's
+//! stage 03.
+
+use nic_kubernetes_initialize::design::{DesignInput, StorageClass, objects};
+use nic_sdk::types::{Resource, reference};
+use serde_json::json;
+
+use crate::classic::irsa::{add_provider, add_role};
+use crate::classic::kubernetes::{MAIN_CLUSTER, node_group_address};
+use crate::classic::{Platform, resource};
+use crate::kinds::{EKS_ADDON, IAM_ROLE_POLICY_ATTACHMENT};
+use crate::partition;
+
+const CSI_DRIVER: &str = "aws-ebs-csi-driver";
+
+/// The service accounts that the document gives roles to, beside `default` of the platform's own namespace.
+const MONITORING: &str = "monitoring";
+
+/// Adds all of it.
+pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
+    let names = platform.names;
+    add_provider(platform, resources);
+    add_csi_driver(platform, resources);
+
+    let mut input = DesignInput::documented("aws", &names.project, &names.environment);
+    input.after = vec![MAIN_CLUSTER.to_owned()];
+    let general = platform.config.node_groups.iter().find(|group| group.name == "general");
+    input.pods_after = general.map(node_group_address).into_iter().collect();
+    input.storage_classes = vec![StorageClass::gp3()];
+    // The document draws the roles without a policy: what they may do is for whoever attaches one to say.
+    let mut accounts = vec![(names.environment.as_str(), "default")];
+    // One role for each namespace.
+    if names.environment != MONITORING {
+        accounts.push((MONITORING, MONITORING));
+    }
+    for (namespace, account) in accounts {
+        let Some(object) = input.service_account_mut(namespace, account) else { continue };
+        let short = format!("service-account-{namespace}");
+        let name = names.service_account_role(namespace);
+        let role = add_role(platform, (&short, &name), &format!("{namespace}:{account}"), resources);
+        object.assume(reference(&role, "/arn"));
+    }
+    resources.extend(objects(&input));
+}
+
+/// What makes the volumes of the storage class. Its pods need nodes, and find any that tolerates them: it is pinned to none.
+fn add_csi_driver(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
+    let name = platform.names.ebs_csi_role();
+    let role = add_role(platform, ("ebs-csi-driver", &name), "kube-system:ebs-csi-controller-sa", resources);
+    let policy = partition::managed_policy(&platform.config.region, "service-role/AmazonEBSCSIDriverPolicy");
+    let attachment = json!({ "role": reference(&role, "/name"), "policy_arn": policy });
+    let address = "aws.iam-role-policy-attachment.ebs-csi-driver";
+    resources.push(Resource::new(address, IAM_ROLE_POLICY_ATTACHMENT, attachment));
+    let addon = json!({
+        "name": CSI_DRIVER,
+        "cluster_name": reference(MAIN_CLUSTER, "/name"),
+        "service_account_role_arn": reference(&role, "/arn"),
+        "tags": {},
+    });
+    let mut after: Vec<String> = platform.config.node_groups.iter().map(node_group_address).collect();
+    after.push(address.to_owned());
+    resources.push(resource(&format!("aws.eks-addon.{CSI_DRIVER}"), EKS_ADDON, addon, &after));
+}

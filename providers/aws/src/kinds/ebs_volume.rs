@@ -1,0 +1,139 @@
+//! `aws.ebs-volume`: a block volume. It holds data, so it goes only with the whole platform or by a typed confirmation.
+
+use aws_sdk_ec2::types::{ResourceType, Volume as Shown, VolumeState, VolumeType};
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::Error;
+use nic_sdk::schema::{boolean, integer, map, object, string};
+use nic_sdk::types::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::settle::{Found, Tagged};
+use super::tagged::{Selection, TaggedKind};
+use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
+use crate::scope::Scope;
+use crate::tags::{Tags, visible};
+
+/// The kind.
+pub struct EbsVolume;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// GiB.
+    size: i32,
+    #[serde(rename = "type")]
+    sort: String,
+    encrypted: bool,
+    availability_zone: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iops: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throughput: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    tags: Tags,
+}
+
+/// A change of its size or type, in one request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Modify {
+    size: Option<i32>,
+    sort: Option<String>,
+}
+
+impl Tagged for Document {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
+impl TaggedKind for EbsVolume {
+    type Document = Document;
+    type Step = Modify;
+
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::EBS_VOLUME.to_owned(),
+            title: "EBS volume".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.storage.volumes[]".to_owned(),
+            protected: true,
+            time_limits: TimeLimits { create: 300, update: 900, delete: 900 },
+            read_batch: 200,
+            create: CreateSafety::Token,
+            settle_seconds: 60,
+        }
+    }
+
+    async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
+        let request = cloud.ec2.describe_volumes().filters(selection.filter("volume-id"));
+        let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+        Ok(shown.iter().filter_map(found).collect())
+    }
+
+    async fn make(cloud: &Cloud, change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+        let request = cloud.ec2.create_volume().availability_zone(&desired.availability_zone).size(desired.size);
+        let request = request.volume_type(VolumeType::from(desired.sort.as_str())).encrypted(desired.encrypted);
+        let request = request.client_token(&change.token);
+        let answer = request.tag_specifications(tag_specification(ResourceType::Volume, tags)).send().await;
+        answered(answer.map_err(from_aws)?.volume_id, "id of the volume")
+    }
+
+    fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Modify> {
+        let size = (observed.size != desired.size && scope.touches("/size")).then_some(desired.size);
+        let sort = (observed.sort != desired.sort && scope.touches("/type")).then(|| desired.sort.clone());
+        (size.is_some() || sort.is_some()).then_some(Modify { size, sort }).into_iter().collect()
+    }
+
+    async fn take(cloud: &Cloud, id: &str, step: Modify) -> Result<(), Error> {
+        let request = cloud.ec2.modify_volume().volume_id(id).set_size(step.size);
+        let request = request.set_volume_type(step.sort.as_deref().map(VolumeType::from));
+        request.send().await.map_err(from_aws).map(|_| ())
+    }
+
+    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+        cloud.ec2.delete_volume().volume_id(id).send().await.map_err(from_aws).map(|_| ())
+    }
+}
+
+/// A volume on its way out is none.
+fn found(volume: &Shown) -> Option<Found<Document>> {
+    let id = volume.volume_id()?;
+    let state = volume.state()?;
+    if matches!(state, VolumeState::Deleting | VolumeState::Deleted) {
+        return None;
+    }
+    let tags = from_ec2(volume.tags());
+    let document = Document {
+        id: Some(id.to_owned()),
+        size: volume.size().unwrap_or_default(),
+        sort: volume.volume_type().map_or_else(String::new, |sort| sort.as_str().to_owned()),
+        encrypted: volume.encrypted().unwrap_or(false),
+        availability_zone: volume.availability_zone().unwrap_or_default().to_owned(),
+        iops: volume.iops(),
+        throughput: volume.throughput(),
+        status: Some(state.as_str().to_owned()),
+        tags: visible(&tags),
+    };
+    Some(Found { id: id.to_owned(), tags, usable: *state != VolumeState::Creating, document })
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .optional("id", string().computed())
+        .required("size", integer().minimum(1).description("GiB. AWS lets it grow, never shrink."))
+        .required("type", string())
+        .required("encrypted", boolean().immutable())
+        .required("availability_zone", string().immutable())
+        .optional("iops", integer().computed())
+        .optional("throughput", integer().computed())
+        .optional("status", string().computed())
+        .required("tags", map(string()))
+        .build()
+}

@@ -1,0 +1,100 @@
+//! `aws.elastic-ip`: a public address that stays ours until it is released.
+
+use std::convert::Infallible;
+
+use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::Error;
+use nic_sdk::schema::{map, object, string};
+use nic_sdk::types::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::settle::{Found, Tagged};
+use super::tagged::{Selection, TaggedKind};
+use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
+use crate::scope::Scope;
+use crate::tags::{Tags, visible};
+
+/// The kind.
+pub struct ElasticIp;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    /// The allocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_ip: Option<String>,
+    tags: Tags,
+}
+
+impl Tagged for Document {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
+impl TaggedKind for ElasticIp {
+    type Document = Document;
+    /// Nothing of an address changes but its tags.
+    type Step = Infallible;
+
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::ELASTIC_IP.to_owned(),
+            title: "Elastic IP".to_owned(),
+            schema: schema(),
+            schema_version: 1,
+            state_path: "cloud.elastic_ips[]".to_owned(),
+            protected: false,
+            time_limits: TimeLimits { create: 300, update: 300, delete: 900 },
+            read_batch: 200,
+            create: CreateSafety::Tagged,
+            settle_seconds: 60,
+        }
+    }
+
+    async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
+        // The list comes whole: EC2 has no pages of addresses.
+        let answer = cloud.ec2.describe_addresses().filters(selection.filter("allocation-id")).send().await;
+        Ok(answer.map_err(from_aws)?.addresses().iter().filter_map(found).collect())
+    }
+
+    async fn make(cloud: &Cloud, _change: &Change, _desired: &Document, tags: &Tags) -> Result<String, Error> {
+        let request = cloud.ec2.allocate_address().domain(DomainType::Vpc);
+        let answer = request.tag_specifications(tag_specification(ResourceType::ElasticIp, tags)).send().await;
+        answered(answer.map_err(from_aws)?.allocation_id, "allocation id of the address")
+    }
+
+    fn steps(_observed: &Document, _desired: &Document, _scope: &Scope<'_>) -> Vec<Infallible> {
+        Vec::new()
+    }
+
+    async fn take(_cloud: &Cloud, _id: &str, step: Infallible) -> Result<(), Error> {
+        match step {}
+    }
+
+    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+        cloud.ec2.release_address().allocation_id(id).send().await.map_err(from_aws).map(|_| ())
+    }
+}
+
+fn found(address: &Address) -> Option<Found<Document>> {
+    let id = address.allocation_id()?;
+    let tags = from_ec2(address.tags());
+    let document =
+        Document { id: Some(id.to_owned()), public_ip: address.public_ip().map(str::to_owned), tags: visible(&tags) };
+    Some(Found { id: id.to_owned(), tags, usable: true, document })
+}
+
+/// The JSON Schema of the document.
+fn schema() -> Value {
+    object()
+        .optional("id", string().computed().description("The allocation."))
+        .optional("public_ip", string().computed())
+        .required("tags", map(string()))
+        .build()
+}

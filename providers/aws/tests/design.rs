@@ -1,0 +1,270 @@
+//! The desired graph of the design document's topology, held by golden files.
+
+mod fits;
+
+use std::collections::BTreeMap;
+
+use fits::fits;
+use nic_provider_aws::Aws;
+use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::types::{Answer, Context, Query, Resource, Severity};
+use serde_json::{Value, json};
+
+fn context(topology: &str) -> Context {
+    Context {
+        project: "my-nebari".into(),
+        namespace: "dev".into(),
+        region: Some("us-west-2".into()),
+        topology: topology.into(),
+        lineage: "11111111-2222".into(),
+        ..Context::default()
+    }
+}
+
+fn zones() -> Facts {
+    let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
+    Facts([("availability_zones".to_owned(), zones)].into())
+}
+
+fn config(section: Value) -> Value {
+    json!({ "amazon_web_services": section })
+}
+
+/// The document's minimal configuration.
+fn minimal() -> Value {
+    json!({
+        "region": "us-west-2", "kubernetes_version": "1.28",
+        "node_groups": { "general": { "instance_type": "m5.xlarge", "min_size": 1, "max_size": 5 } },
+    })
+}
+
+fn graph_in(topology: &str, section: Value) -> Vec<Resource> {
+    match Aws::desired(&context(topology), &config(section), &zones()).unwrap() {
+        Answer::Ready(resources) => resources,
+        Answer::Need(queries) => panic!("the zones are known, yet it asks {queries:?}"),
+    }
+}
+
+fn graph(section: Value) -> Vec<Resource> {
+    graph_in("design", section)
+}
+
+fn document<'a>(resources: &'a [Resource], address: &str) -> &'a Value {
+    let found = resources.iter().find(|resource| resource.address == address);
+    &found.unwrap_or_else(|| panic!("no {address}")).document
+}
+
+fn codes(section: Value) -> Vec<(Severity, String, String)> {
+    let found = Aws::validate(&context("design"), &config(section)).unwrap();
+    let found = found.into_iter().filter(|finding| finding.severity != Severity::Info);
+    found.map(|d| (d.severity, d.code, d.pointer.unwrap().replacen("/amazon_web_services", "", 1))).collect()
+}
+
+#[test]
+fn the_minimal_platform_is_the_documents() {
+    let resources = graph(minimal());
+    let entries = resources.iter().map(|resource| {
+        json!({
+            "address": resource.address,
+            "kind": resource.kind,
+            "depends_on": resource.depends_on,
+            "document": resource.document,
+        })
+    });
+    insta::assert_json_snapshot!("minimal", entries.collect::<Value>());
+}
+
+#[test]
+fn the_full_configuration_reaches_the_documents() {
+    let mut section = minimal();
+    section["vpc_cidr"] = json!("10.40.0.0/18");
+    section["availability_zones"] = json!(["us-west-2a", "us-west-2b", "us-west-2c"]);
+    section["storage"] = json!({ "type": "ebs", "size": 500 });
+    section["node_groups"]["user"] = json!({
+        "instance_type": "m5.2xlarge", "min_size": 0, "max_size": 20, "desired_size": 3, "disk_size": 200,
+        "labels": { "role": "user" }, "taints": [{ "key": "workload", "value": "user", "effect": "NoSchedule" }],
+    });
+    let resources = graph(section);
+    let cidr = |address: &str| document(&resources, address)["cidr"].clone();
+    assert_eq!(
+        [cidr("aws.subnet.public-2"), cidr("aws.subnet.private-0"), cidr("aws.subnet.private-2")],
+        ["10.40.0.192/26", "10.40.2.128/26", "10.40.3.0/26"]
+    );
+    assert_eq!(
+        document(&resources, "aws.route-table.private-2")["routes"][0]["nat_gateway_id"],
+        json!({ "$ref": "aws.nat-gateway.2", "path": "/id" })
+    );
+    let volume = document(&resources, "aws.ebs-volume.main");
+    assert_eq!(
+        (&volume["size"], &volume["type"], &volume["availability_zone"]),
+        (&json!(500), &json!("gp3"), &json!("us-west-2a"))
+    );
+    let user = document(&resources, "aws.node-group.user");
+    assert_eq!(user["disk_size"], 200);
+    assert_eq!(user["scaling_config"], json!({ "min_size": 0, "max_size": 20, "desired_size": 3 }));
+    assert_eq!(
+        user["labels"],
+        json!({ "role": "user", "nebari.dev/project": "my-nebari", "nebari.dev/node-group": "user" })
+    );
+    assert_eq!(user["taints"], json!([{ "key": "workload", "value": "user", "effect": "NO_SCHEDULE" }]));
+    assert_eq!(user["subnet_ids"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn what_uses_a_gateway_comes_after_it_and_goes_before() {
+    let resources = graph(minimal());
+    let needs = |address: &str| -> Vec<String> {
+        resources.iter().find(|resource| resource.address == address).unwrap().depends_on.clone()
+    };
+    assert_eq!(needs("aws.nat-gateway.0"), ["aws.internet-gateway.main"]);
+    for association in ["public-0", "public-1", "private-0", "private-1"] {
+        let association = format!("aws.route-table-association.{association}");
+        assert!(needs("aws.node-group.general").contains(&association), "{association}");
+    }
+}
+
+/// Every alias of the two spellings that AWS has, in both topologies: an edit from one to the other is no edit.
+#[test]
+fn switching_spelling_switches_nothing() {
+    let group = |key: &str, value: Value| {
+        let mut group = json!({ "instance": "m5.xlarge" });
+        if key == "instance_type" {
+            group = json!({});
+        }
+        group[key] = value;
+        json!({ "node_groups": { "general": group } })
+    };
+    let taints = |taints: Value| group("taints", taints);
+    let pairs: Vec<(&str, Value, Value)> = vec![
+        (
+            "node_groups / node_pools",
+            json!({ "node_groups": { "general": { "instance": "m5.xlarge" } } }),
+            json!({ "node_pools": { "general": { "instance": "m5.xlarge" } } }),
+        ),
+        ("instance / instance_type", group("instance", json!("m5.large")), group("instance_type", json!("m5.large"))),
+        ("min_nodes / min_size", group("min_nodes", json!(1)), group("min_size", json!(1))),
+        ("max_nodes / max_size", group("max_nodes", json!(7)), group("max_size", json!(7))),
+        ("disk_size / none", group("disk_size", json!(50)), group("disk_size", json!(null))),
+        ("labels / none", group("labels", json!({})), group("labels", json!(null))),
+        (
+            "taints as texts / as maps",
+            taints(json!(["a=b:NoSchedule"])),
+            taints(json!([{ "key": "a", "value": "b", "effect": "NoSchedule" }])),
+        ),
+        (
+            "vpc_cidr_block / vpc_cidr",
+            json!({ "vpc_cidr_block": "10.20.0.0/20" }),
+            json!({ "vpc_cidr": "10.20.0.0/20" }),
+        ),
+        ("version as text / as number", json!({ "kubernetes_version": "1.31" }), json!({ "kubernetes_version": 1.31 })),
+    ];
+    for topology in ["classic", "design"] {
+        for (alias, classic, design) in &pairs {
+            let section = |changes: &Value| {
+                let mut section = json!({ "region": "us-west-2", "kubernetes_version": "1.31" });
+                section.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+                section
+            };
+            let (classic, design) = (graph_in(topology, section(classic)), graph_in(topology, section(design)));
+            assert_eq!(classic, design, "{alias} in {topology}");
+        }
+    }
+}
+
+#[test]
+fn the_topology_is_the_states_and_not_the_spellings() {
+    let kinds = |topology: &str| {
+        graph_in(topology, minimal()).into_iter().fold(BTreeMap::<String, usize>::new(), |mut counts, resource| {
+            *counts.entry(resource.kind).or_default() += 1;
+            counts
+        })
+    };
+    assert_eq!(kinds("classic").get("aws.nat-gateway"), None);
+    assert_eq!(kinds("design").get("aws.nat-gateway"), Some(&2));
+}
+
+#[test]
+fn node_groups_are_replaced_beside_the_old_ones_and_only_here() {
+    let first = |topology: &str| {
+        let resources = graph_in(topology, minimal()).into_iter().filter(|resource| resource.kind == "aws.node-group");
+        resources.map(|group| group.create_first).collect::<Vec<_>>()
+    };
+    // Classic's later stages select nodes by the group's name in EKS.
+    assert_eq!((first("classic"), first("design")), (vec![None], vec![Some("/name".to_owned())]));
+}
+
+#[test]
+fn volumes_have_a_driver_with_a_role_of_its_own() {
+    let resources = graph(minimal());
+    let addon = document(&resources, "aws.eks-addon.aws-ebs-csi-driver");
+    assert_eq!(addon["service_account_role_arn"], json!({ "$ref": "aws.iam-role.ebs-csi-driver", "path": "/arn" }));
+    let class = document(&resources, "aws.storage-class.gp3");
+    assert_eq!((&class["provisioner"], &class["parameters"]["type"]), (&json!("ebs.csi.aws.com"), &json!("gp3")));
+    let account = document(&resources, "aws.service-account.dev.default");
+    let role = json!({ "$ref": "aws.iam-role.service-account-dev", "path": "/arn" });
+    assert_eq!(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], role);
+    assert_eq!(document(&resources, "aws.iam-role.service-account-dev")["name"], "my-nebari-sa-dev");
+}
+
+#[test]
+fn without_two_zones_in_the_config_the_region_is_asked_once() {
+    let asked = Aws::desired(&context("design"), &config(minimal()), &Facts::default()).unwrap();
+    let query = Query {
+        key: "availability_zones".into(),
+        name: "availability-zones".into(),
+        arguments: json!({ "region": "us-west-2" }),
+    };
+    assert_eq!(asked, Answer::Need(vec![query]));
+}
+
+#[test]
+fn an_existing_network_is_used_and_not_made() {
+    let mut section = minimal();
+    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
+    section["existing_security_group_id"] = json!("sg-1");
+    let Answer::Ready(resources) = Aws::desired(&context("design"), &config(section), &Facts::default()).unwrap()
+    else {
+        panic!("no fact is needed")
+    };
+    assert!(resources.iter().all(|resource| !["aws.vpc", "aws.subnet", "aws.nat-gateway"].contains(&&*resource.kind)));
+    assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1", "subnet-2"]));
+}
+
+#[test]
+fn what_the_topology_cannot_do_is_told() {
+    let with = |key: &str, value: Value| {
+        let mut section = minimal();
+        section[key] = value;
+        codes(section)
+    };
+    let error = |code: &str, pointer: &str| vec![(Severity::Error, code.to_owned(), pointer.to_owned())];
+    assert_eq!(codes(minimal()), []);
+    assert_eq!(with("storage", json!({ "type": "ebs", "size": 100 })), []);
+    assert_eq!(with("storage", json!({ "type": "efs" })), error("STORAGE_TYPE", "/storage/type"));
+    assert_eq!(with("storage", json!({ "size": 0 })), error("STORAGE_SIZE", "/storage/size"));
+    assert_eq!(with("vpc_cidr", json!("10.0.0.0/20")), []);
+    assert_eq!(with("vpc_cidr", json!("10.0.0.0/21")), error("VPC_SIZE", "/vpc_cidr"));
+    let labelled = json!({ "general": { "instance": "m5.xlarge", "labels": { "nebari.dev/node-group": "x" } } });
+    assert_eq!(with("node_groups", labelled), error("LABEL_RESERVED", "/node_groups/general"));
+    let long = |length: usize| {
+        with(
+            "node_groups",
+            json!({ "general": { "instance": "m5.xlarge" }, "g".repeat(length): { "instance": "m5.xlarge" } }),
+        )
+    };
+    assert_eq!(long(56), []);
+    assert_eq!(long(57), error("NODE_GROUP_NAME", &format!("/node_groups/{}", "g".repeat(57))));
+}
+
+/// Every desired document fits the schema of its kind: no member too many, none that is required missing.
+#[test]
+fn documents_fit_their_schemas() {
+    let mut section = minimal();
+    section["storage"] = json!({ "type": "ebs" });
+    section["permissions_boundary"] = json!("arn:aws:iam::123456789012:policy/b");
+    let description = Aws::describe();
+    for resource in graph(section).iter().filter(|resource| resource.kind != "kubernetes.object") {
+        let kind = description.kinds.iter().find(|kind| kind.kind == resource.kind).expect("it is described");
+        fits(&kind.schema, &resource.document, &resource.address);
+    }
+}
