@@ -63,7 +63,7 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Validate(flags) => validate::run(&flags, printer).await,
         Command::Status(flags) => status::run(&flags, printer).await,
         Command::Outputs(flags) => outputs::run(&flags, printer).await,
-        Command::Provider(command) => provider::run(&command, printer).await,
+        Command::Provider(command) => provider::run(&command, printer),
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
         Command::Completions { shell } => completions::run(shell),

@@ -1,5 +1,6 @@
 //! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
 
+pub mod grants;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -1,25 +1,27 @@
 //! One run put together: config, component, state under its lock, cluster, and the engine over them.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
-use nic_core::error::ProviderError;
-use nic_core::ports::{Backend, BackendError, Call, Clock, Context, Interrupt, Provider};
+use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Provider};
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
+use self::cluster::{ClusterOf, OwnCluster};
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, eks_token};
+use crate::cluster::{ClusterAccess, ClusterSource, ExecCommand, FoundClusterReader, eks_token};
 use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::interrupt::Signals;
-use crate::kubernetes::{ClusterResolver, KubernetesProvider, SecretResolver};
+use crate::kubernetes::{KubernetesProvider, SecretResolver};
 use crate::output::Printer;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
 use crate::signing::{Gate, GateOptions, SecretString};
@@ -126,11 +128,12 @@ impl Session {
         };
 
         let clusters = ClusterSource::new(gate.clone());
-        let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
+        let provider: Arc<dyn Provider> = component.clone();
+        let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets: BTreeMap<String, SecretString> =
             secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
         let kubernetes =
-            KubernetesProvider::new(Arc::new(resolver), SecretResolver::new(move |name| secrets.get(name).cloned()));
+            KubernetesProvider::new(Arc::new(cluster.clone()), SecretResolver::new(move |name| secrets.get(name).cloned()));
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -154,13 +157,16 @@ impl Session {
             printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.")
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
+        let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
+        let own = OwnCluster::new(cluster, context.clone(), journal.clone());
+        component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
         let run = Run {
             participants: vec![
                 Participant { provider: component, config: sections, declares: true },
                 Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
             ],
             context,
-            clock: clock.clone(),
+            clock,
             reporter: printer.reporter(),
             interrupt,
             settings: Settings {
@@ -168,7 +174,7 @@ impl Session {
                 pace: pace(),
                 version: version.to_owned(),
             },
-            journal: Arc::new(Journal::new(state, backend, clock, version)),
+            journal,
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };
@@ -359,23 +365,6 @@ impl GuestLog for Told {
 
     fn progress(&self, origin: &Origin, text: &str) {
         tracing::debug!(provider = %origin.provider, call = origin.call, "{text}");
-    }
-}
-
-/// The cluster of the one provider that has it.
-struct Resolver {
-    clusters: ClusterSource,
-    component: Arc<ComponentProvider>,
-    config: Value,
-}
-
-#[async_trait]
-impl ClusterResolver for Resolver {
-    async fn connect(&self, call: &Call) -> Result<Option<Connected>, ProviderError> {
-        match self.component.cluster(call, &self.config).await? {
-            Some(locator) => self.clusters.connect(&locator).await,
-            None => Ok(None),
-        }
     }
 }
 

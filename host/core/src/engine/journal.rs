@@ -25,8 +25,8 @@ pub struct Journal {
 
 /// What is durable, and what is about to be.
 struct Books {
-    /// What the backend has.
-    durable: State,
+    /// What the backend has. Shared, so that who looks at it copies nothing.
+    durable: Arc<State>,
     /// The records of `durable`, by address, as calls get them.
     shared: Arc<Vec<Record>>,
     /// With the changes that are not written yet.
@@ -55,7 +55,7 @@ impl Journal {
         let books = Books {
             shared: state.snapshot(),
             next: state.clone(),
-            durable: state,
+            durable: Arc::new(state),
             touched: Some(BTreeSet::new()),
             asked: 0,
             answered: 0,
@@ -70,9 +70,9 @@ impl Journal {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state as it is now.
+    /// The state as it is now, shared: later changes do not show in it.
     #[expect(clippy::unused_async, reason = "callers need not know that the state is in memory")]
-    pub async fn state(&self) -> State {
+    pub async fn state(&self) -> Arc<State> {
         self.books().durable.clone()
     }
 
@@ -211,13 +211,14 @@ impl Books {
     fn accept(&mut self, batch: Batch) {
         self.answered = batch.upto;
         let Some(changed) = batch.records else {
-            self.durable = batch.state;
+            self.durable = Arc::new(batch.state);
             self.shared = self.durable.snapshot();
             return;
         };
-        let records = std::mem::take(&mut self.durable.records);
-        self.durable = State { records, ..batch.state };
-        // In place unless a call in flight still looks at them.
+        // In place unless someone still looks at them.
+        let durable = Arc::make_mut(&mut self.durable);
+        let records = std::mem::take(&mut durable.records);
+        *durable = State { records, ..batch.state };
         let shared = Arc::make_mut(&mut self.shared);
         for (address, record) in changed {
             match (shared.binary_search_by(|r| r.address.cmp(&address)), &record) {
@@ -227,8 +228,8 @@ impl Books {
                 (Err(_), None) => {}
             }
             match record {
-                Some(record) => self.durable.records.insert(address, record),
-                None => self.durable.records.remove(&address),
+                Some(record) => durable.records.insert(address, record),
+                None => durable.records.remove(&address),
             };
         }
     }
@@ -237,7 +238,7 @@ impl Books {
     fn take_back(&mut self, error: &BackendError) {
         self.failed = Some((self.answered + 1, self.asked, error.clone()));
         self.answered = self.asked;
-        self.next = self.durable.clone();
+        self.next = State::clone(&self.durable);
         self.touched = Some(BTreeSet::new());
     }
 }

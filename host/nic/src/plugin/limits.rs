@@ -86,6 +86,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// How many instances live at once unless the options say otherwise. The engine does not bound them.
 pub const DEFAULT_PARALLELISM: usize = 10;
 
+/// Instances that answer `access.cluster`, beyond the others. They compute and reach nothing, so two serve everyone who asks.
+pub const MAX_LOCATING: usize = 2;
+
 /// The times of a call. Tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Times {
