@@ -158,11 +158,7 @@ impl ClusterSource {
     ///
     /// A connection made under another generation, or one that failed, is used again only if the cloud still names the same
     /// cluster: an endpoint or a login of a cluster that was replaced or deleted reaches nobody.
-    pub async fn connect(
-        &self,
-        locator: &Locator,
-        generation: Generation,
-    ) -> Result<Option<Connected>, ProviderError> {
+    pub async fn connect(&self, locator: &Locator, generation: Generation) -> Result<Option<Connected>, ProviderError> {
         let place = Place::of(locator)?;
         let slot = self.slot(locator);
         let mut kept = slot.lock().await;

@@ -66,8 +66,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Provider(command) => provider::run(&command, printer),
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
-        Command::Completions { shell } => completions::run(shell),
-        Command::Version => version::run(printer),
+        Command::Completions { shell } => Ok(completions::run(shell)),
+        Command::Version => Ok(version::run(printer)),
     };
     match result {
         Ok(status) => status,

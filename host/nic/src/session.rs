@@ -132,8 +132,10 @@ impl Session {
         let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets: BTreeMap<String, SecretString> =
             secrets.into_iter().map(|(name, value)| (name, SecretString::new(value))).collect();
-        let kubernetes =
-            KubernetesProvider::new(Arc::new(cluster.clone()), SecretResolver::new(move |name| secrets.get(name).cloned()));
+        let kubernetes = KubernetesProvider::new(
+            Arc::new(cluster.clone()),
+            SecretResolver::new(move |name| secrets.get(name).cloned()),
+        );
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -154,7 +156,8 @@ impl Session {
         }));
         let version = env!("CARGO_PKG_VERSION");
         let interrupted = move || {
-            printer.talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.")
+            printer
+                .talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));

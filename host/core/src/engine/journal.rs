@@ -282,3 +282,68 @@ impl CreatedSink for Created {
         self.journal.change_record(&self.address, |record| record.remote_id = Some(remote_id.to_owned())).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    struct Memory;
+
+    #[async_trait]
+    impl Backend for Memory {
+        async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
+            Ok(None)
+        }
+
+        async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
+            Ok(())
+        }
+    }
+
+    struct Still;
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> String {
+            "2026-08-01T00:00:00Z".to_owned()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        async fn sleep(&self, _: Duration) {}
+
+        fn jitter(&self) -> f64 {
+            0.0
+        }
+
+        fn token(&self) -> String {
+            "0".repeat(32)
+        }
+    }
+
+    /// A change yields once, so that others may join it.
+    fn written(change: impl Future<Output = Result<(), BackendError>>) {
+        let mut change = std::pin::pin!(change);
+        let done = (0..3).find_map(|_| change.as_mut().now_or_never());
+        done.expect("nothing to wait for").unwrap();
+    }
+
+    #[test]
+    fn a_view_of_the_state_is_no_copy_and_stays_as_it_is() {
+        let state = State::empty("sim", "test", "dev", "classic", "lineage", "2026-08-01T00:00:00Z");
+        let journal = Journal::new(state, Arc::new(Memory), Arc::new(Still), "0");
+        let view = || journal.state().now_or_never().unwrap();
+        let before = view();
+        assert!(Arc::ptr_eq(&before, &view()));
+        written(journal.change(|state| state.region = Some("us-west-2".to_owned())));
+        let after = view();
+        assert_eq!((before.serial, before.region.as_deref()), (0, None));
+        assert_eq!((after.serial, after.region.as_deref()), (1, Some("us-west-2")));
+    }
+}

@@ -1,7 +1,7 @@
 //! One export call: a fresh instance, its limits, its deadline, and what went wrong in words.
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -93,7 +93,9 @@ impl Runner {
     /// Shows the tap what goes into the guest as arguments.
     pub(super) fn lowered(&self, export: &str, arguments: &[&dyn Lowered]) {
         if let Some(tap) = &self.host.options.tap {
-            arguments.iter().for_each(|argument| argument.each(&mut |bytes| tap(export, bytes)));
+            for argument in arguments {
+                argument.each(&mut |bytes| tap(export, bytes));
+            }
         }
     }
 
@@ -138,8 +140,8 @@ impl Runner {
             let instance = pre.instantiate_async(&mut store).await?;
             body(&mut store, &instance).await
         });
-        let timed = tokio::time::timeout(limit, Metered { inner, meter });
-        match (&mut AbortOnDrop(tokio::spawn(timed)).0).await {
+        let bounded = tokio::time::timeout(limit, Metered { inner, meter });
+        match (&mut AbortOnDrop(tokio::spawn(bounded)).0).await {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(self.trapped(export, &error, &refused)),
             Ok(Err(_)) => Err(self.error(

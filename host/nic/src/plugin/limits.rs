@@ -109,12 +109,12 @@ pub struct Times {
 impl Default for Times {
     fn default() -> Self {
         Self {
-            pure: Duration::from_secs(60),
-            read: Duration::from_secs(180),
+            pure: Duration::from_mins(1),
+            read: Duration::from_mins(3),
             cpu: Duration::from_secs(30),
-            cloud_request: Duration::from_secs(60),
+            cloud_request: Duration::from_mins(1),
             cluster_request: Duration::from_secs(30),
-            created: Duration::from_secs(60),
+            created: Duration::from_mins(1),
         }
     }
 }
@@ -143,16 +143,12 @@ impl Limiter {
 
     fn take(left: &mut usize, current: usize, desired: usize, refused: &AtomicBool) -> bool {
         let more = desired.saturating_sub(current);
-        match left.checked_sub(more) {
-            Some(rest) => {
-                *left = rest;
-                true
-            }
-            None => {
-                refused.store(true, Ordering::Relaxed);
-                false
-            }
+        let rest = left.checked_sub(more);
+        match rest {
+            Some(rest) => *left = rest,
+            None => refused.store(true, Ordering::Relaxed),
         }
+        rest.is_some()
     }
 }
 
