@@ -33,21 +33,27 @@ fn list(printer: Printer) -> Result {
         if !listed.is_empty() {
             printer.line("");
         }
-        printer.line(grants::component(&manifest, &origin, &digest, printer.verbosity == Verbosity::Verbose));
-        listed.push(document(&manifest, &origin, &digest, bytes.len()));
+        // What a config's `provider` names, and what the component calls itself when that is something else.
+        let own = if manifest.name == found.name { String::new() } else { format!(", calls itself {}", manifest.name) };
+        printer.line(format!("{} {} ({origin}{own})", found.name, manifest.version));
+        printer.line(format!("  sha256:{digest}"));
+        printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
+        let mut document = document(&manifest, &digest, bytes.len());
+        document["name"] = found.name.into();
+        document["origin"] = origin.into();
+        listed.push(document);
     }
     printer.document(&json!({ "providers": listed }));
     Ok(ExitStatus::Success)
 }
 
 /// Everything the manifest says, and what the host knows of the file.
-fn document(manifest: &Manifest, origin: &str, digest: &str, bytes: usize) -> Value {
+fn document(manifest: &Manifest, digest: &str, bytes: usize) -> Value {
     json!({
-        "name": manifest.name,
+        "manifest_name": manifest.name,
         "version": manifest.version,
         "wit": manifest.wit,
         "digest": format!("sha256:{digest}"),
-        "origin": origin,
         "bytes": bytes,
         "memory_mib": manifest.memory_in_mib(),
         "grants": manifest.grants,
@@ -69,7 +75,7 @@ mod tests {
             ],
         });
         let manifest: Manifest = serde_json::from_value(wanted.clone()).unwrap();
-        let document = document(&manifest, "bundled", "ab", 7);
+        let document = document(&manifest, "ab", 7);
         assert_eq!(document["grants"], wanted["grants"]);
         assert_eq!(
             (&document["digest"], &document["bytes"], &document["memory_mib"]),

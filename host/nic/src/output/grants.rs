@@ -11,10 +11,9 @@ const WIDTH: usize = 80;
 /// How many actions are named before the rest is counted.
 const ACTIONS_NAMED: usize = 12;
 
-/// A component, where it comes from, and what it may do. `verbose` names every action.
-pub fn component(manifest: &Manifest, origin: &str, digest: &str, verbose: bool) -> String {
-    let mut text = format!("{} {} ({origin})\n", manifest.name, manifest.version);
-    let _ = writeln!(text, "  sha256:{digest}");
+/// What a component may do, and why; `verbose` names every action.
+pub fn component(manifest: &Manifest, verbose: bool) -> String {
+    let mut text = String::new();
     let _ = writeln!(text, "  {}, up to {} MiB of memory for each call", manifest.wit, manifest.memory_in_mib());
     if manifest.grants.is_empty() {
         text.push_str("  may reach nothing: no cloud, no cluster\n");
@@ -110,14 +109,12 @@ mod tests {
 
     #[test]
     fn everything_that_is_granted_is_shown_and_fits_eighty_columns() {
-        let digest = "0123456789abcdef".repeat(4);
-        let text = component(&manifest(), "bundled", &digest, false);
+        let text = component(&manifest(), false);
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH && line.trim_end() == line, "{line:?}");
         }
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in [
-            "custom 1.2.3 (bundled) sha256:0123456789abcdef",
             "nic:plugin@0.1.0, up to 512 MiB of memory",
             "signed as aws-sigv4 services ec2 actions 40: ec2:DescribeSomething0,",
             "ec2:DescribeSomething11 and 28 more (with -v)",
@@ -130,7 +127,7 @@ mod tests {
             assert!(flat.contains(expected), "{expected} is not in:\n{text}");
         }
         assert!(flat.matches("Makes networks,").count() == 20 && !text.contains('\u{202e}'), "{text}");
-        let whole = component(&manifest(), "bundled", &digest, true);
+        let whole = component(&manifest(), true);
         assert!(whole.contains("ec2:DescribeSomething39") && !whole.contains("with -v"), "{whole}");
     }
 
@@ -140,9 +137,9 @@ mod tests {
         manifest.grants.truncate(1);
         let Grant::CloudHttp(cloud) = &mut manifest.grants[0] else { panic!("{manifest:?}") };
         cloud.actions = None;
-        let text = component(&manifest, "bundled", "", false);
+        let text = component(&manifest, false);
         assert!(text.contains("actions    all that NIC knows of these services, but none that answers"), "{text}");
         manifest.grants.clear();
-        assert!(component(&manifest, "bundled", "", false).contains("may reach nothing: no cloud, no cluster"));
+        assert!(component(&manifest, false).contains("may reach nothing: no cloud, no cluster"));
     }
 }
