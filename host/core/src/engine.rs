@@ -7,6 +7,7 @@ mod journal;
 mod refresh;
 mod step;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,19 +159,19 @@ impl Run {
         observed: BTreeMap<Address, Observed>,
         diagnostics: Vec<Diagnostic>,
     ) -> Result<Planned, RunError> {
-        let mut state = self.journal.state().await;
+        let state = self.journal.state().await;
         let recorded = state.records.values().map(|r| (r.address.clone(), r.dependencies.clone())).collect();
-        let graph = if self.settings.targets.is_empty() {
-            graph
+        let (graph, records) = if self.settings.targets.is_empty() {
+            (graph, Cow::Borrowed(&state.records))
         } else {
             let scope = scope(&self.settings.targets, &graph, &state.records).map_err(RunError::Refused)?;
-            state.records.retain(|address, _| scope.contains(address));
-            graph.within(&scope)
+            let within = state.records.iter().filter(|(address, _)| scope.contains(*address));
+            (graph.within(&scope), Cow::Owned(within.map(|(a, r)| (a.clone(), r.clone())).collect()))
         };
         let request = PlanRequest {
             purpose,
             graph: &graph,
-            records: &state.records,
+            records: &records,
             observed: &observed,
             kinds: &self.kinds(),
             confirmed: &self.settings.confirmed,

@@ -1,11 +1,11 @@
 //! What the boundary costs: one export call on a fresh instance, and loading a component whose compiled code is cached.
 //!
-//! Needs the components of `cargo xtask components` and NIC_COMPONENTS_DIR; `cargo xtask bench` sets it.
+//! Needs the components of `cargo xtask components` and `NIC_COMPONENTS_DIR`; `cargo xtask bench` sets it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use nic::plugin::{Host, HostOptions};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Call, Context, Provider};
@@ -35,5 +35,8 @@ fn boundary(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, boundary);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    boundary(&mut criterion);
+    criterion.final_summary();
+}

@@ -5,6 +5,7 @@
 
 mod connection;
 mod eks;
+mod generation;
 mod kubeconfig;
 mod reader;
 
@@ -21,18 +22,19 @@ use serde_json::Value;
 
 pub use self::connection::{Apply, Connected, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
+pub use self::generation::Generation;
 pub use self::kubeconfig::{ExecCommand, KubeconfigText};
-pub use self::reader::{GrantedReader, KubernetesGrant};
+pub use self::reader::{FindCluster, FoundClusterReader};
 
 use crate::signing::Gate;
 
-/// A connection older than this is checked against the cloud's answer again: the cluster may have been replaced.
+/// A connection older than this is checked against the cloud's answer again: someone else may have replaced the cluster.
 const CHECK_AFTER: Duration = Duration::from_mins(5);
 
 /// How long "no such cluster" is believed, so that a batch of reads asks once.
 const ABSENT_FOR: Duration = Duration::from_millis(500);
 
-/// Reads on the cluster, within a grant.
+/// Reads on the cluster of one component. What may be read was settled before: [`crate::capability::kubernetes`] checks.
 #[async_trait]
 pub trait ClusterReader: Send + Sync {
     /// One object, or none.
@@ -114,7 +116,19 @@ impl Place {
 struct Kept {
     connection: Option<Connected>,
     eks: Option<EksCluster>,
-    checked: Option<Instant>,
+    checked: Option<(Instant, Generation)>,
+}
+
+impl Kept {
+    /// Whether it can be used as it is, without asking the cloud.
+    fn is_good(&self, generation: Generation) -> bool {
+        let good_for = if self.connection.is_some() { CHECK_AFTER } else { ABSENT_FOR };
+        !self.has_failed() && self.checked.is_some_and(|(at, of)| of == generation && at.elapsed() < good_for)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connected::has_failed)
+    }
 }
 
 type Slot = Arc<tokio::sync::Mutex<Kept>>;
@@ -141,27 +155,34 @@ impl ClusterSource {
     }
 
     /// The connection, or none while there is no cluster that answers.
-    pub async fn connect(&self, locator: &Locator) -> Result<Option<Connected>, ProviderError> {
+    ///
+    /// A connection made under another generation, or one that failed, is used again only if the cloud still names the same
+    /// cluster: an endpoint or a login of a cluster that was replaced or deleted reaches nobody.
+    pub async fn connect(&self, locator: &Locator, generation: Generation) -> Result<Option<Connected>, ProviderError> {
         let place = Place::of(locator)?;
         let slot = self.slot(locator);
         let mut kept = slot.lock().await;
-        let good_for = if kept.connection.is_some() { CHECK_AFTER } else { ABSENT_FOR };
-        if kept.checked.is_some_and(|checked| checked.elapsed() < good_for) {
+        if kept.is_good(generation) {
             return Ok(kept.connection.clone());
         }
-        match place {
+        // Taken out: when the check fails, what was not checked is not there to be used.
+        let before = std::mem::take(&mut *kept);
+        let checked = Some((Instant::now(), generation));
+        *kept = match place {
             Place::Eks { region, name } => {
-                let found = eks::describe(&self.0.gate, &region, &name).await?;
-                if found != kept.eks || kept.connection.is_none() {
-                    kept.connection = found.as_ref().map(|cluster| eks::connect(&self.0.gate, cluster)).transpose()?;
-                    kept.eks = found;
-                }
+                let eks = eks::describe(&self.0.gate, &region, &name).await?;
+                let same = eks.is_some() && eks == before.eks && !before.has_failed();
+                let connection = match before.connection.filter(|_| same) {
+                    Some(connection) => Some(connection),
+                    None => eks.as_ref().map(|cluster| eks::connect(&self.0.gate, cluster)).transpose()?,
+                };
+                Kept { connection, eks, checked }
             }
             Place::Kubeconfig { context } => {
-                kept.connection = Some(kubeconfig::connect(context.as_deref()).await?);
+                let connection = Some(kubeconfig::connect(context.as_deref()).await?);
+                Kept { connection, eks: None, checked }
             }
-        }
-        kept.checked = Some(Instant::now());
+        };
         Ok(kept.connection.clone())
     }
 
@@ -174,12 +195,6 @@ impl ClusterSource {
             }
             Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref()).map(Some),
         }
-    }
-
-    /// Forgets the connection: the cluster was created, replaced or deleted just now.
-    pub fn forget(&self, locator: &Locator) {
-        let key = format!("{} {}", locator.kind, document::canonical(&locator.parameters));
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 }
 

@@ -73,12 +73,12 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Config(command) => config::run(&command, printer).await,
         Command::Doctor(flags) => doctor::run(&flags, printer).await,
         Command::Drift(command) => drift::run(&command, printer).await,
-        Command::Provider(command) => provider::run(&command, printer).await,
+        Command::Provider(command) => provider::run(&command, printer),
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
-        Command::Completions { shell } => completions::run(shell),
+        Command::Completions { shell } => Ok(completions::run(shell)),
         Command::Man { directory } => man::run(&directory, printer),
-        Command::Version => version::run(printer),
+        Command::Version => Ok(version::run(printer)),
     };
     match result {
         Ok(status) => status,

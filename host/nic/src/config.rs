@@ -414,9 +414,9 @@ impl Checker<'_> {
             (None, []) => "local".to_owned(),
             (None, [(only, _)]) => (*only).to_owned(),
             (None, several) => {
-                let names: Vec<&str> = several.iter().map(|(_, section)| *section).collect();
+                let sections: Vec<&str> = several.iter().map(|(_, section)| *section).collect();
                 let detail =
-                    format!("`provider` is not there, and there is more than one section: {}", names.join(", "));
+                    format!("`provider` is not there, and there is more than one section: {}", sections.join(", "));
                 let diagnostic =
                     Diagnostic::error("CONFIG_PROVIDER_UNCLEAR", "Which provider is meant is unclear", detail);
                 self.problem(diagnostic.hint("add `provider: aws`, or the one that is meant"), "");

@@ -1,28 +1,102 @@
-//! Files the host leaves for people and later stages: replaced whole, readable by their owner alone.
+//! Files the host writes: replaced whole, readable by their owner alone, and still there after a power cut.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::CommandError;
 
-/// Replaces a file by rename.
+/// Replaces a file that people and later stages read, making its directory if need be.
 ///
 /// # Errors
 /// `FILE_NOT_WRITABLE` with the path.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
+    let written = fs::create_dir_all(directory_of(path)).and_then(|()| replace_durably(path, bytes));
+    written.map_err(|error| {
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", format!("`{}`: {error}", path.display()))
             .hint("the platform is deployed and recorded: mend the cause and run again")
-    };
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(failed)?;
+    })
+}
+
+/// Replaces a file: whenever this is interrupted, the whole old or the whole new content is there, and the new one once it
+/// returns. Only its owner can read the file, whatever the permissions of the one before.
+///
+/// Two writers of one file at the same time are kept apart by the state's lock, not by this.
+///
+/// # Errors
+/// What the operating system says.
+pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = suffixed(path, ".new");
+    // What a run that was killed left behind may have other permissions, or lead elsewhere: it is not written to.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let mut file =
-        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&temporary, path).map_err(failed)
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&temporary, path)?;
+    // The rename itself is durable only when the directory is.
+    File::open(directory_of(path))?.sync_all()
+}
+
+/// A file beside another: its path with something added.
+pub fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/kubeconfig");
+        replace(&path, b"a longer text").unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (&b"a longer text"[..], 0o600));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        replace(&path, b"short").unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (&b"short"[..], 0o600));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_left_behind_is_neither_followed_nor_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("state"), directory.path().join("other"));
+        fs::write(&other, "untouched").unwrap();
+        symlink(&other, suffixed(&path, ".new")).unwrap();
+        replace_durably(&path, b"new").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"untouched");
+        fs::write(suffixed(&path, ".new"), "half").unwrap();
+        fs::set_permissions(suffixed(&path, ".new"), fs::Permissions::from_mode(0o666)).unwrap();
+        replace_durably(&path, b"newer").unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (&b"newer"[..], 0o600));
+        assert!(!suffixed(&path, ".new").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_with_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = replace(&file.join("below"), b"x").unwrap_err();
+        assert_eq!(error.diagnostics[0].code, "FILE_NOT_WRITABLE");
+        assert!(error.diagnostics[0].detail.contains("below"), "{error:?}");
+    }
 }

@@ -20,7 +20,6 @@ impl Signals {
             told();
             next().await;
             // What is pending is in the journal: ending at once loses nothing that the next run cannot find.
-            #[expect(clippy::exit, reason = "the user asked twice")]
             std::process::exit(130);
         });
         signals

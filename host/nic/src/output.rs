@@ -2,6 +2,7 @@
 
 pub mod drift;
 pub mod events;
+pub mod grants;
 pub mod graph;
 pub mod human;
 pub mod json;

@@ -11,7 +11,7 @@ mod convert;
 mod describe;
 mod exports;
 mod fault;
-mod guest_text;
+pub(crate) mod guest_text;
 mod progress;
 mod wasi;
 

@@ -133,6 +133,8 @@ mod tests {
                 schema_version: 1,
                 component_digest: String::new(),
                 state_path: "cloud.things[]".to_owned(),
+                name_suffix: None,
+                deposed: None,
             };
             let mut state = State::empty("a", "p", "dev", "classic", &lineage, "2026-01-01T00:00:00Z");
             state.records.insert(record.address.clone(), record);

@@ -1,25 +1,27 @@
 //! One run put together: config, component, state under its lock, cluster, and the engine over them.
 
+mod cluster;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
-use nic_core::error::ProviderError;
-use nic_core::ports::{Backend, BackendError, Call, Clock, Context, Interrupt, Provider};
+use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Provider};
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
+use self::cluster::{ClusterOf, OwnCluster};
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, eks_token};
+use crate::cluster::{ClusterAccess, ClusterSource, ExecCommand, FoundClusterReader, Generation, eks_token};
 use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::interrupt::Signals;
-use crate::kubernetes::{ClusterResolver, KubernetesProvider};
+use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
 use crate::secrets::Secrets;
@@ -154,13 +156,14 @@ impl Session {
         }
 
         let clusters = ClusterSource::new(gate.clone());
-        let resolver = Resolver { clusters: clusters.clone(), component: component.clone(), config: sections.clone() };
+        let provider: Arc<dyn Provider> = component.clone();
+        let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets = Secrets::new(secrets);
         let fingerprints = secrets.fingerprints_beside(&state_path, access).unwrap_or_else(|error| {
             printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
             Fingerprints::new()
         });
-        let kubernetes = KubernetesProvider::new(Arc::new(resolver), secrets.resolver());
+        let kubernetes = KubernetesProvider::new(Arc::new(cluster.clone()), secrets.resolver());
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -185,13 +188,16 @@ impl Session {
                 .talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
+        let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
+        let own = OwnCluster::new(cluster, context.clone(), journal.clone());
+        component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
         let run = Run {
             participants: vec![
                 Participant { provider: component, config: sections, declares: true },
                 Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
             ],
             context,
-            clock: clock.clone(),
+            clock,
             reporter: printer.reporter(),
             interrupt,
             settings: Settings {
@@ -200,7 +206,7 @@ impl Session {
                 pace: pace(),
                 version: version.to_owned(),
             },
-            journal: Arc::new(Journal::new(state, backend, clock, version)),
+            journal,
             fingerprints,
             configuration_hash,
             facts: futures::lock::Mutex::default(),
@@ -266,7 +272,8 @@ impl Session {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             let Some(locator) = participant.provider.cluster(&call, &participant.config).await? else { continue };
-            let Some(cluster) = self.clusters.connect(&locator).await? else { continue };
+            let generation = Generation::of(&participant.provider.description().name, call.records.iter());
+            let Some(cluster) = self.clusters.connect(&locator, generation).await? else { continue };
             cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
             return Ok(Some(cluster.name().to_owned()));
         }
@@ -437,23 +444,6 @@ impl GuestLog for Told {
 
     fn progress(&self, origin: &Origin, text: &str) {
         tracing::debug!(provider = %origin.provider, call = origin.call, "{text}");
-    }
-}
-
-/// The cluster of the one provider that has it.
-struct Resolver {
-    clusters: ClusterSource,
-    component: Arc<ComponentProvider>,
-    config: Value,
-}
-
-#[async_trait]
-impl ClusterResolver for Resolver {
-    async fn connect(&self, call: &Call) -> Result<Option<Connected>, ProviderError> {
-        match self.component.cluster(call, &self.config).await? {
-            Some(locator) => self.clusters.connect(&locator).await,
-            None => Ok(None),
-        }
     }
 }
 

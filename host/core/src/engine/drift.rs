@@ -32,8 +32,8 @@ impl Run {
                 Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
             }
         }
-        let records = self.journal.state().await.records;
-        Ok(Drift { report: drift(&records, &observed, &discovered, &self.kinds()), observed, diagnostics })
+        let state = self.journal.state().await;
+        Ok(Drift { report: drift(&state.records, &observed, &discovered, &self.kinds()), observed, diagnostics })
     }
 
     /// Takes what the cloud shows for what is accepted from now on: the state changes, the cloud does not.
@@ -74,7 +74,8 @@ impl Run {
     /// every reason of a plan.
     pub async fn plan_restore(&self, drift: Drift) -> Result<Planned, RunError> {
         comparable(&drift.report)?;
-        let records = self.journal.state().await.records;
+        let state = self.journal.state().await;
+        let records = &state.records;
         let desired = records.values().map(|record| Desired {
             address: record.address.clone(),
             kind: record.kind.clone(),

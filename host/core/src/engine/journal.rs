@@ -25,8 +25,8 @@ pub struct Journal {
 
 /// What is durable, and what is about to be.
 struct Books {
-    /// What the backend has.
-    durable: State,
+    /// What the backend has. Shared, so that who looks at it copies nothing.
+    durable: Arc<State>,
     /// The records of `durable`, by address, as calls get them.
     shared: Arc<Vec<Record>>,
     /// With the changes that are not written yet.
@@ -55,7 +55,7 @@ impl Journal {
         let books = Books {
             shared: state.snapshot(),
             next: state.clone(),
-            durable: state,
+            durable: Arc::new(state),
             touched: Some(BTreeSet::new()),
             asked: 0,
             answered: 0,
@@ -70,9 +70,9 @@ impl Journal {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state as it is now.
+    /// The state as it is now, shared: later changes do not show in it.
     #[expect(clippy::unused_async, reason = "callers need not know that the state is in memory")]
-    pub async fn state(&self) -> State {
+    pub async fn state(&self) -> Arc<State> {
         self.books().durable.clone()
     }
 
@@ -211,13 +211,14 @@ impl Books {
     fn accept(&mut self, batch: Batch) {
         self.answered = batch.upto;
         let Some(changed) = batch.records else {
-            self.durable = batch.state;
+            self.durable = Arc::new(batch.state);
             self.shared = self.durable.snapshot();
             return;
         };
-        let records = std::mem::take(&mut self.durable.records);
-        self.durable = State { records, ..batch.state };
-        // In place unless a call in flight still looks at them.
+        // In place unless someone still looks at them.
+        let durable = Arc::make_mut(&mut self.durable);
+        let records = std::mem::take(&mut durable.records);
+        *durable = State { records, ..batch.state };
         let shared = Arc::make_mut(&mut self.shared);
         for (address, record) in changed {
             match (shared.binary_search_by(|r| r.address.cmp(&address)), &record) {
@@ -227,8 +228,8 @@ impl Books {
                 (Err(_), None) => {}
             }
             match record {
-                Some(record) => self.durable.records.insert(address, record),
-                None => self.durable.records.remove(&address),
+                Some(record) => durable.records.insert(address, record),
+                None => durable.records.remove(&address),
             };
         }
     }
@@ -237,7 +238,7 @@ impl Books {
     fn take_back(&mut self, error: &BackendError) {
         self.failed = Some((self.answered + 1, self.asked, error.clone()));
         self.answered = self.asked;
-        self.next = self.durable.clone();
+        self.next = State::clone(&self.durable);
         self.touched = Some(BTreeSet::new());
     }
 }
@@ -279,5 +280,70 @@ impl CreatedSink for Created {
     async fn created(&self, remote_id: &str) -> Result<(), BackendError> {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(remote_id.to_owned());
         self.journal.change_record(&self.address, |record| record.remote_id = Some(remote_id.to_owned())).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    struct Memory;
+
+    #[async_trait]
+    impl Backend for Memory {
+        async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
+            Ok(None)
+        }
+
+        async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
+            Ok(())
+        }
+    }
+
+    struct Still;
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> String {
+            "2026-08-01T00:00:00Z".to_owned()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        async fn sleep(&self, _: Duration) {}
+
+        fn jitter(&self) -> f64 {
+            0.0
+        }
+
+        fn token(&self) -> String {
+            "0".repeat(32)
+        }
+    }
+
+    /// A change yields once, so that others may join it.
+    fn written(change: impl Future<Output = Result<(), BackendError>>) {
+        let mut change = std::pin::pin!(change);
+        let done = (0..3).find_map(|_| change.as_mut().now_or_never());
+        done.expect("nothing to wait for").unwrap();
+    }
+
+    #[test]
+    fn a_view_of_the_state_is_no_copy_and_stays_as_it_is() {
+        let state = State::empty("sim", "test", "dev", "classic", "lineage", "2026-08-01T00:00:00Z");
+        let journal = Journal::new(state, Arc::new(Memory), Arc::new(Still), "0");
+        let view = || journal.state().now_or_never().unwrap();
+        let before = view();
+        assert!(Arc::ptr_eq(&before, &view()));
+        written(journal.change(|state| state.region = Some("us-west-2".to_owned())));
+        let after = view();
+        assert_eq!((before.serial, before.region.as_deref()), (0, None));
+        assert_eq!((after.serial, after.region.as_deref()), (1, Some("us-west-2")));
     }
 }

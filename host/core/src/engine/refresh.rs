@@ -26,7 +26,8 @@ impl Run {
     /// # Errors
     /// None of its own: what cannot be read is in the result as unreadable.
     pub async fn refresh(&self, graph: &DesiredGraph) -> Result<BTreeMap<Address, Observed>, RunError> {
-        let records = self.journal.state().await.records;
+        let state = self.journal.state().await;
+        let records = &state.records;
         let all: BTreeSet<&Address> = records.keys().chain(graph.resources().map(|d| &d.address)).collect();
         self.reporter.report(Event::Refreshing { resources: all.len() });
         let mut unread: BTreeMap<&Address, usize> = BTreeMap::new();

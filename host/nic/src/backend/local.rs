@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use nic_core::ports::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
+use crate::files::{replace_durably, suffixed};
+
 /// Largest state that is read. A platform of 10,000 resources is about 20 MiB.
 const MAX_STATE_BYTES: u64 = 256 << 20;
 
@@ -107,24 +109,6 @@ impl LocalBackend {
             _ => None,
         }
     }
-
-    fn replace(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let temporary = suffixed(&self.path, ".new");
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, &self.path)?;
-        // The rename itself is durable only when the directory is.
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent)?.sync_all()
-    }
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn who() -> String {
@@ -189,7 +173,7 @@ impl Backend for LocalBackend {
         }
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         fault(number, "before");
-        self.replace(bytes).map_err(|e| failed("STATE_NOT_WRITABLE", "cannot write", &self.path, &e))?;
+        replace_durably(&self.path, bytes).map_err(|e| failed("STATE_NOT_WRITABLE", "cannot write", &self.path, &e))?;
         fault(number, "after");
         Ok(())
     }

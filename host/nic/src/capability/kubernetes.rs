@@ -37,11 +37,11 @@ fn is_kind(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Whether a grant covers it. Secrets are nobody's, whatever a grant says.
+/// Whether a grant covers it. This is the one place that decides it. Secrets are nobody's, whatever a grant says.
 fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
     let denied = |why: String| Err(ProviderError::Denied(why));
     if phase == Phase::Pure {
-        return denied("the cluster cannot be read during a pure call".to_owned());
+        return denied("the cluster cannot be read during a pure call [NO_REQUEST_IN_THIS_PHASE]".to_owned());
     }
     let well_formed = is_api_version(read.api_version)
         && is_kind(read.kind)
@@ -49,17 +49,17 @@ fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<()
         && (read.verb == "list" || is_segment(read.rest))
         && (read.verb == "get" || (read.rest.len() <= 1024 && !read.rest.chars().any(char::is_control)));
     if !well_formed {
-        return denied("the API version, kind, namespace, name or selector is not well-formed".to_owned());
+        let what = "the API version, kind, namespace, name or selector is not well-formed [REQUEST_MALFORMED]";
+        return denied(what.to_owned());
     }
     let kind = read.kind.to_ascii_lowercase();
     if matches!(kind.as_str(), "secret" | "secrets" | "secretlist") {
-        return denied("Secrets are not shown to components".to_owned());
+        return denied("no component may read Secrets [SECRETS_NEVER]".to_owned());
     }
-    let full = format!("{}/{}", read.api_version, read.kind);
-    let of_kind = |granted: &String| granted == "*" || granted == read.kind || *granted == full;
-    let covers =
-        |grant: &KubernetesGrant| grant.verbs.iter().any(|v| v == read.verb) && grant.kinds.iter().any(of_kind);
-    if grants.iter().any(covers) { Ok(()) } else { denied(format!("no grant covers `{} {full}`", read.verb)) }
+    if grants.iter().any(|grant| grant.covers(read.verb, read.api_version, read.kind)) {
+        return Ok(());
+    }
+    denied(format!("`{} {}/{}` is not granted [KIND_NOT_GRANTED]", read.verb, read.api_version, read.kind))
 }
 
 async fn in_time<T>(limit: Duration, read: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
@@ -81,7 +81,7 @@ impl Service {
     async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
         check(&self.granted.kubernetes, self.phase, &read)?;
         let Some(cluster) = &self.cluster else {
-            return Err(ProviderError::Denied("no cluster is known yet".to_owned()));
+            return Err(ProviderError::Denied("no cluster is known yet [CLUSTER_NOT_READY]".to_owned()));
         };
         let limit = self.times.cluster_request;
         if read.verb == "get" {
@@ -153,15 +153,15 @@ mod tests {
         assert!(check(&get("v1", "Pod", "a")).is_err());
         assert!(check(&Read { verb: "list", api_version: "v1", kind: "Node", namespace: None, rest: "" }).is_err());
         assert!(super::check(&[], Phase::Read, &get("v1", "Node", "a")).is_err());
-        assert!(super::check(&[grant.clone()], Phase::Pure, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(std::slice::from_ref(&grant), Phase::Pure, &get("v1", "Node", "a")).is_err());
     }
 
     #[test]
     fn secrets_are_refused_even_when_granted() {
         let everything = KubernetesGrant { kinds: vec!["*".to_owned()], ..grant() };
-        assert!(check(&[everything.clone()], Phase::Change, &get("v1", "Pod", "a")).is_ok());
+        assert!(check(std::slice::from_ref(&everything), Phase::Change, &get("v1", "Pod", "a")).is_ok());
         for kind in ["Secret", "secret", "SECRETS", "SecretList"] {
-            assert!(check(&[everything.clone()], Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+            assert!(check(std::slice::from_ref(&everything), Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
             assert!(check(&[grant()], Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
         }
     }

@@ -1,6 +1,7 @@
 //! A connected cluster: one request path for everything the host asks of it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -139,6 +140,8 @@ pub struct Connected {
 struct Inner {
     name: String,
     tokens: Option<EksTokens>,
+    /// Whether the far end did not answer as the cluster that was meant.
+    failed: AtomicBool,
     /// Resource types by API version, each asked for by one caller at a time.
     served: std::sync::Mutex<BTreeMap<String, Arc<Mutex<Vec<Served>>>>>,
 }
@@ -173,12 +176,18 @@ impl Connected {
         // Whether a request may be repeated is the engine's decision.
         config.default_retry = false;
         let client = Client::try_from(config).map_err(|error| unusable(&name, &error))?;
-        Ok(Self { client, inner: Arc::new(Inner { name, tokens, served: std::sync::Mutex::default() }) })
+        let inner = Inner { name, tokens, failed: AtomicBool::new(false), served: std::sync::Mutex::default() };
+        Ok(Self { client, inner: Arc::new(inner) })
     }
 
     /// The cluster's name, for people.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Whether it broke off, met a stranger, or was refused its login: the cluster may be another one by now.
+    pub(super) fn has_failed(&self) -> bool {
+        self.inner.failed.load(Ordering::Relaxed)
     }
 
     /// One object; none when it, or its kind, does not exist.
@@ -316,6 +325,7 @@ impl Connected {
             let request = request.body(bytes).map_err(|error| unusable(&self.inner.name, &error))?;
             let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.client.request_text(request)).await;
             let answer = answer.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into())));
+            let lost = answer.as_ref().is_err_and(|error| !matches!(error, kube::Error::Api(_)));
             match answer.map_err(|error| self.explain(error)) {
                 Ok(text) => {
                     return serde_json::from_str(&text).map_err(|error| {
@@ -326,7 +336,12 @@ impl Connected {
                 }
                 // The token ended early, or the clock jumped.
                 Err(error) if error.code() == Some(401) && token.is_some() && refused.is_none() => refused = token,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if lost || error.code() == Some(401) {
+                        self.inner.failed.store(true, Ordering::Relaxed);
+                    }
+                    return Err(error);
+                }
             }
         }
     }

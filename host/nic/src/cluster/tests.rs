@@ -84,15 +84,15 @@ async fn a_cluster_that_is_not_up_is_no_cluster() {
         ("200 OK", json!({"cluster": {"status": "ACTIVE"}}).to_string()),
     ] {
         let source = ClusterSource::new(gate(status, body).await);
-        assert!(source.connect(&eks()).await.unwrap().is_none(), "{status}");
+        assert!(source.connect(&eks(), Generation::default()).await.unwrap().is_none(), "{status}");
     }
     let failed = ClusterSource::new(gate("200 OK", described("FAILED")).await);
-    assert_eq!(failed.connect(&eks()).await.unwrap_err().code(), "CLUSTER_FAILED");
+    assert_eq!(failed.connect(&eks(), Generation::default()).await.unwrap_err().code(), "CLUSTER_FAILED");
     let denied = ClusterSource::new(gate("403 Forbidden", json!({"message": "no"}).to_string()).await);
-    assert!(matches!(denied.connect(&eks()).await.unwrap_err(), ProviderError::Denied(_)));
+    assert!(matches!(denied.connect(&eks(), Generation::default()).await.unwrap_err(), ProviderError::Denied(_)));
     // Its authority is no certificate.
     let broken = ClusterSource::new(gate("200 OK", described("ACTIVE")).await);
-    assert_eq!(broken.connect(&eks()).await.unwrap_err().code(), "CLUSTER_ENDPOINT_INVALID");
+    assert_eq!(broken.connect(&eks(), Generation::default()).await.unwrap_err().code(), "CLUSTER_ENDPOINT_INVALID");
 }
 
 #[tokio::test]
@@ -118,21 +118,34 @@ async fn locators_that_cannot_be_followed_have_codes() {
     let source = ClusterSource::new(gate("200 OK", String::new()).await);
     for kind in ["gke", "aks", "kubeconfig-from"] {
         let locator = Locator { kind: kind.to_owned(), parameters: json!({}) };
-        assert_eq!(source.connect(&locator).await.unwrap_err().code(), "CLUSTER_KIND_NOT_IMPLEMENTED");
+        assert_eq!(
+            source.connect(&locator, Generation::default()).await.unwrap_err().code(),
+            "CLUSTER_KIND_NOT_IMPLEMENTED"
+        );
     }
     let region = Locator { kind: "eks".to_owned(), parameters: json!({"region": "us-west-2.evil.com", "name": "a"}) };
-    assert!(matches!(source.connect(&region).await.unwrap_err(), ProviderError::Denied(_)));
+    assert!(matches!(source.connect(&region, Generation::default()).await.unwrap_err(), ProviderError::Denied(_)));
     let name = Locator { kind: "eks".to_owned(), parameters: json!({"region": "us-west-2"}) };
-    assert_eq!(source.connect(&name).await.unwrap_err().code(), "CLUSTER_LOCATOR_INVALID");
+    assert_eq!(source.connect(&name, Generation::default()).await.unwrap_err().code(), "CLUSTER_LOCATOR_INVALID");
+}
+
+/// Finds what the locator names, if there is one.
+struct Named(ClusterSource, Option<Locator>);
+
+#[async_trait]
+impl FindCluster for Named {
+    async fn find(&self) -> Result<Option<Connected>, ProviderError> {
+        let Some(locator) = &self.1 else { return Ok(None) };
+        self.0.connect(locator, Generation::default()).await
+    }
 }
 
 #[tokio::test]
 async fn guests_are_told_when_there_is_no_cluster() {
     let source = ClusterSource::new(gate("404 Not Found", "{}".to_owned()).await);
-    let grant: KubernetesGrant = serde_json::from_value(json!({"verbs": ["get"], "kinds": ["v1/Node"]})).unwrap();
     for locator in [None, Some(eks())] {
-        let reader = GrantedReader::new(source.clone(), locator, grant.clone());
-        let error = reader.get("v1", "Node", None, "a").await.unwrap_err().to_string();
-        assert!(error.contains("CLUSTER_NOT_READY"), "{error}");
+        let reader = FoundClusterReader::new(Named(source.clone(), locator));
+        let error = reader.get("v1", "Node", None, "a").await.unwrap_err();
+        assert!(matches!(&error, ProviderError::Denied(why) if why.contains("CLUSTER_NOT_READY")), "{error}");
     }
 }

@@ -2,11 +2,10 @@
 
 use clap::CommandFactory;
 
-use super::Result;
 use crate::cli::Cli;
 use crate::exit::ExitStatus;
 
-pub(super) fn run(shell: clap_complete::Shell) -> Result {
+pub(super) fn run(shell: clap_complete::Shell) -> ExitStatus {
     clap_complete::generate(shell, &mut Cli::command(), "nic", &mut std::io::stdout());
-    Ok(ExitStatus::Success)
+    ExitStatus::Success
 }

@@ -30,9 +30,11 @@ async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeM
     let session = Session::of_state(&flags.of, printer).await?;
     let kinds = session.run.kinds();
     let state = session.run.journal.state().await;
-    let nodes = state.records.into_values().map(|record| {
-        let title = kinds.get(&record.kind).map_or(record.kind, |kind| kind.title_of(&record.baseline));
-        (record.address, Node { title, external: record.external, needs: record.dependencies })
+    let nodes = state.records.values().map(|record| {
+        let kind = kinds.get(&record.kind);
+        let title = kind.map_or_else(|| record.kind.clone(), |kind| kind.title_of(&record.baseline));
+        let node = Node { title, external: record.external, needs: record.dependencies.clone() };
+        (record.address.clone(), node)
     });
     Ok(nodes.collect())
 }

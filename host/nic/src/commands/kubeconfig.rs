@@ -1,5 +1,7 @@
 //! `nic kubeconfig`: the file, or a token for it.
 
+use std::io::Write as _;
+
 use super::Result;
 use crate::cli::Kubeconfig;
 use crate::error::CommandError;
@@ -13,7 +15,6 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
             (flags.cluster.as_deref().unwrap_or_default(), flags.region.as_deref().unwrap_or_default());
         let credential = session::exec_credential(cluster, region).await?;
         // The one place where a token is the data that was asked for: kubectl reads it from stdout.
-        use std::io::Write;
         let _ = writeln!(std::io::stdout(), "{credential}");
         return Ok(ExitStatus::Success);
     }

@@ -1,15 +1,16 @@
 //! `nic provider list`
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Result;
 use crate::cli::Provider;
 use crate::components::{self, Origin};
+use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::Printer;
-use crate::plugin::manifest::{Grant, Manifest, digest};
+use crate::output::{Printer, Verbosity, grants};
+use crate::plugin::manifest::{Manifest, digest};
 
-pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
+pub(super) fn run(command: &Provider, printer: Printer) -> Result {
     match command {
         Provider::List => list(printer),
     }
@@ -24,40 +25,61 @@ fn list(printer: Printer) -> Result {
             Origin::File(path) => path.display().to_string(),
         };
         let manifest = Manifest::read(&found.name, &bytes).map_err(|error| {
-            let mut ended =
-                crate::error::CommandError::broke(error.code(), "A component cannot be used", error.to_string());
+            let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
             ended.diagnostics[0].hints = error.hints();
             ended
         })?;
         let digest = digest(&bytes);
-        printer.line(format!("{} {} ({origin}, sha256:{})", found.name, manifest.version, &digest[..12]));
-        for grant in &manifest.grants {
-            let (what, reason) = match grant {
-                Grant::CloudHttp(grant) => {
-                    let schemes = grant.schemes.join(", ");
-                    (
-                        format!("cloud requests signed as {schemes} to {}", grant.services.join(", ")),
-                        grant.reason.clone(),
-                    )
-                }
-                Grant::Kubernetes(grant) => (
-                    format!("{} of {} on the cluster", grant.verbs.join(", "), grant.kinds.join(", ")),
-                    grant.reason.clone(),
-                ),
-            };
-            printer.line(format!("  may: {what}"));
-            printer.line(format!("       {reason}"));
+        if !listed.is_empty() {
+            printer.line("");
         }
-        listed.push(json!({
-            "name": found.name,
-            "version": manifest.version,
-            "wit": manifest.wit,
-            "digest": format!("sha256:{digest}"),
-            "origin": origin,
-            "bytes": bytes.len(),
-            "grants": manifest.grants,
-        }));
+        // What a config's `provider` names, and what the component calls itself when that is something else.
+        let own = if manifest.name == found.name { String::new() } else { format!(", calls itself {}", manifest.name) };
+        printer.line(format!("{} {} ({origin}{own})", found.name, manifest.version));
+        printer.line(format!("  sha256:{digest}"));
+        printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
+        let mut document = document(&manifest, &digest, bytes.len());
+        document["name"] = found.name.into();
+        document["origin"] = origin.into();
+        listed.push(document);
     }
     printer.document(&json!({ "providers": listed }));
     Ok(ExitStatus::Success)
+}
+
+/// Everything the manifest says, and what the host knows of the file.
+fn document(manifest: &Manifest, digest: &str, bytes: usize) -> Value {
+    json!({
+        "manifest_name": manifest.name,
+        "version": manifest.version,
+        "wit": manifest.wit,
+        "digest": format!("sha256:{digest}"),
+        "bytes": bytes,
+        "memory_mib": manifest.memory_in_mib(),
+        "grants": manifest.grants,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_holds_every_member_of_every_grant() {
+        let wanted = json!({
+            "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0",
+            "grants": [
+                {"capability": "cloud-http", "schemes": ["bearer"], "services": [], "hosts": ["api.example.com"],
+                 "actions": ["a:*"], "reads": ["POST api.example.com/search"], "reason": "asks"},
+                {"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node"], "reason": "waits"},
+            ],
+        });
+        let manifest: Manifest = serde_json::from_value(wanted.clone()).unwrap();
+        let document = document(&manifest, "ab", 7);
+        assert_eq!(document["grants"], wanted["grants"]);
+        assert_eq!(
+            (&document["digest"], &document["bytes"], &document["memory_mib"]),
+            (&json!("sha256:ab"), &json!(7), &json!(256))
+        );
+    }
 }

@@ -1,10 +1,9 @@
 //! `nic version`
 
-use super::Result;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 
-pub(super) fn run(printer: Printer) -> Result {
+pub(super) fn run(printer: Printer) -> ExitStatus {
     let version = env!("CARGO_PKG_VERSION");
     printer.line(format!(
         "nic {version} (boundary nic:plugin@0.1.0, state format {})",
@@ -15,5 +14,5 @@ pub(super) fn run(printer: Printer) -> Result {
         "wit": "nic:plugin@0.1.0",
         "state_format_version": nic_core::state::format_v1::FORMAT_VERSION,
     }));
-    Ok(ExitStatus::Success)
+    ExitStatus::Success
 }

@@ -256,7 +256,7 @@ impl<'a> Builder<'a> {
                         merged.extend(several.into_iter().flat_map(|one| match one.value {
                             NodeValue::Mapping(from) => from,
                             _ => Vec::new(),
-                        }))
+                        }));
                     }
                     NodeValue::Scalar { .. } => return Err(YamlError { why: "`<<` merges maps".to_owned(), span: at }),
                 }

@@ -13,7 +13,7 @@ use nic_core::ports::{BackendError, Context};
 use nic_core::resource::Record;
 
 use super::*;
-use crate::cluster::ClusterSource;
+use crate::cluster::{ClusterSource, Generation};
 use crate::signing::{Gate, GateOptions, SecretString};
 
 struct Chosen(ClusterSource);
@@ -21,7 +21,8 @@ struct Chosen(ClusterSource);
 #[async_trait]
 impl ClusterResolver for Chosen {
     async fn connect(&self, _: &Call) -> Result<Option<Connected>, ProviderError> {
-        self.0.connect(&Locator { kind: "kubeconfig".to_owned(), parameters: json!({}) }).await
+        let locator = Locator { kind: "kubeconfig".to_owned(), parameters: json!({}) };
+        self.0.connect(&locator, Generation::default()).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! One export call: a fresh instance, its limits, its deadline, and what went wrong in words.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -20,6 +20,7 @@ use super::limits::{CpuMeter, MAX_HANDLES, MAX_TRANSFER_BYTES, Metered, OutOfCpu
 use super::manifest::Granted;
 use super::store::{GuestState, Service, Told};
 use super::tap::Lowered;
+use crate::cluster::ClusterReader;
 use crate::signing::Phase;
 
 /// A component that is ready to be called.
@@ -29,6 +30,8 @@ pub(super) struct Runner {
     pub(super) name: Arc<str>,
     pub(super) granted: Arc<Granted>,
     pub(super) memory_bytes: usize,
+    /// What the capability `kubernetes` reads with; none when there is no cluster to read.
+    pub(super) cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
 }
 
 /// What is called, and under which rules.
@@ -42,6 +45,8 @@ pub(super) struct Calling {
     pub(super) deadline: Option<Duration>,
     pub(super) sink: Option<Arc<dyn CreatedSink>>,
     pub(super) told: Told,
+    /// It says where the cluster is, perhaps to a guest that waits for it with a place of its own.
+    pub(super) locates: bool,
 }
 
 impl Calling {
@@ -60,6 +65,7 @@ impl Calling {
             deadline: None,
             sink: None,
             told: Told::default(),
+            locates: false,
         }
     }
 
@@ -87,7 +93,9 @@ impl Runner {
     /// Shows the tap what goes into the guest as arguments.
     pub(super) fn lowered(&self, export: &str, arguments: &[&dyn Lowered]) {
         if let Some(tap) = &self.host.options.tap {
-            arguments.iter().for_each(|argument| argument.each(&mut |bytes| tap(export, bytes)));
+            for argument in arguments {
+                argument.each(&mut |bytes| tap(export, bytes));
+            }
         }
     }
 
@@ -104,15 +112,15 @@ impl Runner {
     {
         let export = calling.export;
         let times = &self.host.options.times;
+        let room = if calling.locates { &self.host.room_to_locate } else { &self.host.room };
         let (permit, limit) = match calling.deadline {
             None => {
                 let limit = if calling.phase == Phase::Pure { times.pure } else { times.read };
-                (Arc::clone(&self.host.room).acquire_owned().await, limit)
+                (Arc::clone(room).acquire_owned().await, limit)
             }
             Some(deadline) => {
                 let began = tokio::time::Instant::now();
-                let Ok(permit) = tokio::time::timeout(deadline, Arc::clone(&self.host.room).acquire_owned()).await
-                else {
+                let Ok(permit) = tokio::time::timeout(deadline, Arc::clone(room).acquire_owned()).await else {
                     // Nothing was begun: it is safe to try again.
                     return Err(ProviderError::Throttled(None));
                 };
@@ -132,8 +140,8 @@ impl Runner {
             let instance = pre.instantiate_async(&mut store).await?;
             body(&mut store, &instance).await
         });
-        let timed = tokio::time::timeout(limit, Metered { inner, meter });
-        match (&mut AbortOnDrop(tokio::spawn(timed)).0).await {
+        let bounded = tokio::time::timeout(limit, Metered { inner, meter });
+        match (&mut AbortOnDrop(tokio::spawn(bounded)).0).await {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(self.trapped(export, &error, &refused)),
             Ok(Err(_)) => Err(self.error(
@@ -151,7 +159,7 @@ impl Runner {
             phase: calling.phase,
             granted: Arc::clone(&self.granted),
             gate: options.gate.clone(),
-            cluster: self.host.cluster_reader(),
+            cluster: self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone(),
             sink: calling.sink,
             told: calling.told,
             log: Arc::new(CallLog::new(origin, Arc::clone(&options.guest_log))),

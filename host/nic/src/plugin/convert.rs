@@ -18,7 +18,7 @@ use super::guest_text::{code, line, paragraph, remote_id};
 use super::limits::{MAX_DIAGNOSTICS, MAX_DOCUMENT_BYTES, MAX_OPERATION_BYTES};
 
 /// Longest time a provider may ask to be left alone; a pending change is looked at that often anyway.
-const MAX_POLL_AFTER: Duration = Duration::from_secs(300);
+const MAX_POLL_AFTER: Duration = Duration::from_mins(5);
 /// The reserved member of the state, see docs/state.md.
 const MARK: &str = "_nic";
 /// Most remote ids shown for one ambiguous address.

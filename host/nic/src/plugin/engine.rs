@@ -1,7 +1,7 @@
 //! The engine, the linker, and loading a component into them.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, RwLock, mpsc};
 use std::thread;
 
 use tokio::sync::Semaphore;
@@ -12,12 +12,11 @@ use super::call::Runner;
 use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
-use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_WASM_STACK_BYTES, TICK, Times};
+use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_LOCATING, MAX_WASM_STACK_BYTES, TICK, Times};
 use super::manifest::{self, Grant, Granted, Manifest};
 use super::provider::ComponentProvider;
 use super::store::GuestState;
 use super::tap::Tap;
-use crate::cluster::ClusterReader;
 use crate::signing::Gate;
 
 /// Adds to the linker of a host: how tests play a later host than this one.
@@ -61,10 +60,12 @@ impl HostOptions {
 pub struct Host {
     pub(super) options: HostOptions,
     pub(super) room: Arc<Semaphore>,
+    /// Room for calls of `access.cluster` alone: a guest that reads on the cluster holds a place in the other room while it
+    /// waits for one of these, which reach nothing and so wait for nobody.
+    pub(super) room_to_locate: Arc<Semaphore>,
     engine: Engine,
     linker: Linker<GuestState>,
     cache: Option<Cache>,
-    cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
     _ticker: Ticker,
 }
 
@@ -80,8 +81,8 @@ impl Host {
         let linker = linker(&engine, options.extend_linker.as_ref()).map_err(failed)?;
         Ok(Arc::new(Self {
             room: Arc::new(Semaphore::new(options.parallelism.max(1))),
+            room_to_locate: Arc::new(Semaphore::new(MAX_LOCATING)),
             _ticker: Ticker::start(&engine).map_err(|error| PluginError::Engine(error.to_string()))?,
-            cluster: RwLock::new(None),
             options,
             engine,
             linker,
@@ -131,18 +132,10 @@ impl Host {
             name: manifest.name.as_str().into(),
             memory_bytes: manifest.memory_bytes(),
             granted: Arc::new(granted),
+            cluster: RwLock::new(None),
             pre,
         };
         ComponentProvider::new(runner, manifest, digest).await.map(Arc::new)
-    }
-
-    /// Gives the capability `kubernetes` a cluster to read, once one is known, or takes it away.
-    pub fn set_cluster_reader(&self, reader: Option<Arc<dyn ClusterReader>>) {
-        *self.cluster.write().unwrap_or_else(PoisonError::into_inner) = reader;
-    }
-
-    pub(super) fn cluster_reader(&self) -> Option<Arc<dyn ClusterReader>> {
-        self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many components came compiled from the cache, and how many had to be compiled.

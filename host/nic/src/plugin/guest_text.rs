@@ -29,7 +29,7 @@ fn clean(text: &str, limit: usize, keep: fn(char) -> bool) -> String {
 }
 
 /// One line, control characters escaped, cut to the limit of a line.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     clean(text, MAX_LINE_BYTES, |_| false)
 }
 

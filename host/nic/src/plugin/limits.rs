@@ -86,6 +86,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// How many instances live at once unless the options say otherwise. The engine does not bound them.
 pub const DEFAULT_PARALLELISM: usize = 10;
 
+/// Instances that answer `access.cluster`, beyond the others. They compute and reach nothing, so two serve everyone who asks.
+pub const MAX_LOCATING: usize = 2;
+
 /// The times of a call. Tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Times {
@@ -106,12 +109,12 @@ pub struct Times {
 impl Default for Times {
     fn default() -> Self {
         Self {
-            pure: Duration::from_secs(60),
-            read: Duration::from_secs(180),
+            pure: Duration::from_mins(1),
+            read: Duration::from_mins(3),
             cpu: Duration::from_secs(30),
-            cloud_request: Duration::from_secs(60),
+            cloud_request: Duration::from_mins(1),
             cluster_request: Duration::from_secs(30),
-            created: Duration::from_secs(60),
+            created: Duration::from_mins(1),
         }
     }
 }
@@ -140,16 +143,12 @@ impl Limiter {
 
     fn take(left: &mut usize, current: usize, desired: usize, refused: &AtomicBool) -> bool {
         let more = desired.saturating_sub(current);
-        match left.checked_sub(more) {
-            Some(rest) => {
-                *left = rest;
-                true
-            }
-            None => {
-                refused.store(true, Ordering::Relaxed);
-                false
-            }
+        let rest = left.checked_sub(more);
+        match rest {
+            Some(rest) => *left = rest,
+            None => refused.store(true, Ordering::Relaxed),
         }
+        rest.is_some()
     }
 }
 

@@ -79,6 +79,17 @@ pub struct KubernetesGrant {
     pub reason: String,
 }
 
+impl KubernetesGrant {
+    /// Whether this entry names the verb and the kind.
+    pub(crate) fn covers(&self, verb: &str, api_version: &str, kind: &str) -> bool {
+        let of_kind = |granted: &String| {
+            let of_version = granted.strip_prefix(api_version).and_then(|rest| rest.strip_prefix('/'));
+            granted == "*" || granted == kind || of_version == Some(kind)
+        };
+        self.verbs.iter().any(|granted| granted == verb) && self.kinds.iter().any(of_kind)
+    }
+}
+
 impl Manifest {
     /// Reads the manifest of a component without running any of it.
     ///
@@ -129,7 +140,12 @@ impl Manifest {
 
     /// Linear memory of one instance.
     pub fn memory_bytes(&self) -> usize {
-        self.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB) as usize * 1024 * 1024
+        self.memory_in_mib() as usize * 1024 * 1024
+    }
+
+    /// The same for people.
+    pub fn memory_in_mib(&self) -> u32 {
+        self.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A component as the core's port `Provider`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use nic_core::diagnostic::Diagnostic;
@@ -28,6 +28,7 @@ use super::limits::MAX_DOCUMENT_BYTES;
 use super::manifest::Manifest;
 use super::progress::{self, Asked, Verb};
 use super::schema::Schema;
+use crate::cluster::ClusterReader;
 use crate::signing::Phase;
 
 /// A component that was loaded and audited.
@@ -69,6 +70,11 @@ impl ComponentProvider {
     /// What it says it is and wants.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Gives the capability `kubernetes` something to read the component's own cluster with.
+    pub fn set_cluster_reader(&self, reader: Arc<dyn ClusterReader>) {
+        *self.runner.cluster.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
     }
 
     fn fault(&self, export: &'static str) -> impl Fn(Fault) -> ProviderError + '_ {
@@ -274,7 +280,8 @@ impl Provider for ComponentProvider {
         let access = self.interface(self.exports.access.as_ref(), "access", "cluster")?;
         let (context, config, records) = (context_text(&call.context), text(config), self.records(call));
         self.runner.lowered("cluster", &[&context, &config, &records]);
-        let answer = self.runner.run(Calling::new("cluster", Phase::Pure, &call.context), move |store, instance| {
+        let calling = Calling { locates: true, ..Calling::new("cluster", Phase::Pure, &call.context) };
+        let answer = self.runner.run(calling, move |store, instance| {
             Box::pin(async move {
                 access.load(&mut *store, instance)?.call_cluster(&mut *store, &context, &config, &records).await
             })

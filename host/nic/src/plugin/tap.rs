@@ -26,15 +26,33 @@ impl Lowered for String {
     }
 }
 
+impl<T: Lowered + ?Sized> Lowered for &T {
+    fn each(&self, see: &mut dyn FnMut(&[u8])) {
+        (**self).each(see);
+    }
+}
+
 impl<T: Lowered> Lowered for Option<T> {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        self.iter().for_each(|value| value.each(see));
+        if let Some(value) = self {
+            value.each(see);
+        }
     }
 }
 
 impl<T: Lowered> Lowered for Vec<T> {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        self.iter().for_each(|value| value.each(see));
+        for value in self {
+            value.each(see);
+        }
+    }
+}
+
+impl<T: Lowered, const N: usize> Lowered for [T; N] {
+    fn each(&self, see: &mut dyn FnMut(&[u8])) {
+        for value in self {
+            value.each(see);
+        }
     }
 }
 
@@ -53,26 +71,26 @@ impl Lowered for () {
 
 impl Lowered for Query {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        [&self.key, &self.name, &self.arguments].into_iter().for_each(|text| text.each(see));
+        [&self.key, &self.name, &self.arguments].each(see);
     }
 }
 
 impl Lowered for Fact {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        [&self.key, &self.value].into_iter().for_each(|text| text.each(see));
+        [&self.key, &self.value].each(see);
     }
 }
 
 impl Lowered for Recorded {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        [&self.address, &self.kind, &self.attributes, &self.extra].into_iter().for_each(|text| text.each(see));
+        [&self.address, &self.kind, &self.attributes, &self.extra].each(see);
         self.remote_id.each(see);
     }
 }
 
 impl Lowered for Target {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
-        [&self.address, &self.kind, &self.document, &self.extra].into_iter().for_each(|text| text.each(see));
+        [&self.address, &self.kind, &self.document, &self.extra].each(see);
         self.remote_id.each(see);
     }
 }
@@ -80,7 +98,7 @@ impl Lowered for Target {
 impl Lowered for lifecycle::Change {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
         let texts = [&self.address, &self.kind, &self.document, &self.prior, &self.token, &self.extra];
-        texts.into_iter().for_each(|text| text.each(see));
+        texts.each(see);
         self.remote_id.each(see);
         self.paths.each(see);
     }
@@ -103,17 +121,13 @@ impl Lowered for Error {
             Self::Throttled(_) => {}
             Self::Invalid(diagnostics) => {
                 for diagnostic in diagnostics {
-                    [&diagnostic.code, &diagnostic.summary, &diagnostic.detail]
-                        .into_iter()
-                        .for_each(|text| text.each(see));
+                    [&diagnostic.code, &diagnostic.summary, &diagnostic.detail].each(see);
                     diagnostic.pointer.each(see);
                     diagnostic.hints.each(see);
                 }
             }
-            Self::Remote(remote) => [&remote.code, &remote.message].into_iter().for_each(|text| text.each(see)),
-            Self::Other(other) => {
-                [&other.code, &other.message, &other.detail].into_iter().for_each(|text| text.each(see))
-            }
+            Self::Remote(remote) => [&remote.code, &remote.message].each(see),
+            Self::Other(other) => [&other.code, &other.message, &other.detail].each(see),
         }
     }
 }

@@ -2,15 +2,18 @@
 //! `NIC_TEST_COMPONENTS=<directory> cargo test --release -p nic --lib -- plugin::tests --ignored`.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use nic_core::error::ProviderError;
 use nic_core::ports::{Answer, Call, Context, Provider};
 use serde_json::{Value, json};
 
 use super::limits::Times;
+use super::manifest::{Grant, KubernetesGrant};
 use super::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin};
+use crate::cluster::ClusterReader;
 use crate::signing::{Gate, GateOptions};
 
 #[derive(Default)]
@@ -52,7 +55,10 @@ fn call() -> Call {
 }
 
 fn config(within: Value) -> Value {
-    json!({"scripted": {"endpoint": "http://127.0.0.1:7070", "resources": [{"name": "a", "kind": "thing"}], "in": within}})
+    let mut config =
+        json!({"scripted": {"endpoint": "http://127.0.0.1:7070", "resources": [{"name": "a", "kind": "thing"}]}});
+    config["scripted"]["in"] = within;
+    config
 }
 
 async fn validate(provider: &ComponentProvider, step: Value) -> Result<usize, ProviderError> {
@@ -183,4 +189,56 @@ async fn instances_wait_for_room_and_give_it_back() {
     let given_up = tokio::time::timeout(Duration::from_millis(50), validate(&provider, json!("doze")));
     assert!(given_up.await.is_err());
     assert!(dozing().await.is_ok() && provider.runner.host.room.available_permits() >= 1);
+}
+
+/// Answers every list with the locator that the provider itself names, as the host does on the way to a cluster.
+struct Asking {
+    provider: Weak<ComponentProvider>,
+    config: Value,
+}
+
+#[async_trait]
+impl ClusterReader for Asking {
+    async fn get(&self, _: &str, _: &str, _: Option<&str>, _: &str) -> Result<Option<Value>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &str, _: &str, _: Option<&str>, _: &str) -> Result<Value, ProviderError> {
+        let provider = self.provider.upgrade().expect("it is being called");
+        let locator = provider.cluster(&call(), &self.config).await?.expect("a locator");
+        assert_eq!(locator.kind, "kubeconfig");
+        Ok(json!([{"kind": "Node"}, {"kind": "Node"}]))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
+async fn a_guest_reads_its_own_cluster_while_it_holds_the_last_place() {
+    let nodes = Grant::Kubernetes(KubernetesGrant {
+        verbs: vec!["list".to_owned()],
+        kinds: vec!["v1/Node".to_owned()],
+        reason: "test".to_owned(),
+    });
+    // With one room for both, each guest would wait for its own place until this is over.
+    let times = Times { cluster_request: Duration::from_secs(5), ..Times::default() };
+    let host = Host::new(HostOptions { parallelism: 2, times, ..options() }).unwrap();
+    let provider = host.load_granted("scripted.wasm", component("scripted"), &[nodes]).await.unwrap();
+    let within = |call: &str| {
+        let mut config = config(json!({ call: {"do": "deny", "how": "other-kind"} }));
+        config["scripted"]["cluster"] = json!({"kind": "kubeconfig", "parameters": {"context": "kind"}});
+        config
+    };
+    let (reading, pure) = (within("preflight"), within("validate"));
+    let call = call();
+    let read = || provider.preflight(&call, &reading, &Value::Null);
+    let error = read().await.unwrap_err();
+    assert!(error.to_string().contains("CLUSTER_NOT_READY"), "nobody to ask: {error}");
+
+    let asking = Asking { provider: Arc::downgrade(&provider), config: reading.clone() };
+    provider.set_cluster_reader(Arc::new(asking));
+    for answer in futures::future::join_all((0..8).map(|_| read())).await {
+        answer.unwrap();
+    }
+    let error = provider.validate(&call, &pure).await.unwrap_err();
+    assert!(error.to_string().contains("NO_REQUEST_IN_THIS_PHASE"), "{error}");
 }
