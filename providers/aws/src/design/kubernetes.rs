@@ -1,6 +1,7 @@
 //! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, and the objects of the document's
 //! stage 03.
 
+use nic_kubernetes_initialize::classic::{Site, external_registry, traefik_definitions};
 use nic_kubernetes_initialize::design::{DesignInput, StorageClass, objects};
 use nic_sdk::types::{Resource, reference};
 use serde_json::json;
@@ -41,6 +42,11 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
         object.assume(reference(&role, "/arn"));
     }
     resources.extend(objects(&input));
+    // The stages after NIC make objects of these kinds, and a config's registry is meant, whatever the topology.
+    let site = Site { provider: "aws", namespace: &names.environment, cluster: &input.after, nodes: &input.pods_after };
+    resources.extend(traefik_definitions(&site));
+    let registry = platform.config.external_registry.iter();
+    resources.extend(registry.flat_map(|registry| external_registry(&site, registry)));
 }
 
 /// What makes the volumes of the storage class. Its pods need nodes, and find any that tolerates them: it is pinned to none.
