@@ -740,6 +740,12 @@ fn lost_storage_registry_and_group_are_discovered() {
         .on("resource-groups", "*", Reply::json_error(404, "NotFoundException", "none"))
         .on("ec2", "DescribeTags", Reply::xml(200, "<DescribeTagsResponse><tagSet/></DescribeTagsResponse>"))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))
+        .on("iam", "ListPolicies", Reply::xml(200, "<ListPoliciesResponse><ListPoliciesResult><Policies/></ListPoliciesResult></ListPoliciesResponse>"))
+        .on(
+            "iam",
+            "ListOpenIDConnectProviders",
+            Reply::xml(200, "<ListOpenIDConnectProvidersResponse><ListOpenIDConnectProvidersResult/></ListOpenIDConnectProvidersResponse>"),
+        )
         .on("eks", "*", missing());
     let recorded = Recorded {
         address: REGISTRY.into(),
