@@ -10,10 +10,29 @@ use crate::names::{Names, Topology};
 pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
     let topology = Topology::of(context);
     let (_, mut diagnostics) = config::parse(config, topology);
-    if topology == Topology::Classic {
-        diagnostics.extend(registry_name(&Names::new(context)));
+    match topology {
+        Topology::Classic => diagnostics.extend(registry_name(&Names::new(context))),
+        Topology::Design => diagnostics.extend(of_classic(config)),
     }
     diagnostics
+}
+
+/// What the config asks for by name and only the Classic topology makes.
+fn of_classic(config: &Value) -> impl Iterator<Item = Diagnostic> {
+    let efs = config.pointer("/storage/type").is_some_and(|sort| sort == "efs");
+    let registry = config.pointer("/external_container_reg/enabled").is_some_and(|enabled| enabled == true);
+    let told = [
+        (efs, "/storage/type", "no EFS file system is made: a later stage puts a file server into the cluster"),
+        (registry, "/external_container_reg", "what logs in to the registry is not made"),
+    ];
+    told.into_iter().filter(|(asked, ..)| *asked).map(|(_, pointer, what)| Diagnostic {
+        severity: Severity::Warning,
+        code: "KEY_NOT_IN_TOPOLOGY".to_owned(),
+        summary: "A key belongs to the other topology".to_owned(),
+        detail: format!("this platform has the design document's topology, where {what}"),
+        pointer: Some(pointer.to_owned()),
+        hints: vec!["a platform's topology is set at its first deploy and stays".to_owned()],
+    })
 }
 
 /// A repository's name holds no capitals, and is made of the project's and the namespace's.

@@ -260,6 +260,19 @@ fn what_the_topology_cannot_do_is_told() {
     assert_eq!(long(57), error("NODE_GROUP_NAME", &format!("/node_groups/{}", "g".repeat(57))));
 }
 
+#[test]
+fn what_only_classic_makes_is_told() {
+    let mut config = config(minimal());
+    config["storage"] = json!({ "type": "efs" });
+    let told = |config: &Value| -> Vec<(String, Option<String>)> {
+        let found = Aws::validate(&context("design"), config).unwrap().into_iter();
+        found.map(|finding| (finding.code, finding.pointer)).collect()
+    };
+    assert_eq!(told(&config), [("KEY_NOT_IN_TOPOLOGY".into(), Some("/storage/type".into()))]);
+    config["storage"] = json!({ "conda_store": "200Gi" });
+    assert_eq!(told(&config), []);
+}
+
 /// Every desired document fits the schema of its kind: no member too many, none that is required missing.
 #[test]
 fn documents_fit_their_schemas() {

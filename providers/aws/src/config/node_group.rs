@@ -171,7 +171,8 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
 fn reserved_label(group: &str, groups: &Reader<'_>, findings: &mut Findings) {
     let of_group = groups.get(group).and_then(|group| group.get("labels")?.get(GROUP_LABEL));
     if of_group.is_some() {
-        let detail = format!("`{GROUP_LABEL}` of `{group}` is NIC's own: later stages select nodes by it");
+        let label = GROUP_LABEL;
+        let detail = format!("`{label}` of `{group}` is NIC's own: later stages select nodes by it");
         findings.error("LABEL_RESERVED", "A label is not allowed", detail, &groups.at(group));
     }
 }

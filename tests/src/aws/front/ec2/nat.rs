@@ -1,7 +1,8 @@
 //! NAT gateways: they take their time, hold their address and stand in the way until they are gone.
 //!
 //! Both emulators make and delete them at once, release an address in use, and let subnets and gateways go from under them. moto
-//! leaves their network interfaces behind; ministack shows no address of theirs and knows neither subnet nor allocation.
+//! leaves their network interfaces and the use of their addresses behind; ministack shows no address of theirs and knows neither
+//! subnet nor allocation.
 
 use std::collections::BTreeMap;
 
@@ -133,18 +134,23 @@ async fn settle(shared: &Shared) -> Outcome<()> {
             Phase::Coming(countdown) if countdown.over() => nat.phase = Phase::There,
             Phase::Going(countdown) if countdown.over() => {
                 nat.phase = Phase::Gone;
-                gone.push((id.clone(), nat.subnet.clone()));
+                gone.push((id.clone(), nat.subnet.clone(), nat.allocation.clone()));
             }
             _ => {}
         }
     }
-    for (id, subnet) in gone {
+    for (id, subnet, allocation) in gone {
         let shown =
             shared.upstream.ec2_items("DescribeNatGateways", "natGatewaySet", &[("NatGatewayId.1", &id)]).await?;
         let addresses = shown.iter().flat_map(|nat| nat["natGatewayAddressSet"].as_array().into_iter().flatten());
         let interfaces: Vec<String> =
             addresses.filter_map(|address| address["networkInterfaceId"].as_str().map(str::to_owned)).collect();
         shared.upstream.ec2("DeleteNatGateway", &[("NatGatewayId", &id)]).await?;
+        let allocated = all(&shared.upstream, "DescribeAddresses").await?;
+        let held = allocated.iter().filter(|address| address["allocationId"] == *allocation);
+        for association in held.filter_map(|address| address["associationId"].as_str()) {
+            shared.upstream.ec2("DisassociateAddress", &[("AssociationId", association)]).await?;
+        }
         let left = shared.upstream.ec2_items("DescribeNetworkInterfaces", "networkInterfaceSet", &[]).await?;
         for interface in left.iter().filter(|interface| interface["subnetId"] == *subnet) {
             let name = interface["networkInterfaceId"].as_str().unwrap_or_default();
