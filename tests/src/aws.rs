@@ -65,6 +65,7 @@ pub struct AwsCloud {
     emulator: Emulator,
     region: String,
     venv: PathBuf,
+    inspector: tokio::sync::Mutex<Option<boto::Inspector>>,
 }
 
 impl AwsCloud {
@@ -80,7 +81,7 @@ impl AwsCloud {
             tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
         let server = Server::start(emulator, &venv).await?;
         let front = Front::start(server.endpoint(), region, credentials).await?;
-        Ok(Self { front, server, emulator, region: region.to_owned(), venv })
+        Ok(Self { front, server, emulator, region: region.to_owned(), venv, inspector: tokio::sync::Mutex::default() })
     }
 
     /// The front, as `http://127.0.0.1:<port>`: what `AWS_ENDPOINT_URL` is set to.

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use super::Things;
 
+/// The custom section of the manifest.
+const SECTION: &str = "nic:manifest";
+
 /// The manifest that is in the component.
 const MANIFEST: &str = include_str!("../../components/scripted/manifest.json");
 
@@ -20,32 +23,34 @@ pub fn scripted() -> Result<Vec<u8>> {
     std::fs::read(&path).with_context(|| format!("read {}", path.display()))
 }
 
-/// The component with its manifest changed. It stands in the bytes of a nested module, so its length stays: blanks fill it up.
-pub fn with_manifest(component: &[u8], edit: impl FnOnce(&mut Value)) -> Result<Vec<u8>> {
-    let places: Vec<usize> = component
-        .windows(MANIFEST.len())
-        .enumerate()
-        .filter_map(|(place, bytes)| (bytes == MANIFEST.as_bytes()).then_some(place))
+/// The component with its manifest, which was this text, changed. The section stands in the bytes of a nested module, so its length
+/// stays: blanks fill it up.
+pub fn with_manifest(component: &[u8], manifest: &str, edit: impl FnOnce(&mut Value)) -> Result<Vec<u8>> {
+    // The text alone may stand among the constants too.
+    let section = format!("{SECTION}{manifest}");
+    let places: Vec<usize> = (0..component.len().saturating_sub(section.len() - 1))
+        .filter(|place| component[*place..].starts_with(section.as_bytes()))
         .collect();
     ensure!(
         places.len() == 1,
-        "the manifest is {} times in the component: is it built from another one?",
+        "the manifest is {} times in the component: was it made with another one?",
         places.len()
     );
-    let mut manifest: Value = serde_json::from_str(MANIFEST).context("the manifest is JSON")?;
-    edit(&mut manifest);
-    let text = manifest.to_string();
-    ensure!(text.len() <= MANIFEST.len(), "the changed manifest is longer than the old one:\n{text}");
-    let mut changed = component.to_vec();
-    let section = &mut changed[places[0]..places[0] + MANIFEST.len()];
-    section.fill(b' ');
-    section[..text.len()].copy_from_slice(text.as_bytes());
-    Ok(changed)
+    let mut changed: Value = serde_json::from_str(manifest).context("the manifest is JSON")?;
+    edit(&mut changed);
+    let text = changed.to_string();
+    ensure!(text.len() <= manifest.len(), "the changed manifest is longer than the old one:\n{text}");
+    let begin = places[0] + SECTION.len();
+    let mut component = component.to_vec();
+    let bytes = &mut component[begin..begin + manifest.len()];
+    bytes.fill(b' ');
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    Ok(component)
 }
 
 /// A directory for `NIC_COMPONENTS_DIR`, with the scripted component as `scripted`, granted this cloud besides what `edit` changes.
 pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDir> {
-    let changed = with_manifest(&scripted()?, |manifest| {
+    let changed = with_manifest(&scripted()?, MANIFEST, |manifest| {
         manifest["grants"][0]["hosts"] = json!([things.origin()]);
         edit(manifest);
     })?;
@@ -65,14 +70,15 @@ mod tests {
 
     #[test]
     fn the_manifest_is_changed_in_its_place_and_nothing_else_is() {
-        let component = format!("\0asm....{MANIFEST}....");
-        let changed = with_manifest(component.as_bytes(), |manifest| manifest["version"] = json!("9.9.9")).unwrap();
+        let component = format!("\0asm....{MANIFEST}....{SECTION}{MANIFEST}....");
+        let with = |edit: fn(&mut Value)| with_manifest(component.as_bytes(), MANIFEST, edit);
+        let changed = with(|manifest| manifest["version"] = json!("9.9.9")).unwrap();
         assert_eq!(changed.len(), component.len());
         let text = String::from_utf8(changed).unwrap();
-        let manifest = text.strip_prefix("\0asm....").and_then(|rest| rest.strip_suffix("....")).unwrap();
+        let before = format!("\0asm....{MANIFEST}....{SECTION}");
+        let manifest = text.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix("....")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(manifest).unwrap()["version"], "9.9.9");
-        assert!(with_manifest(b"\0asm", |_| ()).is_err());
-        let longer = with_manifest(component.as_bytes(), |manifest| manifest["x"] = json!("x".repeat(1000)));
-        assert!(longer.is_err());
+        assert!(with_manifest(b"\0asm", MANIFEST, |_| ()).is_err());
+        assert!(with(|manifest| manifest["x"] = json!("x".repeat(1000))).is_err());
     }
 }
