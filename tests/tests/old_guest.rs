@@ -157,7 +157,10 @@ mod later {
         let engine = Engine::new(&Config::new())?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        generated::Provider::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        cloud_http::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        forecast::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        kubernetes::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        report::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
         let component = Component::from_binary(&engine, component)?;
         let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build() };
         let mut store = Store::new(&engine, state);
@@ -188,8 +191,6 @@ mod later {
         let detail = "{}".to_owned();
         Ok(Err(Error::Other(OtherError { code: "TEST".to_owned(), message: "nobody is there".to_owned(), detail })))
     }
-
-    impl generated::nic::plugin::types::Host for State {}
 
     impl forecast::Host for State {
         async fn look(&mut self, _: String) -> wasmtime::Result<Result<String, Error>> {

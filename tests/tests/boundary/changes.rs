@@ -32,10 +32,10 @@ fn honest() -> Vec<Value> {
 }
 
 /// Deploys all cases at once, looks at what came of each, and deploys once more without the script.
-async fn alone(site: &Site, cases: Vec<Case>, not_recorded: &[&str]) -> Result<()> {
+async fn alone(site: &Site, cases: &[Case], not_recorded: &[&str]) -> Result<()> {
     let mut scripted = honest();
     let mut plain = honest();
-    for one in &cases {
+    for one in cases {
         scripted.push(json!({ "name": one.name, "kind": one.kind, "on": { "create": one.create } }));
         plain.push(json!({ "name": one.name, "kind": one.kind }));
     }
@@ -49,7 +49,7 @@ async fn alone(site: &Site, cases: Vec<Case>, not_recorded: &[&str]) -> Result<(
     let ran = site.nic(&["deploy"]).await?;
     ensure!(ran.code == 2, "{}", ran.said());
     let mut failures = failures(&ran)?;
-    for Case { name, kind, fails, .. } in &cases {
+    for Case { name, kind, fails, .. } in cases {
         let address = format!("scripted.{kind}.{name}");
         match (fails, failures.remove(&address)) {
             (Some((cause, word)), Some(failure)) => {
@@ -91,7 +91,7 @@ async fn alone(site: &Site, cases: Vec<Case>, not_recorded: &[&str]) -> Result<(
 async fn what_is_denied_fails_alone() -> Result<()> {
     let deny = |how: &str| json!({ "do": "deny", "how": how });
     let denied = |name, how: &str, word| fails(name, deny(how), "DENIED", word);
-    let cases = vec![
+    let cases = [
         denied("other-host", "other-host", "[HOST_NOT_ALLOWED]"),
         denied("metadata", "metadata", "[HOST_NOT_ALLOWED]"),
         denied("other-scheme", "other-scheme", "[SCHEME_NOT_GRANTED]"),
@@ -103,14 +103,14 @@ async fn what_is_denied_fails_alone() -> Result<()> {
         // It goes on, and makes its thing.
         case("goes-on", json!({ "do": "deny", "go_on": true }), None),
     ];
-    alone(&Site::new("deny")?, cases, &[]).await
+    alone(&Site::new("deny")?, &cases, &[]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_fails_alone_before_and_after_the_thing_was_made() -> Result<()> {
     let trap = |how: &str, when: &str| json!({ "do": "trap", "how": how, "when": when });
     let trapped = |name, how: &str, word| fails(name, trap(how, "before"), "PROVIDER_TRAPPED", word);
-    let cases = vec![
+    let cases = [
         trapped("panic", "panic", "trapped in `create`"),
         trapped("abort", "abort", "trapped in `create`"),
         trapped("stack", "stack", "stack"),
@@ -131,14 +131,14 @@ async fn a_trap_fails_alone_before_and_after_the_thing_was_made() -> Result<()> 
     let site = Site::new("trap")?;
     // What was made without a word is pending in the journal, without an id.
     let quiet = ["scripted.thing.quiet", "scripted.named.named", "scripted.token.token"];
-    alone(&site, cases, &quiet).await
+    alone(&site, &cases, &quiet).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_grows_without_measure_fails_alone() -> Result<()> {
     let grow = |what: &str| json!({ "do": "overgrow", "what": what });
     let grow_to = |what: &str, times: u32| json!({ "do": "overgrow", "what": what, "times": times });
-    let cases = vec![
+    let cases = [
         fails("memory", grow("memory"), "PROVIDER_OUT_OF_MEMORY", "256 MiB"),
         fails("table", grow("table"), "PROVIDER_TRAPPED", "trapped in `create`"),
         fails("document", grow_to("document", 2), "PROVIDER_BAD_ANSWER", "at most 1048576 are read"),
@@ -152,7 +152,7 @@ async fn what_grows_without_measure_fails_alone() -> Result<()> {
     ];
     let mut site = Site::new("overgrow")?;
     site.workspace.env("NIC_LOG", "trace");
-    alone(&site, cases, &[]).await?;
+    alone(&site, &cases, &[]).await?;
     Ok(())
 }
 
@@ -184,12 +184,12 @@ async fn what_a_guest_takes_and_says_is_bounded() -> Result<()> {
 async fn a_loop_ends_at_its_limit_and_holds_nobody_up() -> Result<()> {
     let site = Site::new("loop")?;
     let spin = |how: &str| json!({ "do": "loop", "how": how });
-    let cases = vec![
+    let cases = [
         fails("computing", spin("computing"), "PROVIDER_OUT_OF_CPU", "more than 30 s in `create`"),
         fails("calling", spin("calling"), "PROVIDER_OUT_OF_CPU", "more than 30 s in `create`"),
     ];
     let began = Instant::now();
-    let running = alone(&site, cases, &[]);
+    let running = alone(&site, &cases, &[]);
     let look = async {
         while site.things.made()?.len() < 2 {
             ensure!(began.elapsed() < Duration::from_secs(15), "the others wait for the loops");
@@ -207,7 +207,7 @@ async fn a_loop_ends_at_its_limit_and_holds_nobody_up() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pends_is_waited_for_and_what_fails_late_fails_alone() -> Result<()> {
     let late = |error: &str| json!({ "do": "fail-late", "polls": 2, "error": error });
-    let cases = vec![
+    let cases = [
         case("pends", json!({ "do": "pend", "polls": 3, "after_ms": 20 }), None),
         case("pends-quietly", json!({ "do": "pend", "polls": 2, "without_id": true }), None),
         // It failed, and it exists: it is recorded under the id it told, and never made again.
@@ -222,5 +222,5 @@ async fn what_pends_is_waited_for_and_what_fails_late_fails_alone() -> Result<()
         case("timed-out", json!(["keep-quiet", { "do": "fail-late", "error": "timed-out", "remote_id": false }]), None),
     ];
     // Refused outright, as far as the provider says, and there all the same: nothing in the state knows of it.
-    alone(&Site::new("late")?, cases, &["scripted.thing.lost"]).await
+    alone(&Site::new("late")?, &cases, &["scripted.thing.lost"]).await
 }
