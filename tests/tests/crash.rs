@@ -3,9 +3,10 @@
 //!
 //! # What is covered
 //!
-//! - The graph is the smallest that the AWS provider makes: one of each kind it has, so each way in which a create is made safe. Tagged:
-//!   the VPC, two subnets, the gateway, the route table, the security group. Named: roles, attachments of policies, associations, the
-//!   cluster, the node group, and the namespace in the cluster. By token: what EKS is asked for.
+//! - The graph is a part of Classic, chosen with `--target`: a node group and what it stands on, and the shared file system. So there is
+//!   each way in which a create is made safe. Tagged: the VPC, two subnets, the gateway, the route table, the security group. Named: roles,
+//!   attachments of policies, associations, the cluster, the node group, and the file system by its creation token. Requests to EKS carry
+//!   idempotency tokens besides.
 //! - The points are counted on a run that nobody kills: each request that reaches AWS (reads too), each write of the state. A request is
 //!   struck twice, before the server acts and after it has acted with the answer lost. A write is struck before and after its rename.
 //! - A run of `nic deploy` that was killed is followed by another, and what boto3 then finds is compared, without ids and times, to what the
@@ -13,8 +14,7 @@
 //!   the state records nothing.
 //! - A kill after which nothing has changed anywhere (no request that changes something came, the state's bytes are the same) leaves the
 //!   next run what it was before: the next point is struck on the same platform, without looking at it in between.
-//! - What is not here: requests to the Kubernetes API (a namespace is applied and deleted by its name, which repeats safely), and faults that
-//!   do not kill.
+//! - What is not here: Kubernetes objects (they are applied and deleted by name, which repeats safely), and faults that do not kill.
 //!
 //! Two platforms work side by side, each with an emulator of its own.
 
@@ -42,7 +42,7 @@ amazon_web_services:
     general: {instance: m5.large, min_nodes: 1, max_nodes: 2}
 ";
 
-const DEPLOY: &[&str] = &["deploy"];
+const DEPLOY: &[&str] = &["deploy", "--target", "aws.node-group.general", "--target", "aws.efs-file-system.shared"];
 const DESTROY: &[&str] = &["destroy", "--yes"];
 
 /// How many platforms work side by side.
