@@ -65,6 +65,7 @@ pub struct AwsCloud {
     emulator: Emulator,
     region: String,
     venv: PathBuf,
+    inspector: tokio::sync::Mutex<Option<boto::Inspector>>,
 }
 
 impl AwsCloud {
@@ -80,7 +81,7 @@ impl AwsCloud {
             tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
         let server = Server::start(emulator, &venv).await?;
         let front = Front::start(server.endpoint(), region, credentials).await?;
-        Ok(Self { front, server, emulator, region: region.to_owned(), venv })
+        Ok(Self { front, server, emulator, region: region.to_owned(), venv, inspector: tokio::sync::Mutex::default() })
     }
 
     /// The front, as `http://127.0.0.1:<port>`: what `AWS_ENDPOINT_URL` is set to.
@@ -236,13 +237,4 @@ impl AwsCloud {
 /// Locks a mutex whose data stays good whatever a panicking test did.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -168,15 +168,6 @@ impl Drop for ControlPlane {
     }
 }
 
-/// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
-        text
-    })
-}
-
 /// Asks `probe` until it has an answer.
 async fn poll<T>(patience: Duration, what: &str, probe: impl AsyncFn() -> Option<T>) -> Result<T> {
     let started = Instant::now();

@@ -6,3 +6,5 @@ pub mod control_plane;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
+mod sigv4;
+pub mod things;

@@ -74,6 +74,20 @@ impl ProviderError {
         }
     }
 
+    /// Whether the call ended without an answer that can be believed: it may have had its effect.
+    pub fn leaves_doubt(&self) -> bool {
+        const CODES: [&str; 7] = [
+            "PROVIDER_TRAPPED",
+            "PROVIDER_OUT_OF_TIME",
+            "PROVIDER_OUT_OF_CPU",
+            "PROVIDER_OUT_OF_MEMORY",
+            "PROVIDER_LIED",
+            "PROVIDER_BAD_ANSWER",
+            "HOST_FAILED",
+        ];
+        matches!(self, Self::Other { code, .. } if CODES.contains(&code.as_str()))
+    }
+
     /// The stable code shown to users.
     pub fn code(&self) -> &str {
         match self {

@@ -32,7 +32,7 @@ pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
 pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
 pub use self::grant::Grant;
 pub use self::identity::aws_identity;
-pub use self::refusal::Refusal;
+pub use self::refusal::{Refusal, breaks_the_phase};
 
 use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};
 use crate::egress::{PublicOnly, is_metadata};
@@ -90,6 +90,17 @@ pub struct CloudResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl CloudRequest {
+    /// Method, origin and path, for a refusal before the request is taken apart. What is no URL is not repeated.
+    pub fn name(&self) -> String {
+        let method = Some(self.method.as_str()).filter(|m| m.len() <= 7 && m.bytes().all(|b| b.is_ascii_uppercase()));
+        let url = Some(self.url.as_str()).filter(|url| url.len() <= 2048).and_then(|url| Url::parse(url).ok());
+        let place =
+            url.map_or_else(|| "?".to_owned(), |url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
+        format!("{} {place}", method.unwrap_or("?"))
+    }
 }
 
 // Bodies hold user data and policies: what they say is nobody's business but the guest's.
@@ -234,7 +245,7 @@ impl Gate {
         phase: Phase,
         request: CloudRequest,
     ) -> Result<CloudResponse, ProviderError> {
-        admission::admit_scheme(grant, phase, &request.scheme)?;
+        admission::admit_scheme(grant, phase, &request)?;
         match request.scheme.as_str() {
             AWS_SIGV4 => {
                 let admitted = admission::admit_aws(Caller::Guest { grant, phase }, request)?;

@@ -12,8 +12,9 @@ fn validate(section: &Value) -> Vec<Diagnostic> {
 /// Severity, code and pointer of everything but the notice on what Classic still lacks.
 fn findings(changes: Value) -> Vec<(Severity, String, String)> {
     let mut section = json!({ "region": "us-west-2", "kubernetes_version": "1.31" });
-    for (key, value) in changes.as_object().unwrap() {
-        section[key] = value.clone();
+    let Value::Object(changes) = changes else { panic!("an object of changes") };
+    for (key, value) in changes {
+        section[key] = value;
     }
     validate(&section)
         .into_iter()

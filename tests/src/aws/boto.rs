@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::front::INSPECTOR_KEY;
 use super::{AwsCloud, Credentials};
@@ -14,6 +15,33 @@ const PRELUDE: &str = include_str!("prelude.py");
 
 /// Prints everything that exists.
 const INVENTORY: &str = include_str!("inventory.py");
+
+/// Runs one snippet after another.
+const INSPECTOR: &str = include_str!("inspector.py");
+
+/// A Python that stays: starting one and loading boto3 takes longer than a look.
+#[derive(Debug)]
+pub(super) struct Inspector {
+    credentials: Credentials,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+impl Inspector {
+    async fn run(&mut self, script: &str) -> Result<Value> {
+        self.stdin
+            .write_all(format!("{}\n", Value::from(script)).as_bytes())
+            .await
+            .context("give Python its script")?;
+        let line = self.lines.next_line().await.context("hear from Python")?.context("Python has ended")?;
+        let mut answer: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
+        match answer["failed"].as_str() {
+            Some(failed) => bail!("the script failed: {failed}"),
+            None => Ok(answer["shown"][0].take()),
+        }
+    }
+}
 
 impl AwsCloud {
     /// Runs a Python snippet with this account's credentials and returns the JSON it printed.
@@ -27,7 +55,30 @@ impl AwsCloud {
 
     /// As [`AwsCloud::boto3`], but its requests are neither logged nor struck, and see new things at once.
     pub async fn inspect(&self, script: &str) -> Result<Value> {
-        self.python(script, &Credentials { access_key: INSPECTOR_KEY.to_owned(), ..self.credentials() }).await
+        let credentials = Credentials { access_key: INSPECTOR_KEY.to_owned(), ..self.credentials() };
+        let mut kept = self.inspector.lock().await;
+        let mut inspector = match kept.take().filter(|inspector| inspector.credentials == credentials) {
+            Some(inspector) => inspector,
+            None => self.start_inspector(credentials)?,
+        };
+        // After a failure nobody knows what it will say next: then it is not kept.
+        let shown = inspector.run(script).await?;
+        *kept = Some(inspector);
+        Ok(shown)
+    }
+
+    fn start_inspector(&self, credentials: Credentials) -> Result<Inspector> {
+        let mut child = tokio::process::Command::new(self.venv.join("bin/python"))
+            .args(["-c", &format!("{PRELUDE}\n{INSPECTOR}\n")])
+            .envs(self.env_for(&credentials))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start Python")?;
+        let stdin = child.stdin.take().context("Python has no standard input")?;
+        let lines = BufReader::new(child.stdout.take().context("Python has no standard output")?).lines();
+        Ok(Inspector { credentials, stdin, lines, _child: child })
     }
 
     /// As [`AwsCloud::boto3`], with other credentials than the front expects.

@@ -14,7 +14,7 @@ const REQUIREMENTS: &str = include_str!("../../requirements.txt");
 ///
 /// `progress` is told in a sentence what takes long. Two processes that come at the same time wait for each other.
 pub fn ensure_venv(progress: &dyn Fn(&str)) -> Result<PathBuf> {
-    let digest = crate::aws::hex(&Sha256::digest(REQUIREMENTS));
+    let digest = crate::sigv4::hex(&Sha256::digest(REQUIREMENTS));
     let cache = crate::cache::dir();
     let directory = cache.join(format!("venv-{}", &digest[..16]));
     // Written last: an interrupted installation has no marker and is made anew.

@@ -116,7 +116,7 @@ fn key(flags: &[String], programs: &[Program]) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    super::hex(&hash.finalize()[..8])
+    crate::sigv4::hex(&hash.finalize()[..8])
 }
 
 fn build(go: &Path, partial: &Path, flags: &[String], programs: &[Program], progress: &dyn Fn(&str)) -> Result<()> {

@@ -7,7 +7,7 @@
 
 mod identity;
 mod presign;
-mod sigv4;
+mod request;
 mod token;
 
 use std::collections::HashSet;

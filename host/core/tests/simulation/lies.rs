@@ -70,6 +70,20 @@ fn a_creation_that_shows_nothing_or_something_else_is_no_creation() {
 }
 
 #[test]
+fn a_creation_that_ends_without_an_answer_stays_begun_and_is_found() {
+    for address in ["sim.vpc.main", "sim.subnet.a"] {
+        let world = World::new();
+        let ran = lied(&world, platform(), address, Lie::Traps);
+        assert_eq!(failed(&ran, address).1, &json!("PROVIDER_TRAPPED"));
+        let state = world.disk.state().unwrap();
+        assert!(state.records[&at(address)].pending.is_some(), "{address} was forgotten");
+        assert!(world.deploy(platform()).complete());
+        world.assert_nothing_doubled();
+        world.assert_settled(platform());
+    }
+}
+
+#[test]
 fn polling_for_ever_ends_at_the_time_limit_and_does_not_hurry() {
     let world = World::new();
     let ran = lied(&world, platform(), "sim.cluster.main", Lie::PollsForever);

@@ -42,6 +42,8 @@ pub enum Lie {
     PollsForever,
     /// `create` is refused.
     Denied,
+    /// `create` has its effect and ends without an answer.
+    Traps,
 }
 
 #[derive(Default)]
@@ -276,6 +278,9 @@ impl Provider for SimProvider {
                 cloud.create(&sent, self.safety(&change.kind), &owner, (self.time.now(), invisible))
             })
             .await?;
+        if self.lies(&change.address, Lie::Traps) {
+            return Err(ProviderError::other("PROVIDER_TRAPPED", "trapped in `create`").into());
+        }
         // Some providers tell the name at once, others only in their answer.
         if ["sim.subnet", "sim.cluster", "sim.queue"].contains(&change.kind.as_str()) {
             let told = sink.created(&id).await;

@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use nic_core::error::ProviderError;
@@ -14,7 +14,7 @@ use crate::plugin::bindings::cloud_http::{Host, HostInFlight, Request, Response}
 use crate::plugin::bindings::types::Error;
 use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_WAITING_BYTES};
 use crate::plugin::store::GuestState;
-use crate::signing::{CloudRequest, CloudResponse, Phase};
+use crate::signing::{CloudRequest, CloudResponse, Phase, Refusal, breaks_the_phase};
 
 /// A response, and its share of the bytes that may wait.
 type Answer = Result<(CloudResponse, Held), ProviderError>;
@@ -74,12 +74,17 @@ fn admit(response: CloudResponse, waiting: &Arc<AtomicUsize>) -> Answer {
     Ok((response, held))
 }
 
+/// Remembers a request that an honest provider would not have made: its call fails whatever it makes of the refusal.
+fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
+    if breaks_the_phase(error) {
+        // The first one is told.
+        let _ = offence.set(error.clone());
+    }
+}
+
 impl GuestState {
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
         let service = &self.service;
-        if service.phase == Phase::Pure {
-            return Err(ProviderError::Denied("no request can be made during a pure call".to_owned()));
-        }
         let Some(grant) = service.granted.cloud.clone() else {
             return Err(ProviderError::Denied("the component has no grant for `cloud-http`".to_owned()));
         };
@@ -104,12 +109,18 @@ impl GuestState {
             body: request.body,
         };
         let (gate, phase, limit) = (service.gate.clone(), service.phase, service.times.cloud_request);
-        let waiting = Arc::clone(&service.waiting);
+        if phase == Phase::Pure {
+            let refused = Refusal::Pure(request.name()).into();
+            note(&service.offence, &refused);
+            return Err(refused);
+        }
+        let (waiting, offence) = (Arc::clone(&service.waiting), Arc::clone(&service.offence));
         let task = tokio::spawn(async move {
             let answer = tokio::time::timeout(limit, gate.send(&grant, phase, request)).await;
             let late =
                 || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
-            admit(answer.unwrap_or_else(|_| late())?, &waiting)
+            let answer = answer.unwrap_or_else(|_| late()).inspect_err(|error| note(&offence, error));
+            admit(answer?, &waiting)
         });
         self.service.in_flight += 1;
         Ok(InFlight { task, answer: None })

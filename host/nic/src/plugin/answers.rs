@@ -85,10 +85,21 @@ pub(super) fn read(provider: &str, targets: &[Target], observed: Vec<Observed>) 
             return Fault::lie(format!("it observed `{}` twice", before.address));
         }
     }
-    let missing = |address: &Address| {
-        Observed::unreadable(address, Fault::Lie(format!("it did not answer for `{address}`")).error(provider, "read"))
+    let lie = |address: &Address, why: String| Observed::unreadable(address, Fault::Lie(why).error(provider, "read"));
+    let one = |target: &Target| {
+        let address = &target.address;
+        let Some(answer) = answers.remove(address) else {
+            return lie(address, format!("it did not answer for `{address}`"));
+        };
+        // What is recorded would be lost to whatever the other id names.
+        match (&target.remote_id, &answer.remote_id) {
+            (Some(asked), Some(other)) if asked != other => {
+                lie(address, format!("the remote id of `{address}` became another one"))
+            }
+            _ => answer,
+        }
     };
-    Ok(targets.iter().map(|t| answers.remove(&t.address).unwrap_or_else(|| missing(&t.address))).collect())
+    Ok(targets.iter().map(one).collect())
 }
 
 /// Discovered things exist, have a remote id, and are its own.
@@ -182,6 +193,22 @@ mod tests {
         assert!(matches!(observed[1].status, Status::Absent));
         assert!(read("aws", &targets, vec![absent("aws.vpc.c")]).is_err());
         assert!(read("aws", &targets, vec![absent("aws.vpc.a"), absent("aws.vpc.a")]).is_err());
+    }
+
+    #[test]
+    fn a_target_read_by_its_id_keeps_it() {
+        let known = Target { remote_id: Some("vpc-1".to_owned()), ..target("aws.vpc.a") };
+        let present = |id: &str| Observed {
+            remote_id: Some(id.to_owned()),
+            status: Status::Present,
+            document: json!({}),
+            ..absent("aws.vpc.a")
+        };
+        let read =
+            |target: &Target, id| read("aws", std::slice::from_ref(target), vec![present(id)]).unwrap().remove(0);
+        assert_eq!(read(&known, "vpc-1"), present("vpc-1"));
+        assert!(matches!(read(&known, "vpc-2").status, Status::Unreadable(error) if error.code() == "PROVIDER_LIED"));
+        assert_eq!(read(&target("aws.vpc.a"), "vpc-2"), present("vpc-2"));
     }
 
     #[test]

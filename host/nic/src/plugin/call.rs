@@ -133,6 +133,7 @@ impl Runner {
         let meter = Arc::new(CpuMeter::default());
         let mut store = self.store(calling, &meter);
         let refused = store.data().limiter.refused();
+        let offence = Arc::clone(&store.data().service.offence);
         let pre = self.pre.clone();
         let inner = Box::pin(async move {
             // Held until the instance is gone.
@@ -140,8 +141,13 @@ impl Runner {
             let instance = pre.instantiate_async(&mut store).await?;
             body(&mut store, &instance).await
         });
-        let bounded = tokio::time::timeout(limit, Metered { inner, meter });
-        match (&mut AbortOnDrop(tokio::spawn(bounded)).0).await {
+        let timed = tokio::time::timeout(limit, Metered { inner, meter });
+        let ended = (&mut AbortOnDrop(tokio::spawn(timed)).0).await;
+        if let Some(error) = offence.get() {
+            // Whatever it made of the refusal, even nothing: a plan in which a provider tries to change something is no plan.
+            return Err(error.clone());
+        }
+        match ended {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(self.trapped(export, &error, &refused)),
             Ok(Err(_)) => Err(self.error(
@@ -165,6 +171,7 @@ impl Runner {
             log: Arc::new(CallLog::new(origin, Arc::clone(&options.guest_log))),
             times: options.times.clone(),
             tap: options.tap.clone(),
+            offence: Arc::default(),
             in_flight: 0,
             waiting: Arc::new(AtomicUsize::new(0)),
         };

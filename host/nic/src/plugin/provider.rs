@@ -81,6 +81,17 @@ impl ComponentProvider {
         move |fault| fault.error(&self.manifest.name, export)
     }
 
+    /// What is observed, unless its document breaks the kind's own schema: that is no document to plan on.
+    fn in_form(&self, observed: Observed, schema: Option<&Schema>) -> Observed {
+        let Some(schema) = schema.filter(|_| observed.is_present()) else { return observed };
+        let Some((pointer, sentence)) = schema.violations(&observed.document, false).into_iter().next() else {
+            return observed;
+        };
+        let address = &observed.address;
+        let why = format!("the document of `{address}` does not fit its schema at `{pointer}`: {sentence}");
+        Observed::unreadable(address, self.fault("read")(Fault::Lie(why)))
+    }
+
     fn interface<T: Clone>(&self, found: Option<&T>, interface: &str, export: &str) -> Result<T, ProviderError> {
         found.cloned().ok_or_else(|| missing(&self.runner, interface, export))
     }
@@ -223,9 +234,11 @@ impl Provider for ComponentProvider {
             )
         });
         let observed = answer.await?.map_err(error_from_guest)?;
-        each(observed, observed_from_guest)
+        let observed = each(observed, observed_from_guest)
             .and_then(|observed| answers::read(&self.manifest.name, &targets, observed))
-            .map_err(self.fault("read"))
+            .map_err(self.fault("read"))?;
+        let schemas = targets.iter().map(|target| self.schemas.get(&target.kind));
+        Ok(observed.into_iter().zip(schemas).map(|(observed, schema)| self.in_form(observed, schema)).collect())
     }
 
     async fn discover(&self, call: &Call) -> Result<Vec<Observed>, ProviderError> {

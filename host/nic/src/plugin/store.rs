@@ -1,7 +1,7 @@
 //! What the host keeps beside one instance while it runs.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nic_core::error::ProviderError;
 use nic_core::ports::CreatedSink;
@@ -44,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) log: Arc<CallLog>,
     pub(crate) times: Times,
     pub(crate) tap: Option<Tap>,
+    /// A request that this phase does not allow.
+    pub(crate) offence: Arc<OnceLock<ProviderError>>,
     /// Requests on their way.
     pub(crate) in_flight: usize,
     /// Bytes of answers that the guest has not asked for yet.

@@ -101,12 +101,12 @@ pub fn admit_plain(grant: &Grant, phase: Phase, request: CloudRequest) -> Result
 }
 
 /// What every request must pass, whatever its scheme.
-pub fn admit_scheme(grant: &Grant, phase: Phase, scheme: &str) -> Result<(), ProviderError> {
+pub fn admit_scheme(grant: &Grant, phase: Phase, request: &CloudRequest) -> Result<(), ProviderError> {
     if phase == Phase::Pure {
-        return Err(Refusal::Pure.into());
+        return Err(Refusal::Pure(request.name()).into());
     }
-    if !grant.allows_scheme(scheme) {
-        return Err(Refusal::SchemeNotGranted(scheme.to_owned()).into());
+    if !grant.allows_scheme(&request.scheme) {
+        return Err(Refusal::SchemeNotGranted(request.scheme.clone()).into());
     }
     Ok(())
 }

@@ -9,8 +9,10 @@ use super::catalogue::{Action, Class};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A pure function asked.
-    #[error("no request may be made while a configuration is validated or a graph is made [NO_REQUEST_IN_THIS_PHASE]")]
-    Pure,
+    #[error(
+        "{0}: no request may be made while a configuration is validated or a graph is made [NO_REQUEST_IN_THIS_PHASE]"
+    )]
+    Pure(String),
     /// The manifest does not ask for this signing scheme, or it was not granted.
     #[error("signing scheme `{0}` is not granted [SCHEME_NOT_GRANTED]")]
     SchemeNotGranted(String),
@@ -78,12 +80,18 @@ impl Refusal {
     /// Whether the phase allows the class, for a guest.
     pub fn check_phase(phase: Phase, class: Class, action: &str, why: &str) -> Result<(), Self> {
         match (phase, class) {
-            (Phase::Pure, _) => Err(Self::Pure),
+            (Phase::Pure, _) => Err(Self::Pure(action.to_owned())),
             (_, Class::Secret) => Err(Self::Secret { action: action.to_owned(), why: why.to_owned() }),
             (Phase::Read, Class::Mutate) => Err(Self::Mutation(action.to_owned())),
             (Phase::Read | Phase::Change, Class::Read) | (Phase::Change, Class::Mutate) => Ok(()),
         }
     }
+}
+
+/// Whether a request was refused because its call may only read, or reach nothing: what an honest provider never asks for.
+pub fn breaks_the_phase(error: &ProviderError) -> bool {
+    let ProviderError::Denied(text) = error else { return false };
+    ["[ACTION_IS_A_MUTATION]", "[NO_REQUEST_IN_THIS_PHASE]"].iter().any(|code| text.ends_with(code))
 }
 
 impl Action {

@@ -29,8 +29,11 @@ pub fn subnets(shown: &[(&str, Vec<(&str, String)>)]) -> Reply {
     Reply::xml(200, format!("<DescribeSubnetsResponse><subnetSet>{items}</subnetSet></DescribeSubnetsResponse>"))
 }
 
+/// A VPC: its id, state and tags.
+pub type Vpc<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// VPCs with their state and tags.
-pub fn describe_vpcs(shown: &[(&str, &str, &[(&str, &str)])]) -> Reply {
+pub fn describe_vpcs(shown: &[Vpc<'_>]) -> Reply {
     let items = shown.iter().fold(String::new(), |mut out, (id, state, tags)| {
         let tags = tag_set(tags.iter().copied());
         let _ = write!(

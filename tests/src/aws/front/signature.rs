@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use hmac::{Hmac, Mac as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
 use super::answer::Fault;
 use super::call::{Call, Protocol};
-use crate::aws::{Credentials, hex};
-
-/// What AWS leaves unescaped.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::aws::Credentials;
+use crate::sigv4::{Scope, canonical_query, escaped, hex};
 
 /// How far the clocks may differ.
 const SKEW: Duration = Duration::minutes(15);
@@ -66,16 +63,9 @@ pub(crate) fn verify(call: &Call, known: &Credentials) -> Result<(), Fault> {
         ));
     }
     let text = canonical_request(call, &given, &actual_hash);
-    let to_sign = format!(
-        "AWS4-HMAC-SHA256\n{}\n{date}/{region}/{service}/aws4_request\n{}",
-        given.date,
-        hex(&Sha256::digest(&text))
-    );
-    let mut signing_key = format!("AWS4{}", known.secret_key).into_bytes();
-    for part in [date, region, service, "aws4_request"] {
-        signing_key = hmac(&signing_key, part);
-    }
-    if hex(&hmac(&signing_key, &to_sign)) != given.signature {
+    let scope = Scope { timestamp: &given.date, scope: &format!("{date}/{region}/{service}/aws4_request") };
+    let to_sign = scope.string_to_sign(&text);
+    if hex(&scope.mac(&known.secret_key, &to_sign).finalize().into_bytes()) != given.signature {
         let message = format!(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. \
              The Canonical String for this request should have been\n'{text}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n"
@@ -165,7 +155,7 @@ fn canonical_request(call: &Call, given: &Given, payload_hash: &str) -> String {
         "{}\n{}\n{}\n{headers}\n{}\n{payload_hash}",
         call.method,
         canonical_path(&call.path),
-        canonical_query(&call.query),
+        canonical_query(form_urlencoded::parse(call.query.as_bytes()).filter(|(name, _)| name != "X-Amz-Signature")),
         given.signed_headers.join(";")
     )
 }
@@ -182,28 +172,9 @@ fn canonical_path(path: &str) -> String {
             other => segments.push(other),
         }
     }
-    let encoded: Vec<String> =
-        segments.iter().map(|segment| utf8_percent_encode(segment, UNRESERVED).to_string()).collect();
+    let encoded: Vec<String> = segments.iter().map(|segment| escaped(segment)).collect();
     let end = if path.ends_with('/') && !encoded.is_empty() { "/" } else { "" };
     format!("/{}{end}", encoded.join("/"))
-}
-
-fn canonical_query(query: &str) -> String {
-    let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name != "X-Amz-Signature")
-        .map(|(name, value)| {
-            (utf8_percent_encode(&name, UNRESERVED).to_string(), utf8_percent_encode(&value, UNRESERVED).to_string())
-        })
-        .collect();
-    pairs.sort();
-    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    // HMAC takes keys of any length, so this cannot fail.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
 }
 
 #[derive(Clone, Copy)]

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use url::Url;
 
-use super::sigv4::{Request, query};
+use super::request::Request;
 use super::token::{CLUSTER_HEADER, PREFIX};
-use crate::control_plane::hex;
+use crate::sigv4::hex;
 
 /// What goes into a token.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Presign<'_> {
         };
         let signature = hex(&request.mac(self.secret_access_key).finalize().into_bytes());
         parameters.push(("X-Amz-Signature".to_owned(), signature));
-        let url = format!("{}://{host}/?{}", endpoint.scheme(), query(&parameters));
+        let url = format!("{}://{host}/?{}", endpoint.scheme(), Request::query(&parameters));
         Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(url)))
     }
 }

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 use url::Url;
 
 use super::EksLoginOptions;
-use super::sigv4::Request;
+use super::request::Request;
 
 /// What every token begins with.
 pub(super) const PREFIX: &str = "k8s-aws-v1.";

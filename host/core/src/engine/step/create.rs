@@ -85,7 +85,7 @@ impl Worker<'_> {
                 doubt = Some(Doubt { remote_id, document: document.clone(), repeats });
             }
             if retry == Retry::No {
-                if refused_outright {
+                if refused_outright && !failure.error.leaves_doubt() {
                     // Nothing exists and nothing ever did, so nothing is recorded.
                     self.forget(subject.address).await?;
                 }

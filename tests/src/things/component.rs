@@ -1,0 +1,84 @@
+//! The scripted component with a manifest for the test at hand.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::Things;
+
+/// The custom section of the manifest.
+const SECTION: &str = "nic:manifest";
+
+/// The manifest that is in the component.
+const MANIFEST: &str = include_str!("../../components/scripted/manifest.json");
+
+/// The built component, from the directory that `NIC_COMPONENTS_DIR` names.
+pub fn scripted() -> Result<Vec<u8>> {
+    let directory = std::env::var_os("NIC_COMPONENTS_DIR").map(PathBuf::from).context(
+        "NIC_COMPONENTS_DIR names no directory: run `cargo xtask test`, or `cargo xtask components` and set it",
+    )?;
+    let path = directory.join("scripted.wasm");
+    std::fs::read(&path).with_context(|| format!("read {}", path.display()))
+}
+
+/// The component with its manifest, which was this text, changed. The section stands in the bytes of a nested module, so its length
+/// stays: blanks fill it up.
+pub fn with_manifest(component: &[u8], manifest: &str, edit: impl FnOnce(&mut Value)) -> Result<Vec<u8>> {
+    // The text alone may stand among the constants too.
+    let section = format!("{SECTION}{manifest}");
+    let places: Vec<usize> = (0..component.len().saturating_sub(section.len() - 1))
+        .filter(|place| component[*place..].starts_with(section.as_bytes()))
+        .collect();
+    ensure!(
+        places.len() == 1,
+        "the manifest is {} times in the component: was it made with another one?",
+        places.len()
+    );
+    let mut changed: Value = serde_json::from_str(manifest).context("the manifest is JSON")?;
+    edit(&mut changed);
+    let text = changed.to_string();
+    ensure!(text.len() <= manifest.len(), "the changed manifest is longer than the old one:\n{text}");
+    let begin = places[0] + SECTION.len();
+    let mut component = component.to_vec();
+    let bytes = &mut component[begin..begin + manifest.len()];
+    bytes.fill(b' ');
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    Ok(component)
+}
+
+/// A directory for `NIC_COMPONENTS_DIR`, with the scripted component as `scripted`, granted this cloud besides what `edit` changes.
+pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDir> {
+    let changed = with_manifest(&scripted()?, MANIFEST, |manifest| {
+        manifest["grants"][0]["hosts"] = json!([things.origin()]);
+        edit(manifest);
+    })?;
+    let directory = tempfile::tempdir().context("make a directory for components")?;
+    write(directory.path(), &changed)?;
+    Ok(directory)
+}
+
+fn write(directory: &Path, component: &[u8]) -> Result<()> {
+    let path = directory.join("scripted.wasm");
+    std::fs::write(&path, component).with_context(|| format!("write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_is_changed_in_its_place_and_nothing_else_is() {
+        let component = format!("\0asm....{MANIFEST}....{SECTION}{MANIFEST}....");
+        let with = |edit: fn(&mut Value)| with_manifest(component.as_bytes(), MANIFEST, edit);
+        let changed = with(|manifest| manifest["version"] = json!("9.9.9")).unwrap();
+        assert_eq!(changed.len(), component.len());
+        let text = String::from_utf8(changed).unwrap();
+        let before = format!("\0asm....{MANIFEST}....{SECTION}");
+        let manifest = text.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix("....")).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(manifest).unwrap()["version"], "9.9.9");
+        assert!(with_manifest(b"\0asm", MANIFEST, |_| ()).is_err());
+        assert!(with(|manifest| manifest["x"] = json!("x".repeat(1000))).is_err());
+    }
+}

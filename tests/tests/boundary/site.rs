@@ -1,0 +1,177 @@
+//! A platform of things, and the looks at it that all tests share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use nic_tests::nic::{Ran, Workspace};
+use nic_tests::platform::PACE;
+use nic_tests::things::{Things, granting};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A working directory, a cloud, and a `nic` whose one provider is the scripted one.
+pub struct Site {
+    pub things: Things,
+    pub workspace: Workspace,
+    _components: TempDir,
+}
+
+/// Why a change failed: its code, its cause, and the words.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub code: String,
+    pub cause: String,
+    pub detail: String,
+}
+
+impl Site {
+    /// Its name must be this test's own.
+    pub fn new(name: &'static str) -> Result<Self> {
+        Self::granted(name, |_| ())
+    }
+
+    /// The same, with a changed manifest.
+    pub fn granted(name: &'static str, edit: impl FnOnce(&mut Value)) -> Result<Self> {
+        let things = Things::new(name)?;
+        let components = granting(&things, edit)?;
+        let mut workspace = Workspace::new()?;
+        workspace.env("NIC_COMPONENTS_DIR", components.path().display().to_string()).env("NIC_PACE", PACE.to_string());
+        Ok(Self { things, workspace, _components: components })
+    }
+
+    /// Writes the config; the section gets its endpoint. JSON is YAML.
+    pub fn config(&self, section: Value) -> Result<()> {
+        self.config_beside(json!({}), section)
+    }
+
+    /// The same beside other sections.
+    pub fn config_beside(&self, mut config: Value, mut section: Value) -> Result<()> {
+        section["endpoint"] = json!(self.things.endpoint());
+        config["project_name"] = json!("hostile");
+        config["provider"] = json!("scripted");
+        config["scripted"] = section;
+        self.workspace.config(&format!("{config:#}\n"))
+    }
+
+    /// `nic <arguments> --format json`.
+    pub async fn nic(&self, arguments: &[&str]) -> Result<Ran> {
+        self.workspace.run(&[arguments, &["--format", "json"]].concat()).await
+    }
+
+    /// Runs it, and wants this exit code and this error code.
+    pub async fn refused(&self, arguments: &[&str], exit: i32, code: &str) -> Result<Ran> {
+        let ran = self.nic(arguments).await?;
+        ensure!(ran.code == exit, "`nic {arguments:?}` ended with {}, not {exit}: {}", ran.code, ran.said());
+        let error = &ran.json()?["error"];
+        ensure!(error["code"] == code, "the code is not {code}: {error:#}");
+        Ok(ran)
+    }
+
+    /// The state's bytes, none while there is no file.
+    pub fn state_bytes(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.workspace.stage().join("nic-state.json")).ok()
+    }
+
+    /// The records by address, from a state that fits its schema.
+    pub fn records(&self) -> Result<BTreeMap<String, Value>> {
+        let state = self.workspace.state()?;
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/state-v1.json");
+        let schema: Value = serde_json::from_slice(&std::fs::read(schema)?)?;
+        let validator =
+            jsonschema::validator_for(&schema).map_err(|why| anyhow::anyhow!("the state's schema: {why}"))?;
+        let wrong: Vec<String> = validator.iter_errors(&state).map(|why| why.to_string()).collect();
+        ensure!(wrong.is_empty(), "the state is not valid: {wrong:?}\n{state:#}");
+        let mut found = BTreeMap::new();
+        collect(&state, &mut found);
+        Ok(found)
+    }
+
+    /// The record of an address.
+    pub fn record(&self, address: &str) -> Result<Value> {
+        self.records()?.remove(address).with_context(|| format!("`{address}` is not recorded"))
+    }
+
+    /// What is there is recorded, under its own id, and what is recorded as done is there.
+    pub fn agrees(&self, not_recorded: &[&str]) -> Result<()> {
+        let records = self.records()?;
+        for thing in self.things.all()? {
+            let owner = thing["owner"].as_str().unwrap_or_default();
+            let address = owner.split_once('/').map_or(owner, |(_, address)| address);
+            if not_recorded.contains(&address) {
+                continue;
+            }
+            let record =
+                records.get(address).with_context(|| format!("{address} is there and not recorded: {records:#?}"))?;
+            ensure!(record["_nic"]["remote_id"] == thing["id"], "{address} is {thing:#}, recorded as {record:#}");
+        }
+        let there: BTreeSet<String> = self.things.all()?.iter().map(|thing| thing["id"].to_string()).collect();
+        for (address, record) in records.iter().filter(|(_, record)| record["_nic"].get("pending").is_none()) {
+            ensure!(
+                there.contains(&record["_nic"]["remote_id"].to_string()),
+                "{address} is recorded and not there: {record:#}"
+            );
+        }
+        Ok(())
+    }
+
+    /// With this section, which has no script left: one deploy, then nothing to do; each thing is there once, and was made once.
+    pub async fn converges(&self, section: Value) -> Result<()> {
+        self.config(section)?;
+        let ran = self.nic(&["deploy"]).await?;
+        ensure!(ran.code == 0, "without the script: {}", ran.said());
+        self.agrees(&[])?;
+        for (address, record) in self.records()? {
+            ensure!(record["_nic"].get("pending").is_none(), "{address} is still pending: {record:#}");
+        }
+        let plan = self.nic(&["plan", "--detailed-exitcode"]).await?;
+        ensure!(plan.code == 0, "there is still something to do: {}", plan.said());
+        let made = self.things.made()?;
+        let twice: Vec<_> = made.iter().filter(|(_, times)| **times != 1).collect();
+        ensure!(twice.is_empty(), "made more than once: {twice:?}");
+        ensure!(self.things.all()?.len() == self.records()?.len());
+        Ok(())
+    }
+}
+
+fn collect(value: &Value, found: &mut BTreeMap<String, Value>) {
+    if let Some(address) = value.pointer("/_nic/address").and_then(Value::as_str) {
+        found.insert(address.to_owned(), value.clone());
+    }
+    match value {
+        Value::Object(members) => members.values().for_each(|member| collect(member, found)),
+        Value::Array(elements) => elements.iter().for_each(|element| collect(element, found)),
+        _ => {}
+    }
+}
+
+/// Every failure that the error document tells, by address.
+pub fn failures(ran: &Ran) -> Result<BTreeMap<String, Failure>> {
+    let document = ran.json()?;
+    let error = &document["error"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = BTreeMap::new();
+    match error["details"]["diagnostics"].as_array() {
+        Some(several) => {
+            for one in several {
+                let failure = Failure {
+                    code: text(&one["code"]),
+                    cause: text(&one["details"]["cause"]),
+                    detail: text(&one["detail"]),
+                };
+                if found.insert(text(&one["address"]), failure).is_some() {
+                    bail!("{} failed twice: {document:#}", one["address"]);
+                }
+            }
+        }
+        None => {
+            let failure = Failure {
+                code: text(&error["code"]),
+                cause: text(&error["details"]["cause"]),
+                detail: text(&error["message"]),
+            };
+            found.insert(text(&error["details"]["resource"]), failure);
+        }
+    }
+    Ok(found)
+}
