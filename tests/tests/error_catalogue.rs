@@ -21,6 +21,8 @@ const NOT_CODES: &[&str] = &[
     "CREATE_COMPLETE",
     "QUOTA_EXCEEDED",
     "OWNER_KEY",
+    "ENCRYPT_DECRYPT",
+    "SYMMETRIC_DEFAULT",
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<String>) -> Result<()> {

@@ -53,7 +53,10 @@ def policy(item):
 
 
 def provider(item):
-    return {**tags(iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])), "Arn": item["Arn"]}
+    full = tags(iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"]))
+    # The answer is the provider itself, with what the client says of the request.
+    del full["ResponseMetadata"]
+    return {**full, "Arn": item["Arn"]}
 
 
 def file_system(item):
