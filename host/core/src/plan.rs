@@ -342,7 +342,13 @@ impl Planner<'_> {
     ) -> (Action, Reason, Vec<AttributeChange>) {
         let pending = record.and_then(|r| r.pending.as_ref());
         let baseline = record.map_or(Value::Null, |r| r.claimed(document));
-        let secrets = record.map_or_else(SecretChanges::new, |r| r.secret_changes(document, self.request.fingerprints));
+        let secrets = match record {
+            // What the config says now is not what is brought back.
+            Some(record) if self.request.purpose != Purpose::Restore => {
+                record.secret_changes(document, self.request.fingerprints)
+            }
+            _ => SecretChanges::new(),
+        };
         match &observed.status {
             Status::Absent => {
                 let reason = match (record, pending) {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::document::secret_names;
+use crate::document::{hidden_words, secret_name, secret_names};
 
 /// A keyed hash of one secret's value, and which key it was made with: `<key id>:<hash>`, both hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,34 @@ pub fn changes(document: &Value, accepted: &Accepted, now: &Fingerprints) -> Sec
 pub fn accepted(document: &Value, now: &Fingerprints) -> Accepted {
     let names = secret_names(document).into_iter();
     names.filter_map(|name| Some((name.to_owned(), Some(now.get(name)?.clone())))).collect()
+}
+
+/// The same over what is recorded already, which stays where nothing is known now.
+pub fn accepted_over(document: &Value, before: &Accepted, now: &Fingerprints) -> Accepted {
+    let names = secret_names(document);
+    let kept = before.iter().filter(|(name, _)| names.contains(name.as_str()));
+    let mut recorded: Accepted = kept.map(|(name, known)| (name.clone(), known.clone())).collect();
+    recorded.extend(accepted(document, now));
+    recorded
+}
+
+/// What is observed, without the differences that the config's own edits of secrets make: the host compares with the values
+/// of now, and drift is against those that were accepted.
+pub fn without_edits(observed: Value, baseline: &Value, edits: &SecretChanges) -> Value {
+    match (observed, baseline) {
+        (observed, secret) if secret_name(secret).is_some() => {
+            let edited = secret_name(secret).and_then(|name| edits.get(name)) == Some(&SecretChange::Changed);
+            if edited && hidden_words(&observed).is_some() { secret.clone() } else { observed }
+        }
+        (Value::Object(members), Value::Object(before)) => {
+            let settled = members.into_iter().map(|(key, member)| match before.get(&key) {
+                Some(before) => (key, without_edits(member, before, edits)),
+                None => (key, member),
+            });
+            Value::Object(settled.collect())
+        }
+        (observed, _) => observed,
+    }
 }
 
 /// What is recorded before the document is sent. `fresh` says that nothing was ever sent before; otherwise the values that differ are

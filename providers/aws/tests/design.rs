@@ -27,7 +27,7 @@ fn zones() -> Facts {
 }
 
 fn config(section: Value) -> Value {
-    json!({ "amazon_web_services": section })
+    Value::Object([("amazon_web_services".to_owned(), section)].into_iter().collect())
 }
 
 /// The document's minimal configuration.

@@ -2,10 +2,12 @@
 
 use super::{Planned, Run, RunError, provider_failed};
 use crate::diagnostic::Diagnostic;
+use crate::document::without_secrets;
 use crate::drift::{Condition, DriftReport, accepted, drift};
 use crate::graph::DesiredGraph;
 use crate::plan::{Action, Purpose};
 use crate::resource::{Desired, Observed, Record};
+use crate::secret::without_edits;
 
 /// What was compared, and by what.
 pub struct Drift {
@@ -23,7 +25,7 @@ impl Run {
     /// # Errors
     /// None of its own: what cannot be read is in the report as unreadable.
     pub async fn drift(&self) -> Result<Drift, RunError> {
-        let observed = self.refresh(&DesiredGraph::default()).await?;
+        let mut observed = self.refresh(&DesiredGraph::default()).await?;
         let call = self.call().await;
         let (mut discovered, mut diagnostics) = (Vec::new(), Vec::new());
         for participant in self.participants.iter().filter(|p| p.declares) {
@@ -33,6 +35,13 @@ impl Run {
             }
         }
         let state = self.journal.state().await;
+        for seen in observed.values_mut() {
+            let Some(record) = state.records.get(&seen.address) else { continue };
+            let edits = record.secret_changes(&record.baseline, &self.fingerprints);
+            if !edits.is_empty() {
+                seen.document = without_edits(std::mem::take(&mut seen.document), &record.baseline, &edits);
+            }
+        }
         Ok(Drift { report: drift(&state.records, &observed, &discovered, &self.kinds()), observed, diagnostics })
     }
 
@@ -51,7 +60,8 @@ impl Run {
                             let Some(record) = state.records.get_mut(&resource.address) else { continue };
                             record.baseline = accepted(&record.baseline, changes);
                             if let Some(shown) = drift.observed.get(&resource.address) {
-                                record.attributes.clone_from(shown.attributes.as_ref().unwrap_or(&shown.document));
+                                let attributes = shown.attributes.as_ref().unwrap_or(&shown.document).clone();
+                                record.attributes = without_secrets(attributes, &record.baseline);
                             }
                             count += 1;
                         }

@@ -22,7 +22,7 @@ use crate::kind::Kind;
 use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
-use crate::secret::{Accepted, SecretChanges, accepted, sent};
+use crate::secret::{Accepted, Fingerprints, SecretChanges, accepted_over, sent};
 use crate::state::State;
 
 /// Longest time of one provider call.
@@ -71,6 +71,12 @@ impl From<BackendError> for StepError {
 }
 
 impl Planned {
+    /// Of the secrets that this plan accepts: what is brought back was accepted before.
+    pub(super) fn fingerprints<'a>(&self, run: &'a Run) -> &'a Fingerprints {
+        static NONE: Fingerprints = Fingerprints::new();
+        if self.purpose == Purpose::Restore { &NONE } else { &run.fingerprints }
+    }
+
     /// What a resource was recorded as needing.
     pub(super) fn recorded_needs(&self, address: &Address) -> impl Iterator<Item = &Address> {
         self.recorded.get(address).into_iter().flatten()
@@ -142,6 +148,10 @@ impl<'a> Worker<'a> {
         Self { run, planned, outcomes: Mutex::new(outcomes) }
     }
 
+    fn fingerprints(&self) -> &Fingerprints {
+        self.planned.fingerprints(self.run)
+    }
+
     pub(super) async fn run(&self, step: Step) -> (Step, Duration, Result<(), StepError>) {
         let started = self.run.clock.elapsed();
         let result = match step.verb {
@@ -201,7 +211,7 @@ impl<'a> Worker<'a> {
 
         let observed = self.settled(&subject, record.as_ref(), observed, &document).await?;
         let imported = record.as_ref().is_some_and(|r| r.imported) && self.planned.purpose != Purpose::Restore;
-        let secrets = record.as_ref().map(|r| r.secret_changes(&document, &self.run.fingerprints)).unwrap_or_default();
+        let secrets = record.as_ref().map(|r| r.secret_changes(&document, self.fingerprints())).unwrap_or_default();
         let (observed, standing) = match observed.status {
             Status::Absent => {
                 let subject = Subject { action: PendingAction::Create, ..subject };
@@ -324,7 +334,7 @@ impl<'a> Worker<'a> {
             attributes: without_secrets(observed.attributes.unwrap_or(observed.document), document),
             baseline: document.clone(),
             dependencies: self.needs(address),
-            secrets: accepted(document, &self.run.fingerprints),
+            secrets: Accepted::new(),
             pending: None,
             imported: false,
             external: desired.external,
@@ -337,8 +347,10 @@ impl<'a> Worker<'a> {
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
             let name_suffix = before.as_ref().and_then(|r| r.name_suffix.clone());
+            let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
+            let secrets = accepted_over(document, &known, self.fingerprints());
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, imported, name_suffix, ..record })
+            Some(Record { remote_id, imported, secrets, name_suffix, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

@@ -10,7 +10,7 @@ use crate::world::World;
 
 impl World {
     /// Somebody changes a thing in the cloud.
-    fn meddle(&self, address: &str, pointer: &str, value: Value) {
+    pub fn meddle(&self, address: &str, pointer: &str, value: Value) {
         let id = self.disk.state().unwrap().records[&at(address)].remote_id.clone().unwrap();
         let mut cloud = self.cloud.lock().unwrap();
         *cloud.things.get_mut(&id).unwrap().document.pointer_mut(pointer).unwrap() = value;
@@ -22,7 +22,7 @@ impl World {
         self.cloud.lock().unwrap().things.remove(&id).unwrap();
     }
 
-    fn drifted(&self) -> Vec<(String, String)> {
+    pub fn drifted(&self) -> Vec<(String, String)> {
         let drift = self.session(Vec::new(), async |run| run.drift().await.unwrap());
         let told = drift.report.resources.iter().filter_map(|resource| match &resource.condition {
             Condition::InSync => None,
@@ -35,7 +35,7 @@ impl World {
         told.collect()
     }
 
-    fn fix(&self) -> Result<usize, RunError> {
+    pub fn fix(&self) -> Result<usize, RunError> {
         self.session(Vec::new(), async |run| {
             let planned = run.plan(Purpose::Restore).await?;
             let report = run.apply(&planned).await?;

@@ -287,6 +287,33 @@ fn nothing_is_replaced_because_a_key_is_gone() {
 }
 
 #[test]
+fn an_edit_is_no_drift_and_is_not_brought_in_by_bringing_back() {
+    for shows in [Shows::Nothing, Shows::Values, Shows::Whether] {
+        let world = world(shows);
+        world.vault.set("b", "second-b");
+        assert_eq!(world.drifted(), [], "{shows:?}");
+        world.meddle("sim.queue.jobs", "/tags/plain", json!("theirs"));
+        assert_eq!(world.drifted(), [("sim.queue.jobs".to_owned(), "/tags/plain".to_owned())]);
+        assert_eq!(world.fix().unwrap(), 1);
+        // Who compares by itself sees that what is sent whole brings the value of now along.
+        let whole = shows == Shows::Whether;
+        let now = if whole { "second-b" } else { "first-b" };
+        assert_eq!((world.drifted(), password(&world)), (Vec::new(), json!(now)));
+        // Elsewhere the edit is still one.
+        let ran = world.deploy(wanted());
+        let expected = if whole { Vec::new() } else { updated("sim.queue.jobs", Reason::Edited) };
+        assert_eq!(changed(&ran), expected, "{shows:?}");
+        assert_eq!(password(&world), json!("second-b"));
+        world.assert_settled(wanted());
+    }
+    let world = world(Shows::Whether);
+    world.meddle("sim.queue.jobs", "/tags/password", json!("theirs"));
+    assert_eq!(world.drifted(), [("sim.queue.jobs".to_owned(), "/tags/password".to_owned())]);
+    assert_eq!((world.fix().unwrap(), password(&world)), (1, json!("first-b")));
+    world.assert_settled(wanted());
+}
+
+#[test]
 fn a_state_without_fingerprints_makes_no_edit_and_gains_them() {
     let world = world(Shows::Nothing);
     let before = world.disk.state().unwrap();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use nic_core::document::has_unknown;
+use nic_core::document::{has_unknown, holds_secret};
 use nic_core::kind::{CreateSafety, Description, KUBERNETES_OBJECT, Kind, TimeLimits};
 use serde_json::{Map, Value, json};
+
+use super::secret::is_secret;
 
 /// Addresses begin with it.
 const NAME: &str = "kubernetes";
@@ -101,7 +103,16 @@ pub(super) fn check(document: &Value, partial: bool) -> Vec<(String, String)> {
             problems.push((pointer.to_owned(), "the API server alone writes it".to_owned()));
         }
     }
+    problems.extend(secrets_elsewhere(document));
     problems
+}
+
+/// Secrets belong into Secrets, which no component may read: from anything else a component with a grant could read them back.
+fn secrets_elsewhere(document: &Value) -> Option<(String, String)> {
+    let own = |member: &str| is_secret(document) && matches!(member, "data" | "stringData");
+    let (member, _) = document.as_object()?.iter().find(|(member, value)| !own(member) && holds_secret(value))?;
+    let why = "a secret is put only into the `data` or `stringData` of a v1 Secret: elsewhere it could be read back";
+    Some((format!("/{member}"), why.to_owned()))
 }
 
 /// A reference, or a value that is known after apply.
@@ -121,6 +132,30 @@ mod tests {
         let truths = Truths { desired, baseline: observed, observed };
         let changes = differences(&description.kinds[0].schema, truths);
         changes.into_iter().map(|change| (change.pointer, change.forces_replace)).collect()
+    }
+
+    #[test]
+    fn secrets_are_put_into_secrets_alone() {
+        let object = |version: &str, kind: &str, member: &str| {
+            let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}});
+            object[member] = json!({"key": {"$secret": "x"}});
+            object
+        };
+        for member in ["data", "stringData"] {
+            assert_eq!(check(&object("v1", "Secret", member), false), []);
+        }
+        for (version, kind, member) in [
+            ("v1", "ConfigMap", "data"),
+            ("v1", "Secret", "metadata"),
+            ("example.com/v1", "Secret", "data"),
+            ("v1", "Pod", "spec"),
+        ] {
+            let problems = check(&object(version, kind, member), true);
+            assert_eq!(problems.last().map(|(pointer, _)| pointer.as_str()), Some(&*format!("/{member}")), "{kind}");
+        }
+        let open = json!({"apiVersion": "v1", "kind": {"$ref": "a.b.c", "path": "/kind"}, "metadata": {"name": "a"},
+            "data": {"key": {"$secret": "x"}}});
+        assert!(!check(&open, true).is_empty());
     }
 
     #[test]
