@@ -14,25 +14,26 @@ pub(super) fn kind_unknown(address: &Address, kind: &str) -> Diagnostic {
 
 /// Something that nothing can be planned on.
 pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
+    let title = kind.title_of(&observed.document);
     let address = &observed.address;
     let diagnostic = match &observed.status {
         Status::Unreadable(error) => Diagnostic::error(
             "RESOURCE_UNREADABLE",
             "A resource could not be read",
-            format!("{} `{}`: {error}", kind.title, address),
+            format!("{} `{}`: {error}", title, address),
         )
         .hint("nothing was changed; mend the cause and run again")
         .details(serde_json::json!({ "cause": error.code() })),
         Status::Foreign(what) => Diagnostic::error(
             "RESOURCE_FOREIGN",
             "Something of that name exists and is not ours",
-            format!("{} `{}`: {what}", kind.title, address),
+            format!("{} `{}`: {what}", title, address),
         )
         .hint("rename or remove it, or choose another project_name or namespace"),
         Status::Ambiguous(ids) => Diagnostic::error(
             "RESOURCE_AMBIGUOUS",
             "Several things bear the marks of one resource",
-            format!("{} `{}`: {}", kind.title, address, ids.join(", ")),
+            format!("{} `{}`: {}", title, address, ids.join(", ")),
         )
         .hint("delete the ones that are not in use; NIC does not guess which"),
         _ => return None,

@@ -1,8 +1,6 @@
 //! Reads and changes against a scripted cloud: which requests go out, and what is made of the answers.
 
-mod answers;
-
-use answers::{
+use crate::answers::{
     cluster, describe_vpcs, node_group, oidc_provider, oidc_providers, policies, role, security_groups, subnets,
     update, vpc_attribute,
 };

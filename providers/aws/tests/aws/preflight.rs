@@ -1,10 +1,7 @@
 //! The checks before the first mutation, and the look-up of versions, against a scripted cloud.
 
-mod answers;
-mod calls;
-
-use answers::{cluster, cluster_versions, policies};
-use calls::{context, preflight};
+use crate::answers::{cluster, cluster_versions, policies};
+use crate::calls::{context, preflight};
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
 use nic_sdk::provider::Provider;
@@ -74,7 +71,7 @@ fn sound(first: FakeCloud) -> FakeCloud {
     first
         .on("sts", "GetCallerIdentity", caller())
         .on("ec2", "DescribeRegions", region("opt-in-not-required"))
-        .on("ec2", "DescribeVpcs", answers::describe_vpcs(&[("vpc-1", "available", &[])]))
+        .on("ec2", "DescribeVpcs", crate::answers::describe_vpcs(&[("vpc-1", "available", &[])]))
         .on(
             "ec2",
             "DescribeInstanceTypeOfferings",
@@ -128,8 +125,8 @@ fn names_that_are_taken_stop_a_deploy_before_it_begins() {
     assert_eq!(codes(&found), [(Severity::Error, "NAME_TAKEN")]);
     let taken = FakeCloud::new()
         .on("iam", "ListPolicies", policies(&["eks-worker-autoscaling-demo-dev"]))
-        .on("iam", "GetPolicy", answers::policy("eks-worker-autoscaling-demo-dev", &[]))
-        .on("iam", "GetPolicyVersion", answers::policy_version("{}"));
+        .on("iam", "GetPolicy", crate::answers::policy("eks-worker-autoscaling-demo-dev", &[]))
+        .on("iam", "GetPolicyVersion", crate::answers::policy_version("{}"));
     assert_eq!(codes(&found_with(taken, &config())), [(Severity::Error, "NAME_TAKEN")]);
 }
 

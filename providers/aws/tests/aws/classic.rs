@@ -1,10 +1,8 @@
 //! The desired graph of the Classic topology, held by golden files.
 
-mod fits;
-
 use std::collections::BTreeSet;
 
-use fits::fits;
+use crate::fits::fits;
 use nic_provider_aws::Aws;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::types::Query;

@@ -1,11 +1,8 @@
 //! What each attribute of a cluster and of a node group leads to when it changes: nothing, a replacement, or one request.
 
-mod answers;
-mod calls;
-
 use std::collections::BTreeMap;
 
-use calls::{change, update_of};
+use crate::calls::{change, update_of};
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
 use nic_sdk::provider::Provider;
@@ -126,7 +123,7 @@ fn edit(thing: &Thing, pointer: &str, value: Value) -> Change {
 }
 
 fn cloud(thing: &Thing) -> FakeCloud {
-    let update = answers::update("InProgress");
+    let update = crate::answers::update("InProgress");
     FakeCloud::new()
         .on("eks", thing.get, Reply::json(200, &thing.shown))
         .on("eks", "POST /tags/*", Reply::json(200, &json!({})))

@@ -1,10 +1,8 @@
 //! The desired graph of the design document's topology, held by golden files.
 
-mod fits;
-
 use std::collections::BTreeMap;
 
-use fits::fits;
+use crate::fits::fits;
 use nic_provider_aws::Aws;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::types::{Answer, Context, Query, Resource, Severity};

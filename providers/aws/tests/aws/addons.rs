@@ -1,10 +1,7 @@
 //! Add-ons against a scripted EKS.
 
-mod answers;
-mod calls;
-
-use answers::{addon, update};
-use calls::{MARK, change, create, delete, done, pending, poll, read, target, update_of};
+use crate::answers::{addon, update};
+use crate::calls::{MARK, change, create, delete, done, pending, poll, read, target, update_of};
 use nic_sdk::Error;
 use nic_sdk::testing::{FakeCloud, Reply, with_report};
 use nic_sdk::types::{Change, Status};

@@ -1,10 +1,7 @@
 //! Policies and identity providers against a scripted IAM.
 
-mod answers;
-mod calls;
-
-use answers::{iam_done, oidc_provider, oidc_providers, policies, policy, policy_version, policy_versions};
-use calls::{MARK, change, create, delete, done, read, target, update_of};
+use crate::answers::{iam_done, oidc_provider, oidc_providers, policies, policy, policy_version, policy_versions};
+use crate::calls::{MARK, change, create, delete, done, read, target, update_of};
 use nic_sdk::Error;
 use nic_sdk::testing::{FakeCloud, Reply, form, with_report};
 use nic_sdk::types::{Change, Status};

@@ -1,0 +1,16 @@
+//! The provider's tests, in one binary: each one that uses the AWS SDK compiles what it uses of it.
+
+mod answers;
+mod calls;
+mod fits;
+
+mod addons;
+mod classic;
+mod cloud;
+mod design;
+mod design_cloud;
+mod iam;
+mod preflight;
+mod services;
+mod updates;
+mod validate;
