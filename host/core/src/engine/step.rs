@@ -350,7 +350,7 @@ impl<'a> Worker<'a> {
             let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
             let secrets = accepted_over(document, &known, self.fingerprints());
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, imported, secrets, name_suffix, ..record })
+            Some(Record { remote_id, secrets, imported, name_suffix, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

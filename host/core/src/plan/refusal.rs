@@ -20,20 +20,20 @@ pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
         Status::Unreadable(error) => Diagnostic::error(
             "RESOURCE_UNREADABLE",
             "A resource could not be read",
-            format!("{} `{}`: {error}", title, address),
+            format!("{title} `{address}`: {error}"),
         )
         .hint("nothing was changed; mend the cause and run again")
         .details(serde_json::json!({ "cause": error.code() })),
         Status::Foreign(what) => Diagnostic::error(
             "RESOURCE_FOREIGN",
             "Something of that name exists and is not ours",
-            format!("{} `{}`: {what}", title, address),
+            format!("{title} `{address}`: {what}"),
         )
         .hint("rename or remove it, or choose another project_name or namespace"),
         Status::Ambiguous(ids) => Diagnostic::error(
             "RESOURCE_AMBIGUOUS",
             "Several things bear the marks of one resource",
-            format!("{} `{}`: {}", title, address, ids.join(", ")),
+            format!("{title} `{address}`: {}", ids.join(", ")),
         )
         .hint("delete the ones that are not in use; NIC does not guess which"),
         _ => return None,
