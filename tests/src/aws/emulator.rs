@@ -20,7 +20,7 @@ wait "$server"
 "#;
 
 /// How long a server may take until it answers; a cold start on a busy machine takes about ten seconds.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 
 /// The account every emulated thing belongs to.
 pub const ACCOUNT: &str = "123456789012";

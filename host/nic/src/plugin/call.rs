@@ -141,8 +141,8 @@ impl Runner {
             let instance = pre.instantiate_async(&mut store).await?;
             body(&mut store, &instance).await
         });
-        let timed = tokio::time::timeout(limit, Metered { inner, meter });
-        let ended = (&mut AbortOnDrop(tokio::spawn(timed)).0).await;
+        let bounded = tokio::time::timeout(limit, Metered { inner, meter });
+        let ended = (&mut AbortOnDrop(tokio::spawn(bounded)).0).await;
         if let Some(error) = offence.get() {
             // Whatever it made of the refusal, even nothing: a plan in which a provider tries to change something is no plan.
             return Err(error.clone());

@@ -710,7 +710,7 @@ fn every_attribute_says_what_a_change_of_it_does() {
 /// The manifest wants what the provider asks for, and of these services nothing else.
 #[test]
 fn the_manifest_grants_every_action_and_no_more() {
-    let manifest: Value = serde_json::from_str(include_str!("../src/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(include_str!("../../src/manifest.json")).unwrap();
     let grants = manifest["grants"].as_array().unwrap();
     let actions = Aws::describe().actions;
     let mut narrow = Vec::new();

@@ -92,7 +92,7 @@ async fn check(shared: &Shared, call: &Call) -> Outcome<()> {
         }
         "UpdateAssumeRolePolicy" => check_policy(call.parameter("PolicyDocument"), true)?,
         "PutRolePolicy" | "CreatePolicy" | "CreatePolicyVersion" => {
-            check_policy(call.parameter("PolicyDocument"), false)?
+            check_policy(call.parameter("PolicyDocument"), false)?;
         }
         "AttachRolePolicy" => {
             let arn = call.parameter("PolicyArn");

@@ -149,7 +149,7 @@ fn canonical_request(call: &Call, given: &Given, payload_hash: &str) -> String {
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
-        headers.push_str(&format!("{name}:{}\n", values.join(",")));
+        headers.extend([name.as_str(), ":", &values.join(","), "\n"]);
     }
     format!(
         "{}\n{}\n{}\n{headers}\n{}\n{payload_hash}",

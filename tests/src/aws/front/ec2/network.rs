@@ -53,10 +53,8 @@ pub(super) fn check_tags(call: &Call) -> Outcome<()> {
 pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer>> {
     let upstream = &shared.upstream;
     match call.action.as_str() {
-        "CreateVpc" => {
-            if !call.parameter("CidrBlock").is_empty() {
-                block(call.parameter("CidrBlock"), "InvalidVpc.Range")?;
-            }
+        "CreateVpc" if !call.parameter("CidrBlock").is_empty() => {
+            block(call.parameter("CidrBlock"), "InvalidVpc.Range")?;
         }
         "CreateSubnet" => create_subnet(upstream, call).await?,
         "DeleteSubnet" => {
@@ -88,11 +86,9 @@ pub(super) async fn check(shared: &Shared, call: &Call) -> Outcome<Option<Answer
         }
         "AssociateRouteTable" => return associate(upstream, call).await,
         "DisassociateRouteTable" => disassociate(upstream, call.parameter("AssociationId")).await?,
-        "DeleteRouteTable" => {
-            if !associations(&table(upstream, call).await?).is_empty() {
-                let id = call.parameter("RouteTableId");
-                return Err(dependency(format!("The routeTable '{id}' has dependencies and cannot be deleted.")));
-            }
+        "DeleteRouteTable" if !associations(&table(upstream, call).await?).is_empty() => {
+            let id = call.parameter("RouteTableId");
+            return Err(dependency(format!("The routeTable '{id}' has dependencies and cannot be deleted.")));
         }
         _ => {}
     }

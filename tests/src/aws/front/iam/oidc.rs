@@ -57,7 +57,7 @@ async fn get(shared: &Shared, call: &Call) -> Outcome<Answer> {
     let identities = locked(&shared.identities);
     let Some(provider) = identities.0.get(arn).filter(|_| answer.succeeded()) else { return Ok(answer) };
     let url = arn.split_once(":oidc-provider/").map_or("", |(_, url)| url);
-    let clients: String = provider.clients.iter().map(|id| format!("<member>{}</member>", escape(id))).collect();
+    let clients = provider.clients.iter().fold(String::new(), |all, id| all + "<member>" + &escape(id) + "</member>");
     // IAM fetches the thumbprint when none is given.
     let body = format!(
         "<Url>{}</Url><CreateDate>2026-01-01T00:00:00Z</CreateDate><ClientIDList>{clients}</ClientIDList><ThumbprintList><member>{}</member>\
