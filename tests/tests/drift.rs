@@ -31,8 +31,14 @@ fn code(ran: &Ran) -> Result<Value> {
 /// Somebody sets the largest size of the node group `user` by hand.
 async fn most_users(platform: &Platform, most: u32) -> Result<()> {
     let script = format!(
-        "client('eks').update_nodegroup_config(clusterName='my-nebari-dev', nodegroupName='user', \
-         scalingConfig={{'minSize': 0, 'maxSize': {most}, 'desiredSize': 0}}); show(None)"
+        r#"
+eks = client("eks")
+group = dict(clusterName="my-nebari-dev", nodegroupName="user")
+eks.update_nodegroup_config(**group, scalingConfig={{"minSize": 0, "maxSize": {most}, "desiredSize": 0}})
+while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
+    pass
+show(None)
+"#
     );
     platform.aws.inspect(&script).await?;
     Ok(())
@@ -173,7 +179,7 @@ async fn graph_schema_doctor_and_man_pages() -> Result<()> {
 
     workspace.ok(&["man", "man"]).await?;
     let page = workspace.read("man/nic-deploy.1")?;
-    ensure!(page.contains("nic-deploy") && page.contains("nebari-config.yaml"), "{page}");
+    ensure!(page.contains("nic-deploy") && page.contains("nic deploy \\-f nebari\\-config.yaml"), "{page}");
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         ensure!(workspace.ok(&["completions", shell]).await?.stdout.contains("nic"));
     }

@@ -21,6 +21,7 @@ const NOT_CODES: &[&str] = &[
     "CREATE_COMPLETE",
     "QUOTA_EXCEEDED",
     "OWNER_KEY",
+    "GROUP_LABEL",
     "ENCRYPT_DECRYPT",
     "SYMMETRIC_DEFAULT",
 ];

@@ -228,7 +228,7 @@ async fn others_change_what_is_theirs_and_ours(cluster: &ControlPlane, workspace
     ensure!(summary(&plan)?["update"] == 1 && plan.stdout.contains("/spec/schedule"), "{}", plan.said());
     let mended = workspace.ok(&["deploy"]).await?;
     ensure!(mended.stdout.contains("Done. (1 change)"), "{}", mended.said());
-    let spec = jobs.get("extcr-cred-updater").await?.spec.context("a spec")?;
+    let spec = jobs.get("extcr-cred-updater").await?.spec;
     ensure!(spec.schedule == "* */8 * * *", "{}", spec.schedule);
     ensure!(spec.starting_deadline_seconds == Some(60), "what others set was taken away");
     let labels = roles.get("extcr-cred-updater").await?.metadata.labels.unwrap_or_default();

@@ -95,7 +95,7 @@ impl Site {
 
     fn fingerprint(&self) -> Result<Value> {
         let state = self.workspace.state()?;
-        let object = state.pointer("/kubernetes/objects/0/_nic/secrets/scripted~1objects~1login~1stringData~1password");
+        let object = state.pointer("/kubernetes/secrets/0/_nic/secrets/scripted~1objects~1login~1stringData~1password");
         object.cloned().with_context(|| format!("no fingerprint in {state:#}"))
     }
 }
@@ -144,7 +144,7 @@ async fn an_edit_is_seen_applied_and_never_shown() -> Result<()> {
     let path = site.workspace.stage().join("nic-state.json");
     let mut older = site.workspace.state()?;
     older
-        .pointer_mut("/kubernetes/objects/0/_nic")
+        .pointer_mut("/kubernetes/secrets/0/_nic")
         .and_then(Value::as_object_mut)
         .context("a record")?
         .remove("secrets");

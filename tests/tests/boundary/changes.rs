@@ -99,7 +99,7 @@ async fn what_is_denied_fails_alone() -> Result<()> {
         denied("action", "undeclared-action", "ec2:DeleteVpc is not granted [ACTION_NOT_GRANTED]"),
         denied("elsewhere", "signed-elsewhere", "[HOST_NOT_ALLOWED]"),
         denied("own-header", "own-authorization", "[REQUEST_MALFORMED]"),
-        denied("other-kind", "other-kind", "no grant covers `list v1/Node`"),
+        denied("other-kind", "other-kind", "`list v1/Node` is not granted [KIND_NOT_GRANTED]"),
         // It goes on, and makes its thing.
         case("goes-on", json!({ "do": "deny", "go_on": true }), None),
     ];

@@ -57,7 +57,7 @@ pub fn text(report: &DriftReport, whole: bool) -> String {
             }
             Condition::Gone => line("-", red, name, "is gone from the cloud"),
             Condition::Unfinished => line("?", yellow, name, "was begun and not finished"),
-            Condition::Unclear(why) => line("?", yellow, name, why),
+            Condition::Unclear(why) => line("?", yellow, name, &format!("cannot be compared: {why}")),
             Condition::Unreadable(error) => line("?", red, name, &format!("could not be read: {error}")),
         }
     }
