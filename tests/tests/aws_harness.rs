@@ -698,22 +698,22 @@ show([early, used, error(ec2.delete_subnet, SubnetId=subnets[0]), error(ec2.dele
 
 async fn scaling_groups_come_with_node_groups(emulator: Emulator) -> Result<()> {
     let script = r#"
-scaling = client("autoscaling")
+auto = client("autoscaling")
 def names():
-    return [one["AutoScalingGroupName"] for one in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]]
+    return [one["AutoScalingGroupName"] for one in auto.describe_auto_scaling_groups()["AutoScalingGroups"]]
 cluster(); until(status, "ACTIVE"); group(tags=dict(mine="1"))
 early = names()
 until(group_status, "ACTIVE")
 name = eks.describe_nodegroup(clusterName="c", nodegroupName="g")["nodegroup"]["resources"]["autoScalingGroups"][0]["name"]
 def tags(*filters):
     named = [dict(Name="auto-scaling-group", Values=[name]), *filters]
-    return {one["Key"]: [one["Value"], one["PropagateAtLaunch"]] for one in scaling.describe_tags(Filters=named)["Tags"]}
+    return {one["Key"]: [one["Value"], one["PropagateAtLaunch"]] for one in auto.describe_tags(Filters=named)["Tags"]}
 def write(name=name, value="x"):
-    scaling.create_or_update_tags(Tags=[dict(ResourceId=name, ResourceType="auto-scaling-group", Key="k", Value=value, PropagateAtLaunch=True)])
+    auto.create_or_update_tags(Tags=[dict(ResourceId=name, ResourceType="auto-scaling-group", Key="k", Value=value, PropagateAtLaunch=True)])
 before = tags()
 write(); write(value="y")
 after = tags(dict(Name="key", Values=["k"]))
-scaling.delete_tags(Tags=[dict(ResourceId=name, ResourceType="auto-scaling-group", Key="k")])
+auto.delete_tags(Tags=[dict(ResourceId=name, ResourceType="auto-scaling-group", Key="k")])
 kept = tags() == before
 eks.delete_nodegroup(clusterName="c", nodegroupName="g"); until(lambda: eks.list_nodegroups(clusterName="c")["nodegroups"], [])
 show(dict(early=early, own=before["eks:nodegroup-name"], mine="mine" in before, after=after, kept=kept, gone=[names(), error(write)], unknown=error(write, name="nobody")))
