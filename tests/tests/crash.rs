@@ -95,8 +95,10 @@ fn settle(value: &mut Value) {
             members.retain(|key, _| {
                 let id =
                     key.ends_with("Id") || key.ends_with("Ids") || key.ends_with("Arn") || key == "arn" || key == "id";
-                let time = key.ends_with("At") || key.ends_with("Date");
-                let chance = key == "identity" || key == "clientRequestToken";
+                let time = ["At", "Date", "Time", "Timestamp"].iter().any(|end| key.ends_with(end));
+                // Auto Scaling groups are named by chance, and list their subnets by id.
+                let chance = ["identity", "clientRequestToken", "AutoScalingGroupName", "VPCZoneIdentifier"];
+                let chance = chance.contains(&key.as_str());
                 !(id || time || chance)
             });
             members.remove("resourcesVpcConfig");
