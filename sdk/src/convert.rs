@@ -128,12 +128,16 @@ pub fn answer(answer: Answer) -> planning::Answer {
 }
 
 fn resource(resource: Resource) -> wit::Resource {
+    let mut extra = serde_json::json!({ "external": resource.external });
+    if let Some(pointer) = resource.create_first {
+        extra["create_first"] = pointer.into();
+    }
     wit::Resource {
         address: resource.address,
         kind: resource.kind,
         document: resource.document.to_string(),
         depends_on: resource.depends_on,
-        extra: serde_json::json!({ "external": resource.external, "create_first": resource.create_first }).to_string(),
+        extra: extra.to_string(),
     }
 }
 

@@ -242,7 +242,7 @@ async fn killed_at(site: &Site, workspace: &mut Workspace, arguments: &[&str], p
     }
     let child = workspace.command(arguments)?.spawn()?;
     pid.store(child.id().unwrap_or_default(), Ordering::SeqCst);
-    let ran = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.context("nic hangs")??;
+    let ran = tokio::time::timeout(Duration::from_mins(1), child.wait_with_output()).await.context("nic hangs")??;
     site.aws.faults().clear();
     workspace.env("NIC_FAULT", "");
     // A process that was killed has no exit code of its own: 137 by kill -9, 134 by its own abort.
