@@ -96,8 +96,15 @@ fn settle(value: &mut Value) {
                 let id =
                     key.ends_with("Id") || key.ends_with("Ids") || key.ends_with("Arn") || key == "arn" || key == "id";
                 let time = ["At", "Date", "Time", "Timestamp"].iter().any(|end| key.ends_with(end));
-                // Auto Scaling groups are named by chance, and list their subnets by id.
-                let chance = ["identity", "clientRequestToken", "AutoScalingGroupName", "VPCZoneIdentifier"];
+                // Auto Scaling groups are named by chance, and list their subnets by id; each platform has a server of its own.
+                let chance = [
+                    "AutoScalingGroupName",
+                    "VPCZoneIdentifier",
+                    "certificateAuthority",
+                    "clientRequestToken",
+                    "endpoint",
+                    "identity",
+                ];
                 let chance = chance.contains(&key.as_str());
                 !(id || time || chance)
             });

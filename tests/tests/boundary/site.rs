@@ -151,27 +151,24 @@ pub fn failures(ran: &Ran) -> Result<BTreeMap<String, Failure>> {
     let error = &document["error"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found = BTreeMap::new();
-    match error["details"]["diagnostics"].as_array() {
-        Some(several) => {
-            for one in several {
-                let failure = Failure {
-                    code: text(&one["code"]),
-                    cause: text(&one["details"]["cause"]),
-                    detail: text(&one["detail"]),
-                };
-                if found.insert(text(&one["address"]), failure).is_some() {
-                    bail!("{} failed twice: {document:#}", one["address"]);
-                }
+    if let Some(several) = error["details"]["diagnostics"].as_array() {
+        for one in several {
+            let failure = Failure {
+                code: text(&one["code"]),
+                cause: text(&one["details"]["cause"]),
+                detail: text(&one["detail"]),
+            };
+            if found.insert(text(&one["address"]), failure).is_some() {
+                bail!("{} failed twice: {document:#}", one["address"]);
             }
         }
-        None => {
-            let failure = Failure {
-                code: text(&error["code"]),
-                cause: text(&error["details"]["cause"]),
-                detail: text(&error["message"]),
-            };
-            found.insert(text(&error["details"]["resource"]), failure);
-        }
+    } else {
+        let failure = Failure {
+            code: text(&error["code"]),
+            cause: text(&error["details"]["cause"]),
+            detail: text(&error["message"]),
+        };
+        found.insert(text(&error["details"]["resource"]), failure);
     }
     Ok(found)
 }
