@@ -169,9 +169,10 @@ mod later {
         let planning = guest.nic_plugin_planning();
         let context = r#"{"project": "test", "namespace": "dev", "topology": "classic", "lineage": "", "seed": 1}"#;
         let (context, config) = (context.to_owned(), config.to_owned());
-        let diagnostics = planning.call_validate(&mut store, &context, &config).await?.map_err(refused)?;
+        let diagnostics =
+            planning.call_validate(&mut store, &context, &config).await?.map_err(|error| refused(&error))?;
         let Answer::Ready(resources) =
-            planning.call_desired(&mut store, &context, &config, &[]).await?.map_err(refused)?
+            planning.call_desired(&mut store, &context, &config, &[]).await?.map_err(|error| refused(&error))?
         else {
             anyhow::bail!("it needs facts");
         };
@@ -183,18 +184,18 @@ mod later {
         })
     }
 
-    fn refused(error: Error) -> anyhow::Error {
+    fn refused(error: &Error) -> anyhow::Error {
         anyhow::anyhow!("{error:?}")
     }
 
-    fn nobody<T>() -> wasmtime::Result<Result<T, Error>> {
+    fn nobody<T>() -> Result<T, Error> {
         let detail = "{}".to_owned();
-        Ok(Err(Error::Other(OtherError { code: "TEST".to_owned(), message: "nobody is there".to_owned(), detail })))
+        Err(Error::Other(OtherError { code: "TEST".to_owned(), message: "nobody is there".to_owned(), detail }))
     }
 
     impl forecast::Host for State {
         async fn look(&mut self, _: String) -> wasmtime::Result<Result<String, Error>> {
-            nobody()
+            Ok(nobody())
         }
     }
 
@@ -208,11 +209,11 @@ mod later {
         }
 
         async fn created(&mut self, _: String) -> wasmtime::Result<Result<(), Error>> {
-            nobody()
+            Ok(nobody())
         }
 
         async fn later(&mut self, _: String) -> wasmtime::Result<Result<u32, Error>> {
-            nobody()
+            Ok(nobody())
         }
     }
 
@@ -224,7 +225,7 @@ mod later {
             _: Option<String>,
             _: String,
         ) -> wasmtime::Result<Result<Option<String>, Error>> {
-            nobody()
+            Ok(nobody())
         }
 
         async fn list(
@@ -234,7 +235,7 @@ mod later {
             _: Option<String>,
             _: String,
         ) -> wasmtime::Result<Result<String, Error>> {
-            nobody()
+            Ok(nobody())
         }
     }
 
@@ -247,7 +248,7 @@ mod later {
 
     impl cloud_http::Host for State {
         async fn start(&mut self, _: cloud_http::Request) -> wasmtime::Result<Result<Resource<InFlight>, Error>> {
-            nobody()
+            Ok(nobody())
         }
 
         async fn wait_any(&mut self, _: Vec<Resource<InFlight>>) -> wasmtime::Result<u32> {
@@ -255,11 +256,11 @@ mod later {
         }
 
         async fn finish(&mut self, _: Resource<InFlight>) -> wasmtime::Result<Result<cloud_http::Response, Error>> {
-            nobody()
+            Ok(nobody())
         }
 
         async fn send(&mut self, _: cloud_http::Request) -> wasmtime::Result<Result<cloud_http::Response, Error>> {
-            nobody()
+            Ok(nobody())
         }
     }
 }

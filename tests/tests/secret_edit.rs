@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
+use nic_core::document::hex;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Ran, Workspace};
 use serde_json::{Value, json};
@@ -193,7 +194,6 @@ fn told_nowhere(site: &Site) -> Result<()> {
     let problems: Vec<String> = schema.iter_errors(&state).map(|error| error.to_string()).collect();
     ensure!(problems.is_empty(), "{problems:?}\n{state:#}");
     let lineage = state["lineage"].as_str().context("a lineage")?;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut guesses = Vec::new();
     for value in EVERY {
         guesses.push(value.to_owned());

@@ -65,10 +65,7 @@ fn row(what: &str, measured: &Measured) {
 #[tokio::main]
 async fn main() -> Result<()> {
     let size = std::fs::metadata(binary()?)?.len();
-    say(&format!(
-        "nic: {:.1} MiB; {RUNS} runs each, the median of time and the highest of memory",
-        size as f64 / f64::from(1 << 20)
-    ));
+    say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
     let mut workspace = platform.workspace()?;
     workspace.config(CONFIG)?;
