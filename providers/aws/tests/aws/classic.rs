@@ -26,7 +26,7 @@ fn zones() -> Facts {
 }
 
 fn config(section: Value) -> Value {
-    json!({ "amazon_web_services": section })
+    Value::Object([("amazon_web_services".to_owned(), section)].into_iter().collect())
 }
 
 /// The section of a config as `nebari init` writes it, but for the node groups, which have defaults.

@@ -41,10 +41,9 @@ fn region(status: &str) -> Reply {
 }
 
 fn offerings(found: &[(&str, &str)]) -> Reply {
-    let items: String = found
-        .iter()
-        .map(|(of, zone)| format!("<item><instanceType>{of}</instanceType><location>{zone}</location></item>"))
-        .collect();
+    let items = found.iter().fold(String::new(), |all, (of, zone)| {
+        all + &format!("<item><instanceType>{of}</instanceType><location>{zone}</location></item>")
+    });
     Reply::xml(
         200,
         format!(
