@@ -6,9 +6,6 @@ use crate::command::{Command, cargo};
 use crate::places;
 use crate::progress::say;
 
-/// The step's name.
-pub const STEP: &str = "licences and sources of dependencies";
-
 /// One version for everyone: what is checked does not change by itself.
 const VERSION: &str = "0.20.2";
 
