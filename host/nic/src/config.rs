@@ -221,6 +221,12 @@ impl Config {
         self.root.get(section)?.get("region")?.text().map(str::to_owned)
     }
 
+    /// What stays when everything else is destroyed: addresses and kinds.
+    pub fn retain(&self) -> Vec<String> {
+        let elements = self.root.get("retain").into_iter().flat_map(Node::elements);
+        elements.filter_map(Node::text).map(str::to_owned).collect()
+    }
+
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
         self.root
@@ -359,6 +365,7 @@ impl Checker<'_> {
         let namespace =
             self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
         self.near_misses();
+        self.retain();
         let provider = self.provider();
         Some((project_name?, namespace?, provider?))
     }
@@ -403,6 +410,15 @@ impl Checker<'_> {
             self.problem(Diagnostic::warning("CONFIG_LONG_NAME", "The project name is long", detail), &pointer);
         }
         Some(text)
+    }
+
+    fn retain(&mut self) {
+        let Some(retain) = self.root.get("retain").filter(|node| !node.is_null()) else { return };
+        let texts = matches!(retain.value, NodeValue::Sequence(_)) && retain.elements().all(|e| e.text().is_some());
+        if !texts {
+            let detail = "`retain` must be a list of kinds and addresses, such as `[efs, ecr]`";
+            self.problem(Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail), "/retain");
+        }
     }
 
     fn provider(&mut self) -> Option<String> {
