@@ -13,14 +13,17 @@
 //! ```
 //!
 //! moto and ministack let pass much that AWS refuses; a test that stands on them alone proves little. The front
-//! verifies signatures, refuses what AWS refuses, lets clusters take their time, and lets a test throttle, lose, reset
+//! verifies signatures, holds every request against botocore's model of its service, refuses what AWS refuses, lets clusters take their time, and lets a test throttle, lose, reset
 //! or kill at any call.
 
 mod boto;
 mod emulator;
 mod front;
+mod python;
+mod shape;
 mod venv;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +32,7 @@ use anyhow::{Context, Result, bail};
 
 pub use emulator::{ACCOUNT, Emulator, Server};
 pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, depth};
+pub use shape::shape;
 pub use venv::ensure_venv;
 
 use front::Front;
@@ -80,7 +84,7 @@ impl AwsCloud {
         let venv =
             tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
         let server = Server::start(emulator, &venv).await?;
-        let front = Front::start(server.endpoint(), region, credentials).await?;
+        let front = Front::start(server.endpoint(), region, credentials, &venv).await?;
         Ok(Self { front, server, emulator, region: region.to_owned(), venv, inspector: tokio::sync::Mutex::default() })
     }
 
@@ -175,6 +179,12 @@ impl AwsCloud {
         self.log().iter().filter(|entry| entry.mutating).count()
     }
 
+    /// What did not fit botocore's models, of all requests so far except boto3's own. Dropping the account panics if there is
+    /// anything, so that no test has to ask.
+    pub fn misfits(&self) -> Vec<String> {
+        self.front.shared.models.misfits()
+    }
+
     /// Whether the log keeps request bodies from now on.
     pub fn keep_bodies(&self, keep: bool) {
         self.front.shared.log.keep_bodies(keep);
@@ -188,6 +198,11 @@ impl AwsCloud {
     /// Lets things created from now on stay out of sight for a while; `None` ends it.
     pub fn hide_created(&self, hide: Option<Hide>) {
         locked(&self.front.shared.hidden).set(hide);
+    }
+
+    /// Which sorts of things somebody has missed since they are hidden, as their ids begin: `vpc`, `role`, `nodegroup`.
+    pub fn missed(&self) -> BTreeSet<String> {
+        locked(&self.front.shared.hidden).sorts()
     }
 
     /// Sets how long EKS and EFS take.
@@ -231,6 +246,16 @@ impl AwsCloud {
         tokio::time::timeout(limit, reached)
             .await
             .with_context(|| format!("{} of {count} mutations came within {limit:?}", self.mutating_count()))
+    }
+}
+
+impl Drop for AwsCloud {
+    fn drop(&mut self) {
+        let misfits = self.misfits();
+        assert!(
+            misfits.is_empty() || std::thread::panicking(),
+            "requests were sent that do not fit botocore's models: {misfits:#?}"
+        );
     }
 }
 

@@ -115,6 +115,18 @@ impl NamespaceServer {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Everything there is, as it was applied, by its path.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for object in objects.values_mut().filter_map(Value::as_object_mut) {
+            object.remove("status");
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.retain(|key, _| !["uid", "managedFields"].contains(&key.as_str()));
+            }
+        }
+        objects
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).clear();

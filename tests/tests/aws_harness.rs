@@ -37,6 +37,105 @@ async fn shows(emulator: Emulator, script: &str, expected: Value) -> Result<()> 
     Ok(())
 }
 
+/// Requests that botocore itself would not send are refused, whatever the emulator thinks of them; its own are let through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_have_to_fit_the_models() -> Result<()> {
+    let aws = AwsCloud::start(Emulator::Ministack).await?;
+    let script = r#"
+import base64
+def told(service, action, edit=None, who=None, **parameters):
+    """What is said about a request that was not checked before it was sent, and was edited then."""
+    options = dict(user_agent=who) if who else {}
+    sender = client(service, parameter_validation=False, **options)
+    if edit:
+        sender.meta.events.register("before-sign", lambda request, **_: edit(request))
+    try:
+        getattr(sender, action)(**parameters)
+    except ClientError as failure:
+        mark, message = "does not fit the service's model: ", failure.response["Error"]["Message"]
+        return message.split(mark)[1] if mark in message else None
+def form(**members):
+    return lambda request: request.data.update(members)
+def body(change):
+    def edit(request):
+        document = json.loads(request.data)
+        change(document)
+        request.data = json.dumps(document).encode()
+    return edit
+tags = [dict(ResourceType="vpc", Tags=[dict(Key="a", Value="é b")])]
+group = dict(clusterName="c", nodegroupName="n", nodeRole="r", subnets=["s"])
+scan = dict(scanOnPush=True)
+tag = dict(ResourceId="g", ResourceType="auto-scaling-group", Key="k", Value="v", PropagateAtLaunch=True)
+"#;
+    let good = aws
+        .boto3(&format!(
+            "{script}{}",
+            r#"
+show([
+    told("ec2", "create_vpc", CidrBlock="10.0.0.0/16", TagSpecifications=tags),
+    told("ec2", "describe_vpcs", Filters=[dict(Name="tag:a", Values=["é b", "c"])], MaxResults=10),
+    told("ec2", "authorize_security_group_ingress", GroupId="sg-0123456789abcdef0", IpPermissions=[
+        dict(IpProtocol="tcp", FromPort=1, ToPort=2, IpRanges=[dict(CidrIp="10.0.0.0/16")], UserIdGroupPairs=[dict(GroupId="sg-0")])]),
+    told("iam", "create_role", RoleName="a+b", AssumeRolePolicyDocument=trust("ec2.amazonaws.com"), Tags=[dict(Key="é", Value="x")], MaxSessionDuration=7200),
+    told("iam", "create_open_id_connect_provider", Url="https://example.com", ClientIDList=["a"], ThumbprintList=[]),
+    told("autoscaling", "create_or_update_tags", Tags=[tag]),
+    told("eks", "create_cluster", name="c", roleArn="r", resourcesVpcConfig=dict(subnetIds=["s"]), tags={"a": "b"}),
+    told("eks", "create_nodegroup", scalingConfig=dict(minSize=0, maxSize=1, desiredSize=0), taints=[dict(key="k", effect="NO_SCHEDULE")], **group),
+    told("eks", "untag_resource", resourceArn="arn:aws:eks:us-east-1:123456789012:cluster/c", tagKeys=["a", "b/c"]),
+    told("efs", "create_file_system", CreationToken="t", Encrypted=True, ThroughputMode="bursting", Tags=[dict(Key="a", Value="b")]),
+    told("ecr", "create_repository", repositoryName="a/b-c", imageScanningConfiguration=scan),
+    told("resource-groups", "get_tags", Arn="arn:aws:resource-groups:us-east-1:123456789012:group/x"),
+    told("service-quotas", "get_service_quota", ServiceCode="vpc", QuotaCode="L-F678F1CE"),
+])
+"#
+        ))
+        .await?;
+    let good: Vec<Value> = serde_json::from_value(good)?;
+    assert!(good.iter().all(Value::is_null), "{good:#?}");
+
+    let bad = aws
+        .boto3(&format!(
+            "{script}{}",
+            r#"
+show([
+    told("ec2", "create_subnet", CidrBlock="10.0.0.0/18"),
+    told("ec2", "create_vpc", TagSpecifications=[dict(ResourceType="vcp", Tags=[])]),
+    told("ec2", "describe_vpcs", edit=form(Nonsense="1")),
+    told("ec2", "describe_vpcs", edit=form(**{"Filter.1.Name": "a", "Filter.1.Values.1": "b"})),
+    told("ec2", "describe_vpcs", edit=form(DryRun="perhaps")),
+    told("ec2", "describe_vpcs", edit=form(Version="2006-01-01")),
+    told("ec2", "describe_vpcs", edit=form(Action="DescribeVpc")),
+    told("ec2", "describe_vpcs", edit=form(**{"VpcId.2": "vpc-0"})),
+    told("ec2", "describe_vpcs", MaxResults=1),
+    told("iam", "create_role", RoleName="a b", AssumeRolePolicyDocument="{}"),
+    told("iam", "create_role", RoleName="a" * 65, AssumeRolePolicyDocument="{}"),
+    told("autoscaling", "create_or_update_tags", Tags=[{**tag, "Key": ""}]),
+    told("eks", "create_cluster", name="c", resourcesVpcConfig=dict(subnetIds=["s"])),
+    told("eks", "create_cluster", edit=body(lambda sent: sent["resourcesVpcConfig"].update(nope=1)), name="c", roleArn="r", resourcesVpcConfig={}),
+    told("eks", "create_cluster", edit=body(lambda sent: sent.update(tags=["a"])), name="c", roleArn="r", resourcesVpcConfig={}),
+    told("eks", "create_nodegroup", taints=[dict(key="k", effect="NoSchedule")], diskSize="50", **group),
+    told("eks", "list_clusters", maxResults=1000),
+    told("efs", "create_file_system", CreationToken="t", Encrypted="yes"),
+    told("efs", "describe_file_systems", FileSystemId="fs-x"),
+    told("ecr", "create_repository", repositoryName="Ab", imageScanningConfiguration=scan),
+    told("ecr", "create_repository", edit=body(lambda sent: sent.update(scan=True)), repositoryName="ab"),
+    told("resource-groups", "create_group", Name="n", ResourceQuery=dict(Type="TAGS", Query="{}")),
+])
+"#
+        ))
+        .await?;
+    let bad: Vec<Option<String>> = serde_json::from_value(bad)?;
+    let bad: Vec<&str> = bad.iter().map(|told| told.as_deref().unwrap_or("was let through")).collect();
+    insta::assert_snapshot!(bad.join("\n"));
+    assert_eq!(aws.misfits(), Vec::<String>::new(), "boto3 may be wrong on purpose");
+
+    // Anybody else may not: that fails the test, at its end if not before.
+    aws.boto3(&format!("{script}show(told('ec2', 'create_subnet', who='somebody'))")).await?;
+    assert_eq!(aws.misfits(), ["ec2: CreateSubnet.VpcId: it is required"]);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(aws))).is_err());
+    Ok(())
+}
+
 /// One test per emulator from one body.
 macro_rules! on_both {
     ($($name:ident)*) => {

@@ -4,10 +4,10 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::io::AsyncWriteExt as _;
 
 use super::front::INSPECTOR_KEY;
+use super::python::Python;
 use super::{AwsCloud, Credentials};
 
 /// What every snippet finds defined: `client(service)`, `error(call)`, `show(value)`.
@@ -19,23 +19,16 @@ const INVENTORY: &str = include_str!("inventory.py");
 /// Runs one snippet after another.
 const INSPECTOR: &str = include_str!("inspector.py");
 
-/// A Python that stays: starting one and loading boto3 takes longer than a look.
+/// A Python that runs one snippet after another as this account's inspector.
 #[derive(Debug)]
 pub(super) struct Inspector {
     credentials: Credentials,
-    stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
+    python: Python,
 }
 
 impl Inspector {
     async fn run(&mut self, script: &str) -> Result<Value> {
-        self.stdin
-            .write_all(format!("{}\n", Value::from(script)).as_bytes())
-            .await
-            .context("give Python its script")?;
-        let line = self.lines.next_line().await.context("hear from Python")?.context("Python has ended")?;
-        let mut answer: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
+        let mut answer = self.python.ask(&Value::from(script)).await?;
         match answer["failed"].as_str() {
             Some(failed) => bail!("the script failed: {failed}"),
             None => Ok(answer["shown"][0].take()),
@@ -68,17 +61,9 @@ impl AwsCloud {
     }
 
     fn start_inspector(&self, credentials: Credentials) -> Result<Inspector> {
-        let mut child = tokio::process::Command::new(self.venv.join("bin/python"))
-            .args(["-c", &format!("{PRELUDE}\n{INSPECTOR}\n")])
-            .envs(self.env_for(&credentials))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("start Python")?;
-        let stdin = child.stdin.take().context("Python has no standard input")?;
-        let lines = BufReader::new(child.stdout.take().context("Python has no standard output")?).lines();
-        Ok(Inspector { credentials, stdin, lines, _child: child })
+        let env = self.env_for(&credentials);
+        let python = Python::start(&self.venv, &format!("{PRELUDE}\n{INSPECTOR}\n"), env)?;
+        Ok(Inspector { credentials, python })
     }
 
     /// As [`AwsCloud::boto3`], with other credentials than the front expects.

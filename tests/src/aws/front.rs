@@ -1,7 +1,7 @@
 //! The layer in front of an emulator that behaves as AWS does.
 //!
-//! Each request goes through the same steps: identify, verify the signature, log, strike with a fault if one is armed,
-//! refuse or replay what AWS would refuse or replay, then let the service's repairs answer or the emulator. One file
+//! Each request goes through the same steps: identify, log, verify the signature, hold it against the service's model, strike
+//! with a fault if one is armed, refuse or replay what AWS would refuse or replay, then let the service's repairs answer or the emulator. One file
 //! per service holds its repairs and says which emulator needs them; a further service is one more file and one more
 //! line in `Shared::answer`.
 
@@ -16,6 +16,7 @@ mod fault;
 mod hide;
 mod iam;
 mod log;
+mod models;
 mod resource_groups;
 mod signature;
 mod token;
@@ -25,6 +26,7 @@ mod xml;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -74,6 +76,7 @@ pub(crate) struct Shared {
     pub tokens: Mutex<token::Tokens>,
     pub identities: Mutex<iam::Providers>,
     pub nats: Mutex<ec2::nat::Nats>,
+    pub models: models::Models,
 }
 
 /// The running layer; dropping it closes every connection.
@@ -85,7 +88,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    pub(crate) async fn start(emulator: &str, region: &str, credentials: Credentials) -> Result<Self> {
+    pub(crate) async fn start(emulator: &str, region: &str, credentials: Credentials, venv: &Path) -> Result<Self> {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback for the AWS front")?;
         let address = listener.local_addr().context("read the front's own address")?;
@@ -101,6 +104,7 @@ impl Front {
             tokens: Mutex::default(),
             identities: Mutex::default(),
             nats: Mutex::default(),
+            models: models::Models::start(venv)?,
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { shared, address, accepting })
@@ -184,7 +188,10 @@ impl Shared {
             tokio::time::sleep(latency).await;
         }
         let answer = match signature::verify(call, &credentials) {
-            Ok(()) => self.handle_faulty(call, reset).await?,
+            Ok(()) => match self.models.check(call).await {
+                Ok(()) => self.handle_faulty(call, reset).await?,
+                Err(fault) => fault.answer(call),
+            },
             Err(fault) => fault.answer(call),
         };
         self.log.end(seq, &call.action, answer.status);
@@ -252,6 +259,9 @@ impl Shared {
         if let Some(replayed) = locked(&self.tokens).replay(call) {
             return replayed;
         }
+        if !inspector {
+            hide::check(&mut locked(&self.hidden), call)?;
+        }
         let answer = match call.service.as_str() {
             "ec2" => ec2::handle(self, call, inspector).await?,
             "iam" => iam::handle(self, call, inspector).await?,
@@ -262,6 +272,9 @@ impl Shared {
             "autoscaling" => autoscaling::handle(self, call).await?,
             _ => self.upstream.forward(call).await?,
         };
+        if let Some(id) = hide::created(call).filter(|_| answer.succeeded()) {
+            locked(&self.hidden).created(&id);
+        }
         locked(&self.tokens).remember(call, &answer);
         Ok(answer)
     }
