@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_sdk_ec2::types::{NetworkInterfaceStatus, VolumeState};
-use futures::future::{join_all, try_join3, try_join4};
+use futures::future::{join_all, try_join, try_join3};
 use nic_sdk::error::Error;
 
 use crate::cloud::{Cloud, filter, from_aws, from_ec2};
@@ -64,7 +64,7 @@ impl fmt::Display for Leftover {
 
 /// Everything that bears the cluster's ownership tag, ours aside.
 pub async fn find(cloud: &Cloud, cluster: &str) -> Result<Vec<Leftover>, Error> {
-    let (balancers, ec2) = futures::future::try_join(
+    let (balancers, ec2) = try_join(
         try_join3(
             load_balancers(cloud, cluster),
             classic_load_balancers(cloud, cluster),
