@@ -130,6 +130,7 @@ fn an_existing_network_is_used_and_not_made() {
             "aws.iam-policy",
             "aws.iam-role",
             "aws.iam-role-policy-attachment",
+            "aws.kubernetes-leftovers",
             "aws.node-group",
             "aws.resource-group",
             "kubernetes.object",

@@ -10,6 +10,7 @@ mod cloud;
 mod design;
 mod design_cloud;
 mod iam;
+mod leftovers;
 mod preflight;
 mod services;
 mod updates;

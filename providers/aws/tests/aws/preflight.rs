@@ -238,7 +238,11 @@ fn the_newest_version_is_looked_up_unless_a_cluster_is_there() {
     let cloud =
         FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on("eks", "*", missing());
     assert_eq!(version_of(&cloud).unwrap(), "1.35");
-    let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", "1.32"));
+    let cloud = FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on(
+        "eks",
+        "GET /clusters/demo-dev",
+        cluster("ACTIVE", "1.32"),
+    );
     assert_eq!(version_of(&cloud).unwrap(), "1.32");
 }
 

@@ -747,6 +747,7 @@ fn lost_storage_registry_and_group_are_discovered() {
             Reply::xml(200, "<ListOpenIDConnectProvidersResponse><ListOpenIDConnectProvidersResult/></ListOpenIDConnectProvidersResponse>"),
         )
         .on("eks", "*", missing());
+    let cloud = crate::leftovers::none(cloud);
     let recorded = Recorded {
         address: REGISTRY.into(),
         kind: "aws.ecr-repository".into(),

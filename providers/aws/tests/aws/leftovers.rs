@@ -1,0 +1,75 @@
+//! What a cluster leaves behind.
+
+use crate::calls::{change, delete};
+use nic_sdk::testing::{FakeCloud, Reply};
+use nic_sdk::types::{Observation, Progress};
+use nic_sdk::{Error, Failure};
+use serde_json::json;
+
+/// An account with nothing that a cluster could have made.
+pub fn none(cloud: FakeCloud) -> FakeCloud {
+    let balancing = |action: &str| {
+        Reply::xml(200, format!("<{action}Response><{action}Result></{action}Result></{action}Response>"))
+    };
+    let ec2 = |action: &str| Reply::xml(200, format!("<{action}Response></{action}Response>"));
+    cloud
+        .on("elasticloadbalancing", "DescribeLoadBalancers", balancing("DescribeLoadBalancers"))
+        .on("elasticloadbalancing", "DescribeTargetGroups", balancing("DescribeTargetGroups"))
+        .on("ec2", "DescribeNetworkInterfaces", ec2("DescribeNetworkInterfaces"))
+        .on("ec2", "DescribeVolumes", ec2("DescribeVolumes"))
+        .on("ec2", "DescribeSecurityGroups", ec2("DescribeSecurityGroups"))
+}
+
+fn deleted(cloud: &FakeCloud) -> Result<Progress, Failure> {
+    let kind = "aws.kubernetes-leftovers";
+    delete(
+        cloud,
+        change("aws.kubernetes-leftovers.main", kind, Some("demo-dev"), json!({ "cluster_name": "demo-dev" })),
+    )
+}
+
+fn no_cluster() -> FakeCloud {
+    let missing = Reply::json_error(404, "ResourceNotFoundException", "none");
+    FakeCloud::new().on("eks", "GET /clusters/demo-dev", missing)
+}
+
+#[test]
+fn a_cluster_that_is_there_leaves_nothing_yet() {
+    let there = json!({ "cluster": { "name": "demo-dev", "status": "ACTIVE" } });
+    let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev", Reply::json(200, &there));
+    let failure = deleted(&cloud).unwrap_err();
+    assert!(failure.error.to_string().contains("still exists"), "{}", failure.error);
+    assert_eq!(cloud.actions(), ["GET /clusters/demo-dev"]);
+}
+
+#[test]
+fn what_it_owned_is_removed_until_a_look_finds_nothing() {
+    let volume = |id: &str, state: &str, value: &str| {
+        format!(
+            "<item><volumeId>{id}</volumeId><status>{state}</status><tagSet><item><key>kubernetes.io/cluster/demo-dev</key>\
+             <value>{value}</value></item></tagSet></item>"
+        )
+    };
+    let volumes = [
+        volume("vol-1", "available", "owned"),
+        volume("vol-2", "in-use", "owned"),
+        volume("vol-3", "available", "shared"),
+    ];
+    let volumes =
+        format!("<DescribeVolumesResponse><volumeSet>{}</volumeSet></DescribeVolumesResponse>", volumes.concat());
+    let cloud = no_cluster().on("ec2", "DescribeVolumes", Reply::xml(200, volumes)).on(
+        "ec2",
+        "DeleteVolume",
+        Reply::xml(200, "<DeleteVolumeResponse/>"),
+    );
+    let cloud = none(cloud);
+    let failure = deleted(&cloud).unwrap_err();
+    assert!(matches!(failure.error, Error::Conflict(_)), "{}", failure.error);
+    let said = failure.error.to_string();
+    assert!(said.contains("volume vol-1, volume vol-2 (in use)") && !said.contains("vol-3"), "{said}");
+    assert_eq!(cloud.requests_for("DeleteVolume").len(), 1);
+
+    let cloud = none(no_cluster());
+    let done = deleted(&cloud).unwrap();
+    assert_eq!(done, Progress::Done(Observation::absent("aws.kubernetes-leftovers.main")));
+}
