@@ -1,6 +1,6 @@
 //! `aws.kubernetes-leftovers`: what the cluster's controllers made in the account, and nobody but them knows of.
 //!
-//! A Service of type LoadBalancer becomes a load balancer with security groups and network interfaces, a claim becomes a
+//! A Service of type `LoadBalancer` becomes a load balancer with security groups and network interfaces, a claim becomes a
 //! volume. When the cluster goes, its controllers go with it, and what they made stays: it costs money, and no subnet in use
 //! can be deleted. So this stands between network and cluster in the graph. It is nothing in itself, always there, and its
 //! deletion, which comes after the cluster's and before the network's, removes whatever bears the cluster's ownership tag.
