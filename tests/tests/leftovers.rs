@@ -8,8 +8,7 @@ use serde_json::json;
 const CONFIG: &str = include_str!("../../examples/aws/nebari-config.yaml");
 const CLUSTER: &str = "my-nebari-dev";
 
-/// What the controllers of a cluster make: a load balancer of each generation with a security group that the platform's own lets
-/// in, a network interface that was left behind, a volume. And what somebody else made, of the same sorts.
+/// What EKS and the controllers of a cluster make: a load balancer of each generation with a security group that the nodes' one lets in, a network interface that was left behind, a volume. And what somebody else made, of the same sorts.
 const MAKE: &str = r#"
 ec2, elb, elbv2 = client("ec2"), client("elb"), client("elbv2")
 owned = {"kubernetes.io/cluster/my-nebari-dev": "owned"}
@@ -17,11 +16,12 @@ tags = lambda pairs: [{"Key": k, "Value": v} for k, v in pairs.items()]
 named = lambda name: [{"Name": "tag:Name", "Values": [name]}]
 subnet = ec2.describe_subnets(Filters=named("my-nebari-dev-subnet-0"))["Subnets"][0]
 other = ec2.describe_subnets(Filters=named("my-nebari-dev-subnet-1"))["Subnets"][0]
-main = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["my-nebari-dev"]}])["SecurityGroups"][0]
 spec = lambda kind, pairs: [{"ResourceType": kind, "Tags": tags(pairs)}]
 group = ec2.create_security_group(GroupName="k8s-elb-a1", Description="for a load balancer", VpcId=subnet["VpcId"],
     TagSpecifications=spec("security-group", owned))["GroupId"]
-ec2.authorize_security_group_ingress(GroupId=main["GroupId"], IpPermissions=[
+nodes = ec2.create_security_group(GroupName="eks-cluster-sg", Description="of the nodes", VpcId=subnet["VpcId"],
+    TagSpecifications=spec("security-group", owned))["GroupId"]
+ec2.authorize_security_group_ingress(GroupId=nodes, IpPermissions=[
     {"IpProtocol": "tcp", "FromPort": 30000, "ToPort": 32767, "UserIdGroupPairs": [{"GroupId": group}]}])
 ec2.create_network_interface(SubnetId=subnet["SubnetId"], Groups=[group],
     TagSpecifications=spec("network-interface", {"cluster.k8s.amazonaws.com/name": "my-nebari-dev"}))

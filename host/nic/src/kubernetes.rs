@@ -166,6 +166,10 @@ impl KubernetesProvider {
     ) -> Result<Progress, ProviderError> {
         match cluster.get(object).await? {
             Some(live) if live["metadata"]["uid"].as_str() == Some(uid) => {
+                if is_stuck(object, &live) {
+                    // As good as a wait when it fails: the next look tries again.
+                    let _ = cluster.touch(object, &live).await;
+                }
                 Ok(waiting(object, "gone", &live, &why_still_there(&live)))
             }
             _ => Ok(Progress::Done(Observed::absent(&change.address))),
@@ -186,6 +190,14 @@ fn is_established(live: &Value) -> bool {
     conditions.into_iter().any(|condition| condition["type"] == "Established" && condition["status"] == "True")
 }
 
+/// The API server deletes a definition's objects before the definition. When that fails, as it does while the definitions beside it come
+/// and go, it may not try again until something about the definition changes.
+fn is_stuck(object: &ObjectName, live: &Value) -> bool {
+    let conditions = live["status"]["conditions"].as_array().into_iter().flatten();
+    is_definition(object)
+        && conditions.into_iter().any(|c| c["type"] == "Terminating" && c["reason"] == "InstanceDeletionFailed")
+}
+
 fn waiting(object: &ObjectName, what: &str, live: &Value, message: &str) -> Progress {
     Progress::Pending(Waiting {
         remote_id: Some(remote_id(object)),
@@ -198,7 +210,9 @@ fn waiting(object: &ObjectName, what: &str, live: &Value, message: &str) -> Prog
 /// A namespace tells what holds it; other objects list who must let go.
 fn why_still_there(live: &Value) -> String {
     let conditions = live["status"]["conditions"].as_array().into_iter().flatten();
-    let told: Vec<&str> = conditions.filter(|c| c["status"] == "True").filter_map(|c| c["message"].as_str()).collect();
+    // A definition is established and its names accepted until it is gone: that holds nothing.
+    let holds = |c: &&Value| c["status"] == "True" && c["type"] != "Established" && c["type"] != "NamesAccepted";
+    let told: Vec<&str> = conditions.filter(holds).filter_map(|c| c["message"].as_str()).collect();
     let finalizers: Vec<&str> =
         live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     match (told.is_empty(), finalizers.is_empty()) {

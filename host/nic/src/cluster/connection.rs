@@ -20,6 +20,9 @@ use crate::signing::install_crypto_provider;
 /// Who owns the fields that NIC applies.
 const FIELD_MANAGER: &str = "nic";
 
+/// The version at which an object was touched.
+const TOUCHED: &str = "nic.nebari.dev/touched-at";
+
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -262,6 +265,17 @@ impl Connected {
             Err(error) if error.code() == Some(404) => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    /// Changes the object in nothing but an annotation, so that controllers look at it anew.
+    pub async fn touch(&self, object: &ObjectName, live: &Value) -> Result<(), RequestError> {
+        let Some(path) = self.path(object).await? else { return Ok(()) };
+        let annotated = json!({ "metadata": {
+            // Another object of that name is not meant.
+            "uid": live["metadata"]["uid"],
+            "annotations": { TOUCHED: live["metadata"]["resourceVersion"] },
+        } });
+        self.call(Method::PATCH, &path, "", Some(("application/merge-patch+json", &annotated))).await.map(drop)
     }
 
     async fn path(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {

@@ -304,6 +304,47 @@ async fn a_delete_lasts_until_the_object_is_gone() {
 }
 
 #[tokio::test]
+async fn a_definition_whose_deletion_was_given_up_is_touched_until_it_is_gone() {
+    let touched = Arc::new(Mutex::new(false));
+    let kept = touched.clone();
+    let (connected, _) = server(move |line, body| match line {
+        "GET /apis/apiextensions.k8s.io/v1" => (
+            200,
+            json!({"kind": "APIResourceList", "resources": [{"name": "customresourcedefinitions", "kind": "CustomResourceDefinition", "namespaced": false, "verbs": []}]}),
+        ),
+        line if line.starts_with("GET") && line.ends_with("/things.example.com") && *kept.lock().unwrap() => not_found(),
+        line if line.starts_with("GET") && line.ends_with("/things.example.com") => (
+            200,
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": "things.example.com", "uid": "u", "resourceVersion": "7", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+                "status": {"conditions": [
+                    {"type": "Established", "status": "True", "message": "the initial names have been accepted"},
+                    {"type": "Terminating", "status": "True", "reason": "InstanceDeletionFailed", "message": "could not list instances"},
+                ]}}),
+        ),
+        line if line.starts_with("PATCH") => {
+            assert_eq!(body["metadata"]["uid"], "u");
+            assert_eq!(body["metadata"]["annotations"]["nic.nebari.dev/touched-at"], "7");
+            *kept.lock().unwrap() = true;
+            (200, body.clone())
+        }
+        _ => not_found(),
+    })
+    .await;
+    let provider = provider(Some(connected));
+    let remote_id = "CustomResourceDefinition.v1.apiextensions.k8s.io/things.example.com".to_owned();
+    let going = Change { remote_id: Some(remote_id), ..change(Value::Null) };
+    let operation = json!({"wait": "gone", "uid": "u"});
+    let Progress::Pending(waiting) = provider.poll(&call(vec![]), &going, &operation).await.unwrap() else {
+        panic!("still there")
+    };
+    assert_eq!(waiting.message, "could not list instances");
+    assert!(*touched.lock().unwrap());
+    let progress = provider.poll(&call(vec![]), &going, &waiting.operation).await.unwrap();
+    assert!(matches!(progress, Progress::Done(observed) if observed.status == Status::Absent));
+}
+
+#[tokio::test]
 async fn secrets_are_sent_and_never_shown() {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let kept = sent.clone();
