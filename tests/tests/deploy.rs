@@ -300,7 +300,7 @@ show(None)
     let ran = workspace.ok(&["destroy", "--yes"]).await?;
     ensure!(ran.stdout.contains("= ECR repository jupyterlab (stays: `retain`)"), "{}", ran.said());
     let state = workspace.state()?;
-    ensure!(state.pointer("/cloud/registries/jupyterlab").is_some() && state["cloud"]["vpc"].is_null(), "{state:#}");
+    ensure!(state.pointer("/cloud/registries/0").is_some() && state["cloud"]["vpc"].is_null(), "{state:#}");
     workspace.config(CONFIG)?;
     let ran = workspace.run(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
