@@ -27,7 +27,8 @@ ec2.create_network_interface(SubnetId=subnet["SubnetId"], Groups=[group],
     TagSpecifications=spec("network-interface", {"cluster.k8s.amazonaws.com/name": "my-nebari-dev"}))
 ec2.create_volume(AvailabilityZone=subnet["AvailabilityZone"], Size=8, TagSpecifications=spec("volume", owned))
 listener = [{"Protocol": "TCP", "LoadBalancerPort": 80, "InstanceProtocol": "TCP", "InstancePort": 30080}]
-elb.create_load_balancer(LoadBalancerName="a1", Listeners=listener, Subnets=[subnet["SubnetId"]], Tags=tags(owned))
+elb.create_load_balancer(LoadBalancerName="a1", Listeners=listener, Subnets=[subnet["SubnetId"]],
+    SecurityGroups=[group], Tags=tags(owned))
 controlled = tags({"elbv2.k8s.aws/cluster": "my-nebari-dev"})
 elbv2.create_load_balancer(Name="k8s-b2", Type="network", Subnets=[subnet["SubnetId"], other["SubnetId"]], Tags=controlled)
 elbv2.create_target_group(Name="k8s-b2", Protocol="TCP", Port=80, VpcId=subnet["VpcId"], Tags=controlled)
@@ -43,7 +44,7 @@ show(vpc)
 const LOOK: &str = r#"
 ec2, elb, elbv2 = client("ec2"), client("elb"), client("elbv2")
 show({
-    "groups": sorted(g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"] != "default"),
+    "groups": sorted(g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"] if not g["GroupName"].startswith("default")),
     "interfaces": [i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]
         if any(t["Key"].startswith("cluster.k8s") for t in i.get("TagSet", []))],
     "volumes": [t["Value"] for v in ec2.describe_volumes()["Volumes"] for t in v.get("Tags", [])],
@@ -53,11 +54,12 @@ show({
 })
 "#;
 
-/// An address that bears the platform's mark, and that no state knows of.
+/// A gateway that bears the platform's mark, and that no state knows of.
 const STRAY: &str = r#"
 ec2 = client("ec2")
-mark = [{"Key": "nic.nebari.dev/owner", "Value": "LINEAGE/aws.elastic-ip.stray"}]
-show(ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": mark}])["AllocationId"])
+mark = [{"Key": "nic.nebari.dev/owner", "Value": "LINEAGE/aws.internet-gateway.stray"}]
+made = ec2.create_internet_gateway(TagSpecifications=[{"ResourceType": "internet-gateway", "Tags": mark}])
+show(made["InternetGateway"]["InternetGatewayId"])
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,11 +78,11 @@ async fn what_kubernetes_made_goes_and_what_stays_is_told() -> Result<()> {
     let state = workspace.state()?;
     let lineage = state["lineage"].as_str().context("a lineage")?;
     let stray = platform.aws.inspect(&STRAY.replace("LINEAGE", lineage)).await?;
-    let stray = stray.as_str().context("the address's id")?;
+    let stray = stray.as_str().context("the gateway's id")?;
     let ran = workspace.run(&["destroy", "--yes", "--format", "json"]).await?;
     let answer = ran.json()?;
     ensure!(ran.code == 2 && answer.pointer("/error/code") == Some(&json!("DESTROY_INCOMPLETE")), "{}", ran.said());
-    ensure!(answer.pointer("/error/details/left") == Some(&json!([format!("Elastic IP {stray}")])), "{answer:#}");
+    ensure!(answer.pointer("/error/details/left") == Some(&json!([format!("Internet gateway {stray}")])), "{answer:#}");
     let left = platform.aws.inspect(LOOK).await?;
     let theirs = json!({
         "groups": [],
@@ -94,7 +96,10 @@ async fn what_kubernetes_made_goes_and_what_stays_is_told() -> Result<()> {
 
     // Nothing is recorded any more, so nothing but the stray is in the way of a good end.
     ensure!(workspace.state()?["cloud"].as_object().is_none_or(serde_json::Map::is_empty), "{:#}", workspace.state()?);
-    platform.aws.inspect(&format!("client('ec2').release_address(AllocationId='{stray}'); show(None)")).await?;
+    platform
+        .aws
+        .inspect(&format!("client('ec2').delete_internet_gateway(InternetGatewayId='{stray}'); show(None)"))
+        .await?;
     workspace.ok(&["destroy", "--yes"]).await?;
     Ok(())
 }
