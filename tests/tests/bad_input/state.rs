@@ -1,5 +1,6 @@
 //! States that cannot be used, and places where none can be kept. Whatever is wrong, the bytes that are there stay as they are.
 
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nic_core::state::{State, format_v1};
 use nic_tests::nic::Workspace;
+use serde_json::json;
 
 use crate::said::{refused, told};
 
@@ -71,14 +73,20 @@ async fn who_only_looks_is_told_the_same() -> Result<()> {
 async fn a_held_lock_says_who_holds_it_and_is_not_broken() -> Result<()> {
     let (workspace, whole) = site()?;
     std::fs::write(path(&workspace), &whole)?;
-    let held = nic::backend::lock(&path(&workspace), "deploy", Duration::ZERO).await;
-    let held = held.map_err(|error| anyhow::anyhow!("{}: {}", error.code, error.message))?;
+    // Held as another `nic` holds it: by the operating system, with a word on who it is.
+    let held = std::fs::File::create_new(workspace.stage().join("nic-state.json.lock"))?;
+    held.try_lock()?;
+    let who = json!({ "who": "ada@laptop", "pid": 4242, "operation": "deploy", "since": "2026-01-01T00:00:00Z" });
+    (&held).write_all(who.to_string().as_bytes())?;
     refused(&workspace, "state_locked", &["deploy"], (2, "STATE_LOCKED")).await?;
     let waited = std::time::Instant::now();
     let ran = workspace.run(&["plan", "--lock-timeout", "1s"]).await?;
     ensure!(ran.code == 2 && waited.elapsed() >= Duration::from_secs(1), "it did not wait: {}", ran.said());
     drop(held);
     ensure!(std::fs::read(path(&workspace))? == whole, "the state was written");
+    // It goes with its holder.
+    let ran = workspace.run(&["state", "list"]).await?;
+    ensure!(ran.code == 0, "{}", ran.said());
     Ok(())
 }
 
