@@ -24,6 +24,7 @@
 //! | `computed` | filled by the cloud, never desired, never a difference |
 //! | `set` | an array whose order is no difference |
 //! | `left-to-cloud` | after creation the cloud's own; acted on only when the desired value itself changes |
+//! | `natural-name` | part of what the thing is found by while its remote id is not known |
 //! | `sensitive` | never shown |
 //! | `normalise` | look-alikes that are no difference: `cidr`, `policy`, `quantity`, `version` |
 
@@ -150,6 +151,12 @@ impl Schema {
     /// After creation the cloud's own, acted on only when the desired value itself changes.
     pub fn left_to_cloud(self) -> Self {
         self.annotated("left-to-cloud", json!(true))
+    }
+
+    /// Part of what the thing is found by while its remote id is not known: a `read` without remote id waits for these members, and
+    /// for no others. Where none is marked it waits for all.
+    pub fn natural_name(self) -> Self {
+        self.annotated("natural-name", json!(true))
     }
 
     /// Never shown.

@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use emulator::{ACCOUNT, Emulator, Server};
-pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When};
+pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, depth};
 pub use venv::ensure_venv;
 
 use front::Front;

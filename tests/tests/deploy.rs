@@ -293,6 +293,15 @@ ecr.put_image(repositoryName="my-nebari-dev-jupyterlab", imageTag="mine", imageM
 show(None)
 "#;
     platform.aws.inspect(pushed).await?;
+    // What is to be retained is destroyed by no accident of spelling, and outlives the rest.
+    let ran = workspace.run(&["destroy", "--yes", "--retain", "ecrr"]).await?;
+    ensure!(ran.code == 1 && ran.said().contains("RETAIN_UNKNOWN"), "{}", ran.said());
+    workspace.config(&format!("{CONFIG}\nretain: [ecr]\n"))?;
+    let ran = workspace.ok(&["destroy", "--yes"]).await?;
+    ensure!(ran.stdout.contains("= ECR repository jupyterlab (stays: `retain`)"), "{}", ran.said());
+    let state = workspace.state()?;
+    ensure!(state.pointer("/cloud/registries/jupyterlab").is_some() && state["cloud"]["vpc"].is_null(), "{state:#}");
+    workspace.config(CONFIG)?;
     let ran = workspace.run(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
     ensure!(ran.said().contains("--force --repository-name my-nebari-dev-jupyterlab"), "{}", ran.said());

@@ -179,6 +179,7 @@ fn planned(platform: &Platform, desired: Vec<Desired>, fresh: bool) -> usize {
         observed: if fresh { &observed } else { &platform.observed },
         kinds: &platform.kinds,
         confirmed: &BTreeSet::new(),
+        retained: &BTreeSet::new(),
         fingerprints: &BTreeMap::new(),
         inputs: PlanInputs::default(),
     };

@@ -97,6 +97,15 @@ pub fn drift(
             condition: condition(record, observed.get(&record.address), kind),
         }
     });
+    DriftReport { resources: resources.collect(), unrecorded: unrecorded(records, discovered, kinds) }
+}
+
+/// Of what was discovered, what no record stands for.
+pub fn unrecorded(
+    records: &BTreeMap<Address, Record>,
+    discovered: &[Observed],
+    kinds: &BTreeMap<String, Kind>,
+) -> Vec<Unrecorded> {
     let unrecorded = discovered.iter().filter(|thing| !records.contains_key(&thing.address)).map(|thing| {
         let kind = thing.address.as_str().rsplit_once('.').and_then(|(kind, _)| kinds.get(kind));
         Unrecorded {
@@ -106,7 +115,7 @@ pub fn drift(
             remote_id: thing.remote_id.clone(),
         }
     });
-    DriftReport { resources: resources.collect(), unrecorded: unrecorded.collect() }
+    unrecorded.collect()
 }
 
 fn condition(record: &Record, observed: Option<&Observed>, kind: Option<&Kind>) -> Condition {

@@ -24,7 +24,7 @@ use crate::document::too_deep;
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
-use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, scope};
+use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
 use crate::secret::Fingerprints;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub confirmed: BTreeSet<Address>,
     /// Only these, and what they need; everything when empty.
     pub targets: BTreeSet<Address>,
+    /// Addresses and kinds that stay when everything else is destroyed, as [`retained`] reads them.
+    pub retain: Vec<String>,
     /// Every wait is multiplied by this; 1 outside tests.
     pub pace: f64,
     /// Version of NIC, for the state.
@@ -172,13 +174,16 @@ impl Run {
             let within = state.records.iter().filter(|(address, _)| scope.contains(*address));
             (graph.within(&scope), Cow::Owned(within.map(|(a, r)| (a.clone(), r.clone())).collect()))
         };
+        let kinds = self.kinds();
+        let retained = retained(&self.settings.retain, &graph, &state.records, &kinds).map_err(RunError::Refused)?;
         let request = PlanRequest {
             purpose,
             graph: &graph,
             records: &records,
             observed: &observed,
-            kinds: &self.kinds(),
+            kinds: &kinds,
             confirmed: &self.settings.confirmed,
+            retained: &retained,
             fingerprints: &self.fingerprints,
             inputs: PlanInputs {
                 configuration_hash: self.configuration_hash.clone(),
@@ -189,6 +194,7 @@ impl Run {
                     .iter()
                     .map(|p| (p.provider.description().name.clone(), p.provider.digest().to_owned()))
                     .collect(),
+                secrets: self.fingerprints.clone(),
             },
         };
         // What could not be read is no answer; everything else that keeps a plan from being made is one.

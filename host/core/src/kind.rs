@@ -71,6 +71,13 @@ impl Kind {
         }
     }
 
+    /// The members of a document that the resource is found by while its remote id is not known; empty when the schema marks none.
+    pub fn natural_name(&self) -> Vec<&str> {
+        let root = SchemaNode::root(&self.schema);
+        let members = self.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        members.map(|(name, _)| name.as_str()).filter(|name| root.member(name).annotations().natural_name).collect()
+    }
+
     /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
     pub fn state_path_of(&self, document: &Value) -> String {
         let sort =
@@ -152,6 +159,8 @@ pub struct Annotations {
     pub left_to_cloud: bool,
     /// Shown as `(sensitive)`.
     pub sensitive: bool,
+    /// Part of what the resource is found by while its remote id is not known.
+    pub natural_name: bool,
     /// Look-alikes that are no change.
     pub normalise: Option<Normalise>,
 }

@@ -1,6 +1,7 @@
 //! The plan: ordered changes with action, reason and difference. A pure function of the three truths.
 
 mod refusal;
+mod retain;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 pub use self::refusal::UNREADABLE;
 use self::refusal::{gathered, kind_unknown, secrets_unclear, unusable};
+pub use self::retain::retained;
 pub use self::scope::scope;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
@@ -87,6 +89,8 @@ pub enum Reason {
     NotInConfig,
     /// Everything is destroyed.
     Destroy,
+    /// Everything is destroyed but what `retain` lists.
+    Retained,
     /// The cloud no longer has it.
     AlreadyGone,
 }
@@ -140,6 +144,9 @@ pub struct PlanInputs {
     pub lineage: String,
     /// Digests of the components, by provider.
     pub components: BTreeMap<String, String>,
+    /// Keyed fingerprints of the config's secrets, where there is a key already.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: Fingerprints,
 }
 
 /// Ordered changes, and what they were computed from.
@@ -185,6 +192,8 @@ pub struct PlanRequest<'a> {
     pub kinds: &'a BTreeMap<String, Kind>,
     /// Addresses whose replacement or deletion the user has confirmed by name.
     pub confirmed: &'a BTreeSet<Address>,
+    /// What stays when everything else is destroyed.
+    pub retained: &'a BTreeSet<Address>,
     /// Of every secret of the config, as it is now.
     pub fingerprints: &'a Fingerprints,
     /// What the plan is computed from.
@@ -437,6 +446,7 @@ impl Planner<'_> {
             Status::Absent if unsure => (Action::Forget, Reason::PendingFromLastRun),
             _ if never_made => (Action::Forget, Reason::AlreadyGone),
             Status::Absent => (Action::Forget, Reason::AlreadyGone),
+            _ if destroy && self.request.retained.contains(address) => (Action::NoOp, Reason::Retained),
             _ if destroy => (Action::Delete, Reason::Destroy),
             _ if record.deposed.is_some() => (Action::Delete, Reason::Deposed),
             _ => (Action::Delete, Reason::NotInConfig),

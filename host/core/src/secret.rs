@@ -56,7 +56,7 @@ impl Fingerprint {
     }
 
     /// How this one, of now, compares with the one that was accepted.
-    fn since(&self, accepted: &Self) -> Option<SecretChange> {
+    pub fn since(&self, accepted: &Self) -> Option<SecretChange> {
         if self.key != accepted.key {
             return Some(SecretChange::Unclear);
         }

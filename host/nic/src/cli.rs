@@ -68,7 +68,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  nic graph | dot -Tsvg > platform.svg\n  nic graph --as mermaid --recorded")]
     Graph(Graph),
     /// Delete everything that is recorded
-    #[command(after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes")]
+    #[command(
+        after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain efs --retain ecr"
+    )]
     Destroy(Destroy),
     /// Check the config; needs no credentials and no network
     #[command(after_help = "Examples:\n  nic validate -f nebari-config.yaml\n  nic validate --format json")]
@@ -155,6 +157,9 @@ pub struct RunFlags {
     /// Only this resource and what it needs; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<nic_core::address::Address>,
+    /// What `destroy` leaves.
+    #[arg(skip)]
+    pub retain: Vec<String>,
 }
 
 /// `nic deploy`
@@ -226,6 +231,10 @@ pub struct Destroy {
     /// How it behaves.
     #[command(flatten)]
     pub run: RunFlags,
+    /// Leave this, beside what `retain` in the config lists: an address, a kind, or the first word of a protected kind, such as
+    /// efs or ecr; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub retain: Vec<String>,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,

@@ -248,6 +248,12 @@ impl Config {
         }
     }
 
+    /// What stays when everything else is destroyed: addresses and kinds.
+    pub fn retain(&self) -> Vec<String> {
+        let elements = self.root.get("retain").into_iter().flat_map(Node::elements);
+        elements.filter_map(Node::text).map(str::to_owned).collect()
+    }
+
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
         self.root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| truth(text) == Some(true))
@@ -408,6 +414,7 @@ impl Checker<'_> {
             self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
         self.prevent_deploy();
         self.near_misses();
+        self.retain();
         let provider = self.provider();
         Some((project_name?, namespace?, provider?))
     }
@@ -464,6 +471,15 @@ impl Checker<'_> {
                 "`prevent_deploy` must be `true` or `false`",
             );
             self.problem(diagnostic, "/prevent_deploy");
+        }
+    }
+
+    fn retain(&mut self) {
+        let Some(retain) = self.root.get("retain").filter(|node| !node.is_null()) else { return };
+        let texts = matches!(retain.value, NodeValue::Sequence(_)) && retain.elements().all(|e| e.text().is_some());
+        if !texts {
+            let detail = "`retain` must be a list of kinds and addresses, such as `[efs, ecr]`";
+            self.problem(Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail), "/retain");
         }
     }
 

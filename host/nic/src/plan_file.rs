@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nic_core::document::digest;
 use nic_core::plan::Plan;
+use nic_core::secret::{Fingerprints, SecretChange};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -84,6 +85,9 @@ fn difference(saved: &Value, now: &Value) -> Option<String> {
     if then["configuration_hash"] != inputs["configuration_hash"] {
         return Some("the config was edited since the plan was made".to_owned());
     }
+    if let Some(name) = edited_secret(&then["secrets"], &inputs["secrets"]) {
+        return Some(format!("the secret `{name}` was edited since the plan was made"));
+    }
     if then["components"] != inputs["components"] {
         return Some("it was made with other provider components".to_owned());
     }
@@ -101,6 +105,16 @@ fn difference(saved: &Value, now: &Value) -> Option<String> {
     let other = now.iter().find(|change| !saved.contains(change)).or_else(|| saved.iter().find(|c| !now.contains(c)));
     let address = other.and_then(|change| change["address"].as_str()).unwrap_or("the order of changes");
     Some(format!("the cloud has changed since the plan was made: `{address}` would come out differently"))
+}
+
+/// A secret that stands for something else. One without a fingerprint, as before the first deploy, cannot be told.
+fn edited_secret(then: &Value, now: &Value) -> Option<String> {
+    let read = |value: &Value| serde_json::from_value::<Fingerprints>(value.clone()).unwrap_or_default();
+    let (then, now) = (read(then), read(now));
+    let mut edited = then
+        .iter()
+        .filter(|(name, then)| now.get(*name).is_some_and(|now| now.since(then) == Some(SecretChange::Changed)));
+    edited.next().map(|(name, _)| name.clone())
 }
 
 /// What would be done: unchanged resources may come and go.
@@ -129,6 +143,22 @@ mod tests {
         for moved in [plan(4, "a"), plan(3, "b")] {
             assert_eq!(saved.still_holds(&moved).unwrap_err().diagnostics[0].code, "PLAN_STALE");
         }
+    }
+
+    #[test]
+    fn a_secret_edited_since_makes_a_plan_stale() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        let with = |fingerprint: &str| {
+            let secrets = [("password".to_owned(), fingerprint.parse().unwrap())].into();
+            Plan { inputs: PlanInputs { secrets, ..PlanInputs::default() }, ..Plan::default() }
+        };
+        write(&path, &with("aa:01"), "2026-01-01T00:00:00Z").unwrap();
+        let saved = SavedPlan::read(&path).unwrap();
+        assert!(saved.still_holds(&with("aa:01")).is_ok());
+        assert!(saved.still_holds(&with("bb:02")).is_ok(), "another key tells nothing");
+        let error = saved.still_holds(&with("aa:02")).unwrap_err();
+        assert!(error.diagnostics[0].detail.contains("`password` was edited"), "{error:?}");
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct Session {
 }
 
 /// How a run behaves when no flags say so.
-pub(crate) const DEFAULT_FLAGS: RunFlags = RunFlags { parallelism: 10, confirm: Vec::new(), target: Vec::new() };
+pub(crate) const DEFAULT_FLAGS: RunFlags =
+    RunFlags { parallelism: 10, confirm: Vec::new(), target: Vec::new(), retain: Vec::new() };
 
 impl Session {
     /// For commands with a config and a state.
@@ -209,6 +210,12 @@ impl Session {
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
                 targets: flags.target.iter().cloned().collect(),
+                retain: config
+                    .map(Config::retain)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .chain(flags.retain.clone())
+                    .collect(),
                 pace: pace(),
                 version: version.to_owned(),
             },

@@ -6,6 +6,7 @@ mod autoscaling;
 mod initialize;
 pub(crate) mod irsa;
 pub(crate) mod kubernetes;
+pub(crate) mod leftovers;
 pub(crate) mod network;
 mod registry;
 mod storage;

@@ -30,6 +30,8 @@ pub struct Cloud {
     autoscaling: OnceCell<aws_sdk_autoscaling::Client>,
     ecr: OnceCell<aws_sdk_ecr::Client>,
     efs: OnceCell<aws_sdk_efs::Client>,
+    load_balancing: OnceCell<aws_sdk_elasticloadbalancingv2::Client>,
+    classic_load_balancing: OnceCell<aws_sdk_elasticloadbalancing::Client>,
     resource_groups: OnceCell<aws_sdk_resourcegroups::Client>,
 }
 
@@ -48,6 +50,8 @@ impl Cloud {
             autoscaling: OnceCell::new(),
             ecr: OnceCell::new(),
             efs: OnceCell::new(),
+            load_balancing: OnceCell::new(),
+            classic_load_balancing: OnceCell::new(),
             resource_groups: OnceCell::new(),
         })
     }
@@ -66,6 +70,18 @@ impl Cloud {
     /// File systems.
     pub fn efs(&self) -> &aws_sdk_efs::Client {
         self.efs.get_or_init(|| aws_client!(aws_sdk_efs, SdkSetup::new("EFS", "elasticfilesystem", &self.region)))
+    }
+
+    /// Load balancers.
+    pub fn load_balancing(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        let setup = || SdkSetup::new("Elastic Load Balancing v2", "elasticloadbalancing", &self.region);
+        self.load_balancing.get_or_init(|| aws_client!(aws_sdk_elasticloadbalancingv2, setup()))
+    }
+
+    /// Load balancers of the first generation: what a Service becomes without a controller of AWS's.
+    pub fn classic_load_balancing(&self) -> &aws_sdk_elasticloadbalancing::Client {
+        let setup = || SdkSetup::new("Elastic Load Balancing", "elasticloadbalancing", &self.region);
+        self.classic_load_balancing.get_or_init(|| aws_client!(aws_sdk_elasticloadbalancing, setup()))
     }
 
     /// Resource groups.

@@ -11,8 +11,8 @@ use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::kinds::{
     CLUSTER, EBS_VOLUME, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, ELASTIC_IP, IAM_OIDC_PROVIDER, IAM_POLICY,
-    IAM_ROLE, INTERNET_GATEWAY, NAT_GATEWAY, NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC,
-    oidc_providers, read,
+    IAM_ROLE, INTERNET_GATEWAY, KUBERNETES_LEFTOVERS, Leftover, NAT_GATEWAY, NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE,
+    SECURITY_GROUP, SUBNET, VPC, cluster_exists, leftovers, oidc_providers, read,
 };
 use crate::names::{Names, Topology};
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
@@ -33,7 +33,7 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
     targets.extend(addons?);
     targets.extend(issuers?);
     targets.retain(|target| !is_recorded(target, records));
-    let mut there = Vec::new();
+    let mut there = orphans(cloud, &names.cluster).await?;
     for observation in read(cloud, targets).await {
         match observation.status {
             Status::Absent | Status::Foreign(_) => {}
@@ -43,6 +43,19 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
         }
     }
     Ok(there)
+}
+
+/// What the cluster made, once it is gone: until then it is in use, and nobody's business.
+async fn orphans(cloud: &Cloud, cluster: &str) -> Result<Vec<Observation>, Error> {
+    if cluster_exists(cloud, cluster).await? {
+        return Ok(Vec::new());
+    }
+    let observe = |leftover: Leftover| {
+        let name: String = leftover.id().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let document = json!({ "cluster_name": cluster });
+        Observation::present(format!("{KUBERNETES_LEFTOVERS}.{name}"), leftover.to_string(), document)
+    };
+    Ok(leftovers(cloud, cluster).await?.into_iter().map(observe).collect())
 }
 
 /// The things with a name of their own that every platform has.

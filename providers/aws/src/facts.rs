@@ -1,6 +1,6 @@
 //! What must be asked before the graph is known.
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use nic_sdk::error::Error;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
@@ -113,7 +113,9 @@ pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
 
 /// The version of the cluster that is there already, as after a state was lost; else the newest on offer.
 async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
-    match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
+    // Most often there is no cluster: both questions go out at once.
+    let (shown, offered) = join(cloud.eks.describe_cluster().name(cluster).send(), versions::on_offer(cloud)).await;
+    match shown.map_err(from_aws) {
         Ok(answer) => {
             if let Some(version) = answer.cluster.and_then(|cluster| cluster.version) {
                 return Ok(version);
@@ -122,7 +124,7 @@ async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
         Err(error) if is_not_found(&error) => {}
         Err(error) => return Err(error),
     }
-    let newest = versions::on_offer(cloud).await?.into_iter().rfind(|(_, offer)| offer.is_supported());
+    let newest = offered?.into_iter().rfind(|(_, offer)| offer.is_supported());
     let (version, _) =
         newest.ok_or_else(|| Error::other("KUBERNETES_VERSION_NOT_OFFERED", "EKS offers no version in this region"))?;
     Ok(version.to_string())

@@ -16,6 +16,7 @@ mod iam_policy;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
+mod kubernetes_leftovers;
 mod named;
 mod nat_gateway;
 mod node_group;
@@ -50,6 +51,8 @@ use self::iam_policy::IamPolicy;
 use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
+use self::kubernetes_leftovers::KubernetesLeftovers;
+pub use self::kubernetes_leftovers::{Leftover, exists as cluster_exists, find as leftovers};
 use self::nat_gateway::NatGateway;
 use self::node_group::NodeGroup;
 use self::resource_group::ResourceGroup;
@@ -86,6 +89,8 @@ pub const IAM_ROLE_POLICY_ATTACHMENT: &str = "aws.iam-role-policy-attachment";
 pub const IAM_POLICY: &str = "aws.iam-policy";
 /// Whose tokens IAM trusts: the cluster's issuer.
 pub const IAM_OIDC_PROVIDER: &str = "aws.iam-oidc-provider";
+/// What a cluster's controllers leave in the account.
+pub const KUBERNETES_LEFTOVERS: &str = "aws.kubernetes-leftovers";
 /// An EKS cluster.
 pub const CLUSTER: &str = "aws.cluster";
 /// An EKS managed node group.
@@ -133,6 +138,7 @@ macro_rules! with_kind {
             IAM_POLICY => with_kind!(@ $name = IamPolicy, $call),
             IAM_OIDC_PROVIDER => with_kind!(@ $name = IamOidcProvider, $call),
             EKS_ADDON => with_kind!(@ $name = EksAddon, $call),
+            KUBERNETES_LEFTOVERS => with_kind!(@ $name = KubernetesLeftovers, $call),
             CLUSTER => with_kind!(@ $name = Cluster, $call),
             NODE_GROUP => with_kind!(@ $name = NodeGroup, $call),
             AUTO_SCALING_TAGS => with_kind!(@ $name = AutoScalingTags, $call),
@@ -150,7 +156,7 @@ macro_rules! with_kind {
 }
 
 /// Every kind, in the order they are created in.
-pub const ALL: [&str; 21] = [
+pub const ALL: [&str; 22] = [
     VPC,
     SUBNET,
     INTERNET_GATEWAY,
@@ -163,6 +169,7 @@ pub const ALL: [&str; 21] = [
     IAM_ROLE,
     IAM_POLICY,
     IAM_ROLE_POLICY_ATTACHMENT,
+    KUBERNETES_LEFTOVERS,
     CLUSTER,
     NODE_GROUP,
     IAM_OIDC_PROVIDER,

@@ -1,17 +1,18 @@
-//! Whole-process measurements of the release binary, for docs/performance.md: start, first run, no-op plan, memory.
+//! Whole-process measurements of the release binary, for docs/performance.md: start, first run, memory, and a platform's life with
+//! and without a distance to AWS.
 
 use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::Emulator;
+use nic_tests::aws::{Emulator, Pace, Wait, depth};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 
 const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 
-/// How often each is measured.
+/// How often each is measured that leaves things as they are.
 const RUNS: usize = 15;
 
 struct Measured {
@@ -58,8 +59,73 @@ async fn median(workspace: &Workspace, arguments: &[&str]) -> Result<Measured> {
 }
 
 fn row(what: &str, measured: &Measured) {
-    let line = format!("| {what} | {:.0} ms | {:.0} MiB |", measured.took.as_secs_f64() * 1000.0, measured.peak_mib);
+    let line = format!("| {what} | {:.0} ms | {:.0} MiB |", millis(measured.took), measured.peak_mib);
+    tell(&line);
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn tell(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What every request takes longer in the second table: about the way to a region on another continent's coast and back.
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// Start, first run, and what a warm run takes.
+async fn process(platform: &Platform) -> Result<()> {
+    let mut workspace = platform.workspace()?;
+    workspace.config(CONFIG)?;
+    tell("| what | time | peak memory |\n|---|---|---|");
+    let cache = nic_tests::cache::dir().display().to_string();
+    let empty = tempfile::tempdir()?;
+    workspace.env("NIC_CACHE_DIR", empty.path().display().to_string());
+    row("`nic validate`, first run: the AWS component is compiled", &measure(&workspace, &["validate"]).await?);
+    workspace.env("NIC_CACHE_DIR", cache);
+    workspace.ok(&["validate"]).await?;
+    row("`nic version`", &median(&workspace, &["version"]).await?);
+    row("`nic validate`, warm", &median(&workspace, &["validate"]).await?);
+    Ok(())
+}
+
+/// A platform's life, request by request: how many there are, and how many had to wait for each other.
+async fn life(platform: &Platform, latency: Duration) -> Result<()> {
+    let mut workspace = platform.workspace()?;
+    workspace.config(CONFIG)?;
+    // The emulator is as quick as it can be, and so are NIC's own waits: what is left is the way there and back.
+    workspace.env("NIC_PACE", "0.001");
+    platform.aws.pace(Pace::all(Wait::NONE)).await;
+    platform.aws.nat_pace(Wait::NONE);
+    platform.aws.faults().latency(latency);
+    tell(&format!("\n{} ms more on every request to AWS:\n", latency.as_millis()));
+    tell("| what | requests | depth | time | peak memory |\n|---|---|---|---|---|");
+    let told = |what: &str, runs: usize, measured: &Measured| {
+        let log = platform.aws.log();
+        let requests = log.len() / runs;
+        // Of several runs, the last one's.
+        let depth = depth(&log[log.len() - requests..]);
+        tell(&format!(
+            "| {what} | {requests} | {depth} | {:.0} ms | {:.0} MiB |",
+            millis(measured.took),
+            measured.peak_mib
+        ));
+        platform.aws.clear_log();
+    };
+    platform.aws.clear_log();
+    told("first `nic plan`", 1, &measure(&workspace, &["plan"]).await?);
+    told("first `nic deploy`", 1, &measure(&workspace, &["deploy"]).await?);
+    told("`nic plan` without changes", RUNS, &median(&workspace, &["plan"]).await?);
+    told("`nic deploy` without changes", RUNS, &median(&workspace, &["deploy"]).await?);
+    let state = workspace.stage().join("nic-state.json");
+    let aside = workspace.path().join("nic-state.json");
+    std::fs::rename(&state, &aside)?;
+    told("`nic plan` after the state was lost", RUNS, &median(&workspace, &["plan"]).await?);
+    std::fs::rename(&aside, &state)?;
+    told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?);
+    platform.aws.faults().clear();
+    platform.aws.assert_empty().await
 }
 
 #[tokio::main]
@@ -67,20 +133,8 @@ async fn main() -> Result<()> {
     let size = std::fs::metadata(binary()?)?.len();
     say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
-    let _ = writeln!(std::io::stdout(), "| what | time | peak memory |\n|---|---|---|");
-
-    let empty = tempfile::tempdir()?;
-    workspace.env("NIC_CACHE_DIR", empty.path().display().to_string());
-    row("`nic validate`, first run: the AWS component is compiled", &measure(&workspace, &["validate"]).await?);
-    row("`nic version`", &median(&workspace, &["version"]).await?);
-    row("`nic validate`, warm", &median(&workspace, &["validate"]).await?);
-    workspace.ok(&["deploy"]).await?;
-    platform.aws.clear_log();
-    row("`nic plan` without changes, warm", &median(&workspace, &["plan"]).await?);
-    say(&format!("requests of one plan: {}", platform.aws.log().len() / RUNS));
-    row("`nic deploy` without changes, warm", &median(&workspace, &["deploy"]).await?);
-    workspace.ok(&["destroy", "--yes"]).await?;
+    process(&platform).await?;
+    life(&platform, Duration::ZERO).await?;
+    life(&platform, LATENCY).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Planned, Run, RunError, provider_failed};
 use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
-use crate::drift::{Condition, DriftReport, accepted, drift};
+use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, unrecorded};
 use crate::graph::DesiredGraph;
 use crate::plan::{Action, Purpose};
 use crate::resource::{Desired, Observed, Record};
@@ -26,14 +26,7 @@ impl Run {
     /// None of its own: what cannot be read is in the report as unreadable.
     pub async fn drift(&self) -> Result<Drift, RunError> {
         let mut observed = self.refresh(&DesiredGraph::default()).await?;
-        let call = self.call().await;
-        let (mut discovered, mut diagnostics) = (Vec::new(), Vec::new());
-        for participant in self.participants.iter().filter(|p| p.declares) {
-            match participant.provider.discover(&call).await {
-                Ok(found) => discovered.extend(found.into_iter().filter(Observed::is_present)),
-                Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
-            }
-        }
+        let (discovered, diagnostics) = self.discovered().await;
         let state = self.journal.state().await;
         for seen in observed.values_mut() {
             let Some(record) = state.records.get(&seen.address) else { continue };
@@ -43,6 +36,25 @@ impl Run {
             }
         }
         Ok(Drift { report: drift(&state.records, &observed, &discovered, &self.kinds()), observed, diagnostics })
+    }
+
+    /// What bears our marks and is not recorded, as after everything was destroyed; and who could not look, and why.
+    pub async fn left_over(&self) -> (Vec<Unrecorded>, Vec<Diagnostic>) {
+        let (discovered, diagnostics) = self.discovered().await;
+        let state = self.journal.state().await;
+        (unrecorded(&state.records, &discovered, &self.kinds()), diagnostics)
+    }
+
+    async fn discovered(&self) -> (Vec<Observed>, Vec<Diagnostic>) {
+        let call = self.call().await;
+        let (mut discovered, mut diagnostics) = (Vec::new(), Vec::new());
+        for participant in self.participants.iter().filter(|p| p.declares) {
+            match participant.provider.discover(&call).await {
+                Ok(found) => discovered.extend(found.into_iter().filter(Observed::is_present)),
+                Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
+            }
+        }
+        (discovered, diagnostics)
     }
 
     /// Takes what the cloud shows for what is accepted from now on: the state changes, the cloud does not.

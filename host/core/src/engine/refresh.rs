@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 
 use super::{Run, RunError, lie_in};
 use crate::address::Address;
-use crate::document::{has_unknown, resolve, without_unknown};
+use crate::document::{Resolution, has_unknown, references, resolve, without_unknown};
 use crate::error::{ProviderError, Retry};
 use crate::graph::DesiredGraph;
+use crate::kind::Kind;
 use crate::plan::{Outcome, look_up};
 use crate::ports::{Event, Target};
 use crate::resource::{Observed, Record, Status};
@@ -20,8 +22,8 @@ const READ_ATTEMPTS: u32 = 5;
 impl Run {
     /// Reads everything desired or recorded.
     ///
-    /// A resource with a remote id is read at once. One without is looked up by its natural name, which may hold references:
-    /// it waits until what it references has been read. Targets of one kind go out in batches, batches at the same time.
+    /// A resource with a remote id is read at once. One without is looked up by its natural name: it is read as soon as that is known,
+    /// from the config or from what it references. Targets of one kind that are ready together go out in batches, batches at the same time.
     ///
     /// # Errors
     /// None of its own: what cannot be read is in the result as unreadable.
@@ -30,56 +32,77 @@ impl Run {
         let records = &state.records;
         let all: BTreeSet<&Address> = records.keys().chain(graph.resources().map(|d| &d.address)).collect();
         self.reporter.report(Event::Refreshing { resources: all.len() });
+        let mut seen = Seen { wished: wished(graph), outcomes: BTreeMap::new() };
         let mut unread: BTreeMap<&Address, usize> = BTreeMap::new();
-        let mut needed_by: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+        let mut needed_by: BTreeMap<Address, Vec<&Address>> = BTreeMap::new();
         for address in all {
             let known = records.get(address).is_some_and(|r| r.remote_id.is_some() || has_lookup_document(r));
-            let needs = graph.needs(address).filter(|_| !known);
-            unread.insert(address, needs.inspect(|need| needed_by.entry(need).or_default().push(address)).count());
+            let needs = if known { BTreeSet::new() } else { self.needed_to_find(graph, address, &seen) };
+            unread.insert(address, needs.len());
+            for need in needs {
+                needed_by.entry(need).or_default().push(address);
+            }
         }
         let mut observed: BTreeMap<Address, Observed> = BTreeMap::new();
-        let mut outcomes: BTreeMap<Address, Outcome> = BTreeMap::new();
-        let mut wave: Vec<&Address> =
+        let mut ready: Vec<&Address> =
             unread.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
-        // The graph has no circle, so the waves reach everything.
-        while !wave.is_empty() {
-            let targets = wave.iter().map(|address| target(address, graph, records.get(*address), &outcomes)).collect();
-            for answer in self.read_all(targets).await {
-                let settled = answer.is_present();
-                outcomes.insert(answer.address.clone(), Outcome { document: answer.document.clone(), settled });
-                observed.insert(answer.address.clone(), answer);
-            }
-            let read = std::mem::take(&mut wave);
-            for dependent in read.iter().filter_map(|address| needed_by.get(*address)).flatten() {
-                if let Some(needs) = unread.get_mut(*dependent) {
-                    *needs -= 1;
-                    if *needs == 0 {
-                        wave.push(dependent);
+        let mut running = FuturesUnordered::new();
+        // The graph has no circle, so everything gets ready.
+        loop {
+            let targets = ready.drain(..).map(|address| target(address, graph, records.get(address), &seen)).collect();
+            running.extend(self.batches(targets).into_iter().map(|(kind, targets)| self.read_batch(kind, targets)));
+            let Some(answers) = running.next().await else { break };
+            for answer in answers {
+                for dependent in needed_by.get(&answer.address).into_iter().flatten() {
+                    if let Some(needs) = unread.get_mut(*dependent) {
+                        *needs -= 1;
+                        if *needs == 0 {
+                            ready.push(dependent);
+                        }
                     }
                 }
+                let settled = answer.is_present();
+                seen.outcomes.insert(answer.address.clone(), Outcome { document: answer.document.clone(), settled });
+                observed.insert(answer.address.clone(), answer);
             }
         }
         Ok(observed)
     }
 
+    /// What must be read before a resource can be looked up: all that it needs, unless its kind says which members it is found by.
+    fn needed_to_find(&self, graph: &DesiredGraph, address: &Address, seen: &Seen) -> BTreeSet<Address> {
+        let Some(desired) = graph.get(address) else { return BTreeSet::new() };
+        let natural_name = self.kind(&desired.kind).map(Kind::natural_name).unwrap_or_default();
+        if natural_name.is_empty() {
+            return graph.needs(address).cloned().collect();
+        }
+        let wished = seen.wished.get(address).map(|outcome| &outcome.document);
+        let unknown =
+            natural_name.into_iter().filter(|member| wished.and_then(|d| d.get(member)).is_some_and(has_unknown));
+        unknown
+            .filter_map(|member| desired.document.get(member))
+            .flat_map(|m| references(m).unwrap_or_default())
+            .collect()
+    }
+
     /// Reads targets in batches, all at the same time. Every target has exactly one answer.
     pub(super) async fn read_all(&self, targets: Vec<Target>) -> Vec<Observed> {
+        let reads = self.batches(targets).into_iter().map(|(kind, targets)| self.read_batch(kind, targets));
+        join_all(reads).await.concat()
+    }
+
+    /// Targets by kind, as many together as the kind takes.
+    fn batches(&self, targets: Vec<Target>) -> Vec<(String, Vec<Target>)> {
         let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
         for target in targets {
             by_kind.entry(target.kind.clone()).or_default().push(target);
         }
-        let mut calls = FuturesUnordered::new();
+        let mut batches = Vec::new();
         for (kind, targets) in by_kind {
-            let batch = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
-            for chunk in targets.chunks(batch) {
-                calls.push(self.read_batch(kind.clone(), chunk.to_vec()));
-            }
+            let most = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
+            batches.extend(targets.chunks(most).map(|chunk| (kind.clone(), chunk.to_vec())));
         }
-        let mut answers = Vec::new();
-        while let Some(batch) = calls.next().await {
-            answers.extend(batch);
-        }
-        answers
+        batches
     }
 
     async fn read_batch(&self, kind: String, targets: Vec<Target>) -> Vec<Observed> {
@@ -141,15 +164,41 @@ fn has_lookup_document(record: &Record) -> bool {
     record.pending.as_ref().is_some_and(|pending| !pending.document.is_null())
 }
 
-fn target(
-    address: &Address,
-    graph: &DesiredGraph,
-    record: Option<&Record>,
-    outcomes: &BTreeMap<Address, Outcome>,
-) -> Target {
+/// What references lead to while things are being read.
+struct Seen {
+    /// What the config alone says.
+    wished: BTreeMap<Address, Outcome>,
+    /// What was read.
+    outcomes: BTreeMap<Address, Outcome>,
+}
+
+impl Seen {
+    /// What is there, else what is wished: the name of what is to be made is known before it is made.
+    fn look_up(&self, address: &Address, pointer: &str) -> Resolution {
+        match look_up(&self.outcomes, address, pointer) {
+            Resolution::Unknown => look_up(&self.wished, address, pointer),
+            found => found,
+        }
+    }
+}
+
+/// Every desired document as far as the config alone makes it known.
+fn wished(graph: &DesiredGraph) -> BTreeMap<Address, Outcome> {
+    let mut wished = BTreeMap::new();
+    for desired in graph.ordered() {
+        let resolved = resolve(&desired.document, &|to, pointer| look_up(&wished, to, pointer));
+        // A malformed reference is told by the plan.
+        if let Ok(document) = resolved {
+            wished.insert(desired.address.clone(), Outcome { document, settled: false });
+        }
+    }
+    wished
+}
+
+fn target(address: &Address, graph: &DesiredGraph, record: Option<&Record>, seen: &Seen) -> Target {
     let desired = graph.get(address);
     let from_config = desired.and_then(|d| {
-        let document = resolve(&d.document, &|to, pointer| look_up(outcomes, to, pointer)).ok()?;
+        let document = resolve(&d.document, &|to, pointer| seen.look_up(to, pointer)).ok()?;
         Some(d.named(document, record))
     });
     let pending = record.and_then(|r| r.pending.as_ref()).map(|p| &p.document).filter(|d| !d.is_null());

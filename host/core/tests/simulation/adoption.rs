@@ -4,6 +4,7 @@ use nic_core::plan::{Action, Reason};
 use nic_core::state::format_v1;
 use serde_json::json;
 
+use crate::faults::LATENCY;
 use crate::platform::{at, changed_platform, edited, platform};
 use crate::world::{How, World};
 
@@ -18,6 +19,16 @@ fn a_lost_state_is_found_again_by_names_and_marks() {
     assert!(ran.plan.changes.iter().all(|c| c.reason == Reason::Found));
     assert_eq!(world.picture(), before);
     world.assert_settled(platform());
+}
+
+#[test]
+fn what_is_found_by_its_own_name_or_mark_waits_for_no_other() {
+    let world = World::with(platform());
+    world.disk.lose();
+    let ran = world.deploy(platform());
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    // One way for the network, the role and the cluster, one for what is found by what it references.
+    assert_eq!(ran.took, 2 * LATENCY);
 }
 
 #[test]

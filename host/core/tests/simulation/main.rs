@@ -16,6 +16,7 @@ mod interrupts;
 mod lies;
 mod random_faults;
 mod refusals;
+mod retain;
 mod scale;
 mod secrets;
 mod targets;

@@ -35,7 +35,10 @@ pub fn description() -> Description {
     let immutable = json!({"type": "string", "x-nic": {"immutable": true}});
     let computed = json!({"type": "string", "x-nic": {"computed": true}});
     let text = json!({"type": "string"});
+    let name = json!({"type": "string", "x-nic": {"immutable": true, "natural-name": true}});
     let tags = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    // What is found by its mark waits for nothing that its document references.
+    let marks = json!({"type": "object", "additionalProperties": {"type": "string"}, "x-nic": {"natural-name": true}});
     let set = json!({"type": "array", "items": {"type": "string"}, "x-nic": {"set": true}});
     let fixed_set = json!({"type": "array", "items": {"type": "string"}, "x-nic": {"set": true, "immutable": true}});
     let cidr = json!({"type": "string", "x-nic": {"immutable": true, "normalise": "cidr"}});
@@ -44,24 +47,24 @@ pub fn description() -> Description {
         "desired": {"type": "integer", "x-nic": {"left-to-cloud": true}},
     }});
     let kinds = vec![
-        kind("vpc", CreateSafety::Tagged, "cloud.vpc", &json!({"id": computed, "cidr": cidr, "tags": tags})),
+        kind("vpc", CreateSafety::Tagged, "cloud.vpc", &json!({"id": computed, "cidr": cidr, "tags": marks})),
         kind(
             "subnet",
             CreateSafety::Tagged,
             "cloud.vpc.subnets[]",
-            &json!({"id": computed, "vpc_id": immutable, "cidr": cidr, "tags": tags}),
+            &json!({"id": computed, "vpc_id": immutable, "cidr": cidr, "tags": marks}),
         ),
         kind(
             "role",
             CreateSafety::Named,
             "cloud.roles[]",
-            &json!({"id": computed, "name": immutable, "policy": {"x-nic": {"normalise": "policy"}}}),
+            &json!({"id": computed, "name": name, "policy": {"x-nic": {"normalise": "policy"}}}),
         ),
         kind(
             "cluster",
             CreateSafety::Named,
             "cloud.cluster",
-            &json!({"id": computed, "endpoint": computed, "name": immutable, "role": immutable, "version": text,
+            &json!({"id": computed, "endpoint": computed, "name": name, "role": immutable, "version": text,
                 "subnet_ids": set, "log_types": set}),
         ),
         kind(

@@ -122,6 +122,7 @@ pub struct How {
     pub crash: Option<Crash>,
     pub confirmed: Vec<&'static str>,
     pub targets: Vec<&'static str>,
+    pub retain: Vec<&'static str>,
 }
 
 /// A cloud, a disk and a clock.
@@ -223,6 +224,7 @@ impl World {
             settings: Settings {
                 targets: how.targets.iter().map(|address| address.parse().unwrap()).collect(),
                 confirmed: how.confirmed.iter().map(|address| address.parse().unwrap()).collect(),
+                retain: how.retain.iter().map(|&name| name.to_owned()).collect(),
                 pace: 1.0,
                 version: "0.0.0".to_owned(),
             },

@@ -26,6 +26,11 @@ pub fn host_schema() -> Value {
                 "enum": ["local", "existing", "aws", "gcp", "azure"],
                 "description": "Inferred from the one provider section that is there. Cannot be changed after the first deploy.",
             },
+            "retain": {
+                "type": "array",
+                "items": { "type": "string" },
+                "description": "What `nic destroy` leaves: addresses, kinds, or the first word of protected kinds, such as efs and ecr.",
+            },
             "prevent_deploy": { "type": "boolean", "default": false, "description": "Forbids deploying." },
         },
         "additionalProperties": true,

@@ -85,6 +85,12 @@ impl Node {
         entries.iter().map(|(key, node)| (key, node))
     }
 
+    /// The elements of a sequence; none of anything else.
+    pub fn elements(&self) -> impl Iterator<Item = &Self> {
+        let elements = if let NodeValue::Sequence(elements) = &self.value { elements.as_slice() } else { &[] };
+        elements.iter()
+    }
+
     /// The text of a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.value {

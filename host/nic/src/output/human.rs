@@ -153,6 +153,9 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
             let _ = writeln!(text, "        {DIM}{}{DIM:#}", change.address);
         }
     }
+    for change in plan.changes.iter().filter(|change| change.reason == Reason::Retained) {
+        let _ = writeln!(text, "  {DIM}  = {} {} (stays: `retain`){DIM:#}", change.title, change.address.name());
+    }
     let _ = write!(text, "{}", summary(plan));
     text
 }

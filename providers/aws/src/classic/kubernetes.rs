@@ -4,7 +4,7 @@ use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::network::Place;
-use super::{Platform, addons, initialize, irsa, resource, tag_object};
+use super::{Platform, addons, initialize, irsa, leftovers, resource, tag_object};
 use crate::config::{NodeGroup, Taint};
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
 use crate::partition;
@@ -34,7 +34,9 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
     resources.push(Resource::new(NODE_ROLE, IAM_ROLE, node_role));
     let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
 
-    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, place), &cluster_attachments));
+    let mut before_cluster = cluster_attachments;
+    before_cluster.push(leftovers::add(platform, resources));
+    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, place), &before_cluster));
 
     // Without routes the nodes never join; without the policies EKS cannot take them down again.
     let before_nodes: Vec<String> = node_attachments.into_iter().chain(place.routes.clone()).collect();

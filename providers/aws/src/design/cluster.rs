@@ -5,12 +5,12 @@ use nic_sdk::types::reference;
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::classic::irsa;
 use crate::classic::kubernetes::{
     CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE, attach, cluster, node_group_address, role, scaling, taint,
 };
 use crate::classic::network::Place as ClusterPlace;
 use crate::classic::{Platform, resource, tag_object};
+use crate::classic::{irsa, leftovers};
 use crate::config::{GROUP_LABEL, NodeGroup};
 use crate::kinds::{CLUSTER, IAM_ROLE, NODE_GROUP};
 
@@ -32,7 +32,9 @@ pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>)
 
     let Place { cluster_subnets, node_subnets, security_group_id, routes } = place;
     let at = ClusterPlace { subnet_ids: cluster_subnets, security_group_id, routes: Vec::new() };
-    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, &at), &cluster_attachments));
+    let mut before_cluster = cluster_attachments;
+    before_cluster.push(leftovers::add(platform, resources));
+    resources.push(resource(MAIN_CLUSTER, CLUSTER, cluster(platform, &at), &before_cluster));
 
     // Without routes the nodes never join; without the policies EKS cannot take them down again.
     let before_nodes: Vec<String> = node_attachments.into_iter().chain(routes).collect();

@@ -241,7 +241,7 @@ fn schema() -> Value {
     object()
         .required("cluster_name", string().immutable())
         .required("node_group", string().immutable())
-        .required("autoscaling_groups", list(string()).set())
+        .required("autoscaling_groups", list(string()).set().natural_name())
         .required("tags", map(string()))
         .required("propagate_at_launch", boolean())
         .build()

@@ -270,7 +270,7 @@ fn vpc_config(desired: &Document) -> VpcConfigRequest {
 fn schema() -> Value {
     let texts = || list(string()).set();
     object()
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("id", string().computed())
         .optional("arn", string().computed())
         .optional("endpoint", string().computed())

@@ -134,6 +134,6 @@ fn schema() -> Value {
         .optional("iops", integer().computed())
         .optional("throughput", integer().computed())
         .optional("status", string().computed())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

@@ -219,7 +219,7 @@ fn found(shown: &Repository, tags: Tags) -> Found<Document> {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .optional("url", string().computed())
         .optional("registry_id", string().computed())

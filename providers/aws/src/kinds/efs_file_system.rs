@@ -251,7 +251,7 @@ fn schema() -> Value {
         .optional("id", string().computed())
         .optional("arn", string().computed())
         .optional("name", string().computed().description("The Name tag."))
-        .required("creation_token", string().immutable())
+        .required("creation_token", string().immutable().natural_name())
         .required("encrypted", boolean().immutable())
         .optional("kms_key_id", string().immutable())
         .optional("performance_mode", string().immutable())

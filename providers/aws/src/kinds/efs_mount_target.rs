@@ -242,8 +242,8 @@ fn found(shown: &Shown, security_group_ids: Vec<String>) -> Found {
 fn schema() -> Value {
     object()
         .optional("id", string().computed())
-        .required("file_system_id", string().immutable())
-        .required("subnet_id", string().immutable())
+        .required("file_system_id", string().immutable().natural_name())
+        .required("subnet_id", string().immutable().natural_name())
         .required("security_group_ids", list(string()).set())
         .optional("ip_address", string().computed())
         .optional("availability_zone", string().computed())

@@ -287,9 +287,9 @@ fn found(id: &Id, addon: &Shown) -> Found {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
-        .required("cluster_name", string().immutable())
+        .required("cluster_name", string().immutable().natural_name())
         .optional("version", string().normalise(Normalise::Version))
         // JSON as text, as policies are: white space and the order of members are no difference.
         .optional("configuration_values", string().normalise(Normalise::Policy))

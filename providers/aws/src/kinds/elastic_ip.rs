@@ -95,6 +95,6 @@ fn schema() -> Value {
     object()
         .optional("id", string().computed().description("The allocation."))
         .optional("public_ip", string().computed())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

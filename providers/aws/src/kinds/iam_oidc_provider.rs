@@ -221,7 +221,7 @@ fn found(arn: &str, shown: &GetOpenIdConnectProviderOutput) -> Found<Document> {
 fn schema() -> Value {
     object()
         .optional("arn", string().computed())
-        .required("url", string().immutable())
+        .required("url", string().immutable().natural_name())
         .optional("issuer", string().computed())
         .required("client_ids", list(string()).set())
         .optional("thumbprints", list(string()).computed())

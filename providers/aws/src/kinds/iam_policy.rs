@@ -263,8 +263,8 @@ fn schema() -> Value {
     object()
         .optional("id", string().computed())
         .optional("arn", string().computed())
-        .optional("name", string().immutable())
-        .optional("name_prefix", string().immutable())
+        .optional("name", string().immutable().natural_name())
+        .optional("name_prefix", string().immutable().natural_name())
         // IAM cannot change it, and it is not worth a new policy.
         .optional("description", string().immutable().left_to_cloud())
         .required("policy", string().normalise(Normalise::Policy))

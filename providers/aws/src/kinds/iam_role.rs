@@ -186,7 +186,7 @@ fn found(role: &Role) -> Found<Document> {
 fn schema() -> Value {
     object()
         .optional("id", string().computed())
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .required("assume_role_policy", string().normalise(Normalise::Policy))
         .optional("permissions_boundary", string())

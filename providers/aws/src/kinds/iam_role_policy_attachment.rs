@@ -131,5 +131,8 @@ async fn attached(cloud: &Cloud, role: &str) -> Result<BTreeSet<String>, Error> 
 
 /// The JSON Schema of the document.
 fn schema() -> Value {
-    object().required("role", string().immutable()).required("policy_arn", string().immutable()).build()
+    object()
+        .required("role", string().immutable().natural_name())
+        .required("policy_arn", string().immutable().natural_name())
+        .build()
 }

@@ -125,6 +125,6 @@ fn schema() -> Value {
     object()
         .optional("id", string().computed())
         .optional("vpc_id", string().description("The VPC it is attached to."))
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

@@ -257,6 +257,6 @@ fn schema() -> Value {
         .optional("vpc_id", string().computed())
         .optional("status", string().computed())
         .optional("failure", string().computed())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

@@ -294,9 +294,9 @@ fn schema() -> Value {
         .required("max_size", integer().minimum(0))
         .optional("desired_size", integer().minimum(0).left_to_cloud());
     object()
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
-        .required("cluster_name", string().immutable())
+        .required("cluster_name", string().immutable().natural_name())
         .required("instance_types", list(string()).immutable())
         .required("ami_type", string().immutable())
         .required("capacity_type", string().immutable())

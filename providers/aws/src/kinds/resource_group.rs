@@ -231,7 +231,7 @@ fn found(shown: &Group, tag_filter_query: String, tags: Tags) -> Found<Document>
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .required("description", string())
         .required("tag_filter_query", string().normalise(Normalise::Policy))

@@ -206,6 +206,6 @@ fn schema() -> Value {
         .optional("id", string().computed())
         .required("vpc_id", string().immutable())
         .required("routes", list(route).set())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

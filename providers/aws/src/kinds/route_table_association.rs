@@ -130,7 +130,7 @@ fn shown(association: &Shown) -> Option<Document> {
 fn schema() -> Value {
     object()
         .optional("id", string().computed())
-        .required("subnet_id", string().immutable())
+        .required("subnet_id", string().immutable().natural_name())
         .required("route_table_id", string())
         .build()
 }

@@ -211,12 +211,12 @@ fn found(group: &Shown) -> Option<Found<Document>> {
 fn schema() -> Value {
     object()
         .optional("id", string().computed())
-        .required("name", string().immutable())
+        .required("name", string().immutable().natural_name())
         .required("description", string().immutable())
-        .required("vpc_id", string().immutable())
+        .required("vpc_id", string().immutable().natural_name())
         .required("ingress", list(rule::schema()).set())
         .required("egress", list(rule::schema()).set())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }
 

@@ -119,6 +119,6 @@ fn schema() -> Value {
         .required("map_public_ip_on_launch", boolean())
         .required("vpc_id", string().immutable())
         .optional("type", one_of(&["public", "private"]).computed())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

@@ -167,6 +167,6 @@ fn schema() -> Value {
         .required("cidr", string().immutable().normalise(Normalise::Cidr))
         .required("enable_dns_support", boolean())
         .required("enable_dns_hostnames", boolean())
-        .required("tags", map(string()))
+        .required("tags", map(string()).natural_name())
         .build()
 }

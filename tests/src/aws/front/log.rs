@@ -16,6 +16,8 @@ pub struct Logged {
     pub seq: u64,
     /// When it came, since the front started.
     pub at: Duration,
+    /// When it was answered; none while it is not.
+    pub answered: Option<Duration>,
     /// `ec2`, `iam`, `eks`, ...; empty for an unsigned request.
     pub service: String,
     /// `CreateVpc`; for services without a name for it, method and path.
@@ -53,6 +55,7 @@ impl Log {
         entries.push(Logged {
             seq,
             at: self.began.elapsed(),
+            answered: None,
             service: call.service.clone(),
             action: call.action.clone(),
             mutating: call.mutating,
@@ -70,6 +73,7 @@ impl Log {
             && entry.action == action
         {
             entry.status = status;
+            entry.answered = Some(self.began.elapsed());
         }
     }
 
@@ -79,5 +83,47 @@ impl Log {
 
     pub(crate) fn clear(&self) {
         locked(&self.entries).clear();
+    }
+}
+
+/// The longest run of requests in which each came after the one before had been answered. With the same latency on every request
+/// that is the number of round trips that the whole took at least.
+pub fn depth(log: &[Logged]) -> usize {
+    let mut spans: Vec<(Duration, Duration)> =
+        log.iter().filter_map(|entry| Some((entry.answered?, entry.at))).collect();
+    // The one that is answered first leaves the most room for others.
+    spans.sort_unstable();
+    let mut last = None;
+    let mut count = 0;
+    for (answered, at) in spans {
+        if last.is_none_or(|last| at >= last) {
+            last = Some(answered);
+            count += 1;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_depth_counts_what_had_to_wait() {
+        let log = Log::new();
+        let entry = |at, answered| Logged {
+            seq: 1,
+            at: Duration::from_millis(at),
+            answered: Some(Duration::from_millis(answered)),
+            service: String::new(),
+            action: String::new(),
+            mutating: false,
+            status: 200,
+            summary: String::new(),
+            body: None,
+        };
+        assert_eq!(depth(&log.entries()), 0);
+        assert_eq!(depth(&[entry(0, 50), entry(10, 60), entry(20, 70)]), 1);
+        assert_eq!(depth(&[entry(0, 50), entry(0, 90), entry(51, 101), entry(102, 152), entry(95, 200)]), 3);
     }
 }

@@ -122,7 +122,7 @@ fn needed(planned: &Planned) -> Waits {
                 steps.insert((address.clone(), Verb::Converge), BTreeSet::from([(address.clone(), Verb::Delete)]));
             }
             // Something that is as it should be but whose record does not say so is recorded in its turn.
-            Action::NoOp if matches!(change.reason, Reason::UpToDate) => {}
+            Action::NoOp if matches!(change.reason, Reason::UpToDate | Reason::Retained) => {}
             Action::NoOp | Action::Create | Action::Update => {
                 steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
             }

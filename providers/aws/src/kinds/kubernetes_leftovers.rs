@@ -1,0 +1,102 @@
+//! `aws.kubernetes-leftovers`: what the cluster's controllers made in the account, and nobody but them knows of.
+//!
+//! A Service of type LoadBalancer becomes a load balancer with security groups and network interfaces, a claim becomes a
+//! volume. When the cluster goes, its controllers go with it, and what they made stays: it costs money, and no subnet in use
+//! can be deleted. So this stands between network and cluster in the graph. It is nothing in itself, always there, and its
+//! deletion, which comes after the cluster's and before the network's, removes whatever bears the cluster's ownership tag.
+
+mod find;
+mod remove;
+
+use futures::future::join_all;
+use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::report;
+use nic_sdk::schema::{object, string};
+use nic_sdk::types::{Change, Observation, Progress, Target};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::find::{Leftover, find};
+
+use super::{Kind, document, failure, present, remote_id};
+use crate::cloud::{Cloud, from_aws, is_not_found};
+
+/// The kind.
+pub struct KubernetesLeftovers;
+
+/// Its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Document {
+    cluster_name: String,
+}
+
+impl Kind for KubernetesLeftovers {
+    fn describe() -> description::Kind {
+        description::Kind {
+            kind: super::KUBERNETES_LEFTOVERS.to_owned(),
+            title: "Leftovers of Kubernetes".to_owned(),
+            schema: object().required("cluster_name", string().immutable().natural_name()).build(),
+            schema_version: 1,
+            state_path: "cloud.kubernetes_leftovers".to_owned(),
+            protected: false,
+            // A load balancer's network interfaces may take 10 minutes to go.
+            time_limits: TimeLimits { create: 60, update: 60, delete: 1800 },
+            read_batch: 10,
+            create: CreateSafety::Named,
+            settle_seconds: 0,
+        }
+    }
+
+    async fn read(_cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
+        let observe = |target: Target| match document::<Document>(&target.document) {
+            Ok(document) => present(&target.address, &document.cluster_name, &document),
+            Err(error) => Observation::unreadable(target.address, error),
+        };
+        targets.into_iter().map(observe).collect()
+    }
+
+    async fn create(_cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let document: Document = document(&change.document)?;
+        report::created(&document.cluster_name).map_err(failure(&document.cluster_name))?;
+        Ok(Progress::Done(present(&change.address, &document.cluster_name, &document)))
+    }
+
+    async fn update(_cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let document: Document = document(&change.document)?;
+        Ok(Progress::Done(present(&change.address, remote_id(change)?, &document)))
+    }
+
+    async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
+        let cluster = remote_id(change)?;
+        let failed = failure(cluster);
+        if exists(cloud, cluster).await.map_err(&failed)? {
+            // Its controllers would make everything anew, and what it still uses is nobody's leftover.
+            return Err(failed(Error::Conflict(format!("the cluster `{cluster}` still exists"))));
+        }
+        let found = find(cloud, cluster).await.map_err(&failed)?;
+        if found.is_empty() {
+            return Ok(Progress::Done(Observation::absent(&change.address)));
+        }
+        for result in join_all(found.iter().map(|leftover| remove::remove(cloud, leftover))).await {
+            result.map_err(&failed)?;
+        }
+        let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+        // Seen to be gone by the next look only.
+        Err(failed(Error::Conflict(format!("on their way out: {}", names.join(", ")))))
+    }
+
+    async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {
+        Err(Error::not_implemented(&format!("poll of {}", change.kind)).into())
+    }
+}
+
+/// Whether EKS has the cluster.
+pub async fn exists(cloud: &Cloud, cluster: &str) -> Result<bool, Error> {
+    match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
+        Ok(_) => Ok(true),
+        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
