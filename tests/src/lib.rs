@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod cache;
 pub mod control_plane;
+pub mod golden;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;

@@ -7,15 +7,17 @@ pub mod graph;
 pub mod human;
 pub mod json;
 pub mod progress;
+pub mod wrap;
 
-use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::ports::Reporter;
 use serde_json::Value;
 
 use crate::config::ConfigSource;
+use crate::error::CommandError;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -38,6 +40,31 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// Why data did not reach stdout, the first time that it did not.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Bytes of data, as they are.
+pub fn raw(bytes: &[u8]) {
+    note(std::io::stdout().write_all(bytes));
+}
+
+fn note(written: std::io::Result<()>) {
+    match written.and_then(|()| std::io::stdout().flush()) {
+        // Who reads has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = LOST.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Why data was lost, if any was: a result on a full disk is no result.
+pub fn lost() -> Option<CommandError> {
+    let why = LOST.get()?;
+    let error = CommandError::broke("OUTPUT_NOT_WRITTEN", "The result could not be written to stdout", why.as_str());
+    Some(error.hint("make room where stdout leads; what was done is recorded"))
+}
+
 /// Where words go, passed down as a value.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
@@ -53,7 +80,7 @@ impl Printer {
     /// A line of data for a person; nothing in JSON, where [`Printer::document`] is the data.
     pub fn line(&self, line: impl AsRef<str>) {
         if self.format == Format::Text {
-            let _ = writeln!(anstream::stdout(), "{}", line.as_ref());
+            note(writeln!(anstream::stdout(), "{}", line.as_ref()));
         }
     }
 
@@ -62,8 +89,7 @@ impl Printer {
         if self.events {
             events::result(document);
         } else if self.format == Format::Json {
-            let text = serde_json::to_string_pretty(document).unwrap_or_default();
-            let _ = writeln!(std::io::stdout(), "{text}");
+            raw(format!("{document:#}\n").as_bytes());
         }
     }
 

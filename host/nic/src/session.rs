@@ -142,7 +142,13 @@ impl Session {
             (None, Some(state)) => state.provider.clone(),
             (None, None) => String::new(),
         };
-        let component = load(&provider_name, &gate, usize::from(flags.parallelism), printer).await?;
+        let component =
+            load(&provider_name, &gate, usize::from(flags.parallelism), printer).await.map_err(|error| {
+                // Which provider is meant stands in the config; what is wrong with a component's file does not.
+                let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
+                let pointer = config.filter(|_| unknown).map(Config::provider_pointer);
+                error.at_pointer(pointer)
+            })?;
         let (sections, secrets) = match config {
             Some(config) => config.sections(&component.description().config_sections),
             None => (json!({}), Vec::new()),
@@ -345,7 +351,12 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
             "`{key}` cannot be changed after the first deploy: destroy the platform first if it should move"
         ));
     error.status = crate::exit::ExitStatus::Refused;
-    Err(error)
+    let pointer = match key {
+        "provider" => config.provider_pointer(),
+        "region" => config.region_pointer(),
+        key => format!("/{key}"),
+    };
+    Err(error.at_pointer(Some(pointer)))
 }
 
 /// The way out to the clouds, with what the environment says.
@@ -355,6 +366,7 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
 pub fn gate() -> Result<Gate, CommandError> {
     let options = GateOptions::from_environment().map_err(|error| {
         CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
+            .hint("set AWS_ENDPOINT_URL to a URL such as `http://localhost:4566`, or unset it to use AWS itself")
     })?;
     Ok(Gate::new(options))
 }
@@ -419,7 +431,11 @@ async fn load(
         ended
     };
     let host = Host::new(options).map_err(refused)?;
-    host.load(&found.name, bytes).await.map_err(refused)
+    let file = match &found.origin {
+        components::Origin::Bundled => found.name.clone(),
+        components::Origin::File(path) => path.display().to_string(),
+    };
+    host.load(&file, bytes).await.map_err(refused)
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.

@@ -1,7 +1,5 @@
 //! `--events`: what happens, as JSON lines on stdout, the result last. docs/schemas/event.json describes each line.
 
-use std::io::Write;
-
 use nic_core::ports::{Clock, Event, Reporter};
 use serde_json::{Value, json};
 
@@ -27,7 +25,7 @@ pub fn result(document: &Value) {
 fn write(mut line: Value) {
     line["time"] = json!(SystemClock::default().now());
     // One write for one line: several are never torn apart.
-    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+    super::raw(format!("{line}\n").as_bytes());
 }
 
 fn line(event: &Event) -> Option<Value> {
