@@ -125,24 +125,7 @@ async fn commands_on_a_platform() -> Result<()> {
     let (json, document) = in_json(nic, &["drift", "accept"], "drift-accepted.json", LeftOut).await?;
     conforms(&document, "drift.json")?;
     is_as_read("drift_accept_in_json", &json);
-
-    // Edited: one group goes, one is changed, one is replaced.
-    let (before, worker) = CONFIG.split_once("    worker:\n").context("the group `worker`")?;
-    ensure!(worker.lines().count() == 3, "{worker}");
-    nic.config(&before.replacen("instance: m5.xlarge", "instance: m5.4xlarge", 1))?;
-    is_as_read("plan_of_edits", &in_text(nic, &["plan"], LeftOut).await?);
-    let changed = nic.run(&["plan", "--detailed-exitcode", "--quiet"]).await?;
-    ensure!(changed.code == 3, "{}", changed.said());
-    let saved = nic.ok(&["plan", "--target", "aws.node-group.general", "--out", "plan.json"]).await?;
-    ensure!(saved.stderr.contains("nic deploy --plan plan.json"), "{}", saved.said());
-    conforms(&serde_json::from_str(&nic.read("plan.json")?)?, "plan.json")?;
-
-    // Destroyed, and nothing left to destroy.
-    nic.config(CONFIG)?;
-    is_as_read("destroy", &in_text(nic, &["destroy", "--yes"], LeftOut).await?);
-    let (json, _) = in_json(nic, &["destroy", "--yes"], "destroy.json", LeftOut).await?;
-    is_as_read("destroy_in_json", &json);
-    platform.aws.assert_empty().await
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
