@@ -6,5 +6,7 @@ pub mod control_plane;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
+pub mod schemas;
 mod sigv4;
+pub mod terminal;
 pub mod things;
