@@ -7,5 +7,7 @@ pub mod golden;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
+pub mod schemas;
 mod sigv4;
+pub mod terminal;
 pub mod things;

@@ -7,6 +7,7 @@ use nic_tests::aws::Emulator;
 use nic_tests::golden::conforms;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
+use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../examples/aws/nebari-config.yaml");

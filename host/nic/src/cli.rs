@@ -43,12 +43,22 @@ pub struct Global {
     /// Write what happens to stdout as JSON lines, the result last
     #[arg(long, global = true)]
     pub events: bool,
+    /// How everything that is said on stderr is written [default: as --format]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<Format>,
     /// Say only results and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more
+    /// Say more: every wait and every retry
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+impl Global {
+    /// How everything that is said beside the data is written.
+    pub fn log_format(&self) -> Format {
+        self.log_format.unwrap_or(if self.events { Format::Json } else { self.format })
+    }
 }
 
 /// The commands.
@@ -77,7 +87,7 @@ pub enum Command {
     Validate(Validate),
     /// Tell whether the platform is there and healthy
     #[command(
-        after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --format json"
+        after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --drift --format json"
     )]
     Status(Status),
     /// Show the document that later stages read
@@ -254,6 +264,9 @@ pub struct Status {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
+    /// Also look for what is marked as ours and not recorded
+    #[arg(long)]
+    pub drift: bool,
 }
 
 /// `nic outputs`

@@ -61,7 +61,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
         _ => Verbosity::Normal,
     };
     let format = if cli.global.events { Format::Json } else { cli.global.format };
-    let printer = Printer { format, verbosity, events: cli.global.events };
+    let log = cli.global.log_format();
+    let printer = Printer { format, log, verbosity, events: cli.global.events };
     let result = match cli.command {
         Command::Deploy(flags) => deploy::run(&flags, printer).await,
         Command::Plan(flags) => plan::run(&flags, printer).await,

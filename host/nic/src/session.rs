@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
+use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Provider};
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
@@ -16,7 +17,7 @@ use self::cluster::{ClusterOf, OwnCluster};
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::{ClusterAccess, ClusterSource, ExecCommand, FoundClusterReader, Generation, eks_token};
+use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, eks_token};
 use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -205,7 +206,7 @@ impl Session {
             ],
             context,
             clock,
-            reporter: printer.reporter(),
+            reporter: printer.reporter(&state_path),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
@@ -282,13 +283,23 @@ impl Session {
     /// # Errors
     /// What the provider, the cluster's cloud or the cluster says.
     pub async fn cluster_answers(&self) -> Result<Option<String>, CommandError> {
+        let Some(cluster) = self.connect_cluster().await? else { return Ok(None) };
+        cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
+        Ok(Some(cluster.name().to_owned()))
+    }
+
+    /// The cluster, as soon as its cloud says where it is; none while there is none.
+    ///
+    /// # Errors
+    /// What the provider or the cluster's cloud says.
+    pub async fn connect_cluster(&self) -> Result<Option<Connected>, ProviderError> {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             let Some(locator) = participant.provider.cluster(&call, &participant.config).await? else { continue };
             let generation = Generation::of(&participant.provider.description().name, call.records.iter());
-            let Some(cluster) = self.clusters.connect(&locator, generation).await? else { continue };
-            cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
-            return Ok(Some(cluster.name().to_owned()));
+            if let Some(cluster) = self.clusters.connect(&locator, generation).await? {
+                return Ok(Some(cluster));
+            }
         }
         Ok(None)
     }
