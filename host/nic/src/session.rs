@@ -147,8 +147,7 @@ impl Session {
             load(&provider_name, &gate, usize::from(flags.parallelism), printer).await.map_err(|error| {
                 // Which provider is meant stands in the config; what is wrong with a component's file does not.
                 let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
-                let pointer = config.filter(|_| unknown).map(Config::provider_pointer);
-                error.at_pointer(pointer)
+                error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer))
             })?;
         let (sections, secrets) = match config {
             Some(config) => config.sections(&component.description().config_sections),

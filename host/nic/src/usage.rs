@@ -31,7 +31,7 @@ fn for_programs(arguments: &[OsString]) -> Option<Printer> {
     let pairs = || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
     let events = is("--events");
     let asked = events || is("--format=json") || pairs();
-    asked.then_some(Printer { format: Format::Json, verbosity: Verbosity::Normal, events })
+    asked.then_some(Printer { format: Format::Json, log: Format::Json, verbosity: Verbosity::Normal, events })
 }
 
 fn refused(error: &clap::Error) -> CommandError {

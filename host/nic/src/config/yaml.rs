@@ -339,7 +339,7 @@ mod tests {
         let double = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(double.span.start, 10);
         assert!(double.why.contains("first on line 1"), "{double}");
-        for broken in ["a: [1, 2\n", "a: \"x\n", "a: b: c\n", "\ta: 1\n", "a: 'é"] {
+        for broken in ["a: [1, 2\n", "a: \"x\n", "a: b: c\n", "a: 'é"] {
             let error = parse(broken).unwrap_err();
             assert!(!error.span.is_empty() && broken.get(error.span.clone()).is_some(), "{broken:?}: {error:?}");
         }

@@ -294,6 +294,7 @@ mod tests {
         let detail = "a long explanation of what is expected here and why ".repeat(3);
         let shown =
             diagnostic(&Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail), Some(&source), 0);
+        let shown = anstream::adapter::strip_str(&shown).to_string();
         assert!(shown.lines().all(|line| line.chars().count() <= wrap::WIDTH), "{shown}");
         assert!(shown.contains("nebari-config.yaml:1:15"), "{shown}");
     }
