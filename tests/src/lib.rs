@@ -3,8 +3,11 @@
 pub mod aws;
 pub mod cache;
 pub mod control_plane;
+pub mod golden;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
+pub mod schemas;
 mod sigv4;
+pub mod terminal;
 pub mod things;

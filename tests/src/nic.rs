@@ -119,6 +119,23 @@ impl Workspace {
         Ok(Ran::from(output))
     }
 
+    /// Runs it under another command, such as one that takes something from it: `wrapper nic arguments`.
+    pub async fn run_under(&self, wrapper: &[&str], arguments: &[&str]) -> Result<Ran> {
+        let (program, before) = wrapper.split_first().context("a wrapper")?;
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(before)
+            .arg(binary()?)
+            .args(arguments)
+            .env_clear()
+            .envs(&self.env)
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command.output().await.with_context(|| format!("run nic under {program}"))?;
+        Ok(Ran::from(output))
+    }
+
     /// Runs it; anything but success is an error that shows what it said.
     pub async fn ok(&self, arguments: &[&str]) -> Result<Ran> {
         let ran = self.run(arguments).await?;

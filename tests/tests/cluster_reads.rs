@@ -51,7 +51,7 @@ async fn a_component_reads_what_it_is_granted_on_its_own_cluster() -> Result<()>
     // Another kind is granted: the list of nodes is refused, and with it the deploy.
     std::fs::write(components.join("scripted.wasm"), with_kinds("\"v1/Pod\"")?)?;
     let ran = workspace.run(&["deploy"]).await?;
-    ensure!(ran.code == 1 && ran.said().contains("KIND_NOT_GRANTED"), "{} {}", ran.code, ran.said());
+    ensure!(ran.code == 2 && ran.said().contains("KIND_NOT_GRANTED"), "{} {}", ran.code, ran.said());
 
     std::fs::write(components.join("scripted.wasm"), with_kinds("\"v1/Node\"")?)?;
     // One place for instances: where its cluster is, is asked while the component holds it.
@@ -70,6 +70,6 @@ async fn a_component_reads_what_it_is_granted_on_its_own_cluster() -> Result<()>
     elsewhere.config(&nowhere)?;
     elsewhere.env("NIC_COMPONENTS_DIR", components.display().to_string());
     let ran = elsewhere.run(&["deploy"]).await?;
-    ensure!(ran.code == 1 && ran.said().contains("CLUSTER_NOT_READY"), "{} {}", ran.code, ran.said());
+    ensure!(ran.code == 2 && ran.said().contains("CLUSTER_NOT_READY"), "{} {}", ran.code, ran.said());
     Ok(())
 }

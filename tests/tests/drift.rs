@@ -1,28 +1,17 @@
 //! What is changed behind NIC's back, plans in files, parts of a platform, and the documents that programs read.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
+use nic_tests::golden::conforms;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
+use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../examples/aws/nebari-config.yaml");
 const STATE: &str = ".nebari/stages/02-infrastructure/nic-state.json";
-
-/// Checks a document against one of the published schemas.
-fn conforms(document: &Value, schema: &str) -> Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas").join(schema);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let validator = jsonschema::validator_for(&serde_json::from_str(&text)?)?;
-    let problems: Vec<String> =
-        validator.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    ensure!(problems.is_empty(), "{schema}: {problems:#?}\n{document:#}");
-    Ok(())
-}
 
 fn code(ran: &Ran) -> Result<Value> {
     Ok(ran.json()?.pointer("/error/code").cloned().unwrap_or_default())

@@ -19,6 +19,7 @@ cargo xtask <command>
   components   build every component for wasm32-wasip2
   dist         one release binary `nic` with the bundled components embedded
   demo         deploy an example platform on this machine, change it, destroy it
+  record       record a deploy in a terminal for the README: docs/deploy.svg
   test         every test
   bench        the benchmarks behind docs/performance.md
   lint         clippy on every package, warnings are errors
@@ -61,6 +62,17 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             steps.next();
             let demo = places::target_dir()?.join("release/nic-demo");
             command::Command::new(demo).arg(&nic).args(rest).env("NIC_BIN", &nic).run()?;
+            steps.done();
+            Ok(())
+        }
+        "record" => {
+            let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the recording"]);
+            let nic = dist(&mut steps)?;
+            steps.next();
+            cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-record"]).run()?;
+            steps.next();
+            let record = places::target_dir()?.join("release/nic-record");
+            command::Command::new(record).arg("docs/deploy.svg").env("NIC_BIN", &nic).run()?;
             steps.done();
             Ok(())
         }

@@ -24,7 +24,7 @@ use crate::document::too_deep;
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
-use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, plan, retained, scope};
+use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
 use crate::secret::Fingerprints;
@@ -86,6 +86,10 @@ pub enum RunError {
     /// Problems to tell; nothing was changed by the step that found them.
     #[error("{}", .0.first().map_or("the run was refused", |d| d.summary.as_str()))]
     Refused(Vec<Diagnostic>),
+    /// Something could not be asked or read, or a provider broke its contract: the question itself was not answered. Nothing was
+    /// changed by the step that found it.
+    #[error("{}", .0.first().map_or("the run broke off", |d| d.summary.as_str()))]
+    Broke(Vec<Diagnostic>),
     /// The state could not be read or written.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -193,7 +197,11 @@ impl Run {
                 secrets: self.fingerprints.clone(),
             },
         };
-        let plan = plan(&request).map_err(RunError::Refused)?;
+        // What could not be read is no answer; everything else that keeps a plan from being made is one.
+        let plan = plan(&request).map_err(|problems| {
+            let unread = problems.iter().any(|problem| problem.code == UNREADABLE);
+            if unread { RunError::Broke(problems) } else { RunError::Refused(problems) }
+        })?;
         self.reporter.report(Event::Planned(Arc::new(plan.clone())));
         Ok(Planned { purpose, plan, graph, observed, recorded, diagnostics })
     }
@@ -201,23 +209,26 @@ impl Run {
     /// What providers say is wrong with the config; refused when any of it is an error.
     ///
     /// # Errors
-    /// [`RunError::Refused`] with all diagnostics.
+    /// [`RunError::Refused`] with all diagnostics; [`RunError::Broke`] when a provider could not say.
     pub async fn validate(&self) -> Result<Vec<Diagnostic>, RunError> {
         let call = self.call().await;
-        let mut found = Vec::new();
+        let (mut found, mut broke) = (Vec::new(), false);
         for participant in self.participants.iter().filter(|p| p.declares) {
             match participant.provider.validate(&call, &participant.config).await {
                 Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
-                Err(error) => found.push(provider_failed(participant, "validate", &error)),
+                Err(error) => {
+                    broke = true;
+                    found.push(provider_failed(participant, "validate", &error));
+                }
             }
         }
-        if found.iter().any(|d| d.severity == Severity::Error) { Err(RunError::Refused(found)) } else { Ok(found) }
+        answered(found, broke)
     }
 
     /// Provider checks before the first mutation.
     ///
     /// # Errors
-    /// [`RunError::Refused`] when any check fails.
+    /// [`RunError::Refused`] when any check fails; [`RunError::Broke`] when one could not be made.
     pub async fn preflight(&self, planned: &Planned) -> Result<Vec<Diagnostic>, RunError> {
         if planned.plan.change_count() == 0 {
             return Ok(Vec::new());
@@ -240,14 +251,17 @@ impl Run {
         let mut summary = serde_json::to_value(summary).unwrap_or(Value::Null);
         summary["differences"] = serde_json::to_value(differences).unwrap_or(Value::Null);
         let call = self.call().await;
-        let mut found = Vec::new();
+        let (mut found, mut broke) = (Vec::new(), false);
         for participant in self.participants.iter().filter(|p| p.declares) {
             match participant.provider.preflight(&call, &participant.config, &summary).await {
                 Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
-                Err(error) => found.push(provider_failed(participant, "preflight", &error)),
+                Err(error) => {
+                    broke = true;
+                    found.push(provider_failed(participant, "preflight", &error));
+                }
             }
         }
-        if found.iter().any(|d| d.severity == Severity::Error) { Err(RunError::Refused(found)) } else { Ok(found) }
+        answered(found, broke)
     }
 
     /// Carries the plan out.
@@ -261,7 +275,7 @@ impl Run {
     /// The document later stages read: the providers' parts, merged at the top level.
     ///
     /// # Errors
-    /// [`RunError::Refused`] when a provider fails.
+    /// [`RunError::Broke`] when a provider fails.
     pub async fn outputs(&self) -> Result<serde_json::Map<String, Value>, RunError> {
         let call = self.call().await;
         let mut outputs = serde_json::Map::new();
@@ -270,9 +284,9 @@ impl Run {
                 Ok(Value::Object(part)) => outputs.extend(part),
                 Ok(_) => {
                     let error = ProviderError::other("PROVIDER_BAD_ANSWER", "the outputs are not an object");
-                    return Err(RunError::Refused(vec![provider_failed(participant, "outputs", &error)]));
+                    return Err(RunError::Broke(vec![provider_failed(participant, "outputs", &error)]));
                 }
-                Err(error) => return Err(RunError::Refused(vec![provider_failed(participant, "outputs", &error)])),
+                Err(error) => return Err(RunError::Broke(vec![provider_failed(participant, "outputs", &error)])),
             }
         }
         Ok(outputs)
@@ -315,10 +329,17 @@ fn provider_failed(participant: &Participant, call: &str, error: &ProviderError)
         format!("`{call}` of the provider `{name}`: {error}"),
     );
     diagnostic.details = serde_json::json!({ "provider": name, "phase": call });
-    if let ProviderError::Other { detail, .. } = error
-        && let Some(hints) = detail.get("hints").and_then(Value::as_array)
-    {
-        diagnostic.hints = hints.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    }
+    diagnostic.hints = error.hints();
     diagnostic
+}
+
+/// What was found, unless something in it stops the command.
+fn answered(found: Vec<Diagnostic>, broke: bool) -> Result<Vec<Diagnostic>, RunError> {
+    if broke {
+        Err(RunError::Broke(found))
+    } else if found.iter().any(|d| d.severity == Severity::Error) {
+        Err(RunError::Refused(found))
+    } else {
+        Ok(found)
+    }
 }

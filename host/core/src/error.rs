@@ -47,6 +47,9 @@ pub enum ProviderError {
     },
 }
 
+/// The cause that all refusals of a login have in common.
+const LOGIN_REFUSED: &str = "login refused";
+
 /// What to do after a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -86,6 +89,53 @@ impl ProviderError {
             "HOST_FAILED",
         ];
         matches!(self, Self::Other { code, .. } if CODES.contains(&code.as_str()))
+    }
+
+    /// What the user can do about it, as far as the error knows.
+    pub fn hints(&self) -> Vec<String> {
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        match self {
+            Self::Denied(_) if self.cause() == LOGIN_REFUSED => {
+                vec!["check the credentials, and whether the account has enabled the region".to_owned()]
+            }
+            // What the host refuses ends with its code, and no other credentials would change it.
+            Self::Denied(text) if !text.ends_with(']') => {
+                vec!["check that the credentials in use may do this".to_owned()]
+            }
+            Self::Other { detail, .. } => match &detail["hints"] {
+                serde_json::Value::Array(hints) => hints.iter().filter_map(text).collect(),
+                _ => text(&detail["hint"]).into_iter().collect(),
+            },
+            Self::Remote { code, .. } if code == "CLUSTER_UNREACHABLE" => {
+                vec!["see whether the cluster is up and can be reached from here: `kubectl get nodes`".to_owned()]
+            }
+            Self::Remote { code, .. } if code == "CLOUD_UNREACHABLE" => vec![
+                "see whether this machine reaches the internet, whether a proxy is set, and whether the region exists"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What errors of one cause have in common: a login that is refused, or a cloud that is out of reach, fails every call in its
+    /// own words.
+    pub fn cause(&self) -> String {
+        const LOGIN: [&str; 6] = [
+            "SignatureDoesNotMatch",
+            "InvalidSignatureException",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "AuthFailure",
+            "IncompleteSignature",
+        ];
+        match self {
+            Self::Denied(text) if text.split(':').next().is_some_and(|code| LOGIN.contains(&code)) => {
+                LOGIN_REFUSED.to_owned()
+            }
+            Self::Remote { code, .. } if code.ends_with("_UNREACHABLE") => code.clone(),
+            Self::Other { code, .. } if code.starts_with("CREDENTIALS_") => code.clone(),
+            other => other.to_string(),
+        }
     }
 
     /// The stable code shown to users.

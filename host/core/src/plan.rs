@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::refusal::{kind_unknown, secrets_unclear, unusable};
+pub use self::refusal::UNREADABLE;
+use self::refusal::{gathered, kind_unknown, secrets_unclear, unusable};
 pub use self::retain::retained;
 pub use self::scope::scope;
 use crate::address::Address;
@@ -247,7 +248,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         notes.push(secrets_unclear());
     }
     if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
-        return Err(problems);
+        return Err(gathered(problems, request.observed));
     }
     Ok(Plan { changes: in_order(changes, request), inputs: request.inputs.clone(), notes })
 }

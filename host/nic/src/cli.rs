@@ -43,12 +43,22 @@ pub struct Global {
     /// Write what happens to stdout as JSON lines, the result last
     #[arg(long, global = true)]
     pub events: bool,
+    /// How everything that is said on stderr is written [default: as --format]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<Format>,
     /// Say only results and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more
+    /// Say more: every wait and every retry
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+impl Global {
+    /// How everything that is said beside the data is written.
+    pub fn log_format(&self) -> Format {
+        self.log_format.unwrap_or(if self.events { Format::Json } else { self.format })
+    }
 }
 
 /// The commands.
@@ -73,10 +83,17 @@ pub enum Command {
     )]
     Destroy(Destroy),
     /// Check the config; needs no credentials and no network
+    #[command(after_help = "Examples:\n  nic validate -f nebari-config.yaml\n  nic validate --format json")]
     Validate(Validate),
     /// Tell whether the platform is there and healthy
+    #[command(
+        after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --drift --format json"
+    )]
     Status(Status),
     /// Show the document that later stages read
+    #[command(
+        after_help = "Examples:\n  nic outputs -f nebari-config.yaml\n  nic outputs --format json | jq -r .cluster.endpoint"
+    )]
     Outputs(Outputs),
     /// Drift: what was changed in the cloud behind NIC's back
     #[command(
@@ -91,19 +108,26 @@ pub enum Command {
     #[command(after_help = "Example:\n  nic doctor -f nebari-config.yaml")]
     Doctor(Doctor),
     /// Providers: the components NIC works with
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
     Provider(Provider),
     /// The state: what NIC made
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  nic state list\n  nic state show aws.vpc.main")]
     State(State),
-    /// Show or write the kubeconfig, or mint a token for it
+    /// Show the kubeconfig, or mint a token for it
+    #[command(
+        after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2"
+    )]
     Kubeconfig(Kubeconfig),
     /// Write completions for a shell to stdout
+    #[command(
+        after_help = "Examples:\n  nic completions bash > ~/.local/share/bash-completion/completions/nic\n  nic completions zsh > ~/.zfunc/_nic"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Write man pages, one for each command, into a directory
+    #[command(after_help = "Example:\n  nic man ~/.local/share/man/man1")]
     Man {
         /// The directory
         directory: PathBuf,
@@ -240,6 +264,9 @@ pub struct Status {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
+    /// Also look for what is marked as ours and not recorded
+    #[arg(long)]
+    pub drift: bool,
 }
 
 /// `nic outputs`
@@ -254,6 +281,7 @@ pub struct Outputs {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Write the JSON Schema of nebari-config.yaml to stdout
+    #[command(after_help = "Example:\n  nic config schema > nebari-config.schema.json")]
     Schema,
 }
 
@@ -269,12 +297,18 @@ pub struct Doctor {
 #[derive(Debug, Subcommand)]
 pub enum Drift {
     /// Say what differs from what was last accepted
+    #[command(
+        after_help = "Examples:\n  nic drift detect -f nebari-config.yaml\n  nic drift detect --state nic-state.json --detailed-exitcode"
+    )]
     Detect(DriftDetect),
-    /// Say it with every value
+    /// Say what differs, with every value
+    #[command(after_help = "Example:\n  nic drift diff -f nebari-config.yaml")]
     Diff(DriftDetect),
     /// Take what the cloud shows for what is right: changes the state, not the cloud
+    #[command(after_help = "Example:\n  nic drift accept -f nebari-config.yaml")]
     Accept(DriftAct),
     /// Bring the cloud back to what was last accepted: changes the cloud
+    #[command(after_help = "Example:\n  nic drift fix -f nebari-config.yaml")]
     Fix(DriftAct),
 }
 
@@ -307,6 +341,7 @@ pub struct DriftAct {
 #[derive(Debug, Subcommand)]
 pub enum Provider {
     /// List the providers that are there, with what they may do
+    #[command(after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
     List,
 }
 
@@ -314,8 +349,14 @@ pub enum Provider {
 #[derive(Debug, Subcommand)]
 pub enum State {
     /// List what is recorded
+    #[command(
+        after_help = "Examples:\n  nic state list -f nebari-config.yaml\n  nic state list --state nic-state.json"
+    )]
     List(StateOf),
     /// Show one record, or the whole state
+    #[command(
+        after_help = "Examples:\n  nic state show aws.vpc.main\n  nic state show --format json | jq .cloud.cluster.endpoint"
+    )]
     Show {
         /// The address of a record
         address: Option<nic_core::address::Address>,

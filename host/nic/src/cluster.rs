@@ -6,6 +6,7 @@
 mod connection;
 mod eks;
 mod generation;
+mod health;
 mod kubeconfig;
 mod reader;
 
@@ -23,6 +24,7 @@ use serde_json::Value;
 pub use self::connection::{Apply, Connected, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
 pub use self::generation::Generation;
+pub use self::health::{ClusterHealth, Count, Nodes, NotReady, cluster_health};
 pub use self::kubeconfig::{ExecCommand, KubeconfigText};
 pub use self::reader::{FindCluster, FoundClusterReader};
 

@@ -21,7 +21,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Format, Printer, Verbosity, json};
+use crate::output::{self, Format, Printer, Verbosity, json};
 
 /// A command's end, with the config's text where its diagnostics lead.
 pub struct Ended {
@@ -61,7 +61,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
         _ => Verbosity::Normal,
     };
     let format = if cli.global.events { Format::Json } else { cli.global.format };
-    let printer = Printer { format, verbosity, events: cli.global.events };
+    let log = cli.global.log_format();
+    let printer = Printer { format, log, verbosity, events: cli.global.events };
     let result = match cli.command {
         Command::Deploy(flags) => deploy::run(&flags, printer).await,
         Command::Plan(flags) => plan::run(&flags, printer).await,
@@ -80,12 +81,19 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Man { directory } => man::run(&directory, printer),
         Command::Version => Ok(version::run(printer)),
     };
-    match result {
+    let status = match result {
         Ok(status) => status,
         Err(ended) => {
             printer.diagnostics(&ended.error.diagnostics, ended.source.as_deref());
             printer.document(&json::error_document(&ended.error));
             ended.error.status
         }
+    };
+    match output::lost() {
+        Some(error) => {
+            printer.diagnostics(&error.diagnostics, None);
+            error.status
+        }
+        None => status,
     }
 }

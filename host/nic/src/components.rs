@@ -58,17 +58,20 @@ pub fn all() -> Vec<Found> {
 /// `PROVIDER_NOT_AVAILABLE` with what is there.
 pub fn find(provider: &str) -> Result<Found, CommandError> {
     let all = all();
-    let names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
+    let mut names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
+    if names.iter().any(|name| name == component_of("local")) {
+        names.push("local".to_owned());
+    }
     all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
         CommandError::broke(
             "PROVIDER_NOT_AVAILABLE",
             "There is no component for this provider",
-            format!("`provider` is `{provider}`"),
+            format!("the provider is `{provider}`, which nothing here serves"),
         )
         .hint(if names.is_empty() {
             "this binary has no components: build one that does with `cargo xtask dist`".to_owned()
         } else {
-            format!("available: {}", names.join(", "))
+            format!("providers that are served here: {}", names.join(", "))
         })
     })
 }

@@ -31,6 +31,9 @@ const PROVIDER_SECTIONS: [(&str, &str); 6] = [
     ("do", "digital_ocean"),
 ];
 
+/// The names of `provider` that Nebari knows today.
+const PROVIDERS: [&str; 5] = ["aws", "gcp", "azure", "existing", "local"];
+
 /// Top-level keys of later stages and of stage 01: known, and left alone.
 const KNOWN_KEYS: [&str; 33] = [
     "project_name",
@@ -156,6 +159,14 @@ impl Config {
             let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", error.why.clone());
             located(diagnostic.hint("check indentation, quotes and brackets around this place"), error.span)
         })?;
+        if overrides.is_empty() && root.entries().next().is_none() && matches!(root.value, NodeValue::Mapping(_)) {
+            let diagnostic =
+                Diagnostic::error("CONFIG_MISSING_KEY", "The config is empty", format!("`{}`", path.display()));
+            return Err(located(
+                diagnostic.hint("a config needs at least `project_name`, see `nic config schema`"),
+                0..0,
+            ));
+        }
         if !matches!(root.value, NodeValue::Mapping(_)) {
             let diagnostic = Diagnostic::error(
                 "CONFIG_NOT_A_MAP",
@@ -189,8 +200,7 @@ impl Config {
                 Ok(config)
             }
             _ => {
-                let spans: Vec<_> =
-                    problems.iter().map(|p| p.pointer.as_deref().map(|pointer| root.nearest(pointer).0)).collect();
+                let spans: Vec<_> = problems.iter().map(|problem| span_of(&root, problem)).collect();
                 let mut problems = problems;
                 for (problem, span) in problems.iter_mut().zip(&spans) {
                     if let Some(span) = span {
@@ -221,6 +231,23 @@ impl Config {
         self.root.get(section)?.get("region")?.text().map(str::to_owned)
     }
 
+    /// Where the region of the provider's section stands.
+    pub fn region_pointer(&self) -> String {
+        let section =
+            PROVIDER_SECTIONS.iter().find(|(name, _)| *name == self.provider).map_or("", |(_, section)| section);
+        format!("/{section}/region")
+    }
+
+    /// Where the config says which provider is meant: by its name, or by the one section that is there.
+    pub fn provider_pointer(&self) -> String {
+        let named = self.root.get("provider").is_some_and(|node| !node.is_null());
+        let section = PROVIDER_SECTIONS.iter().find(|(name, _)| *name == self.provider).map(|(_, section)| *section);
+        match section.filter(|section| !named && self.root.get(section).is_some()) {
+            Some(section) => format!("/{section}"),
+            None => "/provider".to_owned(),
+        }
+    }
+
     /// What stays when everything else is destroyed: addresses and kinds.
     pub fn retain(&self) -> Vec<String> {
         let elements = self.root.get("retain").into_iter().flat_map(Node::elements);
@@ -229,16 +256,13 @@ impl Config {
 
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
-        self.root
-            .get("prevent_deploy")
-            .and_then(Node::text)
-            .is_some_and(|text| matches!(text, "true" | "True" | "TRUE"))
+        self.root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| truth(text) == Some(true))
     }
 
     /// The diagnostic with file, line and column of what its pointer leads to.
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
-        if let Some(pointer) = &diagnostic.pointer {
-            let place = place(&self.path, &self.source, &self.root.nearest(pointer).0);
+        if let Some(span) = span_of(&self.root, &diagnostic) {
+            let place = place(&self.path, &self.source, &span);
             match (&mut diagnostic.details, place) {
                 (Value::Object(details), Value::Object(place)) => details.extend(place),
                 (details, place) => *details = place,
@@ -249,18 +273,27 @@ impl Config {
 
     /// The text and places to show diagnostics in.
     pub fn excerpts(&self, diagnostics: &[Diagnostic]) -> ConfigSource {
-        let spans =
-            diagnostics.iter().map(|d| d.pointer.as_deref().map(|pointer| self.root.nearest(pointer).0)).collect();
+        let spans = diagnostics.iter().map(|diagnostic| span_of(&self.root, diagnostic)).collect();
         ConfigSource { path: self.path.clone(), text: self.source.clone(), spans }
     }
+}
+
+/// What a diagnostic is about, if that is in the config: where there is an address, its pointer leads into that resource's document.
+fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usize>> {
+    // These are about the key, whatever its value is.
+    const OF_KEYS: [&str; 4] = ["UNKNOWN_KEY", "CONFIG_UNKNOWN_KEY", "CONFIG_ALIAS_CONFLICT", "KEY_NOT_IN_TOPOLOGY"];
+    let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none())?;
+    let key = OF_KEYS.contains(&diagnostic.code.as_str()).then(|| root.key(pointer)).flatten();
+    Some(key.unwrap_or_else(|| root.nearest(pointer).0))
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
-            CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", format!("`{shown}`"))
-                .hint("give its path with `-f`")
+            let detail = format!("there is no file `{shown}`");
+            CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", detail)
+                .hint("give its path with `-f`, or go to the directory where it is")
         }
         _ => CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")),
     })?;
@@ -268,15 +301,21 @@ fn read(path: &Path) -> Result<String, CommandError> {
         let detail = format!("`{shown}` is larger than {} MiB", MAX_CONFIG_BYTES >> 20);
         return Err(CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail));
     }
+    if size.is_dir() {
+        let detail = format!("`{shown}` is a directory");
+        let error = CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail);
+        return Err(error.hint("give the path of the file itself with `-f`"));
+    }
     let bytes = std::fs::read(path).map_err(|error| {
         CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}"))
     })?;
     String::from_utf8(bytes).map_err(|error| {
-        CommandError::broke(
-            "CONFIG_NOT_YAML",
-            "The config is not valid YAML",
-            format!("`{shown}` is not UTF-8: {error}"),
-        )
+        let good = error.utf8_error().valid_up_to();
+        let (before, byte) = (String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned(), error.as_bytes()[good]);
+        let place = place(path, &before, &(before.len()..before.len()));
+        let detail = format!("the byte 0x{byte:02x} is not UTF-8");
+        let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", detail);
+        CommandError::refused(vec![diagnostic.details(place).hint("save the file as UTF-8")])
     })
 }
 
@@ -309,6 +348,15 @@ fn override_value(node: &mut Node, segments: &[&str], value: &str) {
             entries.len() - 1
         });
         override_value(&mut entries[index].1, rest, value);
+    }
+}
+
+/// YAML's truth values.
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
     }
 }
 
@@ -364,6 +412,7 @@ impl Checker<'_> {
         });
         let namespace =
             self.name("namespace", Some("dev"), |c, first| c.is_ascii_alphabetic() || !first && matches!(c, '-' | '_'));
+        self.prevent_deploy();
         self.near_misses();
         self.retain();
         let provider = self.provider();
@@ -412,6 +461,19 @@ impl Checker<'_> {
         Some(text)
     }
 
+    /// A lock that is spelled wrongly must not stand open.
+    fn prevent_deploy(&mut self) {
+        let Some(node) = self.root.get("prevent_deploy").filter(|node| !node.is_null()) else { return };
+        if node.text().and_then(truth).is_none() {
+            let diagnostic = Diagnostic::error(
+                "CONFIG_INVALID_VALUE",
+                "A value is not allowed",
+                "`prevent_deploy` must be `true` or `false`",
+            );
+            self.problem(diagnostic, "/prevent_deploy");
+        }
+    }
+
     fn retain(&mut self) {
         let Some(retain) = self.root.get("retain").filter(|node| !node.is_null()) else { return };
         let texts = matches!(retain.value, NodeValue::Sequence(_)) && retain.elements().all(|e| e.text().is_some());
@@ -424,7 +486,15 @@ impl Checker<'_> {
     fn provider(&mut self) -> Option<String> {
         let present: Vec<(&str, &str)> =
             PROVIDER_SECTIONS.iter().copied().filter(|(_, section)| self.root.get(section).is_some()).collect();
-        let named = self.root.get("provider").filter(|node| !node.is_null()).and_then(Node::text).map(str::to_owned);
+        let given = self.root.get("provider").filter(|node| !node.is_null());
+        let named = given.and_then(Node::text).map(str::to_owned);
+        if given.is_some() && named.is_none() {
+            let detail = format!("`provider` must be one name: {}", PROVIDERS.join(", "));
+            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
+            self.problem(diagnostic, "/provider");
+            return None;
+        }
+        let inferred = named.is_none();
         let provider = match (named, present.as_slice()) {
             (Some(named), _) => named,
             (None, []) => "local".to_owned(),
@@ -435,28 +505,61 @@ impl Checker<'_> {
                     format!("`provider` is not there, and there is more than one section: {}", sections.join(", "));
                 let diagnostic =
                     Diagnostic::error("CONFIG_PROVIDER_UNCLEAR", "Which provider is meant is unclear", detail);
-                self.problem(diagnostic.hint("add `provider: aws`, or the one that is meant"), "");
+                let diagnostic = diagnostic.hint("add `provider: aws`, or the one that is meant");
+                self.problem(diagnostic, &format!("/{}", several[1].1));
                 return None;
             }
         };
-        if provider == "do" {
+        if let Some((meant, section)) =
+            PROVIDER_SECTIONS.iter().find(|(name, section)| *section == provider && *name != provider)
+            && provider != "digital_ocean"
+        {
+            let detail = format!("`{section}` is the section; the provider is called `{meant}`");
+            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
+            self.problem(diagnostic.hint(format!("write `provider: {meant}`")), "/provider");
+            return None;
+        }
+        if matches!(provider.as_str(), "do" | "digital_ocean") {
             let diagnostic = Diagnostic::error(
                 "CONFIG_PROVIDER_REMOVED",
                 "This provider was removed",
                 "Digital Ocean was deprecated in Nebari 2024.7.1 and removed in 2024.12.1",
-            );
-            self.problem(diagnostic, "/provider");
+            )
+            .hint(format!("choose another: {}", PROVIDERS.join(", ")))
+            .hint("what runs on Digital Ocean is managed, and destroyed, by Nebari 2024.11.1 or older");
+            self.problem(diagnostic, if inferred { "/digital_ocean" } else { "/provider" });
             return None;
         }
         for (other, section) in present {
             let sibling = matches!((provider.as_str(), other), ("local", "existing") | ("existing", "local"));
             if other != provider && !sibling {
                 let detail = format!("`provider` is `{provider}`, so `{section}` is not used");
-                let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail);
+                let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail)
+                    .hint(format!("remove it, or write `provider: {other}` if that is meant"));
                 self.problem(diagnostic, &format!("/{section}"));
             }
         }
-        Some(provider)
+        self.has_section(&provider).then_some(provider)
+    }
+
+    /// What a cloud is to make stands in its section. Without one nothing can be made, and the place to say so is where it is named.
+    fn has_section(&mut self, provider: &str) -> bool {
+        // A cluster that exists needs no words: the current context is meant.
+        let mut clouds = PROVIDER_SECTIONS.iter().filter(|(name, _)| !matches!(*name, "local" | "existing"));
+        let Some((_, section)) = clouds.find(|(name, _)| *name == provider) else { return true };
+        if self.root.get(section).is_some_and(|node| !node.is_null()) {
+            return true;
+        }
+        let there = self.root.get(section).is_some();
+        let (detail, pointer) = if there {
+            (format!("`{section}` is there and empty"), format!("/{section}"))
+        } else {
+            (format!("the provider is `{provider}`, and there is no section `{section}`"), "/provider".to_owned())
+        };
+        let diagnostic = Diagnostic::error("SECTION_MISSING", "A config section is missing", detail)
+            .hint(format!("add `{section}:` at the top level, with at least `region` below it"));
+        self.problem(diagnostic, &pointer);
+        false
     }
 
     /// Plugins add top-level keys, so unknown ones are left alone; one letter off a known key is worth a word.
@@ -465,13 +568,22 @@ impl Checker<'_> {
             KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section)).collect();
         let keys: Vec<String> = self.root.entries().map(|(key, _)| key.text.clone()).collect();
         for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
-            if let Some(meant) = known.iter().find(|known| distance(key, known) <= 2 && key.len() > 4) {
+            // Nebari calls the provider `aws` and its section otherwise.
+            let section = PROVIDER_SECTIONS.iter().find(|(provider, _)| provider == key).map(|(_, section)| *section);
+            if let Some(meant) = section.or_else(|| nearest(key, &known)) {
                 let detail = format!("`{key}` is not a key of nebari-config.yaml");
                 let diagnostic = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail);
                 self.problem(diagnostic.hint(format!("did you mean `{meant}`?")), &format!("/{key}"));
             }
         }
     }
+}
+
+/// The known key that is nearest, if any is so near that it may be meant.
+fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    let best = known.iter().copied().min_by_key(|candidate| distance(key, candidate))?;
+    let most = (best.len().max(key.len()) / 3).clamp(1, 3);
+    (distance(key, best) <= most && key.len() > 2).then_some(best)
 }
 
 /// Edit distance, for near misses.
@@ -514,6 +626,13 @@ mod tests {
         assert_eq!(code("a: [1"), "CONFIG_NOT_YAML");
         assert_eq!(code("- 1"), "CONFIG_NOT_A_MAP");
         assert_eq!(code("provider: aws"), "CONFIG_MISSING_KEY");
+        assert_eq!(code(""), "CONFIG_MISSING_KEY");
+        assert_eq!(code("project_name: abc\nprovider: aws"), "SECTION_MISSING");
+        assert_eq!(code("project_name: abc\namazon_web_services:"), "SECTION_MISSING");
+        assert_eq!(code("project_name: abc\nprovider: [aws]"), "CONFIG_INVALID_VALUE");
+        assert_eq!(code("project_name: abc\nprovider: amazon_web_services"), "CONFIG_INVALID_VALUE");
+        assert_eq!(code("project_name: abc\nprevent_deploy: yes"), "CONFIG_INVALID_VALUE");
+        assert_eq!(code("project_name: abc\ndigital_ocean: {}"), "CONFIG_PROVIDER_REMOVED");
         assert_eq!(code("project_name: 1abc\nprovider: aws"), "CONFIG_INVALID_VALUE");
         assert_eq!(code("project_name: abc\nnamespace: dev1"), "CONFIG_INVALID_VALUE");
         assert_eq!(code("project_name: abc\nprovider: do"), "CONFIG_PROVIDER_REMOVED");

@@ -27,6 +27,15 @@ impl CommandError {
         Self { diagnostics: vec![Diagnostic::error(code, summary, detail)], status: ExitStatus::Broke }
     }
 
+    /// The same, about a place in the config.
+    #[must_use]
+    pub fn at_pointer(mut self, pointer: Option<String>) -> Self {
+        if let Some(first) = self.diagnostics.first_mut() {
+            first.pointer = pointer.or(first.pointer.take());
+        }
+        self
+    }
+
     /// The same, with one more hint for the first diagnostic.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -41,6 +50,7 @@ impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Refused(diagnostics) => Self::refused(diagnostics),
+            RunError::Broke(diagnostics) => Self { diagnostics, status: ExitStatus::Broke },
             RunError::Backend(error) => error.into(),
         }
     }
@@ -56,6 +66,13 @@ impl From<BackendError> for CommandError {
 
 impl From<ProviderError> for CommandError {
     fn from(error: ProviderError) -> Self {
-        Self::broke(error.code(), "A provider call failed", error.to_string())
+        // The cloud's own code stands in its words; what a user looks up is ours.
+        let code = match &error {
+            ProviderError::Remote { code, .. } if code.ends_with("_UNREACHABLE") => code.as_str(),
+            other => other.code(),
+        };
+        let mut diagnostic = Diagnostic::error(code, "A provider call failed", error.to_string());
+        diagnostic.hints = error.hints();
+        Self { diagnostics: vec![diagnostic], status: ExitStatus::Broke }
     }
 }

@@ -15,7 +15,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     let written = fs::create_dir_all(directory_of(path)).and_then(|()| replace_durably(path, bytes));
     written.map_err(|error| {
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", format!("`{}`: {error}", path.display()))
-            .hint("the platform is deployed and recorded: mend the cause and run again")
+            .hint("mend the cause and run again; what was deployed is recorded")
     })
 }
 
@@ -33,11 +33,17 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&temporary, path)?;
+    let write = || {
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| {
+        // On a full disk, what was written in vain takes room that is needed.
+        let _ = fs::remove_file(&temporary);
+    })?;
     // The rename itself is durable only when the directory is.
     File::open(directory_of(path))?.sync_all()
 }

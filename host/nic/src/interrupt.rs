@@ -19,6 +19,7 @@ impl Signals {
             flag.store(true, Ordering::SeqCst);
             told();
             next().await;
+            crate::output::screen::clear_at_once();
             // What is pending is in the journal: ending at once loses nothing that the next run cannot find.
             std::process::exit(130);
         });

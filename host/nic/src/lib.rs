@@ -21,3 +21,4 @@ pub mod plugin;
 pub mod secrets;
 pub mod session;
 pub mod signing;
+pub mod usage;

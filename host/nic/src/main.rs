@@ -6,7 +6,10 @@ use clap::Parser;
 use nic::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return nic::usage::told(&error, &std::env::args_os().collect::<Vec<_>>()),
+    };
     nic::logging::init(&cli.global);
     nic::signing::install_crypto_provider();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

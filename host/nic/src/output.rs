@@ -7,15 +7,22 @@ pub mod graph;
 pub mod human;
 pub mod json;
 pub mod progress;
+pub mod screen;
+pub mod status;
+pub mod wrap;
 
-use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::ports::Reporter;
 use serde_json::Value;
 
+use self::progress::{Level, Progress, Style};
 use crate::config::ConfigSource;
+use crate::error::CommandError;
+use crate::logging;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -38,11 +45,38 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// Why data did not reach stdout, the first time that it did not.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Bytes of data, as they are.
+pub fn raw(bytes: &[u8]) {
+    screen::aside(|| note(std::io::stdout().write_all(bytes)));
+}
+
+fn note(written: std::io::Result<()>) {
+    match written.and_then(|()| std::io::stdout().flush()) {
+        // Who reads has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = LOST.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Why data was lost, if any was: a result on a full disk is no result.
+pub fn lost() -> Option<CommandError> {
+    let why = LOST.get()?;
+    let error = CommandError::broke("OUTPUT_NOT_WRITTEN", "The result could not be written to stdout", why.as_str());
+    Some(error.hint("make room where stdout leads; what was done is recorded"))
+}
+
 /// Where words go, passed down as a value.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     /// How results are written.
     pub format: Format,
+    /// How everything else is written.
+    pub log: Format,
     /// How much is said.
     pub verbosity: Verbosity,
     /// What happens goes to stdout as JSON lines, the document as the last of them.
@@ -53,7 +87,7 @@ impl Printer {
     /// A line of data for a person; nothing in JSON, where [`Printer::document`] is the data.
     pub fn line(&self, line: impl AsRef<str>) {
         if self.format == Format::Text {
-            let _ = writeln!(anstream::stdout(), "{}", line.as_ref());
+            screen::aside(|| note(writeln!(anstream::stdout(), "{}", line.as_ref())));
         }
     }
 
@@ -62,59 +96,55 @@ impl Printer {
         if self.events {
             events::result(document);
         } else if self.format == Format::Json {
-            let text = serde_json::to_string_pretty(document).unwrap_or_default();
-            let _ = writeln!(std::io::stdout(), "{text}");
+            raw(format!("{document:#}\n").as_bytes());
         }
     }
 
     /// A word beside the data.
     pub fn talk(&self, level: &str, message: impl AsRef<str>) {
-        match self.format {
-            Format::Text if self.verbosity > Verbosity::Quiet || level == "error" => {
-                let _ = writeln!(anstream::stderr(), "{}", message.as_ref());
-            }
-            Format::Json => {
-                let line = serde_json::json!({ "level": level, "message": message.as_ref() });
-                let _ = writeln!(std::io::stderr(), "{line}");
-            }
-            Format::Text => {}
+        if self.verbosity == Verbosity::Quiet && level != "error" {
+            return;
         }
+        screen::aside(|| {
+            let _ = match self.log {
+                Format::Text => writeln!(anstream::stderr(), "{}", message.as_ref()),
+                Format::Json => writeln!(std::io::stderr(), "{}", logging::line(level, message.as_ref())),
+            };
+        });
     }
 
     /// Diagnostics, on stderr; with excerpts of the config where it is known.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&ConfigSource>) {
         for (index, diagnostic) in diagnostics.iter().enumerate() {
-            match self.format {
-                Format::Json => {
-                    let line = json::log_line(diagnostic);
-                    let _ = writeln!(std::io::stderr(), "{line}");
-                }
-                Format::Text => {
-                    if self.verbosity == Verbosity::Quiet && diagnostic.severity != Severity::Error {
-                        continue;
-                    }
-                    let text = human::diagnostic(diagnostic, source, index);
-                    let _ = writeln!(anstream::stderr(), "{text}");
-                }
+            if self.verbosity == Verbosity::Quiet && diagnostic.severity != Severity::Error {
+                continue;
             }
+            screen::aside(|| {
+                let _ = match self.log {
+                    Format::Text => {
+                        writeln!(anstream::stderr(), "{}", human::diagnostic(diagnostic, source, index))
+                    }
+                    Format::Json => writeln!(std::io::stderr(), "{}", logging::stamped(json::log_line(diagnostic))),
+                };
+            });
         }
     }
 
-    /// Who shows what happens.
-    pub fn reporter(&self) -> Arc<dyn Reporter> {
-        match (self.format, self.verbosity) {
-            _ if self.events => Arc::new(events::EventReporter),
-            (Format::Json, _) => Arc::new(json::JsonReporter::default()),
-            (Format::Text, Verbosity::Quiet) => Arc::new(Silent),
-            (Format::Text, _) if std::io::stderr().is_terminal() => Arc::new(progress::Live::default()),
-            (Format::Text, _) => Arc::new(progress::Plain::default()),
-        }
+    /// Who shows what happens to the platform whose state is at this path.
+    pub fn reporter(&self, state: &Path) -> Arc<dyn Reporter> {
+        let least = match self.verbosity {
+            Verbosity::Quiet => Level::Error,
+            Verbosity::Normal => Level::Info,
+            Verbosity::Verbose => Level::Debug,
+        };
+        let style = match (self.log, self.verbosity) {
+            _ if self.events => Style::Events,
+            // What fails is told at the end, with its code.
+            (Format::Text, Verbosity::Quiet) => Style::Silent,
+            // Every wait and retry is a line then, and lines do not go with a tree.
+            (Format::Text, Verbosity::Normal) if screen::can_paint() => Style::Live,
+            (format, _) => Style::Lines(format, least),
+        };
+        Arc::new(Progress::new(style, state))
     }
-}
-
-/// Says nothing.
-struct Silent;
-
-impl Reporter for Silent {
-    fn report(&self, _: nic_core::ports::Event) {}
 }

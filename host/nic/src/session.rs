@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
+use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Provider};
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
@@ -16,7 +17,7 @@ use self::cluster::{ClusterOf, OwnCluster};
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::{ClusterAccess, ClusterSource, ExecCommand, FoundClusterReader, Generation, eks_token};
+use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, eks_token};
 use crate::components;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -142,7 +143,12 @@ impl Session {
             (None, Some(state)) => state.provider.clone(),
             (None, None) => String::new(),
         };
-        let component = load(&provider_name, &gate, usize::from(flags.parallelism), printer).await?;
+        let component =
+            load(&provider_name, &gate, usize::from(flags.parallelism), printer).await.map_err(|error| {
+                // Which provider is meant stands in the config; what is wrong with a component's file does not.
+                let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
+                error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer))
+            })?;
         let (sections, secrets) = match config {
             Some(config) => config.sections(&component.description().config_sections),
             None => (json!({}), Vec::new()),
@@ -199,7 +205,7 @@ impl Session {
             ],
             context,
             clock,
-            reporter: printer.reporter(),
+            reporter: printer.reporter(&state_path),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
@@ -276,13 +282,23 @@ impl Session {
     /// # Errors
     /// What the provider, the cluster's cloud or the cluster says.
     pub async fn cluster_answers(&self) -> Result<Option<String>, CommandError> {
+        let Some(cluster) = self.connect_cluster().await? else { return Ok(None) };
+        cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
+        Ok(Some(cluster.name().to_owned()))
+    }
+
+    /// The cluster, as soon as its cloud says where it is; none while there is none.
+    ///
+    /// # Errors
+    /// What the provider or the cluster's cloud says.
+    pub async fn connect_cluster(&self) -> Result<Option<Connected>, ProviderError> {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             let Some(locator) = participant.provider.cluster(&call, &participant.config).await? else { continue };
             let generation = Generation::of(&participant.provider.description().name, call.records.iter());
-            let Some(cluster) = self.clusters.connect(&locator, generation).await? else { continue };
-            cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
-            return Ok(Some(cluster.name().to_owned()));
+            if let Some(cluster) = self.clusters.connect(&locator, generation).await? {
+                return Ok(Some(cluster));
+            }
         }
         Ok(None)
     }
@@ -345,7 +361,12 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
             "`{key}` cannot be changed after the first deploy: destroy the platform first if it should move"
         ));
     error.status = crate::exit::ExitStatus::Refused;
-    Err(error)
+    let pointer = match key {
+        "provider" => config.provider_pointer(),
+        "region" => config.region_pointer(),
+        key => format!("/{key}"),
+    };
+    Err(error.at_pointer(Some(pointer)))
 }
 
 /// The way out to the clouds, with what the environment says.
@@ -355,6 +376,7 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
 pub fn gate() -> Result<Gate, CommandError> {
     let options = GateOptions::from_environment().map_err(|error| {
         CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
+            .hint("set AWS_ENDPOINT_URL to a URL such as `http://localhost:4566`, or unset it to use AWS itself")
     })?;
     Ok(Gate::new(options))
 }
@@ -419,7 +441,11 @@ async fn load(
         ended
     };
     let host = Host::new(options).map_err(refused)?;
-    host.load(&found.name, bytes).await.map_err(refused)
+    let file = match &found.origin {
+        components::Origin::Bundled => found.name.clone(),
+        components::Origin::File(path) => path.display().to_string(),
+    };
+    host.load(&file, bytes).await.map_err(refused)
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.

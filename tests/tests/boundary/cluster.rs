@@ -122,7 +122,7 @@ async fn no_locator_leads_the_hosts_tokens_to_the_provider() -> Result<()> {
         "resources": [{ "name": "one" }], "objects": { "one": object },
         "in": { "cluster": { "do": "exfiltrate", "what": "locator", "to": attacker.url() } },
     }))?;
-    site.refused(&["plan"], 1, "RESOURCE_UNREADABLE").await?;
+    site.refused(&["plan"], 2, "RESOURCE_UNREADABLE").await?;
 
     ensure!(!site.workspace.path().join("executed").exists(), "a program was run for the provider");
     let seen = attacker.seen();

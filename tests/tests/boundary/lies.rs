@@ -115,7 +115,7 @@ async fn a_graph_that_does_not_hold_is_refused_before_anything_is_asked() -> Res
     ] {
         site.config(json!({ "resources": [{ "name": "honest" }], "in": { "desired": lie(how) } }))?;
         for command in ["plan", "deploy"] {
-            let ran = site.refused(&[command], 1, code).await?;
+            let ran = site.refused(&[command], 2, code).await?;
             ensure!(ran.stdout.contains(word), "{how}: {}", ran.said());
         }
     }
@@ -123,7 +123,7 @@ async fn a_graph_that_does_not_hold_is_refused_before_anything_is_asked() -> Res
         json!({ "facts": ["zone"], "resources": [{ "name": "honest" }], "in": { "desired": lie("ask-again") } });
     site.things.fact("zone", json!("a"))?;
     site.config(section)?;
-    site.refused(&["deploy"], 1, "PROVIDER_LIED").await?;
+    site.refused(&["deploy"], 2, "PROVIDER_LIED").await?;
     let asked = site.things.requests()?;
     ensure!(asked.iter().all(|request| request.contains("/facts/")), "{asked:?}");
     ensure!(site.state_bytes().is_none(), "something was recorded");
@@ -150,7 +150,7 @@ async fn a_read_that_breaks_the_contract_stops_the_plan() -> Result<()> {
         site.config(json!({ "resources": resources }))?;
         site.things.forget_requests()?;
         for command in ["plan", "deploy"] {
-            let ran = site.refused(&[command], 1, "RESOURCE_UNREADABLE").await.map_err(|why| why.context(how))?;
+            let ran = site.refused(&[command], 2, "RESOURCE_UNREADABLE").await.map_err(|why| why.context(how))?;
             let failures = failures(&ran)?;
             let failure = failures.get("scripted.thing.one").ok_or_else(|| anyhow::anyhow!("{failures:?}"))?;
             ensure!(failure.cause == cause, "{how}: {failure:?}");

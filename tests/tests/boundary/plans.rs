@@ -48,7 +48,7 @@ async fn refuses_mutations(site: &Site, command: &[&str]) -> Result<()> {
     for (call, code, refusal) in CALLS {
         site.config(mutating(call))?;
         site.things.forget_requests()?;
-        let ran = site.refused(command, 1, code).await.map_err(|why| why.context(call))?;
+        let ran = site.refused(command, 2, code).await.map_err(|why| why.context(call))?;
         let message = ran.json()?["error"]["message"].as_str().unwrap_or_default().to_owned();
         ensure!(message.contains(&named(site, refusal)) && message.contains(refusal), "{call}: {message}");
         ensure!(site.things.mutations()?.is_empty(), "{call}: {:?}", site.things.mutations()?);
@@ -75,7 +75,7 @@ async fn a_plan_in_which_a_provider_tries_to_mutate_is_refused_by_name() -> Resu
         site.config(mutating(call))?;
         site.things.forget_requests()?;
         for command in [&["plan"][..], &["deploy"]] {
-            let ran = site.refused(command, 1, code).await.map_err(|why| why.context(call))?;
+            let ran = site.refused(command, 2, code).await.map_err(|why| why.context(call))?;
             ensure!(ran.stdout.contains(&named(&site, refusal)), "{call}: {}", ran.said());
         }
         ensure!(site.things.mutations()?.is_empty(), "{call}: {:?}", site.things.mutations()?);
@@ -90,7 +90,7 @@ async fn neither_preflight_nor_outputs_nor_polls_may_mutate() -> Result<()> {
     let site = Site::new("mutate-deploy")?;
     let section = |call: &str| json!({ "resources": [{ "name": "one" }], "in": { call: MUTATE } });
     site.config(section("preflight"))?;
-    let ran = site.refused(&["deploy"], 1, "DENIED").await?;
+    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
     ensure!(ran.stdout.contains(&named(&site, "ACTION_IS_A_MUTATION")), "{}", ran.said());
     ensure!(site.things.mutations()?.is_empty() && site.state_bytes().is_none());
 
@@ -104,7 +104,7 @@ async fn neither_preflight_nor_outputs_nor_polls_may_mutate() -> Result<()> {
     let mut last = section("outputs");
     last["resources"] = json!([{ "name": "one" }, { "name": "two" }]);
     site.config(last)?;
-    let ran = site.refused(&["deploy"], 1, "DENIED").await?;
+    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
     ensure!(ran.stdout.contains(&named(&site, "NO_REQUEST_IN_THIS_PHASE")), "{}", ran.said());
     site.converges(json!({ "resources": [{ "name": "one" }, { "name": "two" }] })).await?;
     ensure!(site.things.all()?.iter().all(|thing| thing["owner"] != "planted"));
@@ -124,7 +124,7 @@ async fn an_aws_mutation_in_a_plan_is_refused_by_its_name() -> Result<()> {
         .env("AWS_ENDPOINT_URL", format!("http://{}", aws.address()));
     let deny = json!({ "do": "deny", "how": "undeclared-action", "go_on": true });
     site.config(json!({ "resources": [{ "name": "one", "on": { "read": deny } }] }))?;
-    let ran = site.refused(&["plan"], 1, "RESOURCE_UNREADABLE").await?;
+    let ran = site.refused(&["plan"], 2, "RESOURCE_UNREADABLE").await?;
     let refusal = "ec2:DeleteVpc is a mutation; only reads are allowed while planning [ACTION_IS_A_MUTATION]";
     ensure!(ran.stdout.contains(refusal), "{}", ran.said());
     ensure!(aws.connections() == 0 && site.state_bytes().is_none());
@@ -145,11 +145,13 @@ async fn a_plan_that_cannot_be_made_leaves_no_trace() -> Result<()> {
         ("desired", json!({ "do": "overgrow", "what": "memory" }), "PROVIDER_OUT_OF_MEMORY"),
     ] {
         site.config(json!({ "resources": [{ "name": "one" }], "in": { call: step } }))?;
-        site.refused(&["deploy"], 1, code).await.map_err(|why| why.context(step.to_string()))?;
+        // Too much to say about a config is still an answer.
+        let exit = if code == "TOO_MANY_DIAGNOSTICS" { 1 } else { 2 };
+        site.refused(&["deploy"], exit, code).await.map_err(|why| why.context(step.to_string()))?;
     }
     let many = json!({ "read": grow("observations", 50) });
     site.config(json!({ "resources": [{ "name": "one", "on": many }] }))?;
-    site.refused(&["deploy"], 1, "RESOURCE_UNREADABLE").await?;
+    site.refused(&["deploy"], 2, "RESOURCE_UNREADABLE").await?;
     ensure!(site.things.mutations()?.is_empty() && site.state_bytes().is_none());
     Ok(())
 }

@@ -17,13 +17,14 @@ impl Run {
     /// recorded when something is applied, because a plan writes nothing.
     ///
     /// # Errors
-    /// [`RunError::Refused`] when a provider fails, lies, or the graph does not hold together.
+    /// [`RunError::Broke`] when a provider fails, lies, or its graph does not hold together; [`RunError::Refused`] when it says that
+    /// the config is wrong.
     pub async fn desire(&self) -> Result<DesiredGraph, RunError> {
         let mut desired = Vec::new();
         for participant in self.participants.iter().filter(|p| p.declares) {
             desired.extend(self.desire_one(participant).await?);
         }
-        let graph = DesiredGraph::build(desired).map_err(RunError::Refused)?;
+        let graph = DesiredGraph::build(desired).map_err(RunError::Broke)?;
         self.check_documents(&graph)?;
         Ok(graph)
     }
@@ -33,7 +34,7 @@ impl Run {
         let name = provider.description().name.clone();
         let refused = |error: &ProviderError, phase: &str| match error {
             ProviderError::Invalid(diagnostics) if !diagnostics.is_empty() => RunError::Refused(diagnostics.clone()),
-            error => RunError::Refused(vec![provider_failed(participant, phase, error)]),
+            error => RunError::Broke(vec![provider_failed(participant, phase, error)]),
         };
         let recorded = self.journal.state().await.facts.get(&name).cloned();
         let mut facts: Facts = recorded.unwrap_or_default();
@@ -86,7 +87,7 @@ impl Run {
                 )));
             }
         }
-        if problems.is_empty() { Ok(resources) } else { Err(RunError::Refused(problems)) }
+        if problems.is_empty() { Ok(resources) } else { Err(RunError::Broke(problems)) }
     }
 
     /// Schemas are checked here with references as wildcards, and once more, whole, before each change.
@@ -108,6 +109,6 @@ impl Run {
                 problems.push(problem);
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(RunError::Refused(problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(RunError::Broke(problems)) }
     }
 }

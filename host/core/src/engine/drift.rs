@@ -146,5 +146,5 @@ fn comparable(report: &DriftReport) -> Result<(), RunError> {
             .at(&resource.address)
         })
         .collect();
-    if unknown.is_empty() { Ok(()) } else { Err(RunError::Refused(unknown)) }
+    if unknown.is_empty() { Ok(()) } else { Err(RunError::Broke(unknown)) }
 }

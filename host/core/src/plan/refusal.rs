@@ -1,9 +1,15 @@
 //! Why a plan is not made, or is made in doubt.
 
+use std::collections::BTreeMap;
+
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
+use crate::error::ProviderError;
 use crate::kind::Kind;
 use crate::resource::{Observed, Status};
+
+/// The code of what could not be read.
+pub const UNREADABLE: &str = "RESOURCE_UNREADABLE";
 
 /// Nobody can say what it is.
 pub(super) fn kind_unknown(address: &Address, kind: &str) -> Diagnostic {
@@ -17,13 +23,7 @@ pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
     let title = kind.title_of(&observed.document);
     let address = &observed.address;
     let diagnostic = match &observed.status {
-        Status::Unreadable(error) => Diagnostic::error(
-            "RESOURCE_UNREADABLE",
-            "A resource could not be read",
-            format!("{title} `{address}`: {error}"),
-        )
-        .hint("nothing was changed; mend the cause and run again")
-        .details(serde_json::json!({ "cause": error.code() })),
+        Status::Unreadable(error) => unreadable(&title, address, error),
         Status::Foreign(what) => Diagnostic::error(
             "RESOURCE_FOREIGN",
             "Something of that name exists and is not ours",
@@ -39,6 +39,60 @@ pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(diagnostic.at(address))
+}
+
+/// What happened, with the code to look it up by where the words have none.
+fn words(error: &ProviderError) -> String {
+    match error {
+        ProviderError::Other { code, message, .. } => format!("{message} [{code}]"),
+        other => other.to_string(),
+    }
+}
+
+fn unreadable(title: &str, address: &Address, error: &ProviderError) -> Diagnostic {
+    let detail = format!("{title} `{address}`: {}", words(error));
+    let mut diagnostic = Diagnostic::error(UNREADABLE, "A resource could not be read", detail);
+    diagnostic.hints = error.hints();
+    let mut details = serde_json::json!({ "cause": error.code() });
+    if let ProviderError::Remote { status, code, message } = error {
+        details["remote_error"] = serde_json::json!({ "status": status, "code": code, "message": message });
+    }
+    diagnostic.hint("nothing was changed; mend the cause and run again").details(details)
+}
+
+/// One cause is told once: without credentials nothing at all can be read, and a page of the same words helps nobody. Which
+/// resources it kept from being read stands in the details.
+pub(super) fn gathered(problems: Vec<Diagnostic>, observed: &BTreeMap<Address, Observed>) -> Vec<Diagnostic> {
+    let cause = |problem: &Diagnostic| {
+        let seen = observed.get(problem.address.as_ref()?)?;
+        match &seen.status {
+            Status::Unreadable(error) if problem.code == UNREADABLE => Some((error.cause(), words(error))),
+            _ => None,
+        }
+    };
+    let mut told: Vec<Diagnostic> = Vec::new();
+    let mut causes: BTreeMap<String, (usize, Vec<Address>)> = BTreeMap::new();
+    for problem in problems {
+        let Some((cause, _)) = cause(&problem) else {
+            told.push(problem);
+            continue;
+        };
+        let address = problem.address.clone();
+        let (_, of_cause) = causes.entry(cause).or_insert_with(|| {
+            told.push(problem);
+            (told.len() - 1, Vec::new())
+        });
+        of_cause.extend(address);
+    }
+    for (index, addresses) in causes.into_values().filter(|(_, addresses)| addresses.len() > 1) {
+        let problem = &mut told[index];
+        let Some((_, words)) = cause(problem) else { continue };
+        let first = problem.detail.strip_suffix(words.as_str()).unwrap_or_default().trim_end_matches(": ").to_owned();
+        problem.detail = format!("{first} and {} more: {words}", addresses.len() - 1);
+        "Resources could not be read".clone_into(&mut problem.summary);
+        problem.details["resources"] = serde_json::json!(addresses);
+    }
+    told
 }
 
 /// The key that tells an edited secret from an unedited one is another than the recorded one.

@@ -191,7 +191,7 @@ impl World {
         match result {
             None => ran.crashed = true,
             Some(Ok((plan, report))) => (ran.plan, ran.report) = (plan, report),
-            Some(Err(RunError::Refused(refused))) => ran.refused = refused,
+            Some(Err(RunError::Refused(refused) | RunError::Broke(refused))) => ran.refused = refused,
             Some(Err(RunError::Backend(error))) => ran.backend = Some(error),
         }
         self.faults.start(None);

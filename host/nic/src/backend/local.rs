@@ -43,9 +43,14 @@ pub struct LocalBackend {
 fn failed(code: &'static str, what: &str, path: &Path, error: &std::io::Error) -> BackendError {
     let hint = match error.kind() {
         std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
-        std::io::ErrorKind::StorageFull => "make room on the disk; the last state that was written is whole",
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+            "make room (disk, quota or file size limit) and run again: the last state that was written is whole"
+        }
         std::io::ErrorKind::ReadOnlyFilesystem => {
             "the directory is on a read-only file system; give `--state` another place"
+        }
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            "something that is no directory stands in the path; give `--state` another place"
         }
         _ => "the last state that was written is whole",
     };

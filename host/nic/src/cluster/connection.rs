@@ -193,6 +193,12 @@ impl Connected {
         self.inner.failed.load(Ordering::Relaxed)
     }
 
+    /// The version of its API server, `v1.34.2`.
+    pub async fn version(&self) -> Result<String, ProviderError> {
+        let answer = self.call(Method::GET, "/version", "", None).await?;
+        Ok(answer["gitVersion"].as_str().unwrap_or("of unknown version").to_owned())
+    }
+
     /// One object; none when it, or its kind, does not exist.
     pub async fn get(&self, object: &ObjectName) -> Result<Option<Value>, ProviderError> {
         let Some(path) = self.path(object).await? else { return Ok(None) };

@@ -4,8 +4,12 @@ use clap::CommandFactory;
 
 use crate::cli::Cli;
 use crate::exit::ExitStatus;
+use crate::output;
 
 pub(super) fn run(shell: clap_complete::Shell) -> ExitStatus {
-    clap_complete::generate(shell, &mut Cli::command(), "nic", &mut std::io::stdout());
+    // Into memory first: the library panics when whoever reads stops reading.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nic", &mut script);
+    output::raw(&script);
     ExitStatus::Success
 }

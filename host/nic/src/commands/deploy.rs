@@ -29,7 +29,8 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         ));
     }
     let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
-    let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await?;
+    let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await;
+    let session = session.map_err(|error| Ended::in_config(error, &config))?;
     let in_config = |error| Ended::in_config(error, &config);
     let planned = session.run.plan(Purpose::Deploy).await.map_err(in_config)?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));

@@ -18,7 +18,8 @@ use crate::session::{Access, Session};
 pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     let run_flags = RunFlags { retain: flags.retain.clone(), ..flags.run.clone() };
-    let session = Session::open(&config, &flags.state, &run_flags, Access::Write, "destroy", printer).await?;
+    let session = Session::open(&config, &flags.state, &run_flags, Access::Write, "destroy", printer).await;
+    let session = session.map_err(|error| Ended::in_config(error, &config))?;
     let planned = session.run.plan(Purpose::Destroy).await.map_err(|error| Ended::in_config(error, &config))?;
     if planned.plan.change_count() > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));

@@ -122,7 +122,10 @@ async fn credentials(config: Option<&Config>) -> Check {
     let Some(region) = config.region() else { return Check::skipped(name, "the config names no region") };
     let told = match session::gate() {
         Ok(gate) => aws_identity(&gate, &region).await.map_err(|error| {
-            CommandError::from(error).hint("sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions")
+            let error = CommandError::from(error);
+            let silent = error.diagnostics[0].hints.is_empty();
+            let hint = "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions";
+            if silent { error.hint(hint) } else { error }
         }),
         Err(error) => Err(error),
     };
@@ -156,8 +159,7 @@ fn tell(checks: &[Check], printer: Printer) -> ExitStatus {
         printer.line(format!("{style}{sign}{style:#} {name:<12}{told}").trim_end());
         if let Finding::Wrong(diagnostics) = finding {
             for diagnostic in diagnostics {
-                let text = human::diagnostic(diagnostic, None, 0);
-                printer.line(text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
+                printer.line(human::plain(diagnostic, 4));
             }
             listed.push(json!({ "name": name, "status": status, "diagnostics": diagnostics }));
         } else {

@@ -1,9 +1,10 @@
 //! `nic drift detect|diff|accept|fix`
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 
 use nic_core::diagnostic::Diagnostic;
-use nic_core::drift::DriftReport;
+use nic_core::drift::{Condition, DriftReport, ResourceDrift};
 use serde_json::json;
 
 use super::Result;
@@ -42,9 +43,21 @@ async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
 
 /// What keeps anybody from saying that there is no drift.
 fn unknown(report: &DriftReport, undiscovered: &[Diagnostic]) -> Vec<Diagnostic> {
-    let resources = report.unknown().map(|(resource, why)| {
-        let detail = format!("`{}`: {why}", resource.address);
-        Diagnostic::error("DRIFT_UNKNOWN", "Nobody can say whether there is drift", detail).at(&resource.address)
+    // One cause is told once; the report has every resource.
+    let mut causes: BTreeMap<String, (&ResourceDrift, String, Vec<String>, usize)> = BTreeMap::new();
+    for (resource, why) in report.unknown() {
+        let (cause, hints) = match &resource.condition {
+            Condition::Unreadable(error) => (error.cause(), error.hints()),
+            _ => (why.clone(), Vec::new()),
+        };
+        causes.entry(cause).or_insert_with(|| (resource, why, hints, 0)).3 += 1;
+    }
+    let resources = causes.into_values().map(|(resource, why, hints, count)| {
+        let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let detail = format!("`{}`{others}: {why}", resource.address);
+        let mut diagnostic = Diagnostic::error("DRIFT_UNKNOWN", "Nobody can say whether there is drift", detail);
+        diagnostic.hints = hints;
+        diagnostic.at(&resource.address)
     });
     let documents = |diagnostic: Diagnostic| diagnostic.details(json!({ "report": views::document(report) }));
     resources.chain(undiscovered.iter().cloned()).map(documents).collect()

@@ -1,12 +1,10 @@
 //! `nic kubeconfig`: the file, or a token for it.
 
-use std::io::Write as _;
-
 use super::Result;
 use crate::cli::Kubeconfig;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::Printer;
+use crate::output::{self, Printer};
 use crate::session::{self, Session};
 
 pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
@@ -15,7 +13,7 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
             (flags.cluster.as_deref().unwrap_or_default(), flags.region.as_deref().unwrap_or_default());
         let credential = session::exec_credential(cluster, region).await?;
         // The one place where a token is the data that was asked for: kubectl reads it from stdout.
-        let _ = writeln!(std::io::stdout(), "{credential}");
+        output::raw(format!("{credential}\n").as_bytes());
         return Ok(ExitStatus::Success);
     }
     let session = Session::of_state(&flags.of, printer).await?;
@@ -23,7 +21,7 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
         CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
             .hint("run `nic deploy` first")
     })?;
-    printer.line(access.kubeconfig.expose());
+    printer.line(access.kubeconfig.expose().trim_end());
     printer.document(
         &serde_json::json!({ "kubeconfig": { "context": access.name, "content": access.kubeconfig.expose() } }),
     );

@@ -15,6 +15,7 @@ pub(super) fn run(directory: &Path, printer: Printer) -> Result {
     let failed = |error: std::io::Error| {
         let detail = format!("`{}`: {error}", directory.display());
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", detail)
+            .hint("give a directory that can be made or written to")
     };
     std::fs::create_dir_all(directory).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;

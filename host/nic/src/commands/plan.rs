@@ -14,7 +14,8 @@ use crate::session::{Access, Session};
 pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
-    let session = Session::open(&config, &flags.state, &flags.run, Access::Read, "plan", printer).await?;
+    let session = Session::open(&config, &flags.state, &flags.run, Access::Read, "plan", printer).await;
+    let session = session.map_err(|error| Ended::in_config(error, &config))?;
     let planned = session.run.plan(Purpose::Deploy).await.map_err(|error| Ended::in_config(error, &config))?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);

@@ -24,7 +24,11 @@ fn list(printer: Printer) -> Result {
             Origin::Bundled => "bundled".to_owned(),
             Origin::File(path) => path.display().to_string(),
         };
-        let manifest = Manifest::read(&found.name, &bytes).map_err(|error| {
+        let file = match &found.origin {
+            Origin::Bundled => &found.name,
+            Origin::File(_) => &origin,
+        };
+        let manifest = Manifest::read(file, &bytes).map_err(|error| {
             let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
             ended.diagnostics[0].hints = error.hints();
             ended

@@ -1,69 +1,297 @@
-//! `nic status`: is it there, and is it well?
+//! `nic status`: is it there, and is it well? What could not be asked is told as that, never as well.
 
+use std::collections::BTreeMap;
+
+use nic_core::address::Address;
+use nic_core::diagnostic::Diagnostic;
+use nic_core::drift::{DriftReport, drift};
+use nic_core::error::ProviderError;
 use nic_core::graph::DesiredGraph;
-use nic_core::resource::Status as Observed;
-use serde_json::json;
+use nic_core::kind::KUBERNETES_OBJECT;
+use nic_core::resource::{Observed, Record, Status as Seen};
+use nic_core::secret::without_edits;
+use nic_core::state::State;
+use serde_json::Value;
 
 use super::Result;
-use crate::backend::LocalBackend;
+use crate::backend::{LocalBackend, LockInfo};
 use crate::cli::Status;
+use crate::cluster::{ClusterHealth, cluster_health};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::Printer;
+use crate::output::status::{Cluster, Drift, Health, Namespace, NamespaceState, Platform, Report, Resources, text};
+use crate::output::{Printer, drift as drift_views, json as views};
 use crate::session::Session;
+
+/// How many things that are wrong in the same way are named before the rest is counted.
+const NAMED: usize = 3;
 
 pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let state = session.run.journal.state().await;
-    let observed = session.run.refresh(&DesiredGraph::default()).await.map_err(CommandError::from)?;
-    let mut issues = Vec::new();
-    for (address, observed) in &observed {
-        issues.extend(match &observed.status {
-            Observed::Present => None,
-            Observed::Absent => Some(format!("{address} is recorded, and the cloud does not have it")),
-            Observed::InProgress(what) => Some(format!("{address} is changing ({what})")),
-            Observed::Failed(how) => Some(format!("{address} failed: {how}")),
-            Observed::Foreign(what) => Some(format!("{address} is not ours: {what}")),
-            Observed::Ambiguous(ids) => Some(format!("{address} is ambiguous: {}", ids.join(", "))),
-            Observed::Unreadable(error) => Some(format!("{address} could not be read: {error}")),
-        });
+    let lock = LocalBackend::holder(&session.state_path);
+    let (looked, asked) = tokio::join!(look(&session, flags.drift), ask(&session));
+    let Looked { observed, drift, blind } = looked?;
+    let found = Found { state: &state, observed: &observed, asked: &asked, lock: lock.as_ref() };
+    let namespaces = found.namespaces();
+    let mut issues = found.issues(&namespaces);
+    issues.unknown.extend(blind.iter().map(|diagnostic| diagnostic.detail.clone()));
+    let health = match issues {
+        Issues { ref wrong, .. } if !wrong.is_empty() => Health::Unhealthy,
+        Issues { ref unknown, .. } if !unknown.is_empty() => Health::Unknown,
+        _ => Health::Healthy,
+    };
+    let resources = found.resources();
+    let told = resources.unknown < state.records.len() || !matches!(asked, Asked::Failed { .. });
+    let (cluster, nodes) = match asked {
+        Asked::None => (Cluster::None, None),
+        Asked::Answered(name, health) => (Cluster::Reachable { name, version: health.version }, Some(health.nodes)),
+        Asked::Failed { name, error } => {
+            let (code, error) = (error.code().to_owned(), error.to_string());
+            (Cluster::Unreachable { name, code, error }, None)
+        }
+    };
+    let document = drift_views::document(&drift);
+    let report = Report {
+        healthy: health == Health::Healthy,
+        health,
+        issues: issues.wrong.into_iter().chain(issues.unknown).collect(),
+        platform: platform(&state),
+        cluster,
+        nodes,
+        namespaces,
+        resources,
+        drift: Drift {
+            has_drift: document["has_drift"].as_bool(),
+            looked_for_unrecorded: flags.drift && blind.is_empty(),
+            summary: document["summary"].clone(),
+        },
+        lock,
+    };
+    printer.line(text(&report));
+    let mut document = serde_json::to_value(&report).unwrap_or(Value::Null);
+    if told {
+        printer.document(&document);
+        return Ok(ExitStatus::Success);
     }
-    for record in state.records.values().filter(|record| record.pending.is_some()) {
-        issues.push(format!("{} was begun and not finished; `nic deploy` goes on with it", record.address));
+    let why = report.issues.first().cloned().unwrap_or_default();
+    let error = CommandError::broke("STATUS_UNKNOWN", "Nobody can say how the platform is", why)
+        .hint("`nic doctor` looks at credentials and at the way to the cloud and the cluster");
+    printer.diagnostics(&error.diagnostics, None);
+    if let (Value::Object(document), Value::Object(error)) = (&mut document, views::error_document(&error)) {
+        document.extend(error);
     }
-    if state.records.is_empty() {
-        issues.push("nothing is deployed".to_owned());
+    printer.document(&document);
+    Ok(error.status)
+}
+
+/// What was read of everything that is recorded.
+struct Looked {
+    observed: BTreeMap<Address, Observed>,
+    drift: DriftReport,
+    /// Who could not look for what is not recorded.
+    blind: Vec<Diagnostic>,
+}
+
+/// Reads what is recorded; what it differs in costs no further request, what is not recorded does.
+async fn look(session: &Session, further: bool) -> std::result::Result<Looked, CommandError> {
+    if further {
+        let found = session.run.drift().await?;
+        return Ok(Looked { observed: found.observed, drift: found.report, blind: found.diagnostics });
     }
-    let healthy = issues.is_empty();
-    let holder = LocalBackend::holder(&session.state_path);
-    let region = state.region.as_deref().unwrap_or("no region");
-    printer.line(format!(
-        "{}-{} ({}, {region}, {} topology)",
-        state.project_name, state.namespace, state.provider, state.topology
-    ));
-    printer.line(format!("{} resources recorded, state serial {}", state.records.len(), state.serial));
-    if let Some(last) = &state.metadata.last_successful_deploy {
-        printer.line(format!("last successful deploy {last}"));
+    let mut observed = session.run.refresh(&DesiredGraph::default()).await?;
+    let state = session.run.journal.state().await;
+    for (address, seen) in &mut observed {
+        // A secret that was edited in the config is no drift.
+        let Some(record) = state.records.get(address) else { continue };
+        let edits = record.secret_changes(&record.baseline, &session.run.fingerprints);
+        if !edits.is_empty() {
+            seen.document = without_edits(std::mem::take(&mut seen.document), &record.baseline, &edits);
+        }
     }
-    if let Some(holder) = &holder {
-        printer.line(format!("in use by {} for `nic {}` since {}", holder.who, holder.operation, holder.since));
+    let drift = drift(&state.records, &observed, &[], &session.run.kinds());
+    Ok(Looked { observed, drift, blind: Vec::new() })
+}
+
+/// What came of asking the cluster.
+enum Asked {
+    /// There is none.
+    None,
+    Answered(String, ClusterHealth),
+    Failed {
+        name: Option<String>,
+        error: ProviderError,
+    },
+}
+
+async fn ask(session: &Session) -> Asked {
+    let cluster = match session.connect_cluster().await {
+        Ok(Some(cluster)) => cluster,
+        Ok(None) => return Asked::None,
+        Err(error) => return Asked::Failed { name: None, error },
+    };
+    let name = cluster.name().to_owned();
+    match cluster_health(&cluster).await {
+        Ok(health) => Asked::Answered(name, health),
+        Err(error) => Asked::Failed { name: Some(name), error },
     }
-    for issue in &issues {
-        printer.line(format!("  ! {issue}"));
+}
+
+fn platform(state: &State) -> Platform {
+    let metadata = &state.metadata;
+    Platform {
+        provider: state.provider.clone(),
+        project_name: state.project_name.clone(),
+        namespace: state.namespace.clone(),
+        region: state.region.clone(),
+        topology: state.topology.clone(),
+        resource_count: state.records.len(),
+        serial: state.serial,
+        nic_version: metadata.nic_version.clone(),
+        updated_at: metadata.updated_at.clone(),
+        last_successful_deploy: metadata.last_successful_deploy.clone(),
+        deploy_count: metadata.deploy_count,
     }
-    printer.line(if healthy { "Healthy." } else { "Not healthy." });
-    printer.document(&json!({
-        "healthy": healthy,
-        "issues": issues,
-        "provider": state.provider,
-        "project_name": state.project_name,
-        "namespace": state.namespace,
-        "region": state.region,
-        "topology": state.topology,
-        "resource_count": state.records.len(),
-        "serial": state.serial,
-        "last_successful_deploy": state.metadata.last_successful_deploy,
-        "lock": holder,
-    }));
-    Ok(ExitStatus::Success)
+}
+
+/// What is wrong, and what nobody knows.
+#[derive(Default)]
+struct Issues {
+    wrong: Vec<String>,
+    unknown: Vec<String>,
+}
+
+/// Everything that was found, to be told.
+struct Found<'a> {
+    state: &'a State,
+    observed: &'a BTreeMap<Address, Observed>,
+    asked: &'a Asked,
+    lock: Option<&'a LockInfo>,
+}
+
+impl Found<'_> {
+    fn namespaces(&self) -> Vec<Namespace> {
+        let recorded = self.state.records.values().filter_map(|record| Some((record, namespace_name(record)?)));
+        recorded
+            .map(|(record, name)| {
+                let state = match self.asked {
+                    Asked::Answered(_, cluster) => match cluster.namespaces.get(name).map(String::as_str) {
+                        None => NamespaceState::Missing,
+                        Some("Terminating") => NamespaceState::Terminating,
+                        Some(_) => NamespaceState::Active,
+                    },
+                    Asked::None => NamespaceState::Missing,
+                    Asked::Failed { .. } => NamespaceState::Unknown,
+                };
+                Namespace { name: name.to_owned(), address: record.address.clone(), state }
+            })
+            .collect()
+    }
+
+    fn resources(&self) -> Resources {
+        let mut resources = Resources::default();
+        for observed in self.observed.values() {
+            let count = match &observed.status {
+                Seen::Present => &mut resources.present,
+                Seen::Absent => &mut resources.missing,
+                Seen::InProgress(_) => &mut resources.changing,
+                Seen::Failed(_) | Seen::Foreign(_) | Seen::Ambiguous(_) => &mut resources.wrong,
+                Seen::Unreadable(_) => &mut resources.unknown,
+            };
+            *count += 1;
+        }
+        resources
+    }
+
+    fn issues(&self, namespaces: &[Namespace]) -> Issues {
+        let mut issues = Issues::default();
+        if self.state.records.is_empty() {
+            issues.wrong.push("nothing is deployed".to_owned());
+        }
+        self.of_cluster(namespaces, &mut issues);
+        let mut unread: BTreeMap<String, Vec<&Address>> = BTreeMap::new();
+        for (address, observed) in self.observed {
+            // Of these the cluster itself has told.
+            let told = namespaces.iter().any(|n| n.address == *address && n.state != NamespaceState::Active);
+            let in_cluster = self.state.records.get(address).is_some_and(|record| record.kind == KUBERNETES_OBJECT);
+            let wrong = match &observed.status {
+                Seen::Present => continue,
+                _ if told => continue,
+                Seen::Absent => format!("{address} is recorded, and the cloud does not have it"),
+                Seen::InProgress(what) => format!("{address} is changing ({what})"),
+                Seen::Failed(how) => format!("{address} failed: {how}"),
+                Seen::Foreign(what) => format!("{address} is not ours: {what}"),
+                Seen::Ambiguous(ids) => format!("{address} is ambiguous: {}", ids.join(", ")),
+                Seen::Unreadable(_) if in_cluster && matches!(self.asked, Asked::Failed { .. }) => continue,
+                Seen::Unreadable(error) => {
+                    unread.entry(error.to_string()).or_default().push(address);
+                    continue;
+                }
+            };
+            issues.wrong.push(wrong);
+        }
+        for (error, addresses) in unread {
+            issues.unknown.push(format!("{} could not be read: {error}", listed(&addresses)));
+        }
+        for record in self.state.records.values().filter(|record| record.pending.is_some()) {
+            issues.wrong.push(match self.lock {
+                Some(lock) => {
+                    format!("{} is being changed by `nic {}`, which {} runs", record.address, lock.operation, lock.who)
+                }
+                None => format!("{} was begun and not finished; `nic deploy` goes on with it", record.address),
+            });
+        }
+        issues
+    }
+
+    fn of_cluster(&self, namespaces: &[Namespace], issues: &mut Issues) {
+        match self.asked {
+            Asked::None => {}
+            Asked::Answered(_, cluster) => {
+                let nodes = &cluster.nodes.not_ready;
+                issues.wrong.extend(
+                    nodes
+                        .iter()
+                        .take(NAMED)
+                        .map(|node| format!("node {} of group {} is not ready: {}", node.name, node.group, node.why)),
+                );
+                if nodes.len() > NAMED {
+                    issues.wrong.push(format!("{} more nodes are not ready", nodes.len() - NAMED));
+                }
+            }
+            Asked::Failed { name, error } => {
+                let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+                let objects = self.state.records.values().filter(|record| record.kind == KUBERNETES_OBJECT).count();
+                issues.unknown.push(format!(
+                    "the cluster{name} cannot be asked, so nobody can say how its nodes and {objects} objects are: {error}"
+                ));
+            }
+        }
+        for Namespace { name, state, .. } in namespaces {
+            match state {
+                NamespaceState::Terminating => issues.wrong.push(format!("the namespace {name} is being deleted")),
+                NamespaceState::Missing => {
+                    issues.wrong.push(format!("the namespace {name} is recorded, and the cluster does not have it"));
+                }
+                NamespaceState::Active | NamespaceState::Unknown => {}
+            }
+        }
+    }
+}
+
+/// `a, b, c and 4 more`
+fn listed(addresses: &[&Address]) -> String {
+    let named: Vec<&str> = addresses.iter().take(NAMED).map(|address| address.as_str()).collect();
+    match addresses.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The name of the namespace that a record stands for.
+fn namespace_name(record: &Record) -> Option<&str> {
+    let sent = record.pending.as_ref().map(|pending| &pending.document);
+    let document = Some(&record.baseline).filter(|baseline| baseline.is_object()).or(sent)?;
+    let is_namespace = record.kind == KUBERNETES_OBJECT && document["kind"] == "Namespace";
+    document.pointer("/metadata/name").and_then(Value::as_str).filter(|_| is_namespace)
 }

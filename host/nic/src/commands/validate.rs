@@ -4,9 +4,10 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::engine::RunError;
 use serde_json::{Value, json};
 
-use super::Result;
+use super::{Ended, Result};
 use crate::cli::Validate;
 use crate::config::{Config, ConfigSource};
+use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, json as views};
 use crate::session::Session;
@@ -19,14 +20,26 @@ pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
         }
         Err(error) => return Err(error.into()),
     };
-    let session = Session::for_validation(&config, printer).await?;
+    let session = match Session::for_validation(&config, printer).await {
+        Ok(session) => session,
+        Err(error) => {
+            printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
+            return Err(Ended::in_config(error, &config));
+        }
+    };
     let mut found = config.warnings.clone();
+    let mut broke = None;
     match session.run.validate().await {
         Ok(diagnostics) | Err(RunError::Refused(diagnostics)) => found.extend(diagnostics),
-        Err(RunError::Backend(error)) => return Err(crate::error::CommandError::from(error).into()),
+        Err(RunError::Broke(diagnostics)) => {
+            found.extend(diagnostics);
+            broke = Some(ExitStatus::Broke);
+        }
+        Err(RunError::Backend(error)) => return Err(CommandError::from(error).into()),
     }
     let found: Vec<Diagnostic> = found.into_iter().map(|d| config.locate(d)).collect();
-    Ok(answer(&found, Some(&config.excerpts(&found)), printer))
+    let answered = answer(&found, Some(&config.excerpts(&found)), printer);
+    Ok(broke.unwrap_or(answered))
 }
 
 fn answer(found: &[Diagnostic], source: Option<&ConfigSource>, printer: Printer) -> ExitStatus {
@@ -45,7 +58,7 @@ fn answer(found: &[Diagnostic], source: Option<&ConfigSource>, printer: Printer)
     }
     let mut document = json!({ "valid": valid, "errors": errors, "warnings": of(Severity::Warning) });
     if !valid {
-        let error = crate::error::CommandError::refused(found.to_vec());
+        let error = CommandError::refused(found.to_vec());
         if let (Value::Object(document), Value::Object(error)) = (&mut document, views::error_document(&error)) {
             document.extend(error);
         }

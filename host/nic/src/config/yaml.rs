@@ -56,8 +56,16 @@ pub struct Key {
 pub struct YamlError {
     /// What is wrong.
     pub why: String,
-    /// Where, bytes in the source.
+    /// Where, bytes in the source; at least one character of it, unless it is empty.
     pub span: Range<usize>,
+}
+
+/// One character at a byte that an error is about; the last one when it is about the end.
+fn visible(source: &str, at: usize) -> Range<usize> {
+    let shown = |(_, c): &(usize, char)| !matches!(c, '\n' | '\r');
+    let here = source[at..].char_indices().next().filter(shown).map(|(_, c)| at..at + c.len_utf8());
+    let before = || source[..at].char_indices().rev().find(shown).map(|(start, c)| start..start + c.len_utf8());
+    here.or_else(before).unwrap_or(at..at)
 }
 
 impl Node {
@@ -94,6 +102,23 @@ impl Node {
     /// Whether it is YAML's null.
     pub fn is_null(&self) -> bool {
         matches!(&self.value, NodeValue::Scalar { text, plain: true } if is_null_text(text))
+    }
+
+    /// Where the key that an RFC 6901 pointer ends with stands, if it is a key.
+    pub fn key(&self, pointer: &str) -> Option<Range<usize>> {
+        let (mut node, mut key) = (self, None);
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match &node.value {
+                NodeValue::Mapping(entries) => {
+                    let (found, below) = entries.iter().find(|(key, _)| key.text == token)?;
+                    (node, key) = (below, Some(found.span.clone()));
+                }
+                NodeValue::Sequence(elements) => (node, key) = (elements.get(token.parse::<usize>().ok()?)?, None),
+                NodeValue::Scalar { .. } => return None,
+            }
+        }
+        key.filter(|span| !span.is_empty())
     }
 
     /// The value at an RFC 6901 pointer, or the nearest one above it that exists; with whether it is the very one.
@@ -176,7 +201,7 @@ impl<'a> Builder<'a> {
                 }
                 Some(Err(error)) => {
                     let at = self.byte(error.marker());
-                    Err(YamlError { why: error.info(), span: at..at })
+                    Err(YamlError { why: error.info(), span: visible(self.source, at) })
                 }
             };
         }
@@ -268,8 +293,10 @@ impl<'a> Builder<'a> {
                 }
                 continue;
             }
-            if entries.iter().any(|(other, _)| other.text == text) {
-                return Err(YamlError { why: format!("the key `{text}` stands twice in one map"), span: at });
+            if let Some((first, _)) = entries.iter().find(|(other, _)| other.text == text) {
+                let line = self.source[..first.span.start.min(self.source.len())].matches('\n').count() + 1;
+                let why = format!("the key `{text}` stands twice in one map, first on line {line}");
+                return Err(YamlError { why, span: at });
             }
             entries.push((Key { text, span: at }, value));
         }
@@ -294,6 +321,8 @@ mod tests {
         let root = parse(source).unwrap();
         let (span, exact) = root.nearest("/b/0/y");
         assert_eq!((&source[span], exact), ("two words", true));
+        assert_eq!(root.key("/b/0/y").map(|span| &source[span]), Some("y"));
+        assert_eq!((root.key("/b/0"), root.key("/b/0/missing")), (None, None));
         let (span, exact) = root.nearest("/b/0/missing");
         assert!(!exact && source[span].starts_with("x:"));
         assert_eq!(root.get("a").unwrap().text(), Some("1"));
@@ -309,6 +338,11 @@ mod tests {
         assert!(parse(&bomb).unwrap_err().why.contains("more than"));
         let double = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(double.span.start, 10);
+        assert!(double.why.contains("first on line 1"), "{double}");
+        for broken in ["a: [1, 2\n", "a: \"x\n", "a: b: c\n", "a: 'é"] {
+            let error = parse(broken).unwrap_err();
+            assert!(!error.span.is_empty() && broken.get(error.span.clone()).is_some(), "{broken:?}: {error:?}");
+        }
         assert!(parse("a: [1, 2\nb: }").is_err());
         assert!(parse("a: 1\n---\nb: 2\n").is_err());
     }

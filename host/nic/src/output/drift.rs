@@ -9,6 +9,7 @@ use nic_core::drift::{Condition, DriftReport, ResourceDrift};
 use serde_json::{Map, Value, json};
 
 use super::human::{path, shown};
+use super::wrap;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -39,7 +40,12 @@ pub fn text(report: &DriftReport, whole: bool) -> String {
     let mut text = String::new();
     let mut line = |symbol: &str, style: Style, resource: (&str, &str), what: &str| {
         let (title, name) = resource;
-        let _ = writeln!(text, "  {style}{symbol}{style:#} {title} {BOLD}{name}{BOLD:#} {what}");
+        let (first, values) = what.split_once('\n').unwrap_or((what, ""));
+        let first = format!("{title} {BOLD}{name}{BOLD:#} {first}");
+        let _ = writeln!(text, "{}", wrap::hanging(&format!("  {style}{symbol}{style:#} "), 4, &first));
+        if !values.is_empty() {
+            let _ = writeln!(text, "{values}");
+        }
     };
     let yellow = AnsiColor::Yellow.on_default();
     let red = AnsiColor::Red.on_default();
@@ -71,12 +77,12 @@ pub fn text(report: &DriftReport, whole: bool) -> String {
 }
 
 fn attribute(change: &AttributeChange) -> String {
-    format!(
-        "        {}: {DIM}accepted{DIM:#} {}{DIM}, now{DIM:#} {}",
-        path(&change.pointer),
-        shown(change, &change.new),
-        shown(change, &change.old)
-    )
+    let (path, accepted, now) = (path(&change.pointer), shown(change, &change.new), shown(change, &change.old));
+    let line = format!("        {path}: {DIM}accepted{DIM:#} {accepted}{DIM}, now{DIM:#} {now}");
+    if wrap::width(&line) <= wrap::WIDTH {
+        return line;
+    }
+    format!("        {path}:\n          {DIM}accepted{DIM:#} {accepted}\n          {DIM}now{DIM:#}      {now}")
 }
 
 fn summary(report: &DriftReport) -> String {

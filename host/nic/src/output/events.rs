@@ -1,37 +1,29 @@
 //! `--events`: what happens, as JSON lines on stdout, the result last. docs/schemas/event.json describes each line.
 
-use std::io::Write;
+use std::time::Duration;
 
-use nic_core::ports::{Clock, Event, Reporter};
+use nic_core::ports::{Clock, Event};
 use serde_json::{Value, json};
 
+use super::progress::Board;
 use crate::clock::SystemClock;
-
-/// Writes a line for each event.
-#[derive(Default)]
-pub struct EventReporter;
-
-impl Reporter for EventReporter {
-    fn report(&self, event: Event) {
-        if let Some(line) = line(&event) {
-            write(line);
-        }
-    }
-}
 
 /// The last line: the document that `--format json` would have been.
 pub fn result(document: &Value) {
     write(json!({ "event": "result", "document": document }));
 }
 
-fn write(mut line: Value) {
+/// Writes a line, with the time.
+pub(super) fn write(mut line: Value) {
     line["time"] = json!(SystemClock::default().now());
     // One write for one line: several are never torn apart.
-    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+    super::raw(format!("{line}\n").as_bytes());
 }
 
-fn line(event: &Event) -> Option<Value> {
-    Some(match event {
+/// The line for an event; none for what has none. A plan has been noted on the board, anything else not yet.
+pub(super) fn line(event: &Event, board: &Board, now: Duration) -> Option<Value> {
+    let seconds = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    let mut line = match event {
         Event::Refreshing { resources } => json!({ "event": "refreshing", "resources": resources }),
         Event::Planned(plan) => {
             let changes: Vec<Value> = plan
@@ -39,26 +31,45 @@ fn line(event: &Event) -> Option<Value> {
                 .iter()
                 .filter(|change| change.action.is_change())
                 .map(|change| {
-                    json!({
+                    let mut listed = json!({
                         "address": change.address, "kind": change.kind, "title": change.title,
                         "action": change.action, "reason": change.reason,
-                    })
+                    });
+                    if let Some(usual) = board.usual(&change.address) {
+                        listed["estimate_seconds"] = json!(seconds(usual));
+                    }
+                    listed
                 })
                 .collect();
-            json!({ "event": "planned", "summary": super::json::summary(plan), "changes": changes })
+            let mut line = json!({ "event": "planned", "summary": super::json::summary(plan), "changes": changes });
+            if let Some(left) = board.left(now) {
+                line["estimate_seconds"] = json!(seconds(left));
+            }
+            line
         }
         Event::Started { address, action } => json!({ "event": "started", "address": address, "action": action }),
         Event::Waiting { address, message } => json!({ "event": "waiting", "address": address, "message": message }),
         Event::Retrying { address, error, after } => json!({
-            "event": "retrying", "address": address, "error": error, "after_seconds": after.as_secs_f64(),
+            "event": "retrying", "address": address, "error": error, "after_seconds": seconds(*after),
         }),
         Event::Finished { address, action, took } => json!({
-            "event": "finished", "address": address, "action": action, "seconds": took.as_secs_f64(),
+            "event": "finished", "address": address, "action": action, "seconds": seconds(*took),
         }),
         Event::Failed { address, diagnostic } => {
             json!({ "event": "failed", "address": address, "diagnostic": diagnostic })
         }
         Event::Skipped { address, because } => json!({ "event": "skipped", "address": address, "because": because }),
         _ => return None,
-    })
+    };
+    if let Event::Started { address, .. } | Event::Waiting { address, .. } = event
+        && let Some(usual) = board.usual(address)
+    {
+        line["estimate_seconds"] = json!(seconds(usual));
+    }
+    if let Event::Waiting { address, .. } | Event::Retrying { address, .. } = event
+        && let Some(elapsed) = board.running_for(address, now)
+    {
+        line["elapsed_seconds"] = json!(seconds(elapsed));
+    }
+    Some(line)
 }

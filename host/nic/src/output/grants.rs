@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::wrap;
 use crate::plugin::guest_text::line;
 use crate::plugin::manifest::{CloudHttpGrant, Grant, KubernetesGrant, Manifest};
-
-/// Columns of the narrowest terminal that is thought of.
-const WIDTH: usize = 80;
 
 /// How many actions are named before the rest is counted.
 const ACTIONS_NAMED: usize = 12;
@@ -68,21 +66,9 @@ fn counted(patterns: &[String], verbose: bool) -> String {
     }
 }
 
-/// A label, and words that go on below each other. A word is never cut: half a host name is another host.
+/// A label, and words that go on below each other.
 fn item(text: &mut String, label: &str, words: &str) {
-    const START: usize = 14;
-    let _ = write!(text, "    {label:<10}");
-    let mut column = START;
-    for word in words.split_whitespace() {
-        let length = 1 + word.chars().count();
-        if column > START && column + length > WIDTH {
-            let _ = write!(text, "\n{:START$}", "");
-            column = START;
-        }
-        let _ = write!(text, " {word}");
-        column += length;
-    }
-    text.push('\n');
+    let _ = writeln!(text, "{}", wrap::hanging(&format!("    {label:<10} "), 15, words));
 }
 
 #[cfg(test)]
@@ -111,7 +97,7 @@ mod tests {
     fn everything_that_is_granted_is_shown_and_fits_eighty_columns() {
         let text = component(&manifest(), false);
         for line in text.lines() {
-            assert!(line.chars().count() <= WIDTH && line.trim_end() == line, "{line:?}");
+            assert!(line.chars().count() <= wrap::WIDTH && line.trim_end() == line, "{line:?}");
         }
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in [

@@ -10,6 +10,7 @@ use nic_core::document::{canonical, hidden_words, is_unknown, secret_name};
 use nic_core::plan::{Action, Plan, PlannedChange, Reason};
 use serde_json::Value;
 
+use super::wrap;
 use crate::config::ConfigSource;
 
 /// How many unchanged resources are named before the rest is counted.
@@ -42,17 +43,29 @@ pub fn diagnostic(diagnostic: &Diagnostic, source: Option<&ConfigSource>, index:
         let line = source.text[span.start..].find('\n').map_or(span.end, |length| span.start + length);
         return excerpt(diagnostic, source, span.start..span.end.min(line));
     }
+    plain(diagnostic, 0)
+}
+
+/// A diagnostic without an excerpt, that far to the right.
+pub fn plain(diagnostic: &Diagnostic, indent: usize) -> String {
     let (word, style) = match diagnostic.severity {
         Severity::Error => ("error", AnsiColor::Red.on_default().bold()),
         Severity::Warning => ("warning", AnsiColor::Yellow.on_default().bold()),
         Severity::Info => ("note", AnsiColor::Cyan.on_default().bold()),
     };
-    let mut text = format!("{style}{word}[{}]{style:#}: {BOLD}{}{BOLD:#}", diagnostic.code, diagnostic.summary);
+    let margin = " ".repeat(indent);
+    let (code, summary) = (&diagnostic.code, &diagnostic.summary);
+    let mut text = format!("{margin}{style}{word}[{code}]{style:#}: {BOLD}{summary}{BOLD:#}");
+    let place = |member: &str| diagnostic.details.get(member);
+    if let (Some(Value::String(file)), Some(line), Some(column)) = (place("file"), place("line"), place("column")) {
+        let _ = write!(text, "\n{margin}  {DIM}at{DIM:#} {file}:{line}:{column}");
+    }
     if !diagnostic.detail.is_empty() {
-        let _ = write!(text, "\n  {}", diagnostic.detail);
+        let _ = write!(text, "\n{}", wrap::hanging(&format!("{margin}  "), indent + 2, &diagnostic.detail));
     }
     for hint in &diagnostic.hints {
-        let _ = write!(text, "\n  {DIM}hint:{DIM:#} {hint}");
+        let head = format!("{margin}  {DIM}hint:{DIM:#} ");
+        let _ = write!(text, "\n{}", wrap::hanging(&head, indent + 8, hint));
     }
     text
 }
@@ -63,22 +76,61 @@ fn excerpt(diagnostic: &Diagnostic, source: &ConfigSource, span: std::ops::Range
         Severity::Warning => miette::Severity::Warning,
         Severity::Info => miette::Severity::Advice,
     };
-    let mut report = MietteDiagnostic::new(diagnostic.summary.clone())
-        .with_code(diagnostic.code.clone())
-        .with_severity(severity)
-        .with_label(LabeledSpan::at(span, diagnostic.detail.clone()));
+    // A label is not wrapped: what has no room there goes into the message, which is.
+    let (message, label) = if fits(&diagnostic.detail, &source.text, &span) {
+        (diagnostic.summary.clone(), LabeledSpan::at(span, diagnostic.detail.clone()))
+    } else {
+        (format!("{}: {}", diagnostic.summary, diagnostic.detail), LabeledSpan::underline(span))
+    };
+    let mut report =
+        MietteDiagnostic::new(message).with_code(diagnostic.code.clone()).with_severity(severity).with_label(label);
     if !diagnostic.hints.is_empty() {
         report = report.with_help(diagnostic.hints.join("\n"));
     }
-    let named = NamedSource::new(source.path.display().to_string(), source.text.to_string());
+    let named = NamedSource::new(source.path.display().to_string(), masked(&source.text));
     let report = Report::new(report).with_source_code(named);
     let mut text = String::new();
     // Colour is stripped by the stream where there is no terminal for it.
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_width(80).with_links(false);
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_width(wrap::WIDTH).with_links(false);
     if handler.render_report(&mut text, report.as_ref()).is_err() {
         text = format!("{}: {}", diagnostic.summary, diagnostic.detail);
     }
     text.trim_end().to_owned()
+}
+
+/// Whether a label has room on its line: after the line's number, and an arm from the middle of what it points at.
+fn fits(label: &str, text: &str, span: &std::ops::Range<usize>) -> bool {
+    let before = &text[..span.start];
+    let lines = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    let gutter = (lines + 1).to_string().len() + 4;
+    let arm = text[span.clone()].chars().count() / 2 + 4;
+    !label.contains('\n') && gutter + column + arm + label.chars().count() <= wrap::WIDTH
+}
+
+/// The config's text with what stands behind telling keys blotted out, byte for byte: an excerpt shows the lines around what is wrong,
+/// and ends in logs.
+fn masked(text: &str) -> String {
+    const TELLING: [&str; 6] = ["password", "secret", "token", "private_key", "access_key", "credential"];
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        while let Some(colon) = rest.find(':') {
+            let (key, after) = rest.split_at(colon + 1);
+            out.push_str(key);
+            rest = after;
+            let word = key.rsplit(['{', ',', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+            if TELLING.iter().any(|telling| word.contains(telling)) {
+                let value = rest.find([',', '}', '\n', '\r', '#']).unwrap_or(rest.len());
+                let (value, after) = rest.split_at(value);
+                out.extend(value.bytes().map(|byte| if byte.is_ascii_whitespace() { ' ' } else { '*' }));
+                rest = after;
+            }
+        }
+        out.push_str(rest);
+    }
+    out
 }
 
 /// The plan, destroys first; unchanged resources are left out.
@@ -158,13 +210,14 @@ fn attribute(text: &mut String, difference: &AttributeChange, action: Action) {
         let _ = writeln!(text, "        {path}: ({words}){red}{forced}{red:#}");
         return;
     }
-    let shown = |value: &Value| shown(difference, value);
-    let _ = writeln!(
-        text,
-        "        {path}: {DIM}{}{DIM:#} → {}{red}{forced}{red:#}",
-        shown(&difference.old),
-        shown(&difference.new)
-    );
+    let (old, new) = (shown(difference, &difference.old), shown(difference, &difference.new));
+    let line = format!("        {path}: {DIM}{old}{DIM:#} → {new}{red}{forced}{red:#}");
+    if wrap::width(&line) <= wrap::WIDTH {
+        let _ = writeln!(text, "{line}");
+    } else {
+        // Below each other, long values can be compared too.
+        let _ = writeln!(text, "        {path}:{red}{forced}{red:#}\n            {DIM}{old}{DIM:#}\n          → {new}");
+    }
 }
 
 fn value_text(value: &Value) -> String {
@@ -215,4 +268,34 @@ pub fn unchanged(plan: &Plan) -> String {
 /// `Done. (2 changes)`.
 pub fn done(changes: usize) -> String {
     format!("Done. ({changes} {})", if changes == 1 { "change" } else { "changes" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_shows_no_password() {
+        let text =
+            "security:\n  keycloak: {initial_root_password: hunter2, x: 1}\n  client_secret: \"é\" # why\n  a: b\n";
+        let masked = masked(text);
+        assert_eq!(masked.len(), text.len());
+        assert!(!masked.contains("hunter2") && !masked.contains('é'), "{masked}");
+        assert!(
+            masked.contains(" *******, x: 1}") && masked.contains("# why") && masked.contains("  a: b"),
+            "{masked}"
+        );
+    }
+
+    #[test]
+    fn a_detail_that_has_no_room_beside_its_place_is_wrapped() {
+        let text: std::sync::Arc<str> = "project_name: 1x\n".into();
+        let source = ConfigSource { path: "nebari-config.yaml".into(), text, spans: vec![Some(14..16)] };
+        let detail = "a long explanation of what is expected here and why ".repeat(3);
+        let shown =
+            diagnostic(&Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail), Some(&source), 0);
+        let shown = anstream::adapter::strip_str(&shown).to_string();
+        assert!(shown.lines().all(|line| line.chars().count() <= wrap::WIDTH), "{shown}");
+        assert!(shown.contains("nebari-config.yaml:1:15"), "{shown}");
+    }
 }

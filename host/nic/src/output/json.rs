@@ -1,13 +1,8 @@
 //! The JSON forms: error documents, log lines, the plan.
 
-use std::io::Write;
-use std::sync::Mutex;
-
 use nic_core::diagnostic::{Diagnostic, Severity};
-use nic_core::ports::{Event, Reporter};
 use serde_json::{Value, json};
 
-use super::progress::{Names, describe};
 use crate::error::CommandError;
 
 /// The document of every non-zero exit: `{"success": false, "error": {"code", "message", "details", "recovery_suggestions"}}`.
@@ -49,21 +44,6 @@ pub fn log_line(diagnostic: &Diagnostic) -> Value {
         "address": diagnostic.address,
         "hints": diagnostic.hints,
     })
-}
-
-/// Progress as JSON lines on stderr.
-#[derive(Default)]
-pub struct JsonReporter {
-    names: Mutex<Names>,
-}
-
-impl Reporter for JsonReporter {
-    fn report(&self, event: Event) {
-        let Ok(mut names) = self.names.lock() else { return };
-        if let Some((level, message)) = describe(&mut names, &event) {
-            let _ = writeln!(std::io::stderr(), "{}", json!({ "level": level, "message": message }));
-        }
-    }
 }
 
 /// How many of each action.

@@ -1,170 +1,190 @@
-//! Progress, told while it happens: plain lines, or a live list on a terminal.
+//! Progress, told while it happens: a live tree on a terminal; lines of text or JSON where there is none; events for programs.
+//!
+//! One [`Board`] keeps what is known, one view tells it. Views are pure: they turn the board and an event, or the time that has
+//! passed, into lines; this file alone knows clocks, threads and where lines go.
 
-use std::collections::BTreeMap;
+mod board;
+mod durations;
+mod estimate;
+mod frame;
+mod groups;
+mod lines;
+mod words;
+
 use std::io::Write;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use nic_core::address::Address;
-use nic_core::plan::Action;
-use nic_core::ports::{Event, Reporter};
+use nic_core::ports::{Clock as _, Event, Reporter};
+use serde_json::json;
 
-/// What people call each resource: `Node group general`.
-#[derive(Debug, Default)]
-pub struct Names(BTreeMap<Address, String>);
+pub use board::Board;
+pub use words::{Level, spoken};
 
-impl Names {
-    fn learn(&mut self, event: &Event) {
-        if let Event::Planned(plan) = event {
-            self.0 =
-                plan.changes.iter().map(|c| (c.address.clone(), format!("{} {}", c.title, c.address.name()))).collect();
-        }
+use self::durations::Durations;
+use self::lines::{Line, Lines};
+use super::{Format, events, screen};
+use crate::clock::SystemClock;
+use crate::logging;
+
+/// How often the live tree is painted.
+const PAINT: Duration = Duration::from_millis(120);
+
+/// How often lines look for what has been going on for long.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Not at all.
+    Silent,
+    /// A tree on the terminal.
+    Live,
+    /// Lines on stderr, in one of the formats; the least level that is told.
+    Lines(Format, Level),
+    /// JSON lines on stdout.
+    Events,
+}
+
+/// Tells a run as it goes, and remembers how long things took.
+pub struct Progress {
+    shared: Arc<Mutex<Shared>>,
+    durations: Option<PathBuf>,
+    ticker: Option<Ticker>,
+}
+
+struct Shared {
+    board: Board,
+    style: Style,
+    lines: Lines,
+    started: Instant,
+}
+
+impl Progress {
+    /// For a run whose state is at this path; durations are read and kept beside it.
+    pub fn new(style: Style, state: &Path) -> Self {
+        let durations = durations::beside(state);
+        let history = durations.as_deref().map(Durations::read).unwrap_or_default();
+        let shared = Shared { board: Board::new(history), style, lines: Lines::default(), started: Instant::now() };
+        let shared = Arc::new(Mutex::new(shared));
+        let period = match style {
+            Style::Live => Some(PAINT),
+            Style::Lines(..) => Some(LOOK),
+            Style::Silent | Style::Events => None,
+        };
+        let ticker = period.and_then(|period| Ticker::start(period, shared.clone()));
+        Self { shared, durations, ticker }
     }
-
-    fn of(&self, address: &Address) -> String {
-        self.0.get(address).cloned().unwrap_or_else(|| address.to_string())
-    }
 }
 
-/// A duration as people say it.
-pub fn spoken(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..60 => format!("{:.1}s", duration.as_secs_f64()),
-        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-fn doing(action: Action) -> &'static str {
-    match action {
-        Action::NoOp => "Recording",
-        Action::Create => "Creating",
-        Action::Update => "Updating",
-        Action::Replace => "Replacing",
-        Action::Delete => "Deleting",
-        Action::Forget => "Forgetting",
-    }
-}
-
-fn done(action: Action) -> &'static str {
-    match action {
-        Action::NoOp => "Recorded",
-        Action::Create => "Created",
-        Action::Update => "Updated",
-        Action::Replace => "Replaced",
-        Action::Delete => "Deleted",
-        Action::Forget => "Forgot",
-    }
-}
-
-/// One line for one event, with its level; none for what needs no line.
-pub fn describe(names: &mut Names, event: &Event) -> Option<(&'static str, String)> {
-    names.learn(event);
-    Some(match event {
-        Event::Refreshing { resources } if *resources > 0 => ("info", format!("Reading {resources} resources...")),
-        Event::Started { address, action } => ("info", format!("{} {}...", doing(*action), names.of(address))),
-        Event::Waiting { address, message } => ("debug", format!("{}: {message}", names.of(address))),
-        Event::Retrying { address, error, after } => {
-            ("warn", format!("{}: {error}; trying again in {}", names.of(address), spoken(*after)))
-        }
-        Event::Finished { address, action, took } => {
-            ("info", format!("{} {} ({})", done(*action), names.of(address), spoken(*took)))
-        }
-        Event::Failed { address, diagnostic } => {
-            ("error", format!("{} failed: {}", names.of(address), diagnostic.detail))
-        }
-        Event::Skipped { address, because } => {
-            ("warn", format!("{} was not begun, because {} failed", names.of(address), names.of(because)))
-        }
-        _ => return None,
-    })
-}
-
-/// Timestamped lines, for logs and pipes.
-#[derive(Default)]
-pub struct Plain {
-    names: Mutex<Names>,
-}
-
-impl Reporter for Plain {
+impl Reporter for Progress {
     fn report(&self, event: Event) {
-        let Ok(mut names) = self.names.lock() else { return };
-        if let Some((level, line)) = describe(&mut names, &event)
-            && level != "debug"
-        {
-            let now = nic_core::ports::Clock::now(&crate::clock::SystemClock::default());
-            let time = now.get(11..19).unwrap_or_default().to_owned();
-            let _ = writeln!(std::io::stderr(), "{time} {line}");
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).event(&event);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        drop(self.ticker.take());
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.style == Style::Live {
+            screen::clear();
+        }
+        if let (Some(path), Some(durations)) = (&self.durations, shared.board.learned()) {
+            durations.write(path);
         }
     }
 }
 
-/// A live list of what runs and waits; what is done scrolls up.
-pub struct Live {
-    names: Mutex<Names>,
-    bars: MultiProgress,
-    running: Mutex<BTreeMap<Address, ProgressBar>>,
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self { names: Mutex::default(), bars: MultiProgress::new(), running: Mutex::default() }
-    }
-}
-
-impl Live {
-    fn bar(&self, text: String) -> ProgressBar {
-        let bar = self.bars.add(ProgressBar::new_spinner());
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}") {
-            bar.set_style(style);
+impl Shared {
+    fn event(&mut self, event: &Event) {
+        let now = self.started.elapsed();
+        // How long something ran is known only until its end is noted.
+        let before = if let Style::Events = self.style { events::line(event, &self.board, now) } else { None };
+        self.board.note(event, now);
+        match self.style {
+            Style::Silent => {}
+            Style::Live => {
+                let size = screen::size();
+                let above = frame::above(&self.board, event, now, size.columns);
+                screen::show(&above, frame::frame(&self.board, now, size));
+            }
+            Style::Lines(format, least) => {
+                let line = self.lines.event(&self.board, event, now);
+                tell(format, least, line.as_slice());
+            }
+            Style::Events => {
+                // A plan's estimate is known only once it is noted.
+                let after = matches!(event, Event::Planned(_)).then(|| events::line(event, &self.board, now));
+                if let Some(line) = after.unwrap_or(before) {
+                    events::write(line);
+                }
+            }
         }
-        bar.set_prefix(text);
-        bar.enable_steady_tick(Duration::from_millis(120));
-        bar
     }
-}
 
-impl Reporter for Live {
-    fn report(&self, event: Event) {
-        let (Ok(mut names), Ok(mut running)) = (self.names.lock(), self.running.lock()) else { return };
-        let Some((level, line)) = describe(&mut names, &event) else { return };
-        match &event {
-            Event::Started { address, .. } => {
-                let line = line.trim_end_matches('.').to_owned();
-                if let Some(old) = running.insert(address.clone(), self.bar(line)) {
-                    old.finish_and_clear();
-                }
-            }
-            Event::Waiting { address, message } => {
-                if let Some(bar) = running.get(address) {
-                    bar.set_message(message.clone());
-                }
-            }
-            Event::Retrying { address, error, .. } => {
-                if let Some(bar) = running.get(address) {
-                    bar.set_message(format!("retrying: {error}"));
-                }
-            }
-            Event::Finished { address, .. } | Event::Failed { address, .. } | Event::Skipped { address, .. } => {
-                if let Some(bar) = running.remove(address) {
-                    bar.finish_and_clear();
-                    self.bars.remove(&bar);
-                }
-                let style = match level {
-                    "error" => anstyle::AnsiColor::Red.on_default(),
-                    "warn" => anstyle::AnsiColor::Yellow.on_default(),
-                    _ => anstyle::AnsiColor::Green.on_default(),
-                };
-                let sign = if level == "info" { "✓" } else { "✗" };
-                self.bars.suspend(|| {
-                    let _ = writeln!(anstream::stderr(), "  {style}{sign}{style:#} {line}");
-                });
-            }
-            _ => self.bars.suspend(|| {
-                let _ = writeln!(anstream::stderr(), "{line}");
-            }),
+    fn tick(&mut self) {
+        let now = self.started.elapsed();
+        match self.style {
+            Style::Live => screen::show(&[], frame::frame(&self.board, now, screen::size())),
+            Style::Lines(format, least) => tell(format, least, &self.lines.tick(&self.board, now)),
+            Style::Silent | Style::Events => {}
         }
     }
 }
+
+fn tell(format: Format, least: Level, lines: &[Line]) {
+    for Line { level, message, address } in lines.iter().filter(|line| line.level >= least) {
+        let text = match format {
+            Format::Text => {
+                let now = SystemClock::default().now();
+                format!("{} {message}", now.get(11..19).unwrap_or_default())
+            }
+            Format::Json => {
+                let mut line = logging::line(level.word(), message);
+                if let Some(address) = address {
+                    line["address"] = json!(address);
+                }
+                line.to_string()
+            }
+        };
+        screen::aside(|| {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        });
+    }
+}
+
+/// Lets time pass for the view: a thread, so that a busy or blocked runtime does not stop the clock.
+struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    /// None when the system gives no thread: then only events are told.
+    fn start(period: Duration, shared: Arc<Mutex<Shared>>) -> Option<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let tick = move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(period) {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).tick();
+            }
+        };
+        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(tick).ok()?;
+        Some(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -223,6 +223,9 @@ fn speaks(wit: &str) -> bool {
 
 /// All sections with the manifest's name; they may stand in a nested module or component, where a compiler's linker put them.
 fn section(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err("it does not begin as WebAssembly does".to_owned());
+    }
     let mut found = Vec::new();
     let mut outermost = true;
     for payload in Parser::new(0).parse_all(bytes) {

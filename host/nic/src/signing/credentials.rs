@@ -162,7 +162,11 @@ fn explain(error: &CredentialsError) -> ProviderError {
     let ended = ["expired", "Expired"].iter().any(|word| text.contains(word));
     match error {
         _ if ended => expired(&format!("the AWS login has ended: {text}")),
-        CredentialsError::CredentialsNotLoaded(_) => missing(&text),
+        CredentialsError::CredentialsNotLoaded(_) => {
+            // The chain tells at length what each of its links did not find.
+            tracing::debug!(why = %text, "no credentials");
+            missing("none in the environment, in a profile, by web identity, in the container or on the machine")
+        }
         CredentialsError::ProviderTimedOut(_) => ProviderError::TimedOut(text),
         _ => ProviderError::other("CREDENTIALS_INVALID", format!("the AWS credentials cannot be used: {text}")),
     }

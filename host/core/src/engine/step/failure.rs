@@ -41,18 +41,10 @@ pub(super) fn failed(address: &Address, kind: &str, action: PendingAction, error
         "resource": address,
         "cause": error.code(),
     });
-    match error {
-        ProviderError::Remote { status, code, message } => {
-            details["remote_error"] = serde_json::json!({ "status": status, "code": code, "message": message });
-        }
-        ProviderError::Other { detail, .. } => {
-            if let Some(hints) = detail.get("hints").and_then(serde_json::Value::as_array) {
-                diagnostic.hints = hints.iter().filter_map(serde_json::Value::as_str).map(str::to_owned).collect();
-            }
-        }
-        ProviderError::Denied(_) => diagnostic.hints.push("check that the credentials in use may do this".to_owned()),
-        _ => {}
+    if let ProviderError::Remote { status, code, message } = error {
+        details["remote_error"] = serde_json::json!({ "status": status, "code": code, "message": message });
     }
+    diagnostic.hints = error.hints();
     diagnostic.hints.push("what was done is recorded: run the same command again to go on".to_owned());
     diagnostic.details = details;
     diagnostic
