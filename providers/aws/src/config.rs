@@ -347,6 +347,12 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
     Some(Network::Own(block))
 }
 
+/// Whether every service takes it in a tag: EC2 takes anything, IAM and EFS do not.
+fn in_tags(letter: char) -> bool {
+    let space = letter.is_whitespace() && !letter.is_control();
+    letter.is_alphanumeric() || space || "_.:/=+-@".contains(letter)
+}
+
 fn tags(section: &Reader<'_>, findings: &mut Findings) -> Tags {
     let tags = section.text_map("tags", findings).unwrap_or_default();
     let pointer = section.at("tags");
@@ -355,8 +361,10 @@ fn tags(section: &Reader<'_>, findings: &mut Findings) -> Tags {
             "a key has 1 to 128 characters"
         } else if value.chars().count() > 256 {
             "a value has at most 256 characters"
-        } else if key.starts_with("aws:") {
+        } else if key.to_ascii_lowercase().starts_with("aws:") {
             "keys that begin with `aws:` are AWS's own"
+        } else if !key.chars().chain(value.chars()).all(in_tags) {
+            "IAM takes letters, digits, spaces and `_.:/=+-@`, and roles get the same tags as everything"
         } else if key == OWNER_KEY {
             "this key is NIC's own"
         } else {

@@ -17,7 +17,7 @@ use crate::ports::{Event, Target};
 use crate::resource::{Observed, Record, Status};
 
 /// How often a read is tried before its error is told.
-const READ_ATTEMPTS: u32 = 5;
+pub(super) const READ_ATTEMPTS: u32 = 5;
 
 impl Run {
     /// Reads everything desired or recorded.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::reader::{Findings, Reader};
+use super::reader::{Findings, Reader, child};
 use super::spelling;
 use crate::names::Topology;
 
@@ -163,8 +163,20 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
         spot: reader.flag("spot", findings).unwrap_or(false),
         single_subnet: reader.flag("single_subnet", findings).unwrap_or(false),
         disk_size: disk_size.map_or(DISK_GIB, |(_, gib)| gib),
-        labels: reader.text_map("labels", findings).unwrap_or_default(),
+        labels: labels(name, &reader, findings),
     })
+}
+
+/// EKS takes less than Kubernetes does: no empty value, and no long key.
+fn labels(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> BTreeMap<String, String> {
+    let labels = reader.text_map("labels", findings).unwrap_or_default();
+    for (key, value) in &labels {
+        if !(1..=63).contains(&key.len()) || !(1..=63).contains(&value.len()) {
+            let detail = format!("`{key}` of `{group}`: EKS takes keys and values of 1 to 63 characters");
+            findings.error("LABEL_INVALID", "A label is not allowed", detail, &child(&reader.at("labels"), key));
+        }
+    }
+    labels
 }
 
 /// Later stages select nodes by it, so its value is not the user's to choose.

@@ -16,7 +16,9 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eks::{Operation, Part, UpdateStatus, issue, pending, state, update_status, while_role_spreads};
+use super::eks::{
+    Operation, Part, UpdateStatus, issue, not_shown_yet, pending, state, update_status, while_role_spreads,
+};
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::{Tags, visible};
@@ -146,7 +148,8 @@ impl Kind for Cluster {
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
         let name = remote_id(change)?;
         let failed = failure(name);
-        let operation: Operation = document(&operation).map_err(&failed)?;
+        let told = operation;
+        let operation: Operation = document(&told).map_err(&failed)?;
         if let Operation::Update { update_id } = &operation {
             match update_status(cloud, Part::Cluster(name), update_id).await.map_err(&failed)? {
                 UpdateStatus::Running(word) => return Ok(pending(name, &operation, word)),
@@ -157,7 +160,8 @@ impl Kind for Cluster {
         let deleting = operation == Operation::Delete;
         match look(cloud, name).await.map_err(&failed)? {
             None if deleting => Ok(Progress::Done(Observation::absent(&change.address))),
-            None => Err(failed(Error::NotFound(format!("the cluster `{name}` does not exist")))),
+            None => not_shown_yet(name, &told)
+                .ok_or_else(|| failed(Error::NotFound(format!("the cluster `{name}` does not exist")))),
             Some(found) if found.status == ClusterStatus::Failed => {
                 let why = found.document.health_issues.join("; ");
                 let why = if why.is_empty() { "EKS gave no reason" } else { &why };

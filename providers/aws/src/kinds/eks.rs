@@ -5,13 +5,16 @@ use std::time::Duration;
 use nic_sdk::error::Error;
 use nic_sdk::types::{Progress, Target, Waiting};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, answered, from_aws};
 use crate::tags::TagEdits;
 
 /// How long EKS gets before it is asked again.
 const POLL_AFTER: Duration = Duration::from_secs(15);
+
+/// How often what was just made is looked for before it is taken for gone.
+const UNSEEN_LOOKS: u64 = 8;
 
 /// A part of a cluster: `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,19 @@ pub fn pending(remote_id: &str, operation: &Operation, message: String) -> Progr
         operation: json!(operation),
         poll_after: POLL_AFTER,
         message,
+    })
+}
+
+/// Goes on with a create that EKS does not show yet: it answers a little earlier than it shows everywhere. None once it has been
+/// looked for often enough, or when it is no create: then it is gone.
+pub fn not_shown_yet(remote_id: &str, operation: &Value) -> Option<Progress> {
+    let looks = operation.get("unseen").and_then(Value::as_u64).unwrap_or(0);
+    let creating = operation.get("phase") == json!(Operation::Create).get("phase");
+    (creating && looks < UNSEEN_LOOKS).then(|| {
+        let mut operation = operation.clone();
+        operation["unseen"] = json!(looks + 1);
+        let message = "waiting until EKS shows it".to_owned();
+        Progress::Pending(Waiting { remote_id: Some(remote_id.to_owned()), operation, poll_after: POLL_AFTER, message })
     })
 }
 

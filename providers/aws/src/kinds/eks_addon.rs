@@ -14,7 +14,9 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::eks::{Id, Operation, Part, UpdateStatus, edit_tags, issue, pending, state, update_id, update_status};
+use super::eks::{
+    Id, Operation, Part, UpdateStatus, edit_tags, issue, not_shown_yet, pending, state, update_id, update_status,
+};
 use super::{Kind, document, failure, named, present, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -143,7 +145,8 @@ impl Kind for EksAddon {
         let text = remote_id(change)?;
         let failed = failure(text);
         let id = Id::parse(text).map_err(&failed)?;
-        let Following { operation, degraded } = document(&operation).map_err(&failed)?;
+        let told = operation;
+        let Following { operation, degraded } = document(&told).map_err(&failed)?;
         if let Operation::Update { update_id } = &operation {
             match update_status(cloud, Part::Addon(&id), update_id).await.map_err(&failed)? {
                 UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
@@ -156,7 +159,8 @@ impl Kind for EksAddon {
             if deleting {
                 return Ok(Progress::Done(Observation::absent(&change.address)));
             }
-            return Err(failed(Error::NotFound(format!("the add-on `{id}` does not exist"))));
+            let gone = || failed(Error::NotFound(format!("the add-on `{id}` does not exist")));
+            return not_shown_yet(text, &told).ok_or_else(gone);
         };
         let shown = state(found.status.as_str(), &found.document.health_issues);
         match found.status {

@@ -18,7 +18,9 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eks::{Id, Operation, Part, UpdateStatus, issue, pending, state, update_status, while_role_spreads};
+use super::eks::{
+    Id, Operation, Part, UpdateStatus, issue, not_shown_yet, pending, state, update_status, while_role_spreads,
+};
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::{Tags, visible};
@@ -166,7 +168,8 @@ impl Kind for NodeGroup {
         let text = remote_id(change)?;
         let failed = failure(text);
         let id = Id::parse(text).map_err(&failed)?;
-        let operation: Operation = document(&operation).map_err(&failed)?;
+        let told = operation;
+        let operation: Operation = document(&told).map_err(&failed)?;
         if let Operation::Update { update_id } = &operation {
             match update_status(cloud, Part::NodeGroup(&id), update_id).await.map_err(&failed)? {
                 UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
@@ -177,7 +180,8 @@ impl Kind for NodeGroup {
         let deleting = operation == Operation::Delete;
         match look(cloud, &id).await.map_err(&failed)? {
             None if deleting => Ok(Progress::Done(Observation::absent(&change.address))),
-            None => Err(failed(Error::NotFound(format!("the node group `{id}` does not exist")))),
+            None => not_shown_yet(text, &told)
+                .ok_or_else(|| failed(Error::NotFound(format!("the node group `{id}` does not exist")))),
             Some(found) => match found.status {
                 NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => Err(failed(broken(&id, &found))),
                 // Degraded nodes are there and can be changed; the document tells what is wrong with them.

@@ -11,6 +11,7 @@ mod design;
 mod design_cloud;
 mod iam;
 mod leftovers;
+mod matrix;
 mod preflight;
 mod services;
 mod updates;

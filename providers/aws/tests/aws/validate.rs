@@ -219,6 +219,19 @@ fn the_rest_is_checked_too() {
         findings(json!({ "tags": { "aws:x": "1", "nic.nebari.dev/owner": "me" } })),
         [error("TAG_INVALID", "/tags/aws:x"), error("TAG_INVALID", "/tags/nic.nebari.dev~1owner")]
     );
+    // IAM refuses what EC2 takes; letters of other alphabets both take.
+    assert_eq!(
+        findings(json!({ "tags": { "a": "yes!", "é": "@ñ 1+2=3/4.5:6_7-8" } })),
+        [error("TAG_INVALID", "/tags/a")]
+    );
+    let labels = json!({ "ok": "1", "empty": "", "é/x": "y".repeat(64) });
+    assert_eq!(
+        findings(json!({ "node_groups": { "general": { "instance": "m5.large", "labels": labels } } })),
+        [
+            error("LABEL_INVALID", "/node_groups/general/labels/empty"),
+            error("LABEL_INVALID", "/node_groups/general/labels/é~1x")
+        ]
+    );
     let missing = Aws::validate(&Context::default(), &json!({})).unwrap();
     assert_eq!(missing[0].code, "SECTION_MISSING");
 }
