@@ -1,12 +1,15 @@
-//! Embeds the bundled components: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
+//! Embeds the bundled components with their digests: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
 fn main() {
     println!("cargo::rerun-if-env-changed=NIC_BUNDLE_DIR");
-    let mut list =
-        String::from("/// Name and bytes of each bundled component.\npub const BUNDLED: &[(&str, &[u8])] = &[\n");
+    let mut list = String::from(
+        "/// Each bundled component: its name and its code.\npub const BUNDLED: &[(&str, crate::plugin::Code)] = &[\n",
+    );
     if let Some(directory) = std::env::var_os("NIC_BUNDLE_DIR").map(PathBuf::from) {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
             .unwrap_or_else(|error| panic!("NIC_BUNDLE_DIR {}: {error}", directory.display()))
@@ -18,7 +21,11 @@ fn main() {
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let _ = writeln!(list, "    ({name:?}, include_bytes!({:?})),", file.display().to_string());
+            let path = file.display().to_string();
+            let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let digest = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            let _ =
+                writeln!(list, "    ({name:?}, crate::plugin::Code::bundled(include_bytes!({path:?}), {digest:?})),");
         }
     }
     list.push_str("];\n");

@@ -2,11 +2,9 @@
 //! it with the one that somebody read and found good.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use regex::Regex;
-use serde_json::Value;
 
 use crate::nic::{Ran, Workspace};
 
@@ -61,17 +59,5 @@ pub fn fits_a_terminal(text: &str) -> Result<()> {
     };
     let wide: Vec<&str> = text.lines().filter(wide).collect();
     ensure!(wide.is_empty(), "wider than 80 columns: {wide:#?}");
-    Ok(())
-}
-
-/// Checks a document against one of the published schemas in docs/schemas.
-pub fn conforms(document: &Value, schema: &str) -> Result<()> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas").join(schema);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let validator = jsonschema::validator_for(&serde_json::from_str(&text)?)
-        .map_err(|why| anyhow::anyhow!("{schema} is no schema: {why}"))?;
-    let problems: Vec<String> =
-        validator.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    ensure!(problems.is_empty(), "{schema}: {problems:#?}\n{document:#}");
     Ok(())
 }

@@ -86,7 +86,7 @@ impl Terminal {
     }
 
     async fn read(&mut self, deadline: Instant) -> Result<Read> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         match tokio::time::timeout_at(deadline, self.reader.read(&mut buffer)).await {
             Err(_) => Ok(Read::Late),
             // Linux answers with an error when the other end is closed.

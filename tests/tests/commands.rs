@@ -6,9 +6,10 @@
 use anyhow::{Context, Result, ensure};
 use clap::CommandFactory as _;
 use nic_tests::aws::Emulator;
-use nic_tests::golden::{conforms, fits_a_terminal, shown};
+use nic_tests::golden::{fits_a_terminal, shown};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
+use nic_tests::schemas::conforms;
 use serde_json::Value;
 
 const CONFIG: &str = include_str!("../../examples/aws/nebari-config.yaml");

@@ -4,7 +4,6 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
-use nic_tests::golden::conforms;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
 use nic_tests::schemas::conforms;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::CommandError;
+use crate::plugin::Code;
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
@@ -77,24 +78,21 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
 }
 
 impl Found {
-    /// Its bytes.
+    /// Its code.
     ///
     /// # Errors
     /// `PROVIDER_NOT_READABLE`.
-    pub fn bytes(&self) -> Result<Vec<u8>, CommandError> {
+    pub fn code(&self) -> Result<Code, CommandError> {
+        let unreadable =
+            |what: String| CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", what);
         match &self.origin {
-            Origin::Bundled => Ok(BUNDLED
-                .iter()
-                .find(|(name, _)| *name == self.name)
-                .map(|(_, bytes)| bytes.to_vec())
-                .unwrap_or_default()),
-            Origin::File(path) => std::fs::read(path).map_err(|error| {
-                CommandError::broke(
-                    "PROVIDER_NOT_READABLE",
-                    "A component cannot be read",
-                    format!("`{}`: {error}", path.display()),
-                )
-            }),
+            Origin::Bundled => {
+                let bundled = BUNDLED.iter().find(|(name, _)| *name == self.name).map(|(_, code)| code.clone());
+                bundled.ok_or_else(|| unreadable(format!("`{}` is not in this binary", self.name)))
+            }
+            Origin::File(path) => std::fs::read(path)
+                .map(Code::from)
+                .map_err(|error| unreadable(format!("`{}`: {error}", path.display()))),
         }
     }
 }

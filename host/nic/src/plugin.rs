@@ -16,6 +16,7 @@ mod progress;
 mod wasi;
 
 pub mod bindings;
+pub mod code;
 pub mod engine;
 pub mod error;
 pub mod guest_log;
@@ -29,6 +30,7 @@ pub mod tap;
 #[cfg(test)]
 mod tests;
 
+pub use code::Code;
 pub use engine::{Host, HostOptions};
 pub use error::PluginError;
 pub use guest_log::{GuestLog, Level, Origin};

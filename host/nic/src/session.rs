@@ -427,7 +427,7 @@ async fn load(
     printer: Printer,
 ) -> Result<Arc<ComponentProvider>, CommandError> {
     let found = components::find(provider)?;
-    let bytes = found.bytes()?;
+    let code = found.code()?;
     let options = HostOptions {
         cache_dir: cache_dir(),
         parallelism,
@@ -445,7 +445,7 @@ async fn load(
         components::Origin::Bundled => found.name.clone(),
         components::Origin::File(path) => path.display().to_string(),
     };
-    host.load(&file, bytes).await.map_err(refused)
+    host.load(&file, code).await.map_err(refused)
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.

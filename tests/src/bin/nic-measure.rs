@@ -1,12 +1,12 @@
 //! Whole-process measurements of the release binary, for docs/performance.md: start, first run, memory, and a platform's life with
-//! and without a distance to AWS.
+//! and without a distance to AWS. With `--requests`, stderr shows each request of that life and when it was answered.
 
 use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{Emulator, Pace, Wait, depth};
+use nic_tests::aws::{Emulator, Logged, Pace, Wait, depth};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 
@@ -111,6 +111,9 @@ async fn life(platform: &Platform, latency: Duration) -> Result<()> {
             millis(measured.took),
             measured.peak_mib
         ));
+        if std::env::args().any(|argument| argument == "--requests") {
+            show(what, &log[log.len() - requests..]);
+        }
         platform.aws.clear_log();
     };
     platform.aws.clear_log();
@@ -126,6 +129,18 @@ async fn life(platform: &Platform, latency: Duration) -> Result<()> {
     told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?);
     platform.aws.faults().clear();
     platform.aws.assert_empty().await
+}
+
+/// When each request came and was answered, in milliseconds from the first.
+fn show(what: &str, log: &[Logged]) {
+    let began = log.first().map(|first| first.at).unwrap_or_default();
+    say(what);
+    for entry in log {
+        let since = |at: Duration| millis(at.saturating_sub(began));
+        let answered = entry.answered.map_or("never".to_owned(), |at| format!("{:.0}", since(at)));
+        let Logged { service, action, status, summary, at, .. } = entry;
+        say(&format!("  {:>6.0} {answered:>6}  {status} {service}:{action} {summary}", since(*at)));
+    }
 }
 
 #[tokio::main]

@@ -1,8 +1,9 @@
 //! Configs that are wrong.
 
 use anyhow::{Result, ensure};
-use nic_tests::golden::{conforms, shown};
+use nic_tests::golden::shown;
 use nic_tests::nic::Workspace;
+use nic_tests::schemas::conforms;
 
 use crate::said::{is_as_read, refused};
 

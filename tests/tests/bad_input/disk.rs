@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::golden::{conforms, shown};
+use nic_tests::golden::shown;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::PACE;
+use nic_tests::schemas::conforms;
 use nic_tests::things::{Things, granting};
 use serde_json::{Value, json};
 

@@ -1,8 +1,9 @@
 //! A bad input, and everything that is expected of every answer to one.
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::golden::{conforms, fits_a_terminal, shown};
+use nic_tests::golden::{fits_a_terminal, shown};
 use nic_tests::nic::{Ran, Workspace};
+use nic_tests::schemas::conforms;
 use serde_json::Value;
 
 /// Compares with the text of that name in `snapshots/`.

@@ -8,7 +8,7 @@ use crate::components::{self, Origin};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, grants};
-use crate::plugin::manifest::{Manifest, digest};
+use crate::plugin::manifest::Manifest;
 
 pub(super) fn run(command: &Provider, printer: Printer) -> Result {
     match command {
@@ -19,7 +19,7 @@ pub(super) fn run(command: &Provider, printer: Printer) -> Result {
 fn list(printer: Printer) -> Result {
     let mut listed = Vec::new();
     for found in components::all() {
-        let bytes = found.bytes()?;
+        let code = found.code()?;
         let origin = match &found.origin {
             Origin::Bundled => "bundled".to_owned(),
             Origin::File(path) => path.display().to_string(),
@@ -28,12 +28,12 @@ fn list(printer: Printer) -> Result {
             Origin::Bundled => &found.name,
             Origin::File(_) => &origin,
         };
-        let manifest = Manifest::read(file, &bytes).map_err(|error| {
+        let manifest = Manifest::read(file, code.bytes()).map_err(|error| {
             let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
             ended.diagnostics[0].hints = error.hints();
             ended
         })?;
-        let digest = digest(&bytes);
+        let digest = code.digest();
         if !listed.is_empty() {
             printer.line("");
         }
@@ -42,7 +42,7 @@ fn list(printer: Printer) -> Result {
         printer.line(format!("{} {} ({origin}{own})", found.name, manifest.version));
         printer.line(format!("  sha256:{digest}"));
         printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
-        let mut document = document(&manifest, &digest, bytes.len());
+        let mut document = document(&manifest, digest, code.bytes().len());
         document["name"] = found.name.into();
         document["origin"] = origin.into();
         listed.push(document);

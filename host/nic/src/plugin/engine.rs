@@ -1,19 +1,21 @@
 //! The engine, the linker, and loading a component into them.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock, mpsc};
 use std::thread;
 
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine};
 
 use super::call::Runner;
+use super::code::{Code, CompiledCode};
 use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
 use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_LOCATING, MAX_WASM_STACK_BYTES, TICK, Times};
-use super::manifest::{self, Grant, Granted, Manifest};
+use super::manifest::{Grant, Granted, Manifest};
 use super::provider::ComponentProvider;
 use super::store::GuestState;
 use super::tap::Tap;
@@ -65,7 +67,7 @@ pub struct Host {
     pub(super) room_to_locate: Arc<Semaphore>,
     engine: Engine,
     linker: Linker<GuestState>,
-    cache: Option<Cache>,
+    compiled: Arc<CompiledCode>,
     _ticker: Ticker,
 }
 
@@ -76,17 +78,17 @@ impl Host {
     /// [`PluginError::Engine`] when the cache directory cannot be used, or this machine cannot run compiled code.
     pub fn new(options: HostOptions) -> Result<Arc<Self>, PluginError> {
         let failed = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
-        let cache = options.cache_dir.as_ref().map(cache).transpose().map_err(failed)?;
-        let engine = engine(cache.clone()).map_err(failed)?;
+        let compiled = CompiledCode::new(options.cache_dir.clone());
+        let engine = engine().map_err(failed)?;
         let linker = linker(&engine, options.extend_linker.as_ref()).map_err(failed)?;
         Ok(Arc::new(Self {
             room: Arc::new(Semaphore::new(options.parallelism.max(1))),
             room_to_locate: Arc::new(Semaphore::new(MAX_LOCATING)),
             _ticker: Ticker::start(&engine).map_err(|error| PluginError::Engine(error.to_string()))?,
             options,
+            compiled: Arc::new(compiled.map_err(|error| PluginError::Engine(error.to_string()))?),
             engine,
             linker,
-            cache,
         }))
     }
 
@@ -97,10 +99,15 @@ impl Host {
     ///
     /// # Errors
     /// [`PluginError`].
-    pub async fn load(self: &Arc<Self>, file: &str, bytes: Vec<u8>) -> Result<Arc<ComponentProvider>, PluginError> {
-        let manifest = Manifest::read(file, &bytes)?;
+    pub async fn load(
+        self: &Arc<Self>,
+        file: &str,
+        code: impl Into<Code>,
+    ) -> Result<Arc<ComponentProvider>, PluginError> {
+        let code = code.into();
+        let manifest = Manifest::read(file, code.bytes())?;
         let granted = manifest.grants.clone();
-        self.load_granted(file, bytes, &granted).await
+        self.load_as(file, manifest, code, &granted).await
     }
 
     /// Loads a component and grants `granted`, whatever its manifest wants.
@@ -110,17 +117,28 @@ impl Host {
     pub async fn load_granted(
         self: &Arc<Self>,
         file: &str,
-        bytes: Vec<u8>,
+        code: impl Into<Code>,
         granted: &[Grant],
     ) -> Result<Arc<ComponentProvider>, PluginError> {
-        let manifest = Manifest::read(file, &bytes)?;
+        let code = code.into();
+        let manifest = Manifest::read(file, code.bytes())?;
+        self.load_as(file, manifest, code, granted).await
+    }
+
+    async fn load_as(
+        self: &Arc<Self>,
+        file: &str,
+        manifest: Manifest,
+        code: Code,
+        granted: &[Grant],
+    ) -> Result<Arc<ComponentProvider>, PluginError> {
         let granted = Granted::new(granted)
             .map_err(|why| PluginError::BadManifest { name: file.to_owned(), why: paragraph(&why) })?;
-        let digest = manifest::digest(&bytes);
-        let engine = self.engine.clone();
-        let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
+        let digest = code.digest().to_owned();
+        let (engine, compiled) = (self.engine.clone(), Arc::clone(&self.compiled));
+        let component = tokio::task::spawn_blocking(move || compiled.component(&engine, &code)).await;
         let invalid = |why: String| PluginError::Invalid { name: manifest.name.clone(), why };
-        let component = compiled
+        let component = component
             .map_err(|_| invalid("the compiler failed".to_owned()))?
             .map_err(|error| invalid(paragraph(&format!("{error:#}"))))?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| PluginError::NotLinkable {
@@ -140,21 +158,13 @@ impl Host {
 
     /// How many components came compiled from the cache, and how many had to be compiled.
     pub fn cache_hits_and_misses(&self) -> (usize, usize) {
-        self.cache.as_ref().map_or((0, 0), |cache| (cache.cache_hits(), cache.cache_misses()))
+        (self.compiled.hits.load(Ordering::Relaxed), self.compiled.misses.load(Ordering::Relaxed))
     }
 }
 
-fn cache(directory: &PathBuf) -> wasmtime::Result<Cache> {
-    let directory = std::path::absolute(directory)?;
-    let mut config = CacheConfig::new();
-    config.with_directory(directory);
-    Cache::new(config)
-}
-
-fn engine(cache: Option<Cache>) -> wasmtime::Result<Engine> {
+fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
-        .cache(cache)
         .parallel_compilation(true)
         .epoch_interruption(true)
         .max_wasm_stack(MAX_WASM_STACK_BYTES)
