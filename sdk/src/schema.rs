@@ -25,6 +25,8 @@
 //! | `set` | an array whose order is no difference |
 //! | `left-to-cloud` | after creation the cloud's own; acted on only when the desired value itself changes |
 //! | `natural-name` | part of what the thing is found by while its remote id is not known |
+//! | `remote-id` | the remote id: references to it are good as soon as a create has told it |
+//! | `goes-with` | on the whole document: the kind of what these are parts of, gone when that is |
 //! | `sensitive` | never shown |
 //! | `normalise` | look-alikes that are no difference: `cidr`, `policy`, `quantity`, `version` |
 
@@ -157,6 +159,19 @@ impl Schema {
     /// for no others. Where none is marked it waits for all.
     pub fn natural_name(self) -> Self {
         self.annotated("natural-name", json!(true))
+    }
+
+    /// The remote id, filled by the cloud. As soon as a create has told it by [`created`](crate::report::created), whatever references
+    /// no more of the resource than this and desired members is begun, while the create goes on. Only for things that can be
+    /// used as soon as they have an id.
+    pub fn remote_id(self) -> Self {
+        self.computed().annotated("remote-id", json!(true))
+    }
+
+    /// On the schema of a whole document: these are parts of something of the kind `kind` that they reference. When that is deleted
+    /// they are gone with it: then the host waits for that instead of calling `delete`.
+    pub fn goes_with(self, kind: &str) -> Self {
+        self.annotated("goes-with", json!(kind))
     }
 
     /// Never shown.

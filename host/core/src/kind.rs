@@ -78,6 +78,18 @@ impl Kind {
         members.map(|(name, _)| name.as_str()).filter(|name| root.member(name).annotations().natural_name).collect()
     }
 
+    /// The member of a document that is the remote id, when the schema marks one.
+    pub fn remote_id_member(&self) -> Option<&str> {
+        let root = SchemaNode::root(&self.schema);
+        let members = self.schema.get("properties").and_then(Value::as_object)?;
+        members.keys().map(String::as_str).find(|name| root.member(name).annotations().remote_id)
+    }
+
+    /// The kind of what these are parts of: when that is deleted, they are gone as well, and nobody has to delete them.
+    pub fn goes_with(&self) -> Option<&str> {
+        self.schema.pointer("/x-nic/goes-with").and_then(Value::as_str)
+    }
+
     /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
     pub fn state_path_of(&self, document: &Value) -> String {
         let sort =
@@ -161,6 +173,9 @@ pub struct Annotations {
     pub sensitive: bool,
     /// Part of what the resource is found by while its remote id is not known.
     pub natural_name: bool,
+    /// The remote id. Whatever references no more than this and desired members may begin as soon as a create has told it, while the
+    /// create goes on.
+    pub remote_id: bool,
     /// Look-alikes that are no change.
     pub normalise: Option<Normalise>,
 }

@@ -197,7 +197,7 @@ pub trait Provider: Send + Sync {
 }
 
 /// Why the state could not be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct BackendError {
     /// Stable name.
@@ -206,6 +206,8 @@ pub struct BackendError {
     pub message: String,
     /// What the user can do.
     pub hints: Vec<String>,
+    /// A JSON object for programs.
+    pub details: Value,
 }
 
 /// Where the state lives while the lock is held.

@@ -34,6 +34,7 @@ fn refuse_urls(location: &Path) -> Result<(), BackendError> {
             code: "BACKEND_NOT_IMPLEMENTED",
             message: format!("state in `{scheme}://` is not implemented; only local files are"),
             hints: vec!["give `--state` a file path".to_owned()],
+            details: serde_json::json!({}),
         }),
         None => Ok(()),
     }

@@ -58,8 +58,13 @@ impl From<RunError> for CommandError {
 
 impl From<BackendError> for CommandError {
     fn from(error: BackendError) -> Self {
-        let mut diagnostic = Diagnostic::error(error.code, "The state could not be read or written", error.message);
+        let summary = match error.code {
+            "STATE_LOCKED" => "The state is in use",
+            _ => "The state could not be read or written",
+        };
+        let mut diagnostic = Diagnostic::error(error.code, summary, error.message);
         diagnostic.hints = error.hints;
+        diagnostic.details = error.details;
         Self { diagnostics: vec![diagnostic], status: ExitStatus::Broke }
     }
 }

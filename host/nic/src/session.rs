@@ -295,7 +295,7 @@ impl Session {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             let Some(locator) = participant.provider.cluster(&call, &participant.config).await? else { continue };
-            let generation = Generation::of(&participant.provider.description().name, call.records.iter());
+            let generation = Generation::of(&participant.provider.description().name, &locator, call.records.iter());
             if let Some(cluster) = self.clusters.connect(&locator, generation).await? {
                 return Ok(Some(cluster));
             }
@@ -322,7 +322,10 @@ pub fn state_error(path: &Path, error: &format_v1::FormatError) -> CommandError 
         format_v1::FormatError::NotJson(_) => {
             ("STATE_DAMAGED", "restore it from a backup; NIC itself never leaves half a file")
         }
-        _ => ("STATE_DAMAGED", "is it a NIC state? A Terraform state is taken over with `nic import`"),
+        _ => (
+            "STATE_DAMAGED",
+            "is it a NIC state? A Terraform state cannot be used as one: name another file with `--state`",
+        ),
     };
     CommandError::broke(code, "The state cannot be used", format!("`{}`: {error}", path.display())).hint(hint)
 }
@@ -494,6 +497,7 @@ impl<B: Backend> Backend for ReadOnly<B> {
             code: "STATE_NOT_LOCKED",
             message: "this command writes no state".to_owned(),
             hints: Vec::new(),
+            details: serde_json::json!({}),
         })
     }
 }
@@ -512,6 +516,7 @@ impl Backend for Nothing {
             code: "STATE_NOT_LOCKED",
             message: "this command has no state".to_owned(),
             hints: Vec::new(),
+            details: serde_json::json!({}),
         })
     }
 }

@@ -1,40 +1,37 @@
 //! Things that bear our marks and are not recorded: left over from a state that was lost, or made twice.
 
-use std::collections::BTreeMap;
-
-use futures::future::join4;
+use futures::try_join;
 use nic_sdk::error::Error;
 use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
 use serde_json::{Value, json};
 
 use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
-use crate::cloud::{Cloud, filter, from_aws, is_not_found};
+use crate::cloud::{Cloud, from_aws, is_not_found};
 use crate::kinds::{
-    CLUSTER, EBS_VOLUME, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, ELASTIC_IP, IAM_OIDC_PROVIDER, IAM_POLICY,
-    IAM_ROLE, INTERNET_GATEWAY, KUBERNETES_LEFTOVERS, Leftover, NAT_GATEWAY, NODE_GROUP, RESOURCE_GROUP, ROUTE_TABLE,
-    SECURITY_GROUP, SUBNET, VPC, cluster_exists, leftovers, oidc_providers, read,
+    self, CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE,
+    KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, cluster_exists, leftovers, oidc_providers, read,
 };
 use crate::names::{Names, Topology};
-use crate::tags::{Claim, OWNER_KEY, Tags, marked_address};
+use crate::tags::{Claim, Tags, marked_address};
 
 /// What is there and not recorded, each under the address its mark names.
 pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) -> Result<Vec<Observation>, Error> {
     let names = Names::new(context);
-    let (marked, groups, addons, issuers) = join4(
-        marked(cloud),
-        node_groups(cloud, &names.cluster),
-        addons(cloud, &names.cluster),
-        identity_providers(cloud),
-    )
-    .await;
-    let mut targets = marked?;
-    targets.extend(named(&names));
-    targets.extend(groups?);
-    targets.extend(addons?);
-    targets.extend(issuers?);
-    targets.retain(|target| !is_recorded(target, records));
-    let mut there = orphans(cloud, &names.cluster).await?;
-    for observation in read(cloud, targets).await {
+    let unrecorded = |mut targets: Vec<Target>| {
+        targets.retain(|target| !is_recorded(target, records));
+        read(cloud, targets)
+    };
+    // Whatever is listed is read, each list as soon as it is there.
+    let listed = async |list: Result<Vec<Target>, Error>| Ok::<_, Error>(unrecorded(list?).await);
+    let (mut there, named, marked, groups, addons, issuers) = try_join!(
+        Box::pin(orphans(cloud, &names.cluster)),
+        Box::pin(listed(Ok(named(&names)))),
+        Box::pin(async { listed(marked(cloud).await).await }),
+        Box::pin(async { listed(node_groups(cloud, &names.cluster).await).await }),
+        Box::pin(async { listed(addons(cloud, &names.cluster).await).await }),
+        Box::pin(async { listed(identity_providers(cloud).await).await }),
+    )?;
+    for observation in [named, marked, groups, addons, issuers].concat() {
         match observation.status {
             Status::Absent | Status::Foreign(_) => {}
             // It must not look as if nothing were there.
@@ -47,7 +44,8 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
 
 /// What the cluster made, once it is gone: until then it is in use, and nobody's business.
 async fn orphans(cloud: &Cloud, cluster: &str) -> Result<Vec<Observation>, Error> {
-    if cluster_exists(cloud, cluster).await? {
+    let (exists, found) = try_join!(cluster_exists(cloud, cluster), leftovers(cloud, cluster))?;
+    if exists {
         return Ok(Vec::new());
     }
     let observe = |leftover: Leftover| {
@@ -55,7 +53,7 @@ async fn orphans(cloud: &Cloud, cluster: &str) -> Result<Vec<Observation>, Error
         let document = json!({ "cluster_name": cluster });
         Observation::present(format!("{KUBERNETES_LEFTOVERS}.{name}"), leftover.to_string(), document)
     };
-    Ok(leftovers(cloud, cluster).await?.into_iter().map(observe).collect())
+    Ok(found.into_iter().map(observe).collect())
 }
 
 /// The things with a name of their own that every platform has.
@@ -102,40 +100,14 @@ fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
     }
 }
 
-/// Everything of EC2 that bears our mark, or an older one of the same platform.
+/// Everything of EC2 that bears our mark.
 async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
-    let keys = filter("key", [OWNER_KEY, "Project", "Environment", "project", "environment"]);
-    let tags = cloud.ec2.describe_tags().filters(keys).into_paginator().items().send();
-    let tags = tags.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
-    let mut things = BTreeMap::<(String, String), Tags>::new();
-    for tag in tags {
-        let (Some(id), Some(sort), Some(key)) = (tag.resource_id, tag.resource_type, tag.key) else { continue };
-        let tags = things.entry((id, sort.as_str().to_owned())).or_default();
-        tags.insert(key, tag.value.unwrap_or_default());
-    }
-    let targets = things.into_iter().filter_map(|((id, sort), tags)| {
+    let targets = kinds::marked(cloud).await?.into_iter().filter_map(|(kind, id, tags)| {
         let address = marked_address(&tags)?.to_owned();
-        if cloud.marks.claim(&tags, &address, &Tags::new()) == Claim::Foreign {
-            return None;
-        }
-        let kind = kind_of(&sort)?.to_owned();
-        Some(Target { address, kind, remote_id: Some(id), document: Value::Null })
+        let ours = cloud.marks.claim(&tags, &address, &Tags::new()) != Claim::Foreign;
+        ours.then(|| Target { address, kind: kind.to_owned(), remote_id: Some(id), document: Value::Null })
     });
     Ok(targets.collect())
-}
-
-fn kind_of(resource_type: &str) -> Option<&'static str> {
-    Some(match resource_type {
-        "vpc" => VPC,
-        "subnet" => SUBNET,
-        "internet-gateway" => INTERNET_GATEWAY,
-        "route-table" => ROUTE_TABLE,
-        "security-group" => SECURITY_GROUP,
-        "elastic-ip" => ELASTIC_IP,
-        "natgateway" => NAT_GATEWAY,
-        "volume" => EBS_VOLUME,
-        _ => return None,
-    })
 }
 
 /// The node groups of the cluster of our name.

@@ -30,6 +30,7 @@ mod tagged;
 mod vpc;
 
 use futures::future::join_all;
+use futures::try_join;
 use nic_sdk::description;
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -62,6 +63,7 @@ use self::security_group::SecurityGroup;
 use self::subnet::Subnet;
 use self::vpc::Vpc;
 use crate::cloud::Cloud;
+use crate::tags::Tags;
 
 /// A virtual private cloud.
 pub const VPC: &str = "aws.vpc";
@@ -221,6 +223,22 @@ pub async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure>
 pub async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
     let kind = change.kind.as_str();
     with_kind!(kind, K => K::poll(cloud, change, operation).await).unwrap_or_else(|| Err(unknown_kind(kind).into()))
+}
+
+/// Everything of EC2 that bears a mark of NIC, whosever: kind, id, and tags.
+pub async fn marked(cloud: &Cloud) -> Result<Vec<(&'static str, String, Tags)>, Error> {
+    let (vpcs, subnets, gateways, addresses, volumes, tables, groups, nats) = try_join!(
+        Box::pin(tagged::marked::<Vpc>(cloud, VPC)),
+        Box::pin(tagged::marked::<Subnet>(cloud, SUBNET)),
+        Box::pin(tagged::marked::<InternetGateway>(cloud, INTERNET_GATEWAY)),
+        Box::pin(tagged::marked::<ElasticIp>(cloud, ELASTIC_IP)),
+        Box::pin(tagged::marked::<EbsVolume>(cloud, EBS_VOLUME)),
+        Box::pin(tagged::marked::<RouteTable>(cloud, ROUTE_TABLE)),
+        Box::pin(tagged::marked::<SecurityGroup>(cloud, SECURITY_GROUP)),
+        Box::pin(nat_gateway::marked(cloud)),
+    )?;
+    let nats = nats.into_iter().map(|(id, tags)| (NAT_GATEWAY, id, tags)).collect();
+    Ok([vpcs, subnets, gateways, addresses, volumes, tables, groups, nats].concat())
 }
 
 fn unknown_kind(kind: &str) -> Error {

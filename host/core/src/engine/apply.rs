@@ -5,6 +5,8 @@ mod schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::channel::mpsc;
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use self::schedule::{Key, Schedule};
@@ -67,7 +69,8 @@ impl ApplyReport {
 /// Carries the plan out; see [`Run::apply`].
 pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, RunError> {
     record_what_was_seen(run, planned).await?;
-    let worker = Worker::new(run, planned).await;
+    let (births, mut born) = mpsc::unbounded();
+    let worker = Worker::new(run, planned, births).await;
     let mut running = FuturesUnordered::new();
     let mut settling = Settling {
         run,
@@ -82,11 +85,24 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
             let Some((address, verb)) = settling.schedule.next_ready() else { break };
             let action = settling.action(&address);
             let create_first = settling.create_first.contains(&address);
-            running.push(worker.run(Step { address, verb, action, create_first }));
+            let gone = verb == Verb::Delete && settling.schedule.is_part(&address);
+            running.push(worker.run(Step { address, verb, action, create_first, gone }));
         }
-        let Some((step, took, result)) = running.next().await else { break };
-        if let Some(error) = settling.settle(step, took, result) {
-            fatal.get_or_insert(error);
+        match select(born.next(), running.next()).await {
+            Either::Left((birth, _)) => {
+                if let Some(birth) = birth {
+                    settling
+                        .schedule
+                        .born(&birth.address, |dependent| birth.is_enough_for(planned.graph.get(dependent)));
+                    worker.note(&birth);
+                }
+            }
+            Either::Right((None, _)) => break,
+            Either::Right((Some((step, took, result)), _)) => {
+                if let Some(error) = settling.settle(step, took, result) {
+                    fatal.get_or_insert(error);
+                }
+            }
         }
     }
     match fatal {
@@ -134,7 +150,7 @@ impl Settling<'_> {
 
     /// Notes one result, and gives back the error after which nothing may be begun.
     fn settle(&mut self, step: Step, took: Duration, result: Result<(), StepError>) -> Option<BackendError> {
-        let Step { address, verb, action, create_first } = step;
+        let Step { address, verb, action, create_first, .. } = step;
         let key = (address.clone(), verb);
         match result {
             Ok(()) => {

@@ -178,6 +178,7 @@ impl Journal {
                         code: "STATE_NOT_WRITABLE",
                         message: format!("the state cannot be written: {error}"),
                         hints: Vec::new(),
+                        details: serde_json::json!({}),
                     };
                     books.take_back(&error);
                     return Err(error);
@@ -261,12 +262,13 @@ pub struct Created {
     journal: Arc<Journal>,
     address: Address,
     told: Mutex<Option<String>>,
+    durable: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Created {
-    /// For one create.
-    pub fn new(journal: Arc<Journal>, address: &Address) -> Self {
-        Self { journal, address: address.clone(), told: Mutex::new(None) }
+    /// For one create; `durable` is called with the remote id once it is.
+    pub fn new(journal: Arc<Journal>, address: &Address, durable: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { journal, address: address.clone(), told: Mutex::new(None), durable: Box::new(durable) }
     }
 
     /// What was told.
@@ -279,7 +281,9 @@ impl Created {
 impl CreatedSink for Created {
     async fn created(&self, remote_id: &str) -> Result<(), BackendError> {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(remote_id.to_owned());
-        self.journal.change_record(&self.address, |record| record.remote_id = Some(remote_id.to_owned())).await
+        self.journal.change_record(&self.address, |record| record.remote_id = Some(remote_id.to_owned())).await?;
+        (self.durable)(remote_id);
+        Ok(())
     }
 }
 

@@ -19,11 +19,15 @@ use crate::resource::{Observed, Record, Status};
 /// How often a read is tried before its error is told.
 pub(super) const READ_ATTEMPTS: u32 = 5;
 
+/// About how many targets one call carries. Each call has an instance of its own, and its requests go out together: more calls cost
+/// memory, fewer leave processors idle.
+const TARGETS_OF_A_CALL: usize = 16;
+
 impl Run {
     /// Reads everything desired or recorded.
     ///
     /// A resource with a remote id is read at once. One without is looked up by its natural name: it is read as soon as that is known,
-    /// from the config or from what it references. Targets of one kind that are ready together go out in batches, batches at the same time.
+    /// from the config or from what it references. Targets that are ready together go out in batches, batches at the same time.
     ///
     /// # Errors
     /// None of its own: what cannot be read is in the result as unreadable.
@@ -50,7 +54,7 @@ impl Run {
         // The graph has no circle, so everything gets ready.
         loop {
             let targets = ready.drain(..).map(|address| target(address, graph, records.get(address), &seen)).collect();
-            running.extend(self.batches(targets).into_iter().map(|(kind, targets)| self.read_batch(kind, targets)));
+            running.extend(self.batches(targets).into_iter().map(|batch| self.read_batch(batch)));
             let Some(answers) = running.next().await else { break };
             for answer in answers {
                 for dependent in needed_by.get(&answer.address).into_iter().flatten() {
@@ -87,35 +91,73 @@ impl Run {
 
     /// Reads targets in batches, all at the same time. Every target has exactly one answer.
     pub(super) async fn read_all(&self, targets: Vec<Target>) -> Vec<Observed> {
-        let reads = self.batches(targets).into_iter().map(|(kind, targets)| self.read_batch(kind, targets));
+        let reads = self.batches(targets).into_iter().map(|batch| self.read_batch(batch));
         join_all(reads).await.concat()
     }
 
-    /// Targets by kind, as many together as the kind takes.
-    fn batches(&self, targets: Vec<Target>) -> Vec<(String, Vec<Target>)> {
+    /// Targets by provider, each kind's together up to the number that it takes in one call.
+    fn batches(&self, targets: Vec<Target>) -> Vec<Vec<Target>> {
         let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
         for target in targets {
             by_kind.entry(target.kind.clone()).or_default().push(target);
         }
         let mut batches = Vec::new();
+        // By provider: the batch that has room, and its kinds.
+        let mut open: BTreeMap<String, (Vec<Target>, BTreeSet<String>)> = BTreeMap::new();
         for (kind, targets) in by_kind {
             let most = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
-            batches.extend(targets.chunks(most).map(|chunk| (kind.clone(), chunk.to_vec())));
+            let provider = self.served(&kind).map_or_else(|| kind.clone(), |(_, p)| p.description().name.clone());
+            for chunk in targets.chunks(most) {
+                let (batch, kinds) = open.entry(provider.clone()).or_default();
+                if kinds.contains(&kind) || !batch.is_empty() && batch.len() + chunk.len() > TARGETS_OF_A_CALL {
+                    batches.push(std::mem::take(batch));
+                    kinds.clear();
+                }
+                batch.extend_from_slice(chunk);
+                kinds.insert(kind.clone());
+            }
         }
+        batches.extend(open.into_values().map(|(batch, _)| batch));
         batches
     }
 
-    async fn read_batch(&self, kind: String, targets: Vec<Target>) -> Vec<Observed> {
-        let Some((_, provider)) = self.served(&kind) else {
-            let error = ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`"));
-            return targets.iter().map(|t| Observed::unreadable(&t.address, error.clone())).collect();
+    /// Reads the targets of one provider in one call. When the call fails as a whole, each kind is read by itself: what one of them
+    /// does wrong is not the others' fault.
+    async fn read_batch(&self, targets: Vec<Target>) -> Vec<Observed> {
+        let unreadable = |targets: &[Target], error: &ProviderError| -> Vec<Observed> {
+            targets.iter().map(|target| Observed::unreadable(&target.address, error.clone())).collect()
+        };
+        let error = match self.try_read_batch(&targets).await {
+            Ok(observed) => return observed,
+            Err(error) => error,
+        };
+        let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+        for target in &targets {
+            by_kind.entry(target.kind.clone()).or_default().push(target.clone());
+        }
+        if by_kind.len() < 2 {
+            return unreadable(&targets, &error);
+        }
+        let reads = by_kind.into_values().map(|targets| async move {
+            let read = self.try_read_batch(&targets).await;
+            read.unwrap_or_else(|error| unreadable(&targets, &error))
+        });
+        join_all(reads).await.concat()
+    }
+
+    /// The same, or the error of the whole call.
+    async fn try_read_batch(&self, targets: &[Target]) -> Result<Vec<Observed>, ProviderError> {
+        let kind = targets.first().map(|target| target.kind.as_str()).unwrap_or_default();
+        let Some((_, provider)) = self.served(kind) else {
+            return Err(ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`")));
         };
         let mut answers: BTreeMap<Address, Observed> = BTreeMap::new();
-        let mut left = targets.clone();
+        let mut left = targets.to_vec();
         for attempt in 1..=READ_ATTEMPTS {
             let call = self.call().await;
             match provider.read(&call, left.clone()).await {
                 Ok(batch) => answers.extend(batch.into_iter().map(|o| (o.address.clone(), o))),
+                Err(error) if error.retry() == Retry::No => return Err(error),
                 Err(error) => {
                     let unread =
                         left.iter().map(|t| (t.address.clone(), Observed::unreadable(&t.address, error.clone())));
@@ -131,7 +173,7 @@ impl Run {
                 break;
             }
         }
-        targets
+        let observed = targets
             .iter()
             .map(|target| {
                 let lie = |what| Observed::unreadable(&target.address, ProviderError::other("PROVIDER_LIED", what));
@@ -149,7 +191,8 @@ impl Run {
                     }
                 }
             })
-            .collect()
+            .collect();
+        Ok(observed)
     }
 
     /// Jittered exponential back-off: 0.5 s, 1 s, 2 s, ... up to 20 s, each between half and whole.

@@ -1,5 +1,6 @@
 //! One step: a resource is brought to what is wanted, or deleted, under the journal.
 
+mod birth;
 mod create;
 mod delete;
 mod failure;
@@ -10,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::channel::mpsc::UnboundedSender;
 use serde_json::Value;
 
+use self::birth::Birth;
 use self::failure::{failed, unexpected};
 use super::{Planned, Run};
 use crate::address::Address;
@@ -52,6 +55,8 @@ pub(super) struct Step {
     pub(super) action: Action,
     /// A replacement whose new one is made before the old one goes.
     pub(super) create_first: bool,
+    /// Of a delete: it is gone with what it was a part of.
+    pub(super) gone: bool,
 }
 
 /// Why a step did not finish.
@@ -88,6 +93,9 @@ pub(super) struct Worker<'a> {
     run: &'a Run,
     planned: &'a Planned,
     outcomes: Mutex<BTreeMap<Address, Outcome>>,
+    births: UnboundedSender<Birth>,
+    /// What this run has made, and when.
+    made: Mutex<BTreeMap<Address, Duration>>,
 }
 
 /// What one step knows about its resource.
@@ -132,7 +140,7 @@ impl Subject<'_> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) async fn new(run: &'a Run, planned: &'a Planned) -> Self {
+    pub(super) async fn new(run: &'a Run, planned: &'a Planned, births: UnboundedSender<Birth>) -> Self {
         let mut outcomes: BTreeMap<Address, Outcome> = planned
             .observed
             .values()
@@ -145,7 +153,7 @@ impl<'a> Worker<'a> {
                 outcome.document = overlay(&record.baseline, &outcome.document);
             }
         }
-        Self { run, planned, outcomes: Mutex::new(outcomes) }
+        Self { run, planned, outcomes: Mutex::new(outcomes), births, made: Mutex::default() }
     }
 
     fn fingerprints(&self) -> &Fingerprints {

@@ -73,7 +73,12 @@ impl Cloud {
             match std::mem::replace(&mut thing.phase, Phase::Active) {
                 Phase::Creating if thing.kind == "sim.cluster" => thing.document["endpoint"] = json!("https://cluster"),
                 Phase::Updating(document) => thing.document = document,
-                Phase::Deleting => drop(self.things.remove(&id)),
+                Phase::Deleting => {
+                    let gone = self.things.remove(&id).expect("it was there");
+                    let name = gone.document.get("name").filter(|_| gone.kind == "sim.cluster");
+                    let part = |t: &Thing| t.kind == "sim.add-on" && t.document.get("cluster") == name;
+                    self.things.retain(|_, thing| name.is_none() || !part(thing));
+                }
                 Phase::Broken => thing.phase = Phase::Broken,
                 Phase::Active | Phase::Creating => {}
             }
@@ -88,17 +93,20 @@ impl Cloud {
             text.contains(&format!("\"{id}\""))
                 || (thing.kind == "sim.cluster" && document.get("cluster").and_then(Value::as_str) == name)
         };
-        let others =
-            self.things.iter().filter(|(other, t)| *other != id && t.kind != "sim.address" && stands_on(&t.document));
+        let others = self.things.iter().filter(|(other, t)| {
+            *other != id && !["sim.address", "sim.add-on"].contains(&t.kind.as_str()) && stands_on(&t.document)
+        });
         others.map(|(other, _)| other).collect()
     }
 
-    fn check_references(&self, document: &Value) -> Result<(), ProviderError> {
+    fn check_references(&self, document: &Value, now: Duration) -> Result<(), ProviderError> {
         let ids = ["/vpc_id", "/role"].iter().filter_map(|p| document.pointer(p)?.as_str());
         let sets = document.get("subnet_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for id in ids.chain(sets) {
-            if !self.things.contains_key(id) {
-                return Err(refused("InvalidReference", format!("{id} does not exist")));
+            match self.things.get(id) {
+                None => return Err(refused("InvalidReference", format!("{id} does not exist"))),
+                Some(thing) if thing.visible_at > now => return Err(ProviderError::NotFound(id.to_owned())),
+                Some(_) => {}
             }
         }
         if let Some(cluster) = document.get("cluster").and_then(Value::as_str) {
@@ -136,7 +144,7 @@ impl Cloud {
         if change.remote_id.is_some() {
             return Err(refused("BadRequest", "a create has no remote id".to_owned()));
         }
-        self.check_references(&change.document)?;
+        self.check_references(&change.document, now)?;
         // A replacement may stand beside the old one under another name.
         let namesake = |id: &String| self.things.get(id).is_some_and(|thing| thing.document.get("name") == name);
         if self.owners.get(owner).is_some_and(namesake) {
@@ -187,7 +195,7 @@ impl Cloud {
     /// Changes the attributes at the change's paths, and nothing else.
     pub fn update(&mut self, change: &Change, now: Duration) -> Result<String, ProviderError> {
         let id = self.idle(change, now)?;
-        self.check_references(&change.document)?;
+        self.check_references(&change.document, now)?;
         let thing = self.things.get_mut(&id).unwrap();
         let mut document = thing.document.clone();
         for path in &change.paths {

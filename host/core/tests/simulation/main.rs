@@ -8,12 +8,14 @@ mod time;
 mod world;
 
 mod adoption;
+mod births;
 mod convergence;
 mod crashes;
 mod create_first;
 mod drift;
 mod interrupts;
 mod lies;
+mod parts;
 mod random_faults;
 mod refusals;
 mod retain;

@@ -34,6 +34,7 @@ fn kind(name: &str, create: CreateSafety, state_path: &str, properties: &Value) 
 pub fn description() -> Description {
     let immutable = json!({"type": "string", "x-nic": {"immutable": true}});
     let computed = json!({"type": "string", "x-nic": {"computed": true}});
+    let early = json!({"type": "string", "x-nic": {"computed": true, "remote-id": true}});
     let text = json!({"type": "string"});
     let name = json!({"type": "string", "x-nic": {"immutable": true, "natural-name": true}});
     let tags = json!({"type": "object", "additionalProperties": {"type": "string"}});
@@ -52,7 +53,7 @@ pub fn description() -> Description {
             "subnet",
             CreateSafety::Tagged,
             "cloud.vpc.subnets[]",
-            &json!({"id": computed, "vpc_id": immutable, "cidr": cidr, "tags": marks}),
+            &json!({"id": early, "vpc_id": immutable, "cidr": cidr, "tags": marks}),
         ),
         kind(
             "role",
@@ -86,7 +87,14 @@ pub fn description() -> Description {
             "cloud.pools[]",
             &json!({"id": computed, "name": immutable, "cluster": immutable, "size": immutable, "labels": tags}),
         ),
-        kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": computed, "tags": tags})),
+        Kind {
+            schema: json!({
+                "type": "object", "x-nic": {"goes-with": "sim.cluster"},
+                "properties": {"id": computed, "name": name, "cluster": immutable},
+            }),
+            ..kind("add-on", CreateSafety::Named, "cloud.add_ons[]", &json!({}))
+        },
+        kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": early, "arn": computed, "tags": tags})),
     ];
     Description {
         name: "sim".to_owned(),

@@ -58,7 +58,12 @@ impl Backend for Disk {
         let side = self.faults.write().await;
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         if self.full.lock().unwrap().contains(&number) {
-            return Err(BackendError { code: "DISK_FULL", message: "no space".to_owned(), hints: Vec::new() });
+            return Err(BackendError {
+                code: "DISK_FULL",
+                message: "no space".to_owned(),
+                hints: Vec::new(),
+                details: serde_json::json!({}),
+            });
         }
         *self.bytes.lock().unwrap() = Some(bytes.to_vec());
         let serial = self.state().unwrap().serial;

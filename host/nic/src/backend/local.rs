@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use nic_core::ports::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::files::{replace_durably, suffixed};
 
@@ -54,7 +55,12 @@ fn failed(code: &'static str, what: &str, path: &Path, error: &std::io::Error) -
         }
         _ => "the last state that was written is whole",
     };
-    BackendError { code, message: format!("{what} `{}`: {error}", path.display()), hints: vec![hint.to_owned()] }
+    BackendError {
+        code,
+        message: format!("{what} `{}`: {error}", path.display()),
+        hints: vec![hint.to_owned()],
+        details: json!({}),
+    }
 }
 
 impl LocalBackend {
@@ -127,7 +133,8 @@ fn read_info(lock_path: &Path) -> Option<LockInfo> {
 }
 
 fn held(path: &Path, lock_path: &Path) -> BackendError {
-    let by = read_info(lock_path).map_or_else(
+    let holder = read_info(lock_path);
+    let by = holder.as_ref().map_or_else(
         || "another process".to_owned(),
         |info| format!("{} (process {}) for `nic {}` since {}", info.who, info.pid, info.operation, info.since),
     );
@@ -138,6 +145,7 @@ fn held(path: &Path, lock_path: &Path) -> BackendError {
             "wait for it with `--lock-timeout 10m`".to_owned(),
             "the lock goes with its process: it never has to be removed by hand".to_owned(),
         ],
+        details: holder.map_or_else(|| json!({}), |holder| json!({ "holder": holder })),
     }
 }
 
@@ -161,6 +169,7 @@ impl Backend for LocalBackend {
                     code: "STATE_NOT_READABLE",
                     message: format!("`{}` is larger than {} MiB", self.path.display(), MAX_STATE_BYTES >> 20),
                     hints: vec!["is it a NIC state?".to_owned()],
+                    details: json!({}),
                 });
             }
             Ok(_) => {}
@@ -174,6 +183,7 @@ impl Backend for LocalBackend {
                 code: "STATE_NOT_LOCKED",
                 message: format!("`{}` was opened without its lock", self.path.display()),
                 hints: Vec::new(),
+                details: json!({}),
             });
         }
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;

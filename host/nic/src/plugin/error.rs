@@ -105,9 +105,9 @@ impl PluginError {
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Engine(_) => "check that the cache directory can be written to",
-            Self::NotAComponent { .. } => "build it for `wasm32-wasip2`, or wrap the module with `nic provider pack`",
+            Self::NotAComponent { .. } => "build it for the target `wasm32-wasip2`: docs/provider-guide.md shows how",
             Self::NoManifest { .. } | Self::BadManifest { .. } => {
-                "`nic provider pack` writes a manifest into a component"
+                "`register_provider!` of `nic-sdk` writes the manifest; docs/provider-guide.md says what stands in it"
             }
             Self::WitUnsupported { .. } | Self::NotLinkable { .. } => {
                 "use a release of the provider for this version of NIC, or update NIC"

@@ -32,7 +32,7 @@ impl ClusterResolver for ClusterOf {
         let over = || ProviderError::other("HOST_FAILED", "the cluster was asked for after the run");
         let provider = self.provider.upgrade().ok_or_else(over)?;
         let Some(locator) = provider.cluster(call, &self.config).await? else { return Ok(None) };
-        let generation = Generation::of(&provider.description().name, call.records.iter());
+        let generation = Generation::of(&provider.description().name, &locator, call.records.iter());
         self.clusters.connect(&locator, generation).await
     }
 }

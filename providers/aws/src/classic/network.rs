@@ -55,8 +55,12 @@ pub fn add(
     });
     resources.push(Resource::new(MAIN_ROUTE_TABLE, ROUTE_TABLE, table));
 
-    let mut place =
-        Place { subnet_ids: Vec::new(), security_group_id: reference(MAIN_SECURITY_GROUP, "/id"), routes: Vec::new() };
+    // The table's id is known before its routes are there.
+    let mut place = Place {
+        subnet_ids: Vec::new(),
+        security_group_id: reference(MAIN_SECURITY_GROUP, "/id"),
+        routes: vec![MAIN_ROUTE_TABLE.to_owned()],
+    };
     for (index, zone) in zones.iter().enumerate() {
         let cidr = u32::try_from(index).ok().and_then(|index| block.subnet(SUBNET_BITS, index));
         let cidr = cidr.ok_or_else(|| Error::other("SUBNETS_TOO_MANY", format!("`{block}` has no subnet {index}")))?;

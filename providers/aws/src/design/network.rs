@@ -56,7 +56,8 @@ pub fn add(
     let way_out = json!([{ "destination": EVERYWHERE, "gateway_id": reference(MAIN_GATEWAY, "/id") }]);
     resources.push(table(platform, PUBLIC.name, &way_out));
 
-    let (mut public, mut private, mut routes) = (Vec::new(), Vec::new(), Vec::new());
+    // A table's id is known before its routes are there.
+    let (mut public, mut private, mut routes) = (Vec::new(), Vec::new(), vec![PUBLIC_TABLE.to_owned()]);
     for (index, zone) in zones.iter().enumerate() {
         public.push(subnet(platform, PUBLIC, block, (index, zone), resources)?);
         routes.push(associate(PUBLIC, index, PUBLIC_TABLE, resources));
@@ -76,8 +77,9 @@ pub fn add(
         private.push(subnet(platform, PRIVATE, block, (index, zone), resources)?);
         let name = format!("{}-{index}", PRIVATE.name);
         let way_out = json!([{ "destination": EVERYWHERE, "nat_gateway_id": reference(&nat, "/id") }]);
-        resources.push(table(platform, &name, &way_out));
-        routes.push(associate(PRIVATE, index, &format!("aws.route-table.{name}"), resources));
+        let table = table(platform, &name, &way_out);
+        routes.extend([table.address.clone(), associate(PRIVATE, index, &table.address, resources)]);
+        resources.push(table);
     }
     security_groups(platform, block, resources);
     Ok(Place {

@@ -239,6 +239,7 @@ fn observe(address: &str, asked: &Value, shown: &Shown) -> Observation {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
+        .goes_with(super::NODE_GROUP)
         .required("cluster_name", string().immutable())
         .required("node_group", string().immutable())
         .required("autoscaling_groups", list(string()).set().natural_name())

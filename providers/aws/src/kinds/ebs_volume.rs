@@ -76,12 +76,13 @@ impl TaggedKind for EbsVolume {
         Ok(shown.iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_volume().availability_zone(&desired.availability_zone).size(desired.size);
         let request = request.volume_type(VolumeType::from(desired.sort.as_str())).encrypted(desired.encrypted);
         let request = request.client_token(&change.token);
         let answer = request.tag_specifications(tag_specification(ResourceType::Volume, tags)).send().await;
-        answered(answer.map_err(from_aws)?.volume_id, "id of the volume")
+        let id = answered(answer.map_err(from_aws)?.volume_id, "id of the volume")?;
+        Ok(Found { id, tags: tags.clone(), usable: false, document: desired.clone() })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Modify> {
@@ -96,7 +97,7 @@ impl TaggedKind for EbsVolume {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.delete_volume().volume_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 }

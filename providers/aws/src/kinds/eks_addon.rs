@@ -290,7 +290,9 @@ fn found(id: &Id, addon: &Shown) -> Found {
 
 /// The JSON Schema of the document.
 fn schema() -> Value {
+    // EKS deletes them with the cluster; asked to do it one by one it takes minutes for each.
     object()
+        .goes_with(super::CLUSTER)
         .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .required("cluster_name", string().immutable().natural_name())

@@ -63,10 +63,13 @@ impl TaggedKind for ElasticIp {
         Ok(answer.map_err(from_aws)?.addresses().iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, _change: &Change, _desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.allocate_address().domain(DomainType::Vpc);
         let answer = request.tag_specifications(tag_specification(ResourceType::ElasticIp, tags)).send().await;
-        answered(answer.map_err(from_aws)?.allocation_id, "allocation id of the address")
+        let answer = answer.map_err(from_aws)?;
+        let id = answered(answer.allocation_id, "allocation id of the address")?;
+        let document = Document { id: Some(id.clone()), public_ip: answer.public_ip, ..desired.clone() };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(_observed: &Document, _desired: &Document, _scope: &Scope<'_>) -> Vec<Infallible> {
@@ -77,7 +80,7 @@ impl TaggedKind for ElasticIp {
         match step {}
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.release_address().allocation_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::{Policy, PolicyScopeType, PolicyVersion};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
@@ -27,6 +27,9 @@ use crate::tags::{TagEdits, Tags, visible};
 
 /// How many versions IAM keeps of one policy.
 const VERSIONS_KEPT: usize = 5;
+
+/// What IAM calls the version that a policy is made with.
+const FIRST_VERSION: &str = "v1";
 
 /// The kind.
 pub struct IamPolicy;
@@ -133,18 +136,22 @@ impl Settles for IamPolicy {
     type Step = String;
 
     async fn look(cloud: &Cloud, arn: &str) -> Result<Option<Found<Document>>, Error> {
-        let policy = match cloud.iam.get_policy().policy_arn(arn).send().await.map_err(from_aws) {
+        // Most policies are never edited, so the first version is asked for beside the policy that says which one counts.
+        let (policy, first) = join(
+            async { cloud.iam.get_policy().policy_arn(arn).send().await.map_err(from_aws) },
+            version(cloud, arn, FIRST_VERSION),
+        )
+        .await;
+        let policy = match policy {
             Ok(answer) => answered(answer.policy, "policy")?,
             Err(error) if is_not_found(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let version = answered(policy.default_version_id.clone(), "default version of the policy")?;
-        let request = cloud.iam.get_policy_version().policy_arn(arn).version_id(version);
-        match request.send().await.map_err(from_aws) {
-            Ok(answer) => Ok(Some(found(arn, &policy, &answered(answer.policy_version, "version of the policy")?))),
-            Err(error) if is_not_found(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let version = match answered(policy.default_version_id(), "default version of the policy")? {
+            FIRST_VERSION => first?,
+            other => version(cloud, arn, other).await?,
+        };
+        Ok(version.map(|version| found(arn, &policy, &version)))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<String> {
@@ -185,6 +192,14 @@ async fn own(cloud: &Cloud) -> Result<BTreeMap<String, String>, Error> {
     let pages = cloud.iam.list_policies().scope(PolicyScopeType::Local).into_paginator().items().send();
     let policies = pages.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     Ok(policies.into_iter().filter_map(|policy| policy.policy_name.zip(policy.arn)).collect())
+}
+
+async fn version(cloud: &Cloud, arn: &str, id: &str) -> Result<Option<PolicyVersion>, Error> {
+    match cloud.iam.get_policy_version().policy_arn(arn).version_id(id).send().await.map_err(from_aws) {
+        Ok(answer) => answered(answer.policy_version, "version of the policy").map(Some),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn versions(cloud: &Cloud, arn: &str) -> Result<Vec<PolicyVersion>, Error> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -88,7 +88,8 @@ impl Kind for IamRole {
         let request = request.set_permissions_boundary(desired.permissions_boundary.clone());
         let role = answered(request.send().await.map_err(from_aws)?.role, "role")?;
         report::created(role.role_name()).map_err(failure(role.role_name()))?;
-        settle::<Self>(cloud, change, role.role_name()).await
+        let document = Document { id: Some(role.role_id), arn: Some(role.arn), ..desired.clone() };
+        complete::<Self>(cloud, change, Found { id: role.role_name, tags: Tags::new(), usable: true, document }).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {

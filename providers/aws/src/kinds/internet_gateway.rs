@@ -67,11 +67,13 @@ impl TaggedKind for InternetGateway {
         Ok(shown.iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, _change: &Change, _desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_internet_gateway();
         let answer = request.tag_specifications(tag_specification(ResourceType::InternetGateway, tags)).send().await;
         let gateway = answer.map_err(from_aws)?.internet_gateway;
-        answered(gateway.and_then(|gateway| gateway.internet_gateway_id), "id of the internet gateway")
+        let id = answered(gateway.and_then(|gateway| gateway.internet_gateway_id), "id of the internet gateway")?;
+        let document = Document { id: Some(id.clone()), vpc_id: None, ..desired.clone() };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -92,15 +94,30 @@ impl TaggedKind for InternetGateway {
         }
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
-        // Where it is attached now counts, not where it was when it was last seen.
+    async fn remove(cloud: &Cloud, id: &str, last: Option<Document>) -> Result<(), Error> {
+        if let Some(vpc) = last.and_then(|last| last.vpc_id) {
+            detach(cloud, id, &vpc).await?;
+        }
+        let refused = match delete(cloud, id).await {
+            Err(refused @ Error::Conflict(_)) => refused,
+            other => return other,
+        };
+        // It is attached elsewhere than where it was last seen.
         let ids = [id.to_owned()];
         let found = Self::list(cloud, Selection::Ids(&ids)).await?;
-        for vpc in found.iter().filter_map(|found| found.document.vpc_id.as_ref()) {
+        let attached: Vec<&String> = found.iter().filter_map(|found| found.document.vpc_id.as_ref()).collect();
+        if attached.is_empty() {
+            return Err(refused);
+        }
+        for vpc in attached {
             detach(cloud, id, vpc).await?;
         }
-        cloud.ec2.delete_internet_gateway().internet_gateway_id(id).send().await.map_err(from_aws).map(|_| ())
+        delete(cloud, id).await
     }
+}
+
+async fn delete(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    cloud.ec2.delete_internet_gateway().internet_gateway_id(id).send().await.map_err(from_aws).map(|_| ())
 }
 
 async fn detach(cloud: &Cloud, id: &str, vpc: &str) -> Result<(), Error> {
@@ -123,7 +140,7 @@ fn found(gateway: &Shown) -> Option<Found<Document>> {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .optional("id", string().computed())
+        .optional("id", string().remote_id())
         .optional("vpc_id", string().description("The VPC it is attached to."))
         .required("tags", map(string()).natural_name())
         .build()

@@ -8,7 +8,7 @@
 mod find;
 mod remove;
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
@@ -71,11 +71,11 @@ impl Kind for KubernetesLeftovers {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let cluster = remote_id(change)?;
         let failed = failure(cluster);
-        if exists(cloud, cluster).await.map_err(&failed)? {
+        let (exists, found) = try_join(exists(cloud, cluster), find(cloud, cluster)).await.map_err(&failed)?;
+        if exists {
             // Its controllers would make everything anew, and what it still uses is nobody's leftover.
             return Err(failed(Error::Conflict(format!("the cluster `{cluster}` still exists"))));
         }
-        let found = find(cloud, cluster).await.map_err(&failed)?;
         if found.is_empty() {
             return Ok(Progress::Done(Observation::absent(&change.address)));
         }

@@ -83,11 +83,13 @@ impl TaggedKind for RouteTable {
         Ok(shown.iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_route_table().vpc_id(&desired.vpc_id).client_token(&change.token);
         let answer = request.tag_specifications(tag_specification(ResourceType::RouteTable, tags)).send().await;
         let table = answer.map_err(from_aws)?.route_table;
-        answered(table.and_then(|table| table.route_table_id), "id of the route table")
+        let id = answered(table.and_then(|table| table.route_table_id), "id of the route table")?;
+        let document = Document { id: Some(id.clone()), routes: Vec::new(), ..desired.clone() };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -113,7 +115,7 @@ impl TaggedKind for RouteTable {
         }
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.delete_route_table().route_table_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 }
@@ -139,7 +141,19 @@ async fn create(cloud: &Cloud, id: &str, route: &Route) -> Result<(), Error> {
     let request = cloud.ec2.create_route().route_table_id(id).set_destination_cidr_block(to.ipv4);
     let request = request.set_destination_ipv6_cidr_block(to.ipv6).set_destination_prefix_list_id(to.prefix_list);
     let request = request.set_gateway_id(route.gateway_id.clone()).set_nat_gateway_id(route.nat_gateway_id.clone());
-    request.send().await.map_err(from_aws).map(|_| ())
+    request.send().await.map_err(from_aws).map_err(while_it_is_attached).map(|_| ())
+}
+
+/// A gateway's id is known before it is attached, and until then EC2 takes no route to it.
+fn while_it_is_attached(error: Error) -> Error {
+    match error {
+        Error::Remote { code, message, .. }
+            if code == "InvalidParameterValue" && message.contains("belong to different networks") =>
+        {
+            Error::Conflict(message)
+        }
+        other => other,
+    }
 }
 
 async fn replace(cloud: &Cloud, id: &str, route: &Route) -> Result<(), Error> {
@@ -203,7 +217,7 @@ fn schema() -> Value {
         .optional("nat_gateway_id", string())
         .optional("target_id", string());
     object()
-        .optional("id", string().computed())
+        .optional("id", string().remote_id())
         .required("vpc_id", string().immutable())
         .required("routes", list(route).set())
         .required("tags", map(string()).natural_name())

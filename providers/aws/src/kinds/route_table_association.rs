@@ -87,11 +87,10 @@ impl Kind for RouteTableAssociation {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let failed = failure(remote_id(change)?);
         let last: Document = document(&change.document).map_err(&failed)?;
-        let shown = list(cloud, &[&last.subnet_id]).await.map_err(&failed)?;
-        for id in shown.into_iter().filter_map(|document| document.id) {
-            match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
-                Err(error) if !is_not_found(&error) => return Err(failed(error)),
-                _ => {}
+        if !disassociate(cloud, last.id).await.map_err(&failed)? {
+            // Another one has taken its place, or it is gone.
+            for other in list(cloud, &[&last.subnet_id]).await.map_err(&failed)? {
+                disassociate(cloud, other.id).await.map_err(&failed)?;
             }
         }
         Ok(Progress::Done(Observation::absent(&change.address)))
@@ -99,6 +98,15 @@ impl Kind for RouteTableAssociation {
 
     async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {
         Err(Error::not_implemented(&format!("poll of {}", change.kind)).into())
+    }
+}
+
+/// Whether there was one of that id.
+async fn disassociate(cloud: &Cloud, id: Option<String>) -> Result<bool, Error> {
+    let Some(id) = id else { return Ok(false) };
+    match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
+        Err(error) if is_not_found(&error) => Ok(false),
+        result => result.map(|_| true),
     }
 }
 

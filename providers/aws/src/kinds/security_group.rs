@@ -80,11 +80,15 @@ impl TaggedKind for SecurityGroup {
         Ok(shown.iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_security_group().group_name(&desired.name).description(&desired.description);
         let request = request.vpc_id(&desired.vpc_id);
         let answer = request.tag_specifications(tag_specification(ResourceType::SecurityGroup, tags)).send().await;
-        answered(answer.map_err(from_aws)?.group_id, "id of the security group")
+        let id = answered(answer.map_err(from_aws)?.group_id, "id of the security group")?;
+        // What every new security group is like.
+        let document =
+            Document { id: Some(id.clone()), ingress: Vec::new(), egress: vec![Rule::all_out()], ..desired.clone() };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -108,7 +112,7 @@ impl TaggedKind for SecurityGroup {
         }
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 
@@ -210,10 +214,10 @@ fn found(group: &Shown) -> Option<Found<Document>> {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .optional("id", string().computed())
+        .optional("id", string().remote_id())
         .required("name", string().immutable().natural_name())
         .required("description", string().immutable())
-        .required("vpc_id", string().immutable().natural_name())
+        .required("vpc_id", string().immutable())
         .required("ingress", list(rule::schema()).set())
         .required("egress", list(rule::schema()).set())
         .required("tags", map(string()).natural_name())

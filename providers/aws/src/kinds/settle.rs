@@ -1,7 +1,8 @@
 //! Leading a thing to its document, on clouds that show what they were told with a delay.
 //!
-//! EC2 and IAM answer a change at once and show it a little later. So after a create or an update the thing is looked at
-//! again, and what does not show yet is waited for, a bounded number of times: a provider never sleeps, the host does.
+//! EC2 and IAM answer a change at once and show it a little later. So after an update the thing is looked at again, and what does
+//! not show yet is waited for, a bounded number of times: a provider never sleeps, the host does. What was just created is
+//! known without a look: it is what was sent, and what AWS adds to it.
 
 use std::time::Duration;
 
@@ -82,7 +83,32 @@ impl Settling {
     }
 }
 
-/// Leads what was just created, or is updated, to what is desired.
+/// Leads what was just made to what is desired. What AWS has answered well is taken for done: the next plan looks.
+pub async fn complete<K: Settles>(
+    cloud: &Cloud,
+    change: &Change,
+    made: Found<K::Document>,
+) -> Result<Progress, Failure> {
+    let failed = failure(&made.id);
+    if !made.usable {
+        return Ok(Settling { attempt: 0, paths: Vec::new(), told: false }.wait(&made.id));
+    }
+    let desired: K::Document = document(&change.document).map_err(&failed)?;
+    let steps = K::steps(&made.document, &desired, &Scope::new(&[]));
+    carry_out::<K>(cloud, &made.id, &TagEdits::default(), steps).await.map_err(not_shown_yet).map_err(&failed)?;
+    let mut shown = json!(made.document);
+    if let (Some(shown), Value::Object(desired)) = (shown.as_object_mut(), json!(desired)) {
+        shown.extend(desired);
+    }
+    Ok(Progress::Done(present(&change.address, &made.id, &shown)))
+}
+
+/// What was just made, or what it refers to, is not visible everywhere yet: the same change goes well a little later.
+fn not_shown_yet(error: Error) -> Error {
+    if is_not_found(&error) { Error::Conflict(error.to_string()) } else { error }
+}
+
+/// Leads what is there to what is desired.
 pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Failure> {
     let failed = failure(id);
     let waiting = |told| Settling { attempt: 0, paths: change.paths.clone(), told }.wait(id);
@@ -95,11 +121,7 @@ pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Res
     let Some((edits, steps)) = left::<K>(&found, &desired, &scope) else {
         return Ok(Progress::Done(present(&change.address, &found.id, &found.document)));
     };
-    match carry_out::<K>(cloud, id, &edits, steps).await {
-        // What was just made, or what it refers to, is not visible everywhere yet: the same change goes well a little later.
-        Err(error) if is_not_found(&error) => return Err(failed(Error::Conflict(error.to_string()))),
-        result => result.map_err(&failed)?,
-    }
+    carry_out::<K>(cloud, id, &edits, steps).await.map_err(not_shown_yet).map_err(&failed)?;
     match K::look(cloud, id).await.map_err(&failed)? {
         Some(found) if left::<K>(&found, &desired, &scope).is_none() => {
             Ok(Progress::Done(present(&change.address, &found.id, &found.document)))

@@ -67,12 +67,19 @@ impl TaggedKind for Subnet {
         Ok(shown.iter().filter_map(found).collect())
     }
 
-    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_subnet().vpc_id(&desired.vpc_id).cidr_block(&desired.cidr);
         let request = request.availability_zone(&desired.availability_zone);
         let answer = request.tag_specifications(tag_specification(ResourceType::Subnet, tags)).send().await;
         let subnet = answer.map_err(from_aws)?.subnet;
-        answered(subnet.and_then(|subnet| subnet.subnet_id), "id of the subnet")
+        let id = answered(subnet.and_then(|subnet| subnet.subnet_id), "id of the subnet")?;
+        let document = Document {
+            id: Some(id.clone()),
+            map_public_ip_on_launch: false,
+            reach: Some(reach(desired.map_public_ip_on_launch)),
+            ..desired.clone()
+        };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<MapPublicIp> {
@@ -87,9 +94,13 @@ impl TaggedKind for Subnet {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.delete_subnet().subnet_id(id).send().await.map_err(from_aws).map(|_| ())
     }
+}
+
+fn reach(public: bool) -> String {
+    if public { "public" } else { "private" }.to_owned()
 }
 
 fn found(subnet: &Shown) -> Option<Found<Document>> {
@@ -102,7 +113,7 @@ fn found(subnet: &Shown) -> Option<Found<Document>> {
         availability_zone: subnet.availability_zone().unwrap_or_default().to_owned(),
         map_public_ip_on_launch: public,
         vpc_id: subnet.vpc_id().unwrap_or_default().to_owned(),
-        reach: Some(if public { "public" } else { "private" }.to_owned()),
+        reach: Some(reach(public)),
         tags: visible(&tags),
     };
     let usable = subnet.state() != Some(&SubnetState::Pending);
@@ -113,7 +124,7 @@ fn found(subnet: &Shown) -> Option<Found<Document>> {
 fn schema() -> Value {
     // Nebari never moves a subnet: a zone that changed in the config, or by another order of the region's, is let be.
     object()
-        .optional("id", string().computed())
+        .optional("id", string().remote_id())
         .required("cidr", string().immutable().normalise(Normalise::Cidr))
         .required("availability_zone", string().immutable().left_to_cloud())
         .required("map_public_ip_on_launch", boolean())

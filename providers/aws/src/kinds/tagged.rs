@@ -6,7 +6,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use nic_sdk::{description, report};
 use serde_json::Value;
 
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, present, remote_id};
 use crate::cloud::{Cloud, filter, is_not_found};
 use crate::scope::Scope;
@@ -45,8 +45,13 @@ pub trait TaggedKind {
     /// Lists things.
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Self::Document>>, Error>;
 
-    /// The call that brings it into being; gives its id.
-    async fn make(cloud: &Cloud, change: &Change, desired: &Self::Document, tags: &Tags) -> Result<String, Error>;
+    /// The call that brings it into being; gives what is there then.
+    async fn make(
+        cloud: &Cloud,
+        change: &Change,
+        desired: &Self::Document,
+        tags: &Tags,
+    ) -> Result<Found<Self::Document>, Error>;
 
     /// The calls that lead from what is shown to what is desired, tags aside, as far as the scope goes.
     fn steps(observed: &Self::Document, desired: &Self::Document, scope: &Scope<'_>) -> Vec<Self::Step>;
@@ -54,8 +59,8 @@ pub trait TaggedKind {
     /// Makes one of them.
     async fn take(cloud: &Cloud, id: &str, step: Self::Step) -> Result<(), Error>;
 
-    /// Deletes it; not found is an answer.
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error>;
+    /// Deletes it; not found is an answer. `last` is what it looked like when it was last seen, if that is known.
+    async fn remove(cloud: &Cloud, id: &str, last: Option<Self::Document>) -> Result<(), Error>;
 
     /// Something that is in the way of a create although it bears no mark.
     async fn stranger(_cloud: &Cloud, _target: &Target) -> Result<Option<String>, Error> {
@@ -97,9 +102,9 @@ impl<K: TaggedKind> Kind for K {
 
     async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let desired: K::Document = document(&change.document)?;
-        let id = K::make(cloud, change, &desired, &cloud.marks.mark(desired.tags(), &change.address)).await?;
-        report::created(&id).map_err(failure(&id))?;
-        settle::<K>(cloud, change, &id).await
+        let made = K::make(cloud, change, &desired, &cloud.marks.mark(desired.tags(), &change.address)).await?;
+        report::created(&made.id).map_err(failure(&made.id))?;
+        complete::<K>(cloud, change, made).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -108,7 +113,7 @@ impl<K: TaggedKind> Kind for K {
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let id = remote_id(change)?;
-        match K::remove(cloud, id).await {
+        match K::remove(cloud, id, document(&change.prior).ok()).await {
             Err(error) if !is_not_found(&error) => Err(failure(id)(error)),
             _ => Ok(Progress::Done(Observation::absent(&change.address))),
         }
@@ -164,6 +169,15 @@ async fn stranger<K: TaggedKind>(cloud: &Cloud, target: Target) -> Observation {
         Ok(Some(text)) => Observation { status: Status::Foreign(text), ..Observation::absent(target.address) },
         Err(error) => Observation::unreadable(target.address, error),
     }
+}
+
+/// All that bear a mark of NIC, whosever: kind, id, and tags.
+pub async fn marked<K: TaggedKind>(
+    cloud: &Cloud,
+    kind: &'static str,
+) -> Result<Vec<(&'static str, String, Tags)>, Error> {
+    let found = K::list(cloud, Selection::Marked).await?;
+    Ok(found.into_iter().map(|found| (kind, found.id, found.tags)).collect())
 }
 
 /// Those with the surest claim to the target's address.

@@ -86,11 +86,20 @@ impl TaggedKind for Vpc {
         }
     }
 
-    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<String, Error> {
+    async fn make(cloud: &Cloud, _change: &Change, desired: &Document, tags: &Tags) -> Result<Found<Document>, Error> {
         let request = cloud.ec2.create_vpc().cidr_block(&desired.cidr);
         let answer = request.tag_specifications(tag_specification(ResourceType::Vpc, tags)).send().await;
         let vpc = answer.map_err(from_aws)?.vpc;
-        answered(vpc.and_then(|vpc| vpc.vpc_id), "id of the VPC")
+        let id = answered(vpc.and_then(|vpc| vpc.vpc_id), "id of the VPC")?;
+        // What every new VPC is like.
+        let document = Document {
+            id: Some(id.clone()),
+            name: tags.get("Name").cloned(),
+            enable_dns_support: true,
+            enable_dns_hostnames: false,
+            ..desired.clone()
+        };
+        Ok(Found { id, tags: tags.clone(), usable: true, document })
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -117,7 +126,7 @@ impl TaggedKind for Vpc {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn remove(cloud: &Cloud, id: &str) -> Result<(), Error> {
+    async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws).map(|_| ())
     }
 }
@@ -162,7 +171,7 @@ fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>,
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
-        .optional("id", string().computed())
+        .optional("id", string().remote_id())
         .optional("name", string().computed().description("The Name tag."))
         .required("cidr", string().immutable().normalise(Normalise::Cidr))
         .required("enable_dns_support", boolean())

@@ -205,7 +205,6 @@ fn what_exists_in_spite_of_a_failure_is_told() {
 fn what_ec2_does_not_show_yet_is_waited_for() {
     let mut looks = 0;
     let cloud = FakeCloud::new()
-        .on("ec2", "CreateVpc", created_vpc())
         .on_request("ec2", "DescribeVpcs", move |_| {
             looks += 1;
             match looks {
@@ -215,11 +214,23 @@ fn what_ec2_does_not_show_yet_is_waited_for() {
             }
         })
         .on_request("ec2", "DescribeVpcAttribute", |request| vpc_attribute(&form(request)["Attribute"], true));
-    let made = change("aws.vpc.main", "aws.vpc", None, vpc_document());
-    let (remote_id, first, _) = pending(create(&cloud, made.clone()));
-    let made = Change { remote_id, ..made };
-    let (_, second, _) = pending(poll(&cloud, made.clone(), first));
-    assert_eq!(done(poll(&cloud, made, second)).remote_id.as_deref(), Some("vpc-1"));
+    let changed = change("aws.vpc.main", "aws.vpc", Some("vpc-1"), vpc_document());
+    let (_, first, _) = pending(update_of(&cloud, changed.clone()));
+    let (_, second, _) = pending(poll(&cloud, changed.clone(), first));
+    assert_eq!(done(poll(&cloud, changed, second)).remote_id.as_deref(), Some("vpc-1"));
+}
+
+#[test]
+fn a_new_network_is_told_what_new_ones_are_not_and_not_looked_at() {
+    let cloud = FakeCloud::new().on("ec2", "CreateVpc", created_vpc()).on(
+        "ec2",
+        "ModifyVpcAttribute",
+        Reply::xml(200, "<ModifyVpcAttributeResponse/>"),
+    );
+    let made = done(create(&cloud, change("aws.vpc.main", "aws.vpc", None, vpc_document())));
+    assert_eq!((made.remote_id.as_deref(), &made.document["id"]), (Some("vpc-1"), &json!("vpc-1")));
+    assert_eq!(made.document["enable_dns_hostnames"], true);
+    assert_eq!(cloud.actions(), ["CreateVpc", "ModifyVpcAttribute"]);
 }
 
 #[test]
@@ -227,13 +238,28 @@ fn a_gateway_is_detached_before_it_goes() {
     let shown = "<DescribeInternetGatewaysResponse><internetGatewaySet><item><internetGatewayId>igw-1</internetGatewayId>\
         <attachmentSet><item><vpcId>vpc-1</vpcId><state>available</state></item></attachmentSet></item>\
         </internetGatewaySet></DescribeInternetGatewaysResponse>";
-    let cloud = FakeCloud::new()
-        .on("ec2", "DescribeInternetGateways", Reply::xml(200, shown))
-        .on("ec2", "DetachInternetGateway", Reply::xml(200, "<DetachInternetGatewayResponse/>"))
-        .on("ec2", "DeleteInternetGateway", Reply::xml(200, "<DeleteInternetGatewayResponse/>"));
-    let gone = delete(&cloud, change("aws.internet-gateway.main", "aws.internet-gateway", Some("igw-1"), json!({})));
-    assert_eq!(done(gone).status, Status::Absent);
-    assert_eq!(cloud.actions(), ["DescribeInternetGateways", "DetachInternetGateway", "DeleteInternetGateway"]);
+    let gateway = change("aws.internet-gateway.main", "aws.internet-gateway", Some("igw-1"), json!({}));
+    let cloud = || {
+        FakeCloud::new().on("ec2", "DescribeInternetGateways", Reply::xml(200, shown)).on(
+            "ec2",
+            "DetachInternetGateway",
+            Reply::xml(200, "<DetachInternetGatewayResponse/>"),
+        )
+    };
+    let deleted = || Reply::xml(200, "<DeleteInternetGatewayResponse/>");
+    // Where it was last seen.
+    let seen = Change { prior: json!({ "vpc_id": "vpc-1", "tags": {} }), ..gateway.clone() };
+    let known = cloud().on("ec2", "DeleteInternetGateway", deleted());
+    assert_eq!(done(delete(&known, seen)).status, Status::Absent);
+    assert_eq!(known.actions(), ["DetachInternetGateway", "DeleteInternetGateway"]);
+    // Where it was attached since.
+    let mut tries = 0;
+    let moved = cloud().on_request("ec2", "DeleteInternetGateway", move |_| {
+        tries += 1;
+        if tries == 1 { Reply::ec2_error(400, "DependencyViolation", "it is attached") } else { deleted() }
+    });
+    assert_eq!(done(delete(&moved, gateway)).status, Status::Absent);
+    assert_eq!(moved.actions()[1..], ["DescribeInternetGateways", "DetachInternetGateway", "DeleteInternetGateway"]);
 }
 
 #[test]
@@ -432,23 +458,14 @@ fn reads_of_all_kinds_go_out_at_once() {
 
 #[test]
 fn leftovers_are_discovered_under_the_address_of_their_mark() {
-    let tag = |id: &str, key: &str, value: &str| {
-        format!(
-            "<item><resourceId>{id}</resourceId><resourceType>subnet</resourceType><key>{key}</key><value>{value}</value></item>"
-        )
-    };
-    let tags = [
-        tag("subnet-1", MARK, "l-1/aws.subnet.0"),
-        tag("subnet-2", MARK, "l-1/aws.subnet.1"),
-        tag("subnet-3", MARK, "l-9/aws.subnet.0"),
-        tag("subnet-3", "Project", "other"),
-        tag("subnet-4", "Project", "demo"),
+    let shown = [
+        ("subnet-1", ours("aws.subnet.0")),
+        ("subnet-2", ours("aws.subnet.1")),
+        ("subnet-3", vec![("Project", "other".into()), (MARK, "l-9/aws.subnet.0".into())]),
     ];
-    let tags = format!("<DescribeTagsResponse><tagSet>{}</tagSet></DescribeTagsResponse>", tags.concat());
     let missing = || Reply::json_error(404, "ResourceNotFoundException", "none");
     let cloud = FakeCloud::new()
-        .on("ec2", "DescribeTags", Reply::xml(200, tags))
-        .on("ec2", "DescribeSubnets", subnets(&[("subnet-2", ours("aws.subnet.1"))]))
+        .on("ec2", "DescribeSubnets", subnets(&shown))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))
         .on("iam", "ListPolicies", policies(&[]))
         .on(
@@ -475,6 +492,6 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
     let found: Vec<_> = found.iter().map(|o| (o.address.as_str(), o.remote_id.as_deref())).collect();
     assert_eq!(
         found,
-        [("aws.iam-oidc-provider.main", Some("arn:aws:iam::1:oidc-provider/i")), ("aws.subnet.1", Some("subnet-2")),]
+        [("aws.subnet.1", Some("subnet-2")), ("aws.iam-oidc-provider.main", Some("arn:aws:iam::1:oidc-provider/i"))]
     );
 }

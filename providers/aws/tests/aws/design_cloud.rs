@@ -176,7 +176,7 @@ fn an_address_is_allocated_with_its_mark_and_found_by_it() {
     let shown = "<DescribeAddressesResponse><addressesSet><item><allocationId>eipalloc-1</allocationId><publicIp>203.0.113.1</publicIp>\
         <tagSet><item><key>nic.nebari.dev/owner</key><value>l-1/aws.elastic-ip.0</value></item></tagSet></item></addressesSet>\
         </DescribeAddressesResponse>";
-    let made = "<AllocateAddressResponse><allocationId>eipalloc-1</allocationId></AllocateAddressResponse>";
+    let made = "<AllocateAddressResponse><allocationId>eipalloc-1</allocationId><publicIp>203.0.113.1</publicIp></AllocateAddressResponse>";
     let cloud = FakeCloud::new().on("ec2", "AllocateAddress", Reply::xml(200, made)).on(
         "ec2",
         "DescribeAddresses",
@@ -206,7 +206,10 @@ fn a_volume_is_made_under_its_token_and_grows_in_place() {
         "<CreateVolumeResponse><volumeId>vol-1</volumeId><status>creating</status></CreateVolumeResponse>",
     );
     let cloud = FakeCloud::new().on("ec2", "CreateVolume", made).on("ec2", "DescribeVolumes", volume(100, "available"));
-    let made = done(create(&cloud, change("aws.ebs-volume.main", None, document(100))));
+    // It cannot be used before it is available.
+    let volume_made = change("aws.ebs-volume.main", None, document(100));
+    let waiting = pending(create(&cloud, volume_made.clone()));
+    let made = done(poll(&cloud, Change { remote_id: waiting.remote_id, ..volume_made }, waiting.operation));
     assert_eq!((&made.document["iops"], &made.document["size"]), (&json!(3000), &json!(100)));
     let sent = form(&cloud.requests_for("CreateVolume")[0]);
     assert_eq!([&sent["ClientToken"], &sent["Encrypted"]], ["0123456789abcdef0123456789abcdef", "true"]);
@@ -229,29 +232,15 @@ fn a_volume_is_made_under_its_token_and_grows_in_place() {
 
 #[test]
 fn a_group_lets_itself_in_by_the_id_it_was_given() {
-    let group = |rules: &str| {
-        Reply::xml(
-            200,
-            format!(
-                "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId><groupName>demo-node-sg</groupName>\
-                 <groupDescription>d</groupDescription><vpcId>vpc-1</vpcId><ipPermissions>{rules}</ipPermissions></item>\
-                 </securityGroupInfo></DescribeSecurityGroupsResponse>"
-            ),
-        )
-    };
-    let own = "<item><ipProtocol>-1</ipProtocol><groups><item><groupId>sg-1</groupId></item></groups></item>";
-    let mut looks = 0;
     let cloud = FakeCloud::new()
         .on(
             "ec2",
             "CreateSecurityGroup",
             Reply::xml(200, "<CreateSecurityGroupResponse><groupId>sg-1</groupId></CreateSecurityGroupResponse>"),
         )
-        .on_request("ec2", "DescribeSecurityGroups", move |_| {
-            looks += 1;
-            group(if looks == 1 { "" } else { own })
-        })
-        .on("ec2", "AuthorizeSecurityGroupIngress", Reply::xml(200, "<AuthorizeSecurityGroupIngressResponse/>"));
+        .on("ec2", "AuthorizeSecurityGroupIngress", Reply::xml(200, "<AuthorizeSecurityGroupIngressResponse/>"))
+        // EC2 lets everything out of a new group.
+        .on("ec2", "RevokeSecurityGroupEgress", Reply::xml(200, "<RevokeSecurityGroupEgressResponse/>"));
     let document = json!({
         "name": "demo-node-sg", "description": "d", "vpc_id": "vpc-1", "egress": [], "tags": {},
         "ingress": [{ "protocol": "-1", "self": true }],

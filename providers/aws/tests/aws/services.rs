@@ -738,7 +738,6 @@ fn lost_storage_registry_and_group_are_discovered() {
             file_systems(&[file_system("available", "bursting", &[(MARK, "l-1/aws.efs-file-system.shared")])]),
         )
         .on("resource-groups", "*", Reply::json_error(404, "NotFoundException", "none"))
-        .on("ec2", "DescribeTags", Reply::xml(200, "<DescribeTagsResponse><tagSet/></DescribeTagsResponse>"))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))
         .on("iam", "ListPolicies", Reply::xml(200, "<ListPoliciesResponse><ListPoliciesResult><Policies/></ListPoliciesResult></ListPoliciesResponse>"))
         .on(

@@ -6,57 +6,78 @@ use crate::address::Address;
 use crate::engine::step::Verb;
 use crate::engine::{Planned, Run};
 use crate::graph::order;
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, PlannedChange, Reason};
 
 /// A step: a resource may be deleted and made again in one plan.
 pub(super) type Key = (Address, Verb);
 
 type Waits = BTreeMap<Key, BTreeSet<Key>>;
 
-/// The steps that were not begun, by how many others each still waits for.
+/// The steps that were not begun, with what each still waits for.
 pub(super) struct Schedule {
-    waits: BTreeMap<Key, usize>,
+    waits: Waits,
     needed_by: BTreeMap<Key, Vec<Key>>,
     ready: VecDeque<Key>,
+    parts: BTreeSet<Address>,
 }
 
 impl Schedule {
     /// The steps of a plan.
     pub(super) fn new(run: &Run, planned: &Planned) -> Self {
-        let mut waits = BTreeMap::new();
+        let parts = parts(run, planned);
+        let waits = steps(run, planned, &parts);
         let mut needed_by: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
-        let mut ready = VecDeque::new();
-        for (key, needs) in steps(run, planned) {
-            if needs.is_empty() {
-                ready.push_back(key.clone());
-            }
-            waits.insert(key.clone(), needs.len());
+        for (key, needs) in &waits {
             for need in needs {
-                needed_by.entry(need).or_default().push(key.clone());
+                needed_by.entry(need.clone()).or_default().push(key.clone());
             }
         }
-        Self { waits, needed_by, ready }
+        let ready = waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(key, _)| key.clone()).collect();
+        Self { waits, needed_by, ready, parts: parts.into_keys().collect() }
+    }
+
+    /// Whether a resource that is to be deleted goes with something else.
+    pub(super) fn is_part(&self, address: &Address) -> bool {
+        self.parts.contains(address)
     }
 
     /// A step that waits for nothing; it counts as begun.
     pub(super) fn next_ready(&mut self) -> Option<Key> {
-        let key = self.ready.pop_front()?;
-        self.waits.remove(&key);
-        Some(key)
+        loop {
+            let key = self.ready.pop_front()?;
+            // It may have been dropped since.
+            if self.waits.remove(&key).is_some() {
+                return Some(key);
+            }
+        }
     }
 
     /// The step was done: what waited for it alone is ready.
     pub(super) fn done(&mut self, key: &Key) {
         for dependent in self.needed_by.remove(key).unwrap_or_default() {
-            let Some(left) = self.waits.get_mut(&dependent) else { continue };
-            *left -= 1;
-            if *left == 0 {
-                self.ready.push_back(dependent);
-            }
+            self.release(&dependent, key);
         }
     }
 
-    /// Takes out everything that waits for the step, or for what does.
+    /// The step goes on, and what it makes is there: what waited for that alone is ready, as far as `enough` says.
+    pub(super) fn born(&mut self, address: &Address, enough: impl Fn(&Address) -> bool) {
+        let key = (address.clone(), Verb::Converge);
+        let dependents = self.needed_by.get(&key).cloned().unwrap_or_default();
+        for dependent in dependents.iter().filter(|(address, verb)| *verb == Verb::Converge && enough(address)) {
+            self.release(dependent, &key);
+        }
+    }
+
+    fn release(&mut self, dependent: &Key, need: &Key) {
+        if let Some(needs) = self.waits.get_mut(dependent)
+            && needs.remove(need)
+            && needs.is_empty()
+        {
+            self.ready.push_back(dependent.clone());
+        }
+    }
+
+    /// Takes out everything that was not begun and needs the step, or what does.
     pub(super) fn drop_dependents(&mut self, key: &Key) -> Vec<Key> {
         let mut dropped = Vec::new();
         let mut failed = vec![key.clone()];
@@ -77,9 +98,22 @@ impl Schedule {
     }
 }
 
+/// What is to be deleted and goes with something else that is: by its address, that of the other.
+fn parts<'a>(run: &Run, planned: &'a Planned) -> BTreeMap<Address, &'a Address> {
+    let deleted = |change: &&PlannedChange| change.action == Action::Delete && change.deposed.is_none();
+    let deletions: BTreeMap<&Address, &PlannedChange> =
+        planned.plan.changes.iter().filter(deleted).map(|change| (&change.address, change)).collect();
+    let whole_of = |part: &PlannedChange| {
+        let kind = run.kind(&part.kind)?.goes_with()?;
+        let needs = planned.recorded_needs(&part.address);
+        needs.filter_map(|need| deletions.get(need)).find(|whole| whole.kind == kind).map(|whole| &whole.address)
+    };
+    deletions.values().filter_map(|part| Some((part.address.clone(), whole_of(part)?))).collect()
+}
+
 /// The steps of a plan and what each waits for, without a circle.
-fn steps(run: &Run, planned: &Planned) -> Waits {
-    let mut strict = needed(planned);
+fn steps(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
+    let mut strict = needed(planned, parts);
     for (fresh, gone) in successions(run, planned) {
         if let Some(waits) = strict.get_mut(&fresh) {
             waits.insert(gone);
@@ -105,7 +139,7 @@ fn steps(run: &Run, planned: &Planned) -> Waits {
 }
 
 /// Creates after what they need, deletes after what was recorded as needing them.
-fn needed(planned: &Planned) -> Waits {
+fn needed(planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
     let mut steps = Waits::new();
     for change in &planned.plan.changes {
         let address = &change.address;
@@ -136,7 +170,10 @@ fn needed(planned: &Planned) -> Waits {
             waits.extend(needs);
         }
         let delete = (change.address.clone(), Verb::Delete);
-        if steps.contains_key(&delete) {
+        if let Some(whole) = parts.get(&change.address) {
+            // Nothing waits for it: it is gone when the whole is.
+            steps.entry(delete).or_default().insert(((*whole).clone(), Verb::Delete));
+        } else if steps.contains_key(&delete) {
             for need in planned.recorded_needs(&change.address) {
                 if let Some(waits) = steps.get_mut(&(need.clone(), Verb::Delete)) {
                     waits.insert(delete.clone());

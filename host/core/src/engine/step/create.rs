@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::wait::FollowError;
 use super::{StepError, Subject, Worker, unexpected};
 use crate::diff::{Truths, differences};
-use crate::engine::journal::Created;
 use crate::error::{ChangeFailure, Retry};
 use crate::kind::CreateSafety;
 use crate::ports::{Change, Progress};
@@ -73,12 +72,12 @@ impl Worker<'_> {
                 Ok(found) => return Ok((self.made(subject, &change, found).await?, true)),
                 Err(failure) => failure,
             };
+            let retry = self.retry(subject, &failure.error);
             let remote_id = failure.remote_id.or_else(|| change.remote_id.clone());
             if remote_id.is_some() {
                 // It exists in spite of the failure: it is looked for by its name from now on.
                 self.note_remote_id(subject, remote_id.clone()).await?;
             }
-            let retry = failure.error.retry();
             if remote_id.is_some() || retry == Retry::AfterReading {
                 refused_outright = false;
                 let repeats = subject.kind.create != CreateSafety::Tagged;
@@ -102,7 +101,7 @@ impl Worker<'_> {
         change: &mut Change,
     ) -> Result<Result<Observed, ChangeFailure>, StepError> {
         let call = self.run.call().await;
-        let sink = Arc::new(Created::new(self.run.journal.clone(), subject.address));
+        let sink = Arc::new(self.created(subject, change));
         let progress = subject.provider.create(&call, change, sink.clone()).await;
         change.remote_id = sink.told();
         let waiting = match progress {
@@ -121,6 +120,7 @@ impl Worker<'_> {
     /// It exists. Its name is durable before anything more is done to it; when nothing is left to do, the result says it.
     async fn made(&self, subject: &Subject<'_>, change: &Change, observed: Observed) -> Result<Observed, StepError> {
         let told = observed.remote_id.clone();
+        self.note_made(subject.address);
         let there = self.there(subject, change, observed).await;
         let whole = there.as_ref().is_ok_and(|observed| {
             let truths = Truths { desired: &change.document, baseline: &change.document, observed: &observed.document };

@@ -22,7 +22,7 @@ impl Worker<'_> {
         let desired = self.planned.graph.get(address);
         let Some(kind) = record.as_ref().map(|r| &r.kind).or(desired.map(|d| &d.kind)) else { return Ok(()) };
         let subject = self.subject(address, kind, started, PendingAction::Delete)?;
-        if record.as_ref().is_some_and(|r| r.external) {
+        if step.gone || record.as_ref().is_some_and(|r| r.external) {
             return Ok(self.forget(address).await?);
         }
         let observed = self.planned.observed.get(&step.address).cloned();

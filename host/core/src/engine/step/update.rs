@@ -76,7 +76,7 @@ impl Worker<'_> {
                 },
                 Err(failure) => failure,
             };
-            if failure.error.retry() == Retry::No {
+            if self.retry(subject, &failure.error) == Retry::No {
                 return Err(subject.failed(&failure.error));
             }
             attempt += 1;

@@ -31,6 +31,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What EC2 gives every new group: all traffic may leave.
+    pub fn all_out() -> Self {
+        Self { protocol: "-1".to_owned(), cidr: Some("0.0.0.0/0".to_owned()), ..Self::default() }
+    }
+
     /// The description, if it has one.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()

@@ -1,0 +1,77 @@
+//! What is there before its create is done.
+
+use std::time::Duration;
+
+use nic_core::engine::StepOutcome;
+use serde_json::json;
+
+use crate::faults::Fault;
+use crate::platform::{at, platform, resource, to};
+use crate::world::World;
+
+/// When a resource was made in the cloud.
+fn made_at(world: &World, kind: &str) -> Duration {
+    let cloud = world.cloud.lock().unwrap();
+    let thing = cloud.things.values().find(|thing| thing.kind == kind).expect("it was made");
+    thing.visible_at
+}
+
+#[test]
+fn whoever_needs_only_the_id_begins_when_the_create_has_told_it() {
+    // A queue tells its id at once and takes 15 minutes.
+    let queue = resource("sim.queue.main", json!({"tags": {"tier": "one"}}));
+    let address = |tag| resource("sim.address.main", json!({"size": "small", "tags": {"near": tag}}));
+    let mut strict = address(to("sim.queue.main", "/id"));
+    strict.depends_on.insert(at("sim.queue.main"));
+    for (dependent, waits) in [
+        (address(to("sim.queue.main", "/id")), false),
+        // What is asked for is known as well.
+        (address(to("sim.queue.main", "/tags/tier")), false),
+        (strict, true),
+    ] {
+        let wanted = vec![queue.clone(), dependent];
+        let world = World::with(wanted.clone());
+        assert_eq!(made_at(&world, "sim.address") >= Duration::from_mins(15), waits, "{wanted:?}");
+        world.assert_settled(wanted);
+    }
+}
+
+#[test]
+fn a_create_that_breaks_stops_what_has_not_begun() {
+    let queue = resource("sim.queue.main", json!({"tags": {}}));
+    let early = resource("sim.address.early", json!({"size": "small", "tags": {"near": to("sim.queue.main", "/id")}}));
+    let mut late = resource("sim.address.late", json!({"size": "small", "tags": {}}));
+    late.depends_on.insert(at("sim.queue.main"));
+    let wanted = vec![queue, early, late];
+    let world = World::new();
+    world.cloud.lock().unwrap().breaks = Some("lineage-1/sim.queue.main".to_owned());
+    let ran = world.deploy(wanted.clone());
+    assert!(!ran.complete());
+    for address in ["sim.address.early", "sim.address.late"] {
+        assert!(matches!(ran.outcome(address), Some(StepOutcome::Skipped(_))), "{address}: {:?}", ran.outcome(address));
+    }
+}
+
+#[test]
+fn what_was_just_made_may_not_be_found_by_who_refers_to_it() {
+    for seconds in [1, 20, 60] {
+        let world = World::new();
+        world.faults.schedule(vec![Fault::Invisible(seconds); 40]);
+        let ran = world.deploy(platform());
+        assert!(ran.complete(), "{seconds}: {:?} {:?}", ran.refused, ran.report);
+        world.assert_nothing_doubled();
+        world.assert_settled(platform());
+    }
+}
+
+#[test]
+fn what_is_not_found_for_long_is_an_error() {
+    let world = World::new();
+    world.faults.schedule(vec![Fault::Invisible(600); 40]);
+    assert!(!world.deploy(platform()).complete());
+    world.faults.schedule([]);
+    world.time.pass(Duration::from_mins(10));
+    assert!(world.deploy(platform()).complete());
+    world.assert_nothing_doubled();
+    world.assert_settled(platform());
+}
