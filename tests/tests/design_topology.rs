@@ -1,15 +1,31 @@
-//! The design document's topology on each emulator: `nic deploy` of the example, looked at by boto3.
+//! The design document's topology on each emulator: `nic deploy` of the example, with a section `kubernetes`, looked at by boto3.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use nic_tests::aws::Emulator;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../../examples/aws-design/nebari-config.yaml");
+const CONFIG: &str = concat!(
+    include_str!("../../examples/aws-design/nebari-config.yaml"),
+    r#"
+kubernetes:
+  priority_classes:
+    batch: {value: 1000, description: Batch work}
+  namespaces:
+    dev:
+      quota: {requests.cpu: 20, requests.memory: 64Gi, pods: "100"}
+      limits: {default: {cpu: "1"}, default_request: {cpu: 100m}, max: {cpu: "4"}}
+      network_policies:
+        inside: {from: [same_namespace, {namespace: monitoring}, {cidr: 10.0.0.0/16}]}
+    team-a:
+      labels: {team: data}
+"#
+);
 const CLUSTER: &str = "my-nebari-dev";
 
 fn silent(_: &str) {}
@@ -135,12 +151,39 @@ async fn objects(platform: &Platform) -> Result<()> {
         let labels = namespaces.get(name).await?.metadata.labels.unwrap_or_default();
         ensure!(labels.get("managed-by").is_some_and(|by| by == "nebari-infrastructure-core"), "{name}: {labels:?}");
     }
+    asked_for(platform).await?;
     let class = Api::<StorageClass>::all(client.clone()).get("gp3").await?;
     ensure!(class.provisioner == "ebs.csi.aws.com", "{class:?}");
     let account = Api::<ServiceAccount>::namespaced(client, "dev").get("default").await?;
     let annotations = account.metadata.annotations.unwrap_or_default();
     let role = annotations.get("eks.amazonaws.com/role-arn").context("the account has a role")?;
     ensure!(role.ends_with(":role/my-nebari-sa-dev"), "{role}");
+    Ok(())
+}
+
+/// What the section `kubernetes` asks for.
+async fn asked_for(platform: &Platform) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
+    let labels = namespaces.get("team-a").await?.metadata.labels.unwrap_or_default();
+    for (label, wanted) in [("team", "data"), ("managed-by", "nebari-infrastructure-core")] {
+        ensure!(labels.get(label).is_some_and(|value| value == wanted), "{labels:?}");
+    }
+    for (group, sort, namespace, name, pointer, wanted) in [
+        ("", "ResourceQuota", Some("dev"), "quota", "/spec/hard/requests.memory", json!("64Gi")),
+        ("", "LimitRange", Some("dev"), "limits", "/spec/limits/0/defaultRequest/cpu", json!("100m")),
+        ("networking.k8s.io", "NetworkPolicy", Some("dev"), "inside", "/spec/policyTypes/0", json!("Ingress")),
+        ("scheduling.k8s.io", "PriorityClass", None, "batch", "/value", json!(1000)),
+        ("rbac.authorization.k8s.io", "Role", Some("team-a"), "viewer", "/rules/0/verbs/0", json!("get")),
+    ] {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", sort));
+        let client = platform.cluster.client();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
+        let object = api.get(name).await.with_context(|| format!("the {sort} `{name}`"))?;
+        ensure!(object.data.pointer(pointer) == Some(&wanted), "{sort} {pointer}: {:#}", object.data);
+    }
     Ok(())
 }
 

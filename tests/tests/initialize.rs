@@ -34,6 +34,24 @@ external_container_reg:
 /// The fourth value comes from the environment.
 const OVERRIDE: &str = "NEBARI_SECRET__external_container_reg__secret_access_key";
 
+/// Every sort of object that the section asks for, in the topology that has them.
+const KUBERNETES: &str = "\
+project_name: my-nebari
+provider: existing
+existing:
+  kube_context: nic-test
+kubernetes:
+  priority_classes:
+    batch: {value: 1000, description: Batch work}
+  namespaces:
+    dev:
+      quota: {requests.cpu: 20000m, requests.memory: 64Gi, pods: 100}
+      limits: {default: {cpu: 1}, default_request: {cpu: 100m}, max: {cpu: \"4\"}}
+      network_policies:
+        inside: {from: [same_namespace, {namespace: monitoring}, {cidr: 10.0.0.0/16}]}
+    team-a: {labels: {team: data}}
+";
+
 async fn start() -> Result<(ControlPlane, Workspace)> {
     let node = NodeOptions { name: "general-1".to_owned(), ..NodeOptions::default() };
     let cluster =
@@ -263,6 +281,70 @@ async fn a_jobs_template_is_replaced(cluster: &ControlPlane, workspace: &Workspa
     ensure!(container.image.as_deref() == Some("xynova/aws-kubectl"), "{:?}", container.image);
     let again = workspace.ok(&["deploy"]).await?;
     ensure!(again.stdout.contains("Done. (0 changes)"), "{}", again.said());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_section_kubernetes_is_made_changed_and_taken_back() -> Result<()> {
+    let (cluster, workspace) = start().await?;
+    workspace.config(KUBERNETES)?;
+    let deployed = workspace.ok(&["deploy"]).await?;
+    // Two namespaces, the four objects, and Traefik's nine definitions.
+    ensure!(deployed.stdout.contains("Done. (15 changes)"), "{}", deployed.said());
+    ensure!(workspace.state()?["topology"] == "design");
+    let live = |version: &'static str, sort: &'static str, name: &'static str| {
+        let namespace = (sort != "PriorityClass").then_some("dev");
+        let api = dynamic(&cluster, version, sort, namespace);
+        async move { Ok::<_, kube::Error>(api.get_opt(name).await?.map(|object| object.data)) }
+    };
+    for (version, sort, name, pointer, wanted) in [
+        ("v1", "ResourceQuota", "quota", "/spec/hard/requests.memory", json!("64Gi")),
+        ("v1", "ResourceQuota", "quota", "/spec/hard/pods", json!("100")),
+        ("v1", "LimitRange", "limits", "/spec/limits/0/defaultRequest/cpu", json!("100m")),
+        ("v1", "LimitRange", "limits", "/spec/limits/0/max/cpu", json!("4")),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            "inside",
+            "/spec/ingress/0/from/2/ipBlock/cidr",
+            json!("10.0.0.0/16"),
+        ),
+        ("scheduling.k8s.io/v1", "PriorityClass", "batch", "/value", json!(1000)),
+    ] {
+        let data = live(version, sort, name).await?.with_context(|| format!("there is no {sort} `{name}`"))?;
+        ensure!(data.pointer(pointer) == Some(&wanted), "{sort} {pointer}: {data:#}");
+    }
+    let namespaces: Api<Namespace> = Api::all(cluster.client());
+    let labels = namespaces.get("team-a").await?.metadata.labels.unwrap_or_default();
+    ensure!(labels.get("team").is_some_and(|team| team == "data"), "{labels:?}");
+    ensure!(labels.get("project").is_some_and(|project| project == "my-nebari"), "{labels:?}");
+    let again = workspace.ok(&["deploy"]).await?;
+    ensure!(again.stdout.contains("Done. (0 changes)"), "{}", again.said());
+
+    // A priority cannot be changed, so its class is made anew.
+    workspace.config(&KUBERNETES.replace("value: 1000", "value: 2000").replace("pods: 100", "pods: 50"))?;
+    let plan = workspace.ok(&["plan", "--format", "json"]).await?;
+    let counts = summary(&plan)?;
+    ensure!(counts["replace"] == 1 && counts["update"] == 1, "{}", plan.said());
+    workspace.ok(&["deploy"]).await?;
+    let class = live("scheduling.k8s.io/v1", "PriorityClass", "batch").await?.context("the class")?;
+    ensure!(class["value"] == 2000, "{class:#}");
+
+    // Without the section its objects go, and the platform keeps its topology.
+    let without = KUBERNETES.split("kubernetes:").next().unwrap_or_default();
+    workspace.config(without)?;
+    let off = workspace.ok(&["deploy"]).await?;
+    ensure!(off.stdout.contains("Done. (5 changes)"), "{}", off.said());
+    ensure!(namespaces.get_opt("team-a").await?.is_none(), "the namespace is still there");
+    ensure!(live("v1", "ResourceQuota", "quota").await?.is_none(), "the quota is still there");
+    ensure!(workspace.state()?["topology"] == "design");
+
+    // What the API server would refuse is told before anything happens.
+    workspace.config(&KUBERNETES.replace("max: {cpu: \"4\"}", "max: {cpu: 500m}"))?;
+    let refused = workspace.run(&["deploy"]).await?;
+    ensure!(refused.code == 1 && refused.said().contains("LIMITS_CONTRADICT"), "{}", refused.said());
+    workspace.config(without)?;
+    workspace.ok(&["destroy", "--yes"]).await?;
     Ok(())
 }
 

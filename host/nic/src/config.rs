@@ -35,7 +35,7 @@ const PROVIDER_SECTIONS: [(&str, &str); 6] = [
 const PROVIDERS: [&str; 5] = ["aws", "gcp", "azure", "existing", "local"];
 
 /// Top-level keys of later stages and of stage 01: known, and left alone.
-const KNOWN_KEYS: [&str; 33] = [
+const KNOWN_KEYS: [&str; 34] = [
     "project_name",
     "namespace",
     "provider",
@@ -68,6 +68,7 @@ const KNOWN_KEYS: [&str; 33] = [
     "qhub_version",
     "extensions",
     "keycloak",
+    "kubernetes",
     "retain",
 ];
 
@@ -89,6 +90,8 @@ const DESIGN_SPELLINGS: (&[&str], &[&str]) = (
 /// The same of Classic.
 const CLASSIC_SPELLINGS: (&[&str], &[&str]) =
     (&["vpc_cidr_block", "project", "resource_group_name"], &["instance", "min_nodes", "max_nodes"]);
+/// The top-level section that only the design document's topology has.
+const DESIGN_SECTION: &str = "kubernetes";
 /// Where node groups stand in a provider's section.
 const NODE_GROUPS: [&str; 2] = ["node_groups", "node_pools"];
 
@@ -360,7 +363,7 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// `design` when only that dialect's spellings occur in the provider's section, `classic` otherwise.
+/// `design` when only that dialect's spellings occur, in the provider's section or as a section of its own; `classic` otherwise.
 fn spelling(root: &Node, provider: &str) -> &'static str {
     // Names of groups, labels and tags are the user's and say nothing.
     fn occurs(section: &Node, (of_section, of_group): (&[&str], &[&str])) -> bool {
@@ -370,10 +373,9 @@ fn spelling(root: &Node, provider: &str) -> &'static str {
     }
     let section =
         PROVIDER_SECTIONS.iter().find(|(name, _)| *name == provider).and_then(|(_, section)| root.get(section));
-    match section {
-        Some(section) if occurs(section, DESIGN_SPELLINGS) && !occurs(section, CLASSIC_SPELLINGS) => "design",
-        _ => "classic",
-    }
+    let spelled = |keys| section.is_some_and(|section| occurs(section, keys));
+    let design = root.get(DESIGN_SECTION).is_some_and(|node| !node.is_null()) || spelled(DESIGN_SPELLINGS);
+    if design && !spelled(CLASSIC_SPELLINGS) { "design" } else { "classic" }
 }
 
 struct Checker<'a> {
@@ -676,6 +678,14 @@ mod tests {
         ] {
             assert_eq!(spelling(classic), "classic", "{classic}");
         }
+        // A section that only the design's topology has says the same, also where the provider's section has one spelling.
+        let with_section = |text: &str| load(&format!("project_name: abc\n{text}"), &[]).unwrap().spelling;
+        let section = "kubernetes: {namespaces: {dev: {quota: {pods: 100}}}}\n";
+        assert_eq!(with_section(&format!("existing: {{kube_context: a}}\n{section}")), "design");
+        assert_eq!(with_section(section), "design");
+        assert_eq!(with_section("existing: {kube_context: a}\nkubernetes:\n"), "classic");
+        let groups = "amazon_web_services: {region: r, node_groups: {general: {instance: m5.xlarge}}}\n";
+        assert_eq!(with_section(&format!("{groups}{section}")), "classic");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod schema;
 mod spelling;
 pub mod storage;
 
+use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
@@ -71,6 +72,8 @@ pub struct Config {
     pub tags: Tags,
     /// A private registry to pull from, if it is enabled.
     pub external_registry: Option<ExternalRegistry>,
+    /// What is set on the cluster, from the top-level section `kubernetes`; only the design topology has it.
+    pub kubernetes: Kubernetes,
     /// What users' files lie on, from the top-level section `storage`.
     pub shared_storage: SharedStorage,
     /// The section's own storage; only the design topology has it.
@@ -106,9 +109,14 @@ pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnos
     };
     let (external_registry, told) = registry::read(config);
     findings.extend(told);
+    let (kubernetes, told) = match topology {
+        Topology::Classic => (Kubernetes::default(), kubernetes::not_in_classic(config)),
+        Topology::Design => kubernetes::read(config),
+    };
+    findings.extend(told);
     let shared_storage = storage::parse(config, &mut findings);
     let parsed = section_of(&section, topology, shared_storage, &mut findings);
-    let parsed = parsed.map(|parsed| Config { external_registry, ..parsed });
+    let parsed = parsed.map(|parsed| Config { external_registry, kubernetes, ..parsed });
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
@@ -144,6 +152,7 @@ fn section_of(
         permissions_boundary,
         tags,
         external_registry: None,
+        kubernetes: Kubernetes::default(),
         shared_storage,
         storage,
     })

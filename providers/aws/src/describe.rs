@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nic_kubernetes_initialize::registry;
+use nic_kubernetes_initialize::{kubernetes, registry};
 use nic_sdk::description::Description;
 
 use crate::{config, kinds};
@@ -157,6 +157,7 @@ pub fn description() -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         config_sections: BTreeMap::from([
             (config::SECTION.to_owned(), config::schema::section()),
+            (kubernetes::SECTION.to_owned(), kubernetes::schema()),
             (registry::SECTION.to_owned(), registry::schema()),
             (config::storage::SECTION.to_owned(), config::storage::schema()),
         ]),

@@ -1,9 +1,10 @@
-//! The sections `existing` and `local`, which look alike, and the external registry's.
+//! The sections `existing` and `local`, which look alike, `kubernetes`, and the external registry's.
 
+use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::Error;
 use nic_sdk::schema::{map, object, string};
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::{Map, Value, json};
 
 use crate::diagnostics;
@@ -26,6 +27,13 @@ pub struct Config {
     pub node_selectors: NodeSelectors,
     /// A private registry to pull from, if it is enabled.
     pub external_registry: Option<ExternalRegistry>,
+    /// What is set on the cluster besides; only the design topology has it.
+    pub kubernetes: Kubernetes,
+}
+
+/// Whether the platform has the design document's topology; the state recorded which.
+pub fn is_design(context: &Context) -> bool {
+    context.topology == "design"
 }
 
 /// The JSON Schema of a section. Open, because an unknown key is worth a warning and no more.
@@ -44,15 +52,21 @@ pub fn schema() -> Value {
 
 impl Config {
     /// What the config says, and everything that is wrong with it. What is wrong has its default.
-    pub fn read(config: &Value) -> (Self, Vec<Diagnostic>) {
+    pub fn read(context: &Context, config: &Value) -> (Self, Vec<Diagnostic>) {
         let (external_registry, mut found) = registry::read(config);
-        let config = Self { external_registry, ..Self::read_sections(config, &mut found) };
+        let (kubernetes, told) = if is_design(context) {
+            kubernetes::read(config)
+        } else {
+            (Kubernetes::default(), kubernetes::not_in_classic(config))
+        };
+        found.extend(told);
+        let config = Self { external_registry, kubernetes, ..Self::read_sections(config, &mut found) };
         (config, found)
     }
 
     /// What the config says, if nothing in it is wrong.
-    pub fn accepted(config: &Value) -> Result<Self, Error> {
-        let (config, found) = Self::read(config);
+    pub fn accepted(context: &Context, config: &Value) -> Result<Self, Error> {
+        let (config, found) = Self::read(context, config);
         let errors: Vec<_> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
         if errors.is_empty() { Ok(config) } else { Err(Error::Invalid(errors)) }
     }
@@ -89,7 +103,7 @@ impl Config {
         };
         let pointer = format!("/{name}/node_selectors");
         let node_selectors = NodeSelectors::read(&pointer, section.get("node_selectors"), found);
-        Self { kube_context, node_selectors, external_registry: None }
+        Self { kube_context, node_selectors, ..Self::default() }
     }
 }
 
@@ -98,7 +112,7 @@ mod tests {
     use super::*;
 
     fn codes(config: &Value) -> Vec<(String, Option<String>)> {
-        Config::read(config).1.into_iter().map(|one| (one.code, one.pointer)).collect()
+        Config::read(&Context::default(), config).1.into_iter().map(|one| (one.code, one.pointer)).collect()
     }
 
     #[test]
@@ -106,14 +120,14 @@ mod tests {
         let config = json!({ "local": { "kube_contxt": "a", "x/y": 1 } });
         let place = |pointer: &str| ("UNKNOWN_KEY".to_owned(), Some(pointer.to_owned()));
         assert_eq!(codes(&config), [place("/local/kube_contxt"), place("/local/x~1y")]);
-        assert!(Config::accepted(&config).is_ok());
+        assert!(Config::accepted(&Context::default(), &config).is_ok());
     }
 
     #[test]
     fn a_cluster_to_be_made_is_refused() {
         let config = json!({ "local": { "kind": { "workers": 3 } } });
         assert_eq!(codes(&config), [("CLUSTER_NOT_MADE".to_owned(), Some("/local/kind".to_owned()))]);
-        assert!(Config::accepted(&config).is_err());
+        assert!(Config::accepted(&Context::default(), &config).is_err());
     }
 
     #[test]

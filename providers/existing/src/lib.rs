@@ -9,14 +9,14 @@ mod selectors;
 
 use nic_kubernetes_initialize::classic::{self, Site};
 use nic_kubernetes_initialize::design::{self, DesignInput, Namespace};
-use nic_kubernetes_initialize::registry;
+use nic_kubernetes_initialize::{kubernetes, registry};
 use nic_sdk::description::Description;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::types::{Answer, Context, Diagnostic, Locator, Observation, Recorded, Target};
 use nic_sdk::{Error, register_provider};
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::config::{Config, is_design};
 
 /// The provider. It keeps nothing.
 #[derive(Debug)]
@@ -27,32 +27,35 @@ register_provider!(Existing, manifest = include_str!("../manifest.json"));
 impl Provider for Existing {
     fn describe() -> Description {
         let sections = config::SECTIONS.map(|section| (section.to_owned(), config::schema()));
-        let registry = (registry::SECTION.to_owned(), registry::schema());
+        let shared = [(registry::SECTION, registry::schema()), (kubernetes::SECTION, kubernetes::schema())];
+        let shared = shared.map(|(section, schema)| (section.to_owned(), schema));
         Description {
             name: "existing".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            config_sections: sections.into_iter().chain([registry]).collect(),
+            config_sections: sections.into_iter().chain(shared).collect(),
             kinds: Vec::new(),
             actions: Vec::new(),
         }
     }
 
-    fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
-        Ok(Config::read(config).1)
+    fn validate(context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
+        Ok(Config::read(context, config).1)
     }
 
     fn desired(context: &Context, config: &Value, _facts: &Facts) -> Result<Answer, Error> {
-        let config = Config::accepted(config)?;
+        let config = Config::accepted(context, config)?;
         let site = Site { provider: "existing", namespace: &context.namespace, cluster: &[], nodes: &[] };
         // Nebari Classic labels nothing; the design topology says who made it.
-        let mut resources = if context.topology == "design" {
+        let mut resources = if is_design(context) {
             let platform = Namespace { name: context.namespace.clone(), ..Namespace::default() };
-            design::objects(&DesignInput {
+            let mut input = DesignInput {
                 provider: site.provider.to_owned(),
                 project: context.project.clone(),
                 namespaces: vec![platform],
                 ..DesignInput::default()
-            })
+            };
+            config.kubernetes.add_to(&mut input);
+            design::objects(&input)
         } else {
             vec![classic::namespace(&site)]
         };
@@ -63,10 +66,14 @@ impl Provider for Existing {
     }
 
     fn outputs(context: &Context, config: &Value, _records: &[Recorded]) -> Result<Value, Error> {
-        let config = Config::accepted(config)?;
+        let config = Config::accepted(context, config)?;
+        // Later stages take the first one for the platform's own.
+        let own = context.namespace.as_str();
+        let further = config.kubernetes.namespaces().filter(|namespace| *namespace != own);
+        let namespaces: Vec<&str> = std::iter::once(own).chain(further).collect();
         Ok(json!({
             "cluster": { "name": config.kube_context.as_deref().unwrap_or("existing") },
-            "kubernetes": { "namespaces": [context.namespace] },
+            "kubernetes": { "namespaces": namespaces },
             "node_selectors": config.node_selectors,
         }))
     }
@@ -76,8 +83,8 @@ impl Provider for Existing {
         Ok(Vec::new())
     }
 
-    fn cluster(_context: &Context, config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {
-        let config = Config::accepted(config)?;
+    fn cluster(context: &Context, config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {
+        let config = Config::accepted(context, config)?;
         // No context named means the current one, as kubectl does.
         Ok(Some(Locator { kind: "kubeconfig".into(), parameters: json!({ "context": config.kube_context }) }))
     }
@@ -152,6 +159,47 @@ mod tests {
         let design = resources(&Context { topology: "design".into(), ..context() }, &json!({}));
         assert_eq!(design[0].document["metadata"]["labels"]["project"], "demo");
         assert_eq!(design.len(), 10);
+    }
+
+    #[test]
+    fn the_section_kubernetes_is_the_design_topologys() {
+        let config = json!({ "kubernetes": {
+            "priority_classes": { "batch": { "value": 1000 } },
+            "namespaces": { "dev": { "quota": { "pods": 100 } }, "alpha": { "limits": { "max": { "cpu": 4 } } } },
+        }});
+        let design = Context { topology: "design".into(), ..context() };
+        let made: Vec<String> = resources(&design, &config).into_iter().map(|one| one.address).collect();
+        assert_eq!(
+            made[..5],
+            [
+                "existing.namespace.dev",
+                "existing.resource-quota.dev.quota",
+                "existing.namespace.alpha",
+                "existing.limit-range.alpha.limits",
+                "existing.priority-class.batch",
+            ]
+        );
+        assert_eq!(made.len(), 5 + 9);
+        let outputs = Existing::outputs(&design, &config, &[]).unwrap();
+        assert_eq!(outputs["kubernetes"]["namespaces"], json!(["dev", "alpha"]));
+
+        // Classic says so, and makes what it always makes.
+        let told = Existing::validate(&context(), &config).unwrap();
+        assert_eq!(
+            (told.len(), told[0].severity, told[0].code.as_str()),
+            (1, Severity::Warning, "KEY_NOT_IN_TOPOLOGY")
+        );
+        assert_eq!(resources(&context(), &config).len(), 10);
+        assert_eq!(Existing::outputs(&context(), &config, &[]).unwrap()["kubernetes"]["namespaces"], json!(["dev"]));
+
+        let wrong = json!({ "kubernetes": { "namespaces": { "dev": { "quota": { "pods": "many" } } } } });
+        assert!(matches!(Existing::desired(&design, &wrong, &Facts::default()), Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn the_shared_sections_are_described() {
+        let sections = Existing::describe().config_sections;
+        assert_eq!(sections.keys().collect::<Vec<_>>(), ["existing", "external_container_reg", "kubernetes", "local"]);
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`classic`] | what Nebari's templates create, name for name |
 //! | [`design`] | what the design document draws: namespaces, RBAC, storage classes, quotas, policies |
+//! | [`kubernetes`] | the config section `kubernetes` |
 //! | [`registry`] | the config section `external_container_reg` |
 //!
 //! Addresses are `<provider>.<kind>.<name>`, and `<provider>.<kind>.<namespace>.<name>` where several namespaces may hold the same name.
 
 pub mod classic;
 pub mod design;
+pub mod kubernetes;
 mod object;
 pub mod registry;

@@ -1,5 +1,5 @@
-//! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, and the objects of the document's
-//! stage 03.
+//! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, the objects of the document's
+//! stage 03, and those that the config's section `kubernetes` asks for.
 
 use nic_kubernetes_initialize::classic::{Site, external_registry, traefik_definitions};
 use nic_kubernetes_initialize::design::{DesignInput, StorageClass, objects};
@@ -41,6 +41,7 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
         let role = add_role(platform, (&short, &name), &format!("{namespace}:{account}"), resources);
         object.assume(reference(&role, "/arn"));
     }
+    platform.config.kubernetes.add_to(&mut input);
     resources.extend(objects(&input));
     // The stages after NIC make objects of these kinds, and a config's registry is meant, whatever the topology.
     let site = Site { provider: "aws", namespace: &names.environment, cluster: &input.after, nodes: &input.pods_after };

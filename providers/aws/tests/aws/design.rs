@@ -209,6 +209,56 @@ fn volumes_have_a_driver_with_a_role_of_its_own() {
 }
 
 #[test]
+fn the_section_kubernetes_reaches_the_cluster_here_and_only_here() {
+    let mut config = config(minimal());
+    config["kubernetes"] = json!({
+        "priority_classes": { "batch": { "value": 1000 } },
+        "namespaces": {
+            "dev": {
+                "labels": { "team": "data" },
+                "quota": { "requests.cpu": "20", "pods": 100 },
+                "limits": { "default": { "cpu": "1" }, "default_request": { "cpu": "100m" } },
+                "network_policies": { "inside": { "from": ["same_namespace", { "cidr": "10.0.0.0/16" }] } },
+            },
+            "team-a": null,
+        },
+    });
+    let told = |topology: &str| -> Vec<(Severity, String, Option<String>)> {
+        let found = Aws::validate(&context(topology), &config).unwrap().into_iter();
+        found.map(|finding| (finding.severity, finding.code, finding.pointer)).collect()
+    };
+    let made = |topology: &str| match Aws::desired(&context(topology), &config, &zones()).unwrap() {
+        Answer::Ready(resources) => resources,
+        Answer::Need(queries) => panic!("the zones are known, yet it asks {queries:?}"),
+    };
+    assert_eq!(told("design"), []);
+    let resources = made("design");
+    assert_eq!(document(&resources, "aws.namespace.dev")["metadata"]["labels"]["team"], "data");
+    let hard = &document(&resources, "aws.resource-quota.dev.quota")["spec"]["hard"];
+    assert_eq!(hard, &json!({ "requests.cpu": "20", "pods": "100" }));
+    let limits = &document(&resources, "aws.limit-range.dev.limits")["spec"]["limits"][0];
+    assert_eq!((&limits["default"]["cpu"], &limits["defaultRequest"]["cpu"]), (&json!("1"), &json!("100m")));
+    let policy = &document(&resources, "aws.network-policy.dev.inside")["spec"];
+    assert_eq!(policy["ingress"][0]["from"][1], json!({ "ipBlock": { "cidr": "10.0.0.0/16" } }));
+    assert_eq!(document(&resources, "aws.priority-class.batch")["value"], 1000);
+    // A further namespace has what every other has, and no role on AWS.
+    document(&resources, "aws.role-binding.team-a.viewer");
+    assert_eq!(resources.len(), graph(minimal()).len() + 9);
+    let account = &document(&resources, "aws.service-account.dev.default")["metadata"]["annotations"];
+    assert!(account["eks.amazonaws.com/role-arn"].is_object());
+
+    let warning = (Severity::Warning, "KEY_NOT_IN_TOPOLOGY".to_owned(), Some("/kubernetes".to_owned()));
+    assert!(told("classic").contains(&warning));
+    assert_eq!(made("classic"), graph_in("classic", minimal()));
+
+    config["kubernetes"]["namespaces"]["dev"]["quota"]["pods"] = json!("many");
+    let found = Aws::validate(&context("design"), &config).unwrap();
+    let (code, pointer) = (found[0].code.as_str(), found[0].pointer.as_deref());
+    assert_eq!((code, pointer), ("QUANTITY_INVALID", Some("/kubernetes/namespaces/dev/quota/pods")));
+    assert!(Aws::desired(&context("design"), &config, &zones()).is_err());
+}
+
+#[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
     let asked = Aws::desired(&context("design"), &config(minimal()), &Facts::default()).unwrap();
     let query = Query {

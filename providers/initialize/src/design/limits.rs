@@ -31,7 +31,7 @@ pub struct Limits {
 pub struct PriorityClass {
     /// Its name.
     pub name: String,
-    /// Higher goes first; a billion and more is the system's.
+    /// Higher goes first; more than a billion is the system's.
     pub value: i32,
     /// Whether pods that name no class have it.
     pub is_default: bool,
