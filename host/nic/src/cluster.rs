@@ -189,10 +189,24 @@ impl ClusterSource {
     }
 
     /// How others reach the cluster, or none while there is none. `exec` is how the user calls this program for a token.
-    pub async fn access(&self, locator: &Locator, exec: &ExecCommand) -> Result<Option<ClusterAccess>, ProviderError> {
+    ///
+    /// What a connection of the same generation was told is not asked again.
+    pub async fn access(
+        &self,
+        locator: &Locator,
+        generation: Generation,
+        exec: &ExecCommand,
+    ) -> Result<Option<ClusterAccess>, ProviderError> {
         match Place::of(locator)? {
             Place::Eks { region, name } => {
-                let found = eks::describe(&self.0.gate, &region, &name).await?;
+                let slot = self.slot(locator);
+                let kept = slot.lock().await;
+                let known = kept.eks.clone().filter(|_| kept.is_good(generation));
+                drop(kept);
+                let found = match known {
+                    Some(cluster) => Some(cluster),
+                    None => eks::describe(&self.0.gate, &region, &name).await?,
+                };
                 found.map(|cluster| kubeconfig::eks_access(&cluster, exec)).transpose()
             }
             Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref()).map(Some),

@@ -24,6 +24,7 @@ use crate::error::CommandError;
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
+use crate::plugin::limits::DEFAULT_PARALLELISM;
 use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
 use crate::secrets::Secrets;
 use crate::signing::{Gate, GateOptions};
@@ -48,7 +49,7 @@ pub struct Session {
 
 /// How a run behaves when no flags say so.
 pub(crate) const DEFAULT_FLAGS: RunFlags =
-    RunFlags { parallelism: 10, confirm: Vec::new(), target: Vec::new(), retain: Vec::new() };
+    RunFlags { parallelism: DEFAULT_PARALLELISM as u16, confirm: Vec::new(), target: Vec::new(), retain: Vec::new() };
 
 impl Session {
     /// For commands with a config and a state.
@@ -269,7 +270,9 @@ impl Session {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             if let Some(locator) = participant.provider.cluster(&call, &participant.config).await? {
-                return Ok(self.clusters.access(&locator, &ExecCommand::from_environment()).await?);
+                let generation =
+                    Generation::of(&participant.provider.description().name, &locator, call.records.iter());
+                return Ok(self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?);
             }
         }
         Ok(None)

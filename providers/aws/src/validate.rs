@@ -17,20 +17,17 @@ pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// What the config asks for by name and only the Classic topology makes.
-fn of_classic(config: &Value) -> impl Iterator<Item = Diagnostic> {
+/// A file system that only the Classic topology makes.
+fn of_classic(config: &Value) -> Option<Diagnostic> {
     let efs = config.pointer("/storage/type").is_some_and(|sort| sort == "efs");
-    let registry = config.pointer("/external_container_reg/enabled").is_some_and(|enabled| enabled == true);
-    let told = [
-        (efs, "/storage/type", "no EFS file system is made: a later stage puts a file server into the cluster"),
-        (registry, "/external_container_reg", "what logs in to the registry is not made"),
-    ];
-    told.into_iter().filter(|(asked, ..)| *asked).map(|(_, pointer, what)| Diagnostic {
+    efs.then(|| Diagnostic {
         severity: Severity::Warning,
         code: "KEY_NOT_IN_TOPOLOGY".to_owned(),
         summary: "A key belongs to the other topology".to_owned(),
-        detail: format!("this platform has the design document's topology, where {what}"),
-        pointer: Some(pointer.to_owned()),
+        detail: "this platform has the design document's topology, where no EFS file system is made: a later stage puts a file server \
+                 into the cluster"
+            .to_owned(),
+        pointer: Some("/storage/type".to_owned()),
         hints: vec!["a platform's topology is set at its first deploy and stays".to_owned()],
     })
 }

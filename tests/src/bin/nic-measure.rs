@@ -48,14 +48,14 @@ async fn measure(workspace: &Workspace, arguments: &[&str]) -> Result<Measured> 
     Ok(Measured { took, peak_mib: peak / 1024.0 })
 }
 
-async fn median(workspace: &Workspace, arguments: &[&str]) -> Result<Measured> {
+async fn median(workspace: &Workspace, arguments: &[&str], runs: usize) -> Result<Measured> {
     let mut all = Vec::new();
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         all.push(measure(workspace, arguments).await?);
     }
     let peak_mib = all.iter().map(|m| m.peak_mib).fold(0.0, f64::max);
     all.sort_by_key(|m| m.took);
-    Ok(Measured { took: all[RUNS / 2].took, peak_mib })
+    Ok(Measured { took: all[runs / 2].took, peak_mib })
 }
 
 fn row(what: &str, measured: &Measured) {
@@ -74,6 +74,10 @@ fn tell(line: &str) {
 /// What every request takes longer in the second table: about the way to a region on another continent's coast and back.
 const LATENCY: Duration = Duration::from_millis(50);
 
+/// What every request takes longer in the last table: so much that nothing else counts. How often one request had to wait for
+/// another is then who waits for whom, and not how fast this machine is.
+const AGES: Duration = Duration::from_secs(2);
+
 /// Start, first run, and what a warm run takes.
 async fn process(platform: &Platform) -> Result<()> {
     let mut workspace = platform.workspace()?;
@@ -85,13 +89,13 @@ async fn process(platform: &Platform) -> Result<()> {
     row("`nic validate`, first run: the AWS component is compiled", &measure(&workspace, &["validate"]).await?);
     workspace.env("NIC_CACHE_DIR", cache);
     workspace.ok(&["validate"]).await?;
-    row("`nic version`", &median(&workspace, &["version"]).await?);
-    row("`nic validate`, warm", &median(&workspace, &["validate"]).await?);
+    row("`nic version`", &median(&workspace, &["version"], RUNS).await?);
+    row("`nic validate`, warm", &median(&workspace, &["validate"], RUNS).await?);
     Ok(())
 }
 
 /// A platform's life, request by request: how many there are, and how many had to wait for each other.
-async fn life(platform: &Platform, latency: Duration) -> Result<()> {
+async fn life(platform: &Platform, latency: Duration, runs: usize) -> Result<()> {
     let mut workspace = platform.workspace()?;
     workspace.config(CONFIG)?;
     // The emulator is as quick as it can be, and so are NIC's own waits: what is left is the way there and back.
@@ -119,12 +123,12 @@ async fn life(platform: &Platform, latency: Duration) -> Result<()> {
     platform.aws.clear_log();
     told("first `nic plan`", 1, &measure(&workspace, &["plan"]).await?);
     told("first `nic deploy`", 1, &measure(&workspace, &["deploy"]).await?);
-    told("`nic plan` without changes", RUNS, &median(&workspace, &["plan"]).await?);
-    told("`nic deploy` without changes", RUNS, &median(&workspace, &["deploy"]).await?);
+    told("`nic plan` without changes", runs, &median(&workspace, &["plan"], runs).await?);
+    told("`nic deploy` without changes", runs, &median(&workspace, &["deploy"], runs).await?);
     let state = workspace.stage().join("nic-state.json");
     let aside = workspace.path().join("nic-state.json");
     std::fs::rename(&state, &aside)?;
-    told("`nic plan` after the state was lost", RUNS, &median(&workspace, &["plan"]).await?);
+    told("`nic plan` after the state was lost", runs, &median(&workspace, &["plan"], runs).await?);
     std::fs::rename(&aside, &state)?;
     told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?);
     platform.aws.faults().clear();
@@ -149,7 +153,8 @@ async fn main() -> Result<()> {
     say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
     process(&platform).await?;
-    life(&platform, Duration::ZERO).await?;
-    life(&platform, LATENCY).await?;
+    life(&platform, Duration::ZERO, RUNS).await?;
+    life(&platform, LATENCY, RUNS).await?;
+    life(&platform, AGES, 1).await?;
     Ok(())
 }

@@ -18,8 +18,8 @@ impl Generation {
         let around = |record: &&Record| record.address.provider() == provider && record.kind != KUBERNETES_OBJECT;
         let around: Vec<&Record> = records.into_iter().filter(around).collect();
         let parameters = locator.parameters.as_object();
-        let names: Vec<&str> = parameters.into_iter().flatten().filter_map(|(_, value)| value.as_str()).collect();
-        let is_named = |record: &&&Record| record.remote_id.as_deref().is_some_and(|id| names.contains(&id));
+        let words: Vec<&str> = parameters.into_iter().flatten().filter_map(|(_, value)| value.as_str()).collect();
+        let is_named = |record: &&&Record| record.remote_id.as_deref().is_some_and(|id| words.contains(&id));
         let named: Vec<&Record> = around.iter().filter(is_named).copied().collect();
         let mut hasher = DefaultHasher::new();
         for record in if named.is_empty() { around } else { named } {

@@ -100,7 +100,7 @@ async fn a_kubeconfig_for_eks_asks_for_tokens_and_holds_none() {
     let source = ClusterSource::new(gate("200 OK", described("ACTIVE")).await);
     let exec =
         ExecCommand { command: "nic".to_owned(), variables: vec![("AWS_PROFILE".to_owned(), "work".to_owned())] };
-    let access = source.access(&eks(), &exec).await.unwrap().unwrap();
+    let access = source.access(&eks(), Generation::default(), &exec).await.unwrap().unwrap();
     assert!(!access.kubeconfig.holds_credentials());
     let text = access.kubeconfig.expose();
     assert!(!text.contains("k8s-aws-v1") && !text.contains("hunter2"), "{text}");

@@ -11,7 +11,7 @@ use wasmtime::ResourceLimiter;
 /// Linear memory of one instance unless its manifest asks for more. Bounds what one call can take from the machine.
 pub const DEFAULT_MEMORY_MIB: u32 = 256;
 
-/// The most a manifest may ask for (a Python guest needs a lot). With ten instances alive, ten times this is the worst case.
+/// The most a manifest may ask for (a Python guest needs a lot). With sixteen instances alive, sixteen times this is the worst case.
 pub const MAX_MEMORY_MIB: u32 = 1024;
 
 /// Elements in all tables of one instance: each is a pointer of host memory that linear-memory limits do not see.
@@ -83,8 +83,9 @@ pub const MAX_DISCOVERED: usize = 10_000;
 /// How often the epoch moves: a guest that computes gives the thread back this often.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// How many instances live at once unless the options say otherwise. The engine does not bound them.
-pub const DEFAULT_PARALLELISM: usize = 10;
+/// How many instances live at once unless the options say otherwise. The engine does not bound them. The widest moment of a deploy on
+/// AWS asks for fifteen; with fewer, what others wait for would stand in a queue behind what nobody waits for.
+pub const DEFAULT_PARALLELISM: usize = 16;
 
 /// Instances that answer `access.cluster`, beyond the others. They compute and reach nothing, so two serve everyone who asks.
 pub const MAX_LOCATING: usize = 2;

@@ -105,7 +105,8 @@ impl Kind for AutoScalingTags {
         write(cloud, &desired, &keys).await?;
         let id = desired.remote_id();
         report::created(&id).map_err(failure(&id))?;
-        shown(cloud, change, &id, 0).await.map_err(failure(&id))
+        // What Auto Scaling has answered well is taken for done: the next plan looks.
+        Ok(Progress::Done(present(&change.address, &id, &desired)))
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {

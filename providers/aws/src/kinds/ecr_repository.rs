@@ -10,7 +10,7 @@ use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -84,10 +84,13 @@ impl Kind for EcrRepository {
         let tags = to_ecr(&cloud.marks.mark(&desired.tags, &change.address))?;
         let request = cloud.ecr().create_repository().repository_name(&desired.name).set_tags(Some(tags));
         let request = request.image_scanning_configuration(scanning(desired.scan_on_push));
-        let repository = request.send().await.map_err(from_aws)?.repository;
-        let arn = answered(repository.and_then(|repository| repository.repository_arn), "ARN of the repository")?;
+        let made = answered(request.send().await.map_err(from_aws)?.repository, "repository")?;
+        let arn = answered(made.repository_arn.clone(), "ARN of the repository")?;
         report::created(&arn).map_err(failure(&arn))?;
-        settle::<Self>(cloud, change, &arn).await
+        // The request said all of it.
+        let document =
+            Document { arn: Some(arn.clone()), url: made.repository_uri, registry_id: made.registry_id, ..desired };
+        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -98,10 +98,12 @@ impl Kind for IamOidcProvider {
         let desired: Document = document(&change.document)?;
         let tags = to_iam(&cloud.marks.mark(&desired.tags, &change.address))?;
         let request = cloud.iam.create_open_id_connect_provider().url(&desired.url).set_tags(Some(tags));
-        let answer = request.set_client_id_list(Some(desired.client_ids)).send().await.map_err(from_aws)?;
+        let answer = request.set_client_id_list(Some(desired.client_ids.clone())).send().await.map_err(from_aws)?;
         let arn = answered(answer.open_id_connect_provider_arn, "ARN of the OIDC provider")?;
         report::created(&arn).map_err(failure(&arn))?;
-        settle::<Self>(cloud, change, &arn).await
+        let issuer = Some(without_scheme(&desired.url).to_owned());
+        let document = Document { arn: Some(arn.clone()), issuer, ..desired };
+        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, present, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -110,7 +110,15 @@ impl Kind for IamPolicy {
         let policy = answered(request.send().await.map_err(from_aws)?.policy, "policy")?;
         let arn = answered(policy.arn, "ARN of the policy")?;
         report::created(&arn).map_err(failure(&arn))?;
-        settle::<Self>(cloud, change, &arn).await
+        let document = Document {
+            id: policy.policy_id,
+            arn: Some(arn.clone()),
+            name: Some(name.to_owned()),
+            name_prefix: Some(without_suffix(name).to_owned()),
+            default_version: policy.default_version_id,
+            ..desired
+        };
+        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {

@@ -13,7 +13,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Settles, Tagged, poll, settle};
+use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
@@ -88,7 +88,8 @@ impl Kind for ResourceGroup {
         let group = request.set_tags(Some(tags.into_iter().collect())).send().await.map_err(from_aws)?.group;
         let arn = answered(group, "resource group")?.group_arn;
         report::created(&arn).map_err(failure(&arn))?;
-        settle::<Self>(cloud, change, &arn).await
+        let document = Document { arn: Some(arn.clone()), ..desired };
+        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
