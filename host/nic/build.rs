@@ -1,12 +1,16 @@
-//! Embeds the bundled components with their digests: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
+//! Embeds the bundled components with their digests and manifests: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+#[path = "src/plugin/section.rs"]
+mod section;
+
 fn main() {
     println!("cargo::rerun-if-env-changed=NIC_BUNDLE_DIR");
+    println!("cargo::rerun-if-changed=src/plugin/section.rs");
     let mut list = String::from(
         "/// Each bundled component: its name and its code.\npub const BUNDLED: &[(&str, crate::plugin::Code)] = &[\n",
     );
@@ -23,9 +27,15 @@ fn main() {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let path = file.display().to_string();
             let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
-            let digest = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-            let _ =
-                writeln!(list, "    ({name:?}, crate::plugin::Code::bundled(include_bytes!({path:?}), {digest:?})),");
+            let manifest = match section::find(&bytes).as_deref() {
+                Ok([manifest]) => manifest.clone(),
+                other => panic!("{path} has not one manifest: {other:?}"),
+            };
+            let digest = Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            let _ = writeln!(
+                list,
+                "    ({name:?}, crate::plugin::Code::bundled(include_bytes!({path:?}), {digest:?}, &{manifest:?})),"
+            );
         }
     }
     list.push_str("];\n");

@@ -90,6 +90,11 @@ impl Kind {
         self.schema.pointer("/x-nic/goes-with").and_then(Value::as_str)
     }
 
+    /// Whether only a delete of these has work to do: then `depends_on` says what is deleted after them and nothing else.
+    pub fn only_deletes(&self) -> bool {
+        self.schema.pointer("/x-nic/only-deletes") == Some(&Value::Bool(true))
+    }
+
     /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
     pub fn state_path_of(&self, document: &Value) -> String {
         let sort =

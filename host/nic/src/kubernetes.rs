@@ -34,7 +34,6 @@ pub use self::name::{remote_id, remote_name};
 pub use self::secret::SecretResolver;
 
 use self::observe::Views;
-use self::secret::Resolved;
 use crate::cluster::{Apply, Connected, ObjectName, RequestError};
 
 /// How many objects are read at once: more would only queue in the API server.
@@ -93,23 +92,23 @@ impl KubernetesProvider {
         document: &Value,
         baseline: &Value,
     ) -> Result<Option<(Value, Value)>, ProviderError> {
+        let Some(live) = cluster.get(object).await? else { return Ok(None) };
         let resolved = (!has_unknown(document)).then(|| self.secrets.resolve(document)).transpose();
-        let resolved = resolved.ok().flatten();
-        let dry_run = async {
-            let Some(Resolved { document, .. }) = &resolved else { return Ok(None) };
+        let resolved = resolved.ok().flatten().map(|resolved| resolved.document);
+        let dry_run = match &resolved {
+            None => None,
+            // Applying what is there changes nothing: the server, for which a dry run is work, need not be asked.
+            Some(wanted) if observe::is_there(wanted, document, baseline, &live) => Some(live.clone()),
             // Forced, it tells of every field that differs, whoever owns it.
-            match cluster.apply(object, document, Apply { dry_run: true, force: true }).await {
-                Ok(would_be) => Ok(Some(escape(would_be))),
+            Some(wanted) => match cluster.apply(object, wanted, Apply { dry_run: true, force: true }).await {
+                Ok(would_be) => Some(would_be),
                 // No right to it, or a change that the server refuses: values are compared as they stand.
-                Err(RequestError::Status(status)) if matches!(status.code, 400..=428 | 430..=499) => Ok(None),
-                Err(error) => Err(ProviderError::from(error)),
-            }
+                Err(RequestError::Status(status)) if matches!(status.code, 400..=428 | 430..=499) => None,
+                Err(error) => return Err(error.into()),
+            },
         };
-        let (live, dry_run) = futures::join!(cluster.get(object), dry_run);
-        let Some(live) = live?.map(escape) else { return Ok(None) };
-        let dry_run = dry_run?;
-        let resolved = resolved.as_ref().map(|resolved| &resolved.document);
-        let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved };
+        let (live, dry_run) = (escape(live), dry_run.map(escape));
+        let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved: resolved.as_ref() };
         let shown = observe::shown(object, views);
         Ok(Some((live, shown)))
     }

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod manifest;
 pub mod provider;
 pub mod schema;
+mod section;
 pub mod store;
 pub mod tap;
 

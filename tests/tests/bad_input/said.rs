@@ -59,6 +59,6 @@ fn is_an_answer(text: &Ran, json: &Ran, exit: i32, code: &str) -> Result<()> {
 /// What was said on the way is not part of the answer.
 fn without_progress(ran: &Ran) -> Ran {
     let is_told = |line: &&str| serde_json::from_str::<Value>(line).map_or(true, |line| line.get("code").is_some());
-    let stderr = ran.stderr.lines().filter(is_told).map(|line| format!("{line}\n")).collect();
+    let stderr = ran.stderr.lines().filter(is_told).flat_map(|line| [line, "\n"]).collect();
     Ran { stderr, ..ran.clone() }
 }

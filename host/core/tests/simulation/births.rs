@@ -75,3 +75,17 @@ fn what_is_not_found_for_long_is_an_error() {
     world.assert_nothing_doubled();
     world.assert_settled(platform());
 }
+
+#[test]
+fn what_only_deletes_waits_for_nothing_and_goes_first() {
+    let mut guard = resource("sim.guard.main", json!({"name": "guard"}));
+    guard.depends_on.insert(at("sim.queue.main"));
+    let wanted = vec![resource("sim.queue.main", json!({"tags": {}})), guard];
+    let world = World::with(wanted.clone());
+    assert!(made_at(&world, "sim.guard") < Duration::from_mins(1));
+    world.assert_settled(wanted);
+    assert!(world.destroy().complete());
+    let log = world.cloud.lock().unwrap().log.clone();
+    let deleted = |name: &str| log.iter().position(|entry| *entry == ("delete", format!("lineage-1/{name}"))).unwrap();
+    assert!(deleted("sim.guard.main") < deleted("sim.queue.main"));
+}

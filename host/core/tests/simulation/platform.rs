@@ -94,6 +94,12 @@ pub fn description() -> Description {
             }),
             ..kind("add-on", CreateSafety::Named, "cloud.add_ons[]", &json!({}))
         },
+        Kind {
+            schema: json!({
+                "type": "object", "x-nic": {"only-deletes": true}, "properties": {"id": computed, "name": name},
+            }),
+            ..kind("guard", CreateSafety::Named, "cloud.guards[]", &json!({}))
+        },
         kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": early, "arn": computed, "tags": tags})),
     ];
     Description {

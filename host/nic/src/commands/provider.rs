@@ -28,7 +28,7 @@ fn list(printer: Printer) -> Result {
             Origin::Bundled => &found.name,
             Origin::File(_) => &origin,
         };
-        let manifest = Manifest::read(file, code.bytes()).map_err(|error| {
+        let manifest = Manifest::of(file, &code).map_err(|error| {
             let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
             ended.diagnostics[0].hints = error.hints();
             ended

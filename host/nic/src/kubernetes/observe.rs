@@ -62,6 +62,38 @@ pub(super) fn shown(object: &ObjectName, views: Views<'_>) -> Value {
     shown
 }
 
+/// Whether everything that would be sent is there, word for word, and nothing that was accepted before would be taken away. What a
+/// server writes in its own way, such as a Secret's `stringData`, is not: then only the server can say.
+pub(super) fn is_there(wanted: &Value, document: &Value, baseline: &Value, live: &Value) -> bool {
+    holds(live, wanted) && names_all(document, baseline)
+}
+
+fn holds(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| live.get(key).is_some_and(|live| holds(live, wanted)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| holds(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// Whether the document names every member that the baseline names. In lists it says nothing else than the values do.
+fn names_all(document: &Value, baseline: &Value) -> bool {
+    match (document, baseline) {
+        (Value::Object(document), Value::Object(baseline)) => {
+            baseline.iter().all(|(key, before)| document.get(key).is_some_and(|now| names_all(now, before)))
+        }
+        (Value::Array(document), Value::Array(baseline)) => {
+            document.len() == baseline.len()
+                && document.iter().zip(baseline).all(|(now, before)| names_all(now, before))
+        }
+        _ => true,
+    }
+}
+
 /// In place of a value that may not be shown and is not the wanted one.
 fn changed() -> Value {
     hidden(SECRET_CHANGED)
@@ -289,6 +321,23 @@ mod tests {
         let mut live = config_map(data);
         live["metadata"]["uid"] = "1".into();
         live
+    }
+
+    #[test]
+    fn what_is_there_word_for_word_needs_no_dry_run() {
+        let wanted = json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}});
+        let live = json!({"metadata": {"name": "a", "uid": "1"}, "spec": {"ports": [{"port": 80, "protocol": "TCP"}]}});
+        assert!(is_there(&wanted, &wanted, &Value::Null, &live));
+        assert!(is_there(&wanted, &wanted, &wanted, &live));
+        let before = json!({"metadata": {"name": "a", "labels": {"x": "y"}}, "spec": {"ports": [{"port": 80}]}});
+        assert!(!is_there(&wanted, &wanted, &before, &live), "applying would take the label away");
+        let before = json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80, "name": "web"}]}});
+        assert!(!is_there(&wanted, &wanted, &before, &live), "applying would take the port's name away");
+        for other in
+            [json!({"spec": {"ports": []}}), json!({"spec": {"ports": [{"port": "80"}]}}), json!({"stringData": {}})]
+        {
+            assert!(!is_there(&other, &other, &Value::Null, &live), "{other}");
+        }
     }
 
     #[test]

@@ -29,17 +29,24 @@ const USE_KNOWN_BY: Duration = Duration::from_hours(24);
 pub struct Code {
     bytes: Cow<'static, [u8]>,
     digest: Cow<'static, str>,
+    manifest: Option<&'static [u8]>,
 }
 
 impl Code {
-    /// Bytes whose digest was taken when the binary that holds them was built.
-    pub const fn bundled(bytes: &'static [u8], digest: &'static str) -> Self {
-        Self { bytes: Cow::Borrowed(bytes), digest: Cow::Borrowed(digest) }
+    /// Bytes whose digest was taken and whose manifest was found when the binary that holds them was built. So a start does not
+    /// even load them, unless they have to be compiled.
+    pub const fn bundled(bytes: &'static [u8], digest: &'static str, manifest: &'static [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), digest: Cow::Borrowed(digest), manifest: Some(manifest) }
     }
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The section with the manifest, where it is known.
+    pub(super) fn manifest(&self) -> Option<&[u8]> {
+        self.manifest
     }
 
     /// Their SHA-256 in hexadecimal.
@@ -50,7 +57,7 @@ impl Code {
 
 impl From<Vec<u8>> for Code {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { digest: manifest::digest(&bytes).into(), bytes: bytes.into() }
+        Self { digest: manifest::digest(&bytes).into(), bytes: bytes.into(), manifest: None }
     }
 }
 

@@ -105,7 +105,7 @@ impl Host {
         code: impl Into<Code>,
     ) -> Result<Arc<ComponentProvider>, PluginError> {
         let code = code.into();
-        let manifest = Manifest::read(file, code.bytes())?;
+        let manifest = Manifest::of(file, &code)?;
         let granted = manifest.grants.clone();
         self.load_as(file, manifest, code, &granted).await
     }
@@ -121,7 +121,7 @@ impl Host {
         granted: &[Grant],
     ) -> Result<Arc<ComponentProvider>, PluginError> {
         let code = code.into();
-        let manifest = Manifest::read(file, code.bytes())?;
+        let manifest = Manifest::of(file, &code)?;
         self.load_as(file, manifest, code, granted).await
     }
 

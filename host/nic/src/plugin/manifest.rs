@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wasmparser::{Encoding, Parser, Payload};
 
+use super::code::Code;
 use super::error::PluginError;
 use super::guest_text::paragraph;
 use super::limits::{DEFAULT_MEMORY_MIB, MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, MAX_MEMORY_MIB};
+use super::section;
 use crate::signing;
 
-/// The custom section that holds the manifest.
-pub const SECTION: &str = "nic:manifest";
+pub use super::section::SECTION;
 
 /// The boundary this host speaks.
 pub const WIT: &str = "nic:plugin@0.1.0";
@@ -102,13 +102,28 @@ impl Manifest {
         if bytes.len() > MAX_COMPONENT_BYTES {
             return Err(PluginError::TooLarge { name: name(), bytes: bytes.len(), limit: MAX_COMPONENT_BYTES });
         }
-        let section = section(bytes).map_err(|why| PluginError::NotAComponent { name: name(), why })?;
+        let sections = section::find(bytes).map_err(|why| PluginError::NotAComponent { name: name(), why })?;
+        match sections.as_slice() {
+            [] => Err(PluginError::NoManifest { name: name() }),
+            [section] => Self::parse(file, section),
+            several => {
+                let why = format!("there are {}, where one is expected", several.len());
+                Err(PluginError::BadManifest { name: name(), why })
+            }
+        }
+    }
+
+    /// The manifest of code; that of bundled code was found when the binary was built.
+    pub(crate) fn of(file: &str, code: &Code) -> Result<Self, PluginError> {
+        match code.manifest() {
+            Some(section) => Self::parse(file, section),
+            None => Self::read(file, code.bytes()),
+        }
+    }
+
+    fn parse(file: &str, section: &[u8]) -> Result<Self, PluginError> {
+        let name = || file.to_owned();
         let bad = |why: String| PluginError::BadManifest { name: name(), why };
-        let section = match section.as_slice() {
-            [] => return Err(PluginError::NoManifest { name: name() }),
-            [section] => section,
-            several => return Err(bad(format!("there are {}, where one is expected", several.len()))),
-        };
         if section.len() > MAX_MANIFEST_BYTES {
             return Err(bad(format!("it has {} bytes; at most {MAX_MANIFEST_BYTES} are read", section.len())));
         }
@@ -219,28 +234,6 @@ pub fn is_name(text: &str) -> bool {
 fn speaks(wit: &str) -> bool {
     wit.strip_prefix("nic:plugin@0.1.")
         .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// All sections with the manifest's name; they may stand in a nested module or component, where a compiler's linker put them.
-fn section(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    if !bytes.starts_with(b"\0asm") {
-        return Err("it does not begin as WebAssembly does".to_owned());
-    }
-    let mut found = Vec::new();
-    let mut outermost = true;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| error.message().to_owned())? {
-            Payload::Version { encoding, .. } if outermost => {
-                if encoding == Encoding::Module {
-                    return Err("it is a core module".to_owned());
-                }
-                outermost = false;
-            }
-            Payload::CustomSection(section) if section.name() == SECTION => found.push(section.data().to_vec()),
-            _ => {}
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use nic_sdk::types::Resource;
 use serde_json::json;
 
 use super::{Platform, resource};
-use crate::kinds::{INTERNET_GATEWAY, KUBERNETES_LEFTOVERS, SECURITY_GROUP, SUBNET, VPC};
+use crate::kinds::{KUBERNETES_LEFTOVERS, SECURITY_GROUP, SUBNET, VPC};
 
 /// The address.
 pub const LEFTOVERS: &str = "aws.kubernetes-leftovers.main";
 
-/// What cannot go while a load balancer stands in it or an address is mapped through it.
-const HELD: [&str; 4] = [VPC, SUBNET, INTERNET_GATEWAY, SECURITY_GROUP];
+/// What cannot go while a load balancer stands in it. The internet gateway cannot either, while an address is mapped through it: mostly
+/// none is, so it is tried at once, and again while EC2 refuses.
+const HELD: [&str; 3] = [VPC, SUBNET, SECURITY_GROUP];
 
 /// Adds it behind the network that is there so far, and gives the address that the cluster comes after.
 pub(crate) fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) -> String {

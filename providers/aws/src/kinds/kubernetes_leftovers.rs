@@ -37,7 +37,7 @@ impl Kind for KubernetesLeftovers {
         description::Kind {
             kind: super::KUBERNETES_LEFTOVERS.to_owned(),
             title: "Leftovers of Kubernetes".to_owned(),
-            schema: object().required("cluster_name", string().immutable().natural_name()).build(),
+            schema: object().only_deletes().required("cluster_name", string().immutable().natural_name()).build(),
             schema_version: 1,
             state_path: "cloud.kubernetes_leftovers".to_owned(),
             protected: false,

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::engine::step::Verb;
 use crate::engine::{Planned, Run};
 use crate::graph::order;
+use crate::kind::Kind;
 use crate::plan::{Action, PlannedChange, Reason};
 
 /// A step: a resource may be deleted and made again in one plan.
@@ -113,7 +114,7 @@ fn parts<'a>(run: &Run, planned: &'a Planned) -> BTreeMap<Address, &'a Address> 
 
 /// The steps of a plan and what each waits for, without a circle.
 fn steps(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
-    let mut strict = needed(planned, parts);
+    let mut strict = needed(run, planned, parts);
     for (fresh, gone) in successions(run, planned) {
         if let Some(waits) = strict.get_mut(&fresh) {
             waits.insert(gone);
@@ -139,7 +140,7 @@ fn steps(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> W
 }
 
 /// Creates after what they need, deletes after what was recorded as needing them.
-fn needed(planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
+fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
     let mut steps = Waits::new();
     for change in &planned.plan.changes {
         let address = &change.address;
@@ -164,7 +165,12 @@ fn needed(planned: &Planned, parts: &BTreeMap<Address, &Address>) -> Waits {
     }
     for change in &planned.plan.changes {
         let converge = (change.address.clone(), Verb::Converge);
-        let needs: Vec<Key> = change.needs.iter().map(|need| (need.clone(), Verb::Converge)).collect();
+        let for_deletion_only = |need: &Address| {
+            let named = planned.graph.get(&change.address).is_some_and(|desired| desired.depends_on.contains(need));
+            named && run.kind(&change.kind).is_some_and(Kind::only_deletes)
+        };
+        let needs = change.needs.iter().filter(|need| !for_deletion_only(need));
+        let needs: Vec<Key> = needs.map(|need| (need.clone(), Verb::Converge)).collect();
         let needs: Vec<Key> = needs.into_iter().filter(|need| steps.contains_key(need)).collect();
         if let Some(waits) = steps.get_mut(&converge) {
             waits.extend(needs);
