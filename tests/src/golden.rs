@@ -15,6 +15,10 @@ const VARYING: &[(&str, &str)] = &[
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
     (r"\b[0-9a-f]{64}\b", "[DIGEST]"),
     (r"\b[0-9a-f]{32}\b", "[LINEAGE]"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[UUID]"),
+    // Changes at the same time share a write.
+    (r"\bserial \d+", "serial [SERIAL]"),
+    (r#""serial": \d+"#, r#""serial": "[SERIAL]""#),
     (
         r#"(certificate-authority-data|certificate_authority_data|ca_certificate)(\\?"?): ?\\?"[A-Za-z0-9+/=]+\\?""#,
         "$1$2: [CA]",

@@ -304,7 +304,8 @@ show(None)
     workspace.config(CONFIG)?;
     let ran = workspace.run(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
-    ensure!(ran.said().contains("--force --repository-name my-nebari-dev-jupyterlab"), "{}", ran.said());
+    let unwrapped = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    ensure!(unwrapped.contains("--force --repository-name my-nebari-dev-jupyterlab"), "{unwrapped}");
     let found = platform.aws.inventory().await?;
     ensure!(found["repositories"].as_array().is_some_and(|left| left.len() == 1), "{found:#}");
     platform

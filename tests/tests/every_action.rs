@@ -173,6 +173,14 @@ boundary = client("iam").create_policy(PolicyName="boundary", PolicyDocument=jso
 show([client("kms").create_key()["KeyMetadata"]["Arn"], boundary])
 "#;
 
+/// What a cluster leaves behind is made and looked for in `leftovers.rs`.
+const OF_LEFTOVERS: [&str; 4] = [
+    "ec2:DeleteNetworkInterface",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteTargetGroup",
+    "elasticloadbalancing:DescribeTags",
+];
+
 struct Site {
     aws: AwsCloud,
     cluster: NamespaceServer,
@@ -326,7 +334,8 @@ async fn every_action_is_taken_and_takes_effect() -> Result<()> {
     ensure!(site.cluster.objects().is_empty(), "objects are left: {:?}", site.cluster.paths());
 
     let declared = declared(&design).await?;
-    let missing: BTreeSet<&String> = declared.difference(&site.seen).collect();
+    let missing: BTreeSet<&String> =
+        declared.difference(&site.seen).filter(|action| !OF_LEFTOVERS.contains(&action.as_str())).collect();
     ensure!(missing.is_empty(), "declared, and never asked for: {missing:?}");
     Ok(())
 }

@@ -62,9 +62,9 @@ async fn in_a_terminal(workspace: &mut Workspace) -> Result<()> {
     let lines = is_clean(&mut terminal, 80)?;
     let also = lines.iter().filter(|line| line.starts_with("  ✓ ")).count();
     ensure!(done + also == ALL, "{done} and {also}: {lines:#?}");
-    let shown = terminal.shown();
-    let last: Vec<&str> = shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    ensure!(last.last().is_some_and(|line| line.starts_with("Done. (")), "{shown}");
+    let screen = terminal.shown();
+    let last: Vec<&str> = screen.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    ensure!(last.last().is_some_and(|line| line.starts_with("Done. (")), "{screen}");
     Ok(())
 }
 

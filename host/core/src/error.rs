@@ -146,6 +146,8 @@ impl ProviderError {
             Self::Conflict(_) => "CONFLICT",
             Self::Throttled(_) => "THROTTLED",
             Self::Invalid(_) => "INVALID",
+            // The host's own words: no cloud was there to say them.
+            Self::Remote { code, .. } if code == "CLUSTER_UNREACHABLE" || code == "CLOUD_UNREACHABLE" => code,
             Self::Remote { .. } => "REMOTE_ERROR",
             Self::TimedOut(_) => "TIMED_OUT",
             Self::Other { code, .. } => code,

@@ -72,11 +72,7 @@ impl From<BackendError> for CommandError {
 impl From<ProviderError> for CommandError {
     fn from(error: ProviderError) -> Self {
         // The cloud's own code stands in its words; what a user looks up is ours.
-        let code = match &error {
-            ProviderError::Remote { code, .. } if code.ends_with("_UNREACHABLE") => code.as_str(),
-            other => other.code(),
-        };
-        let mut diagnostic = Diagnostic::error(code, "A provider call failed", error.to_string());
+        let mut diagnostic = Diagnostic::error(error.code(), "A provider call failed", error.to_string());
         diagnostic.hints = error.hints();
         Self { diagnostics: vec![diagnostic], status: ExitStatus::Broke }
     }

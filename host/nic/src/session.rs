@@ -192,8 +192,7 @@ impl Session {
         }));
         let version = env!("CARGO_PKG_VERSION");
         let interrupted = move || {
-            printer
-                .talk("warn", "Stopping: what runs is finished or left pending, and recorded. Again to end at once.");
+            printer.talk("warn", "Stopping: what runs is finished or recorded as pending. Again to end at once.");
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));

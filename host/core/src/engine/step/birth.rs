@@ -47,6 +47,7 @@ impl Birth {
 impl Worker<'_> {
     /// From here on references resolve to what is known of it.
     pub(in crate::engine) fn note(&self, birth: &Birth) {
+        self.note_made(&birth.address);
         let mut outcomes = self.outcomes();
         let id = |document: &Value| document.get(&birth.member).cloned();
         // A create that is done by now knows more. What is replaced has another id.
