@@ -61,22 +61,6 @@ async fn both(workspace: &Workspace, name: &str, arguments: &[&str], schema: &st
     Ok(document)
 }
 
-/// Somebody sets the largest size of the node group `user` by hand.
-async fn most_users(platform: &Platform, most: u32) -> Result<()> {
-    let script = format!(
-        r#"
-eks = client("eks")
-group = dict(clusterName="my-nebari-dev", nodegroupName="user")
-eks.update_nodegroup_config(**group, scalingConfig={{"minSize": 0, "maxSize": {most}, "desiredSize": 0}})
-while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
-    pass
-show(None)
-"#
-    );
-    platform.aws.inspect(&script).await?;
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_on_a_platform() -> Result<()> {
     use Stderr::{Kept, LeftOut};
@@ -113,16 +97,16 @@ async fn commands_on_a_platform() -> Result<()> {
     both(nic, "drift_none", &["drift", "detect"], "drift.json", LeftOut).await?;
 
     // Changed behind NIC's back: told, fixed, accepted.
-    most_users(&platform, 9).await?;
+    platform.most_users(9).await?;
     both(nic, "drift_detect", &["drift", "detect"], "drift.json", LeftOut).await?;
     both(nic, "drift_diff", &["drift", "diff"], "drift.json", LeftOut).await?;
     is_as_read("drift_fix", &in_text(nic, &["drift", "fix", "--yes"], LeftOut).await?);
-    most_users(&platform, 8).await?;
+    platform.most_users(8).await?;
     let (json, _) = in_json(nic, &["drift", "fix"], "destroy.json", LeftOut).await?;
     is_as_read("drift_fix_in_json", &json);
-    most_users(&platform, 7).await?;
+    platform.most_users(7).await?;
     is_as_read("drift_accept", &in_text(nic, &["drift", "accept", "--yes"], LeftOut).await?);
-    most_users(&platform, 6).await?;
+    platform.most_users(6).await?;
     let (json, document) = in_json(nic, &["drift", "accept"], "drift-accepted.json", LeftOut).await?;
     conforms(&document, "drift.json")?;
     is_as_read("drift_accept_in_json", &json);

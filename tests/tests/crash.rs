@@ -24,10 +24,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Credentials, Effect, Emulator, Matching, Pace, Wait, When};
+use nic_tests::aws::{AwsCloud, Effect, Emulator, Matching, When};
 use nic_tests::namespaces::NamespaceServer;
 use nic_tests::nic::{Ran, Workspace};
-use nic_tests::platform::{PACE, REGION};
+use nic_tests::platform::{many, workspace};
 use serde_json::{Value, json};
 
 /// The whole Classic platform with one node group.
@@ -56,16 +56,12 @@ struct Site {
 
 impl Site {
     async fn start(emulator: Emulator) -> Result<Self> {
-        let aws = AwsCloud::start_in(emulator, REGION, Credentials::default()).await?;
-        let cluster = NamespaceServer::start().await?;
-        aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
-        aws.pace(Pace::all(Wait::Reads(2))).await;
+        let (aws, cluster) = many(emulator, 2).await?;
         Ok(Self { aws, cluster })
     }
 
     fn workspace(&self) -> Result<Workspace> {
-        let mut workspace = Workspace::new()?;
-        workspace.envs(self.aws.env()).env("NIC_PACE", PACE.to_string());
+        let workspace = workspace(&self.aws)?;
         workspace.config(CONFIG)?;
         Ok(workspace)
     }

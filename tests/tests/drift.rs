@@ -16,22 +16,6 @@ fn code(ran: &Ran) -> Result<Value> {
     Ok(ran.json()?.pointer("/error/code").cloned().unwrap_or_default())
 }
 
-/// Somebody sets the largest size of the node group `user` by hand.
-async fn most_users(platform: &Platform, most: u32) -> Result<()> {
-    let script = format!(
-        r#"
-eks = client("eks")
-group = dict(clusterName="my-nebari-dev", nodegroupName="user")
-eks.update_nodegroup_config(**group, scalingConfig={{"minSize": 0, "maxSize": {most}, "desiredSize": 0}})
-while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
-    pass
-show(None)
-"#
-    );
-    platform.aws.inspect(&script).await?;
-    Ok(())
-}
-
 async fn drift(workspace: &Workspace) -> Result<Value> {
     let report = workspace.ok(&["drift", "detect", "--state", STATE, "--format", "json"]).await?.json()?;
     conforms(&report, "drift.json")?;
@@ -70,7 +54,7 @@ async fn drift_is_told_accepted_and_fixed() -> Result<()> {
     let total = report["summary"]["total_resources"].as_u64().context("total")?;
 
     // Somebody edits a node group, tags a VPC otherwise, and deletes the namespace.
-    most_users(&platform, 9).await?;
+    platform.most_users(9).await?;
     let state = workspace.state()?;
     let vpc = state.pointer("/cloud/vpc/_nic/remote_id").context("the VPC's id")?;
     let script = format!(
@@ -94,7 +78,7 @@ async fn drift_is_told_accepted_and_fixed() -> Result<()> {
     ensure!(drift(&workspace).await?["has_drift"] == false);
 
     // Accepted: the cloud stays, the state follows, and the config still decides at the next deploy.
-    most_users(&platform, 7).await?;
+    platform.most_users(7).await?;
     platform.aws.clear_log();
     workspace.ok(&["drift", "accept", "--state", STATE, "--yes"]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());

@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Credentials, Emulator, Pace, Wait, shape};
+use nic_tests::aws::{AwsCloud, Emulator, shape};
 use nic_tests::namespaces::NamespaceServer;
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{PACE, REGION};
+use nic_tests::platform::{many, workspace};
 use serde_json::Value;
 
 /// `KEY` and `BOUNDARY` are made by the test.
@@ -191,19 +191,13 @@ struct Site {
 
 impl Site {
     async fn start() -> Result<Self> {
-        let aws = AwsCloud::start_in(Emulator::Ministack, REGION, Credentials::default()).await?;
-        let cluster = NamespaceServer::start().await?;
-        aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
-        aws.pace(Pace::all(Wait::Reads(1))).await;
-        aws.nat_pace(Wait::Reads(1));
+        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
         let (key, boundary) = serde_json::from_value(aws.inspect(BEFORE).await?)?;
         Ok(Self { aws, cluster, key, boundary, seen: BTreeSet::new() })
     }
 
     fn workspace(&self) -> Result<Workspace> {
-        let mut workspace = Workspace::new()?;
-        workspace.envs(self.aws.env()).env("NIC_PACE", PACE.to_string());
-        Ok(workspace)
+        workspace(&self.aws)
     }
 
     fn config(&self, workspace: &Workspace, config: &str) -> Result<()> {

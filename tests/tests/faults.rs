@@ -16,10 +16,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Credentials, Effect, Emulator, Hide, Matching, Pace, Wait, When, shape};
+use nic_tests::aws::{AwsCloud, Effect, Emulator, Hide, Matching, Wait, When, shape};
 use nic_tests::namespaces::NamespaceServer;
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{PACE, REGION};
+use nic_tests::platform::{many, workspace};
 use serde_json::Value;
 
 /// The platform of the first page: version, zones and node groups are left to NIC, so that it has to look them up.
@@ -67,17 +67,12 @@ struct Site {
 
 impl Site {
     async fn start() -> Result<Self> {
-        let aws = AwsCloud::start_in(Emulator::Ministack, REGION, Credentials::default()).await?;
-        let cluster = NamespaceServer::start().await?;
-        aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
-        aws.pace(Pace::all(Wait::Reads(2))).await;
-        aws.nat_pace(Wait::Reads(2));
+        let (aws, cluster) = many(Emulator::Ministack, 2).await?;
         Ok(Self { aws, cluster })
     }
 
     fn workspace(&self, config: &str) -> Result<Workspace> {
-        let mut workspace = Workspace::new()?;
-        workspace.envs(self.aws.env()).env("NIC_PACE", PACE.to_string());
+        let workspace = workspace(&self.aws)?;
         workspace.config(config)?;
         Ok(workspace)
     }

@@ -9,10 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Credentials, Emulator, Pace, Wait, shape};
+use nic_tests::aws::{AwsCloud, Emulator, shape};
 use nic_tests::namespaces::NamespaceServer;
-use nic_tests::nic::Workspace;
-use nic_tests::platform::{PACE, REGION};
+use nic_tests::platform::{many, workspace};
 use serde_json::Value;
 
 const CLASSIC: &str = include_str!("../../examples/aws/nebari-config.yaml");
@@ -159,11 +158,7 @@ struct Site {
 
 impl Site {
     async fn start() -> Result<Self> {
-        let aws = AwsCloud::start_in(Emulator::Ministack, REGION, Credentials::default()).await?;
-        let cluster = NamespaceServer::start().await?;
-        aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
-        aws.pace(Pace::all(Wait::Reads(1))).await;
-        aws.nat_pace(Wait::Reads(1));
+        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
         let given = serde_json::from_value(aws.inspect(BEFORE).await?)?;
         let before = shape(&aws.inventory().await?)?;
         Ok(Self { aws, cluster, given, before })
@@ -172,8 +167,7 @@ impl Site {
     /// Deploys the config, reads everything, and destroys it again.
     async fn platform(&self, config: &str) -> Result<BTreeSet<String>> {
         let config = self.given.iter().fold(config.to_owned(), |text, (mark, value)| text.replace(mark, value));
-        let mut workspace = Workspace::new()?;
-        workspace.envs(self.aws.env()).env("NIC_PACE", PACE.to_string());
+        let workspace = workspace(&self.aws)?;
         workspace.config(&config)?;
         workspace.ok(&["deploy"]).await?;
         let mut lines = BTreeSet::new();

@@ -228,6 +228,21 @@ impl Config {
         (Value::Object(sections), secrets)
     }
 
+    /// Keys at the top level that nobody is known to read: neither NIC, nor a stage of Nebari, nor the provider whose sections these are.
+    /// Near misses of known keys are among [`Self::warnings`].
+    pub fn unclaimed(&self, sections: &std::collections::BTreeMap<String, Value>) -> Vec<Diagnostic> {
+        let unclaimed = self.root.entries().map(|(key, _)| &key.text).filter(|key| {
+            !known_keys().any(|known| known == *key) && !sections.contains_key(*key) && meant(key).is_none()
+        });
+        let tell = |key: &String| {
+            let detail = format!("`{key}` is not a key of nebari-config.yaml, and is left alone");
+            let hint = "that is as it should be if a plugin of Nebari reads it; else take it out";
+            let told = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail).hint(hint);
+            Diagnostic { pointer: Some(format!("/{key}")), ..told }
+        };
+        unclaimed.map(tell).collect()
+    }
+
     /// The region the provider's section names, for clouds that have one.
     pub fn region(&self) -> Option<String> {
         let (_, section) = PROVIDER_SECTIONS.iter().find(|(provider, _)| *provider == self.provider)?;
@@ -566,19 +581,26 @@ impl Checker<'_> {
 
     /// Plugins add top-level keys, so unknown ones are left alone; one letter off a known key is worth a word.
     fn near_misses(&mut self) {
-        let known: Vec<&str> =
-            KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section)).collect();
         let keys: Vec<String> = self.root.entries().map(|(key, _)| key.text.clone()).collect();
-        for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
-            // Nebari calls the provider `aws` and its section otherwise.
-            let section = PROVIDER_SECTIONS.iter().find(|(provider, _)| provider == key).map(|(_, section)| *section);
-            if let Some(meant) = section.or_else(|| nearest(key, &known)) {
+        for key in keys.iter().filter(|key| !known_keys().any(|known| known == *key)) {
+            if let Some(meant) = meant(key) {
                 let detail = format!("`{key}` is not a key of nebari-config.yaml");
                 let diagnostic = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail);
                 self.problem(diagnostic.hint(format!("did you mean `{meant}`?")), &format!("/{key}"));
             }
         }
     }
+}
+
+fn known_keys() -> impl Iterator<Item = &'static str> {
+    KNOWN_KEYS.iter().copied().chain(PROVIDER_SECTIONS.iter().map(|(_, section)| *section))
+}
+
+/// The known key that an unknown one may stand for.
+fn meant(key: &str) -> Option<&'static str> {
+    // Nebari calls the provider `aws` and its section otherwise.
+    let section = PROVIDER_SECTIONS.iter().find(|(provider, _)| *provider == key).map(|(_, section)| *section);
+    section.or_else(|| nearest(key, &known_keys().collect::<Vec<_>>()))
 }
 
 /// The known key that is nearest, if any is so near that it may be meant.
@@ -699,5 +721,11 @@ mod tests {
         assert_eq!(secrets[0].1, "s3cret");
         assert_eq!(config.warnings[0].code, "CONFIG_UNKNOWN_KEY");
         assert!(config.warnings[0].hints[0].contains("prevent_deploy"));
+        assert_eq!(config.unclaimed(&schemas), []);
+        let config = load("project_name: abc\nprovider: aws\nof_a_plugin: 1\nhello: {}\n", &[]).unwrap();
+        assert!(config.warnings.is_empty());
+        let owned = BTreeMap::from([("hello".to_owned(), json!({}))]);
+        let [unknown] = config.unclaimed(&owned).try_into().unwrap();
+        assert_eq!((unknown.code.as_str(), unknown.pointer.as_deref()), ("CONFIG_UNKNOWN_KEY", Some("/of_a_plugin")));
     }
 }

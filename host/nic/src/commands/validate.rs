@@ -28,6 +28,9 @@ pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
         }
     };
     let mut found = config.warnings.clone();
+    let providers = session.run.participants.iter().filter(|participant| participant.declares);
+    let sections = providers.flat_map(|p| p.provider.description().config_sections.clone()).collect();
+    found.extend(config.unclaimed(&sections));
     let mut broke = None;
     match session.run.validate().await {
         Ok(diagnostics) | Err(RunError::Refused(diagnostics)) => found.extend(diagnostics),
