@@ -1,15 +1,12 @@
 //! Config and facts to the desired graph.
 
-use std::sync::Arc;
-
-use super::refresh::READ_ATTEMPTS;
 use super::{Participant, Run, RunError, provider_failed};
 use crate::diagnostic::Diagnostic;
 use crate::document::digest;
-use crate::error::{ProviderError, Retry};
+use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
 use crate::kind::KUBERNETES_OBJECT;
-use crate::ports::{Answer, Call, Facts, Provider, Query};
+use crate::ports::{Answer, Facts};
 use crate::resource::Desired;
 
 /// How often a provider may ask for more facts. Each round must ask something new, so honest ones need two or three.
@@ -60,7 +57,8 @@ impl Run {
                 return Err(refused(&lie, "desired"));
             }
             let asked: Vec<String> = queries.iter().map(|query| query.key.clone()).collect();
-            let answers = self.look_up(provider, &call, queries).await.map_err(|error| refused(&error, "lookup"))?;
+            let answers = self.until_answered(|| provider.lookup(&call, queries.clone())).await;
+            let answers = answers.map_err(|error| refused(&error, "lookup"))?;
             if let Some(missing) = asked.iter().find(|key| !answers.contains_key(*key)) {
                 let lie = ProviderError::other("PROVIDER_LIED", format!("it did not answer its own query `{missing}`"));
                 return Err(refused(&lie, "lookup"));
@@ -69,26 +67,6 @@ impl Run {
         }
         let error = ProviderError::other("PROVIDER_LIED", format!("it still needs facts after {MAX_ROUNDS} rounds"));
         Err(refused(&error, "desired"))
-    }
-
-    /// Asks for facts. It has no effect, so what may pass by itself is asked again.
-    async fn look_up(
-        &self,
-        provider: &Arc<dyn Provider>,
-        call: &Call,
-        queries: Vec<Query>,
-    ) -> Result<Facts, ProviderError> {
-        let mut attempt = 1;
-        loop {
-            let error = match provider.lookup(call, queries.clone()).await {
-                Ok(answers) => return Ok(answers),
-                Err(error) => error,
-            };
-            if error.retry() == Retry::No || attempt == READ_ATTEMPTS || self.wait(self.back_off(attempt)).await {
-                return Err(error);
-            }
-            attempt += 1;
-        }
     }
 
     fn audit(&self, participant: &Participant, resources: Vec<Desired>) -> Result<Vec<Desired>, RunError> {

@@ -49,7 +49,7 @@ impl Run {
         let call = self.call().await;
         let (mut discovered, mut diagnostics) = (Vec::new(), Vec::new());
         for participant in self.participants.iter().filter(|p| p.declares) {
-            match participant.provider.discover(&call).await {
+            match self.until_answered(|| participant.provider.discover(&call)).await {
                 Ok(found) => discovered.extend(found.into_iter().filter(Observed::is_present)),
                 Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
             }

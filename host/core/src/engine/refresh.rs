@@ -17,7 +17,7 @@ use crate::ports::{Event, Target};
 use crate::resource::{Observed, Record, Status};
 
 /// How often a read is tried before its error is told.
-pub(super) const READ_ATTEMPTS: u32 = 5;
+const READ_ATTEMPTS: u32 = 5;
 
 /// About how many targets one call carries. Each call has an instance of its own, and its requests go out together: more calls cost
 /// memory, fewer leave processors idle.
@@ -193,6 +193,24 @@ impl Run {
             })
             .collect();
         Ok(observed)
+    }
+
+    /// Asks for something that has no effect: what may pass by itself is asked again.
+    pub(super) async fn until_answered<T, F: Future<Output = Result<T, ProviderError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, ProviderError> {
+        let mut attempt = 1;
+        loop {
+            let error = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.retry() == Retry::No || attempt == READ_ATTEMPTS || self.wait(self.back_off(attempt)).await {
+                return Err(error);
+            }
+            attempt += 1;
+        }
     }
 
     /// Jittered exponential back-off: 0.5 s, 1 s, 2 s, ... up to 20 s, each between half and whole.
