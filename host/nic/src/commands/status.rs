@@ -45,8 +45,8 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     // What only deletes is there whether anybody answers or not.
     let kinds = session.run.kinds();
     let is_asked = |record: &&Record| kinds.get(&record.kind).is_none_or(|kind| !kind.only_deletes());
-    let told = resources.unknown < state.records.values().filter(is_asked).count()
-        || !matches!(asked, Asked::Failed { .. });
+    let told =
+        resources.unknown < state.records.values().filter(is_asked).count() || !matches!(asked, Asked::Failed { .. });
     let (cluster, nodes) = match asked {
         Asked::None => (Cluster::None, None),
         Asked::Answered(name, health) => (Cluster::Reachable { name, version: health.version }, Some(health.nodes)),
