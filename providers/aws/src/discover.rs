@@ -23,7 +23,7 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
     };
     // Whatever is listed is read, each list as soon as it is there.
     let listed = async |list: Result<Vec<Target>, Error>| Ok::<_, Error>(unrecorded(list?).await);
-    let (mut there, named, marked, groups, addons, issuers) = try_join!(
+    let (mut there, known, marked, groups, addons, issuers) = try_join!(
         Box::pin(orphans(cloud, &names.cluster)),
         Box::pin(listed(Ok(named(&names)))),
         Box::pin(async { listed(marked(cloud).await).await }),
@@ -31,7 +31,7 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
         Box::pin(async { listed(addons(cloud, &names.cluster).await).await }),
         Box::pin(async { listed(identity_providers(cloud).await).await }),
     )?;
-    for observation in [named, marked, groups, addons, issuers].concat() {
+    for observation in [known, marked, groups, addons, issuers].concat() {
         match observation.status {
             Status::Absent | Status::Foreign(_) => {}
             // It must not look as if nothing were there.

@@ -30,7 +30,7 @@ fn attributes(schema: &Value, above: &[String]) -> Vec<Attribute> {
     let properties = schema["properties"].as_object().expect("a document is an object with properties");
     let mut found = Vec::new();
     for (name, property) in properties.iter().filter(|(_, property)| property["x-nic"]["computed"] != true) {
-        let path = [above, &[name.clone()]].concat();
+        let path = [above, std::slice::from_ref(name)].concat();
         if property["properties"].is_object() {
             found.extend(attributes(property, &path));
         } else {
