@@ -15,7 +15,7 @@ use super::settle::{Found, Tagged};
 use super::tagged::{Selection, TaggedKind};
 use crate::cloud::{Cloud, answered, filter, from_aws, from_ec2, is_not_found, tag_specification};
 use crate::scope::Scope;
-use crate::tags::{Tags, visible};
+use crate::tags::{Claim, Tags, of_document, visible};
 
 /// The kind.
 pub struct SecurityGroup;
@@ -121,7 +121,12 @@ impl TaggedKind for SecurityGroup {
         let text = |key: &str| target.document.get(key).and_then(Value::as_str);
         let (Some(vpc), Some(name)) = (text("vpc_id"), text("name")) else { return Ok(None) };
         let shown = describe(cloud, vec![filter("vpc-id", [vpc]), filter("group-name", [name])]).await?;
-        Ok(shown.first().map(|group| {
+        // Ours may have come into being since it was looked for by its mark.
+        let ours = |group: &&Shown| {
+            let claim = cloud.marks.claim(&from_ec2(group.tags()), &target.address, &of_document(&target.document));
+            claim != Claim::Foreign
+        };
+        Ok(shown.iter().find(|group| !ours(group)).map(|group| {
             let id = group.group_id().unwrap_or_default();
             format!("the security group {id} is named `{name}` in {vpc} and does not bear NIC's mark")
         }))
