@@ -234,6 +234,23 @@ fn a_new_network_is_told_what_new_ones_are_not_and_not_looked_at() {
 }
 
 #[test]
+fn a_group_of_ours_that_appears_between_two_looks_is_no_stranger() {
+    let wanted = json!({ "name": "demo-dev", "vpc_id": "vpc-1", "tags": {} });
+    let group = || target("aws.security-group.main", "aws.security-group", None, wanted.clone());
+    let shown = |tags: &str| {
+        let group =
+            format!("<item><groupId>sg-1</groupId><groupName>demo-dev</groupName><vpcId>vpc-1</vpcId>{tags}</item>");
+        let list = format!("<securityGroupInfo>{group}</securityGroupInfo>");
+        Reply::xml(200, format!("<DescribeSecurityGroupsResponse>{list}</DescribeSecurityGroupsResponse>"))
+    };
+    let marked = format!("<tagSet><item><key>{MARK}</key><value>l-1/aws.security-group.main</value></item></tagSet>");
+    let looks =
+        |then: Reply| FakeCloud::new().on_sequence("ec2", "DescribeSecurityGroups", [security_groups(&[]), then]);
+    assert_eq!(read(&looks(shown(&marked)), vec![group()])[0].status, Status::Absent);
+    assert!(matches!(read(&looks(shown("")), vec![group()])[0].status, Status::Foreign(_)));
+}
+
+#[test]
 fn a_gateway_is_detached_before_it_goes() {
     let shown = "<DescribeInternetGatewaysResponse><internetGatewaySet><item><internetGatewayId>igw-1</internetGatewayId>\
         <attachmentSet><item><vpcId>vpc-1</vpcId><state>available</state></item></attachmentSet></item>\
