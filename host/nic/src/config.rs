@@ -722,7 +722,7 @@ mod tests {
         assert_eq!(config.warnings[0].code, "CONFIG_UNKNOWN_KEY");
         assert!(config.warnings[0].hints[0].contains("prevent_deploy"));
         assert_eq!(config.unclaimed(&schemas), []);
-        let config = load("project_name: abc\nprovider: aws\nof_a_plugin: 1\nhello: {}\n", &[]).unwrap();
+        let config = load("project_name: abc\nexisting: {}\nof_a_plugin: 1\nhello: {}\n", &[]).unwrap();
         assert!(config.warnings.is_empty());
         let owned = BTreeMap::from([("hello".to_owned(), json!({}))]);
         let [unknown] = config.unclaimed(&owned).try_into().unwrap();

@@ -40,7 +40,7 @@ fn component(name: &str) -> Vec<u8> {
 }
 
 fn options() -> HostOptions {
-    let times = Times { pure: Duration::from_secs(3), cpu: Duration::from_millis(600), ..Times::default() };
+    let times = Times { pure: Duration::from_secs(6), cpu: Duration::from_secs(2), ..Times::default() };
     HostOptions { times, ..HostOptions::new(Gate::new(GateOptions::default())) }
 }
 
