@@ -102,12 +102,15 @@ fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
 
 /// Everything of EC2 that bears our mark.
 async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
-    let targets = kinds::marked(cloud).await?.into_iter().filter_map(|(kind, id, tags)| {
-        let address = marked_address(&tags)?.to_owned();
-        let ours = cloud.marks.claim(&tags, &address, &Tags::new()) != Claim::Foreign;
-        ours.then(|| Target { address, kind: kind.to_owned(), remote_id: Some(id), document: Value::Null })
-    });
-    Ok(targets.collect())
+    let all = kinds::marked(cloud).await?.into_iter();
+    Ok(all.filter_map(|(kind, id, tags)| ours(cloud, kind, id, &tags)).collect())
+}
+
+/// What the mark says that it is; none when it is not ours.
+fn ours(cloud: &Cloud, kind: &str, remote_id: String, tags: &Tags) -> Option<Target> {
+    let address = marked_address(tags)?.to_owned();
+    let foreign = cloud.marks.claim(tags, &address, &Tags::new()) == Claim::Foreign;
+    (!foreign).then(|| Target { address, kind: kind.to_owned(), remote_id: Some(remote_id), document: Value::Null })
 }
 
 /// The node groups of the cluster of our name.
@@ -146,11 +149,6 @@ async fn addons(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
 
 /// The issuers in IAM that bear our mark: the cluster they belong to may be gone.
 async fn identity_providers(cloud: &Cloud) -> Result<Vec<Target>, Error> {
-    let providers = oidc_providers(cloud).await?.into_iter().filter_map(|(arn, tags)| {
-        let address = marked_address(&tags)?.to_owned();
-        let ours = cloud.marks.claim(&tags, &address, &Tags::new()) != Claim::Foreign;
-        let kind = IAM_OIDC_PROVIDER.to_owned();
-        ours.then_some(Target { address, kind, remote_id: Some(arn), document: Value::Null })
-    });
-    Ok(providers.collect())
+    let all = oidc_providers(cloud).await?.into_iter();
+    Ok(all.filter_map(|(arn, tags)| ours(cloud, IAM_OIDC_PROVIDER, arn, &tags)).collect())
 }

@@ -97,14 +97,10 @@ impl Run {
 
     /// Targets by provider, each kind's together up to the number that it takes in one call.
     fn batches(&self, targets: Vec<Target>) -> Vec<Vec<Target>> {
-        let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
-        for target in targets {
-            by_kind.entry(target.kind.clone()).or_default().push(target);
-        }
         let mut batches = Vec::new();
         // By provider: the batch that has room, and its kinds.
         let mut open: BTreeMap<String, (Vec<Target>, BTreeSet<String>)> = BTreeMap::new();
-        for (kind, targets) in by_kind {
+        for (kind, targets) in by_kind(targets) {
             let most = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
             let provider = self.served(&kind).map_or_else(|| kind.clone(), |(_, p)| p.description().name.clone());
             for chunk in targets.chunks(most) {
@@ -131,14 +127,10 @@ impl Run {
             Ok(observed) => return observed,
             Err(error) => error,
         };
-        let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
-        for target in &targets {
-            by_kind.entry(target.kind.clone()).or_default().push(target.clone());
-        }
-        if by_kind.len() < 2 {
+        if targets.iter().all(|target| target.kind == targets[0].kind) {
             return unreadable(&targets, &error);
         }
-        let reads = by_kind.into_values().map(|targets| async move {
+        let reads = by_kind(targets).into_values().map(|targets| async move {
             let read = self.try_read_batch(&targets).await;
             read.unwrap_or_else(|error| unreadable(&targets, &error))
         });
@@ -218,6 +210,14 @@ impl Run {
         let whole = 0.5 * f64::from(1_u32 << attempt.saturating_sub(1).min(6));
         std::time::Duration::from_secs_f64(whole.min(20.0) * (0.5 + self.clock.jitter() / 2.0))
     }
+}
+
+fn by_kind(targets: Vec<Target>) -> BTreeMap<String, Vec<Target>> {
+    let mut by_kind: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+    for target in targets {
+        by_kind.entry(target.kind.clone()).or_default().push(target);
+    }
+    by_kind
 }
 
 /// A begun create of unknown outcome is looked for by the document that was sent.
