@@ -1,0 +1,159 @@
+//! Configs that are wrong.
+
+use anyhow::{Result, ensure};
+use nic_tests::golden::shown;
+use nic_tests::nic::Workspace;
+use nic_tests::schemas::conforms;
+
+use super::said::{is_as_read, refused};
+
+const HEAD: &str = "project_name: my-nebari\nprovider: aws\n";
+
+/// Each with its name, its text, and the code that is told first.
+const WRONG: &[(&str, &str, &str)] = &[
+    (
+        "not_yaml",
+        "project_name: my-nebari\namazon_web_services:\n  availability_zones: [us-west-2a, us-west-2b\n  region: us-west-2\n",
+        "CONFIG_NOT_YAML",
+    ),
+    ("not_a_map", "- project_name: my-nebari\n- provider: aws\n", "CONFIG_NOT_A_MAP"),
+    ("empty", "# nothing yet\n", "CONFIG_MISSING_KEY"),
+    ("no_project_name", "# a fragment\nexisting:\n  kube_context: minikube\n", "CONFIG_MISSING_KEY"),
+    ("bad_project_name", "project_name: 123invalidproject\n", "CONFIG_INVALID_VALUE"),
+    (
+        "wrong_type",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  availability_zones: us-west-2a\n  node_groups:\n    general: {instance: m5.2xlarge, min_nodes: one, max_nodes: 1}\n",
+        "VALUE_TYPE",
+    ),
+    ("provider_of_wrong_type", "project_name: my-nebari\nprovider: [aws, gcp]\n", "CONFIG_INVALID_VALUE"),
+    (
+        "misspelt_section",
+        "project_name: my-nebari\nprovider: aws\namazon_web_service:\n  region: us-west-2\n",
+        "SECTION_MISSING",
+    ),
+    (
+        "misspelt_key",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  regoin: us-west-2\n  node_groups:\n    general: {instnce: m5.2xlarge, max_nodes: 1}\n",
+        "REGION_REQUIRED",
+    ),
+    (
+        "both_spellings",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  node_groups:\n    general:\n      instance: m5.2xlarge\n      min_nodes: 1\n      min_size: 2\n",
+        "CONFIG_ALIAS_CONFLICT",
+    ),
+    ("section_missing", HEAD, "SECTION_MISSING"),
+    ("section_empty", "project_name: my-nebari\nprovider: aws\namazon_web_services:\n", "SECTION_MISSING"),
+    (
+        "section_of_another_provider",
+        "project_name: my-nebari\nprovider: gcp\namazon_web_services:\n  region: us-west-2\n",
+        "SECTION_MISSING",
+    ),
+    (
+        "section_doubled",
+        "project_name: my-nebari\namazon_web_services:\n  region: us-west-2\namazon_web_services:\n  region: us-east-1\n",
+        "CONFIG_NOT_YAML",
+    ),
+    (
+        "two_sections_and_no_provider",
+        "project_name: my-nebari\namazon_web_services:\n  region: us-west-2\nazure:\n  region: Central US\n",
+        "CONFIG_PROVIDER_UNCLEAR",
+    ),
+    ("section_as_provider", "project_name: my-nebari\nprovider: amazon_web_services\n", "CONFIG_INVALID_VALUE"),
+    ("provider_removed", "project_name: my-nebari\nprovider: do\n", "CONFIG_PROVIDER_REMOVED"),
+    (
+        "provider_removed_by_its_section",
+        "project_name: my-nebari\ndigital_ocean:\n  region: nyc3\n",
+        "CONFIG_PROVIDER_REMOVED",
+    ),
+    ("region_malformed", "project_name: my-nebari\namazon_web_services:\n  region: us_west_2\n", "REGION_INVALID"),
+    ("lock_misspelt", "project_name: my-nebari\nprevent_deploy: yes\n", "CONFIG_INVALID_VALUE"),
+    ("qhub", "qhub_version: 0.4.5\nproject_name: my-qhub\nprovider: aws\n", "CONFIG_QHUB"),
+    ("another_tool", "project_name: my-nebari\ncluster:\n  name: c\n  nodes: [a, b]\n", "CONFIG_OTHER_LAYOUT"),
+];
+
+/// `validate` says what is wrong at its place; its document has `valid` and `errors` beside the error.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_config_is_told_at_its_place() -> Result<()> {
+    let workspace = Workspace::new()?;
+    for (name, text, code) in WRONG {
+        workspace.config(text)?;
+        refused(&workspace, &format!("config_{name}"), &["validate"], (1, code)).await?;
+        let document = workspace.run(&["validate", "--format", "json"]).await?.json()?;
+        conforms(&document, "validate.json")?;
+        for error in document["errors"].as_array().into_iter().flatten() {
+            let details = &error["details"];
+            ensure!(
+                details["file"] == "nebari-config.yaml" && details["line"].is_u64(),
+                "{name}: no place in {error:#}"
+            );
+        }
+        ensure!(workspace.read("nebari-config.yaml")? == *text, "{name}: the config was changed");
+    }
+    Ok(())
+}
+
+/// A config that cannot be read at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_that_is_not_there_or_no_text_is_told_with_its_path() -> Result<()> {
+    let workspace = Workspace::new()?;
+    refused(&workspace, "config_not_found", &["validate"], (2, "CONFIG_NOT_FOUND")).await?;
+    std::fs::create_dir(workspace.path().join("platform"))?;
+    refused(&workspace, "config_a_directory", &["plan", "-f", "platform"], (2, "CONFIG_NOT_READABLE")).await?;
+    std::fs::write(
+        workspace.path().join("nebari-config.yaml"),
+        b"project_name: my-nebari\ndomain: caf\xe9.example.com\n",
+    )?;
+    refused(&workspace, "config_not_utf8", &["validate"], (1, "CONFIG_NOT_YAML")).await
+}
+
+/// What is only odd is told as a warning, and stops nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_odd_is_a_warning() -> Result<()> {
+    let workspace = Workspace::new()?;
+    workspace.config(
+        "project_name: my-nebari\nprovider: aws\ndomian: my.example.com\ntheir_plugin: {a: b}\namazon_web_services:\n  region: us-west-2\n  \
+         tag: {team: data}\n  node_groups:\n    general: {instance: m5.2xlarge, max_node: 1}\ngoogle_cloud_platform:\n  project: p\n",
+    )?;
+    let text = workspace.ok(&["validate"]).await?;
+    let json = workspace.ok(&["validate", "--format", "json"]).await?;
+    conforms(&json.json()?, "validate.json")?;
+    let all = [
+        shown(&workspace, &["validate"], &text)?,
+        shown(&workspace, &["validate", "--format", "json"], &json)?,
+        shown(&workspace, &["validate", "--quiet"], &workspace.ok(&["validate", "--quiet"]).await?)?,
+    ];
+    is_as_read("config_warnings", &all.join("\n"));
+    Ok(())
+}
+
+/// `prevent_deploy` keeps its promise before anything is asked of a cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_that_the_config_forbids_does_not_begin() -> Result<()> {
+    let workspace = Workspace::new()?;
+    workspace.config("project_name: my-nebari\nprevent_deploy: true\n")?;
+    refused(&workspace, "config_prevents_deploy", &["deploy"], (1, "DEPLOY_PREVENTED")).await?;
+    ensure!(!workspace.stage().exists(), "something was begun");
+    Ok(())
+}
+
+/// A command line that is not understood, in the form that it asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_command_line_is_told_with_the_nearest() -> Result<()> {
+    let workspace = Workspace::new()?;
+    let mut all = Vec::new();
+    for arguments in
+        [&["plna"][..], &["plan", "--ouput", "x"], &["plan", "--target", "vpc"], &["plan", "--lock-timeout", "soon"]]
+    {
+        let with_json = [arguments, &["--format", "json"]].concat();
+        let (text, json) = (workspace.run(arguments).await?, workspace.run(&with_json).await?);
+        ensure!(
+            text.code == 2 && json.code == 2 && json.json()?["error"]["code"] == "USAGE_INVALID",
+            "{}",
+            json.said()
+        );
+        conforms(&json.json()?, "error.json")?;
+        all.extend([shown(&workspace, arguments, &text)?, shown(&workspace, &with_json, &json)?]);
+    }
+    is_as_read("usage", &all.join("\n"));
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Kubernetes versions: the control plane moves by minor versions, one at a time, and the nodes follow; and the newest version
+//! is taken where none is named, once.
+
+use anyhow::{Context, Result, ensure};
+use nic_tests::aws::Emulator;
+use nic_tests::nic::Workspace;
+use nic_tests::platform::Platform;
+use serde_json::{Value, json};
+
+const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
+const CLUSTER: &str = "my-nebari-dev";
+
+fn silent(_: &str) {}
+
+async fn platform(emulator: Emulator) -> Result<(Platform, Workspace)> {
+    let platform = Platform::start(emulator, CLUSTER, silent).await?;
+    let workspace = platform.workspace()?;
+    Ok((platform, workspace))
+}
+
+fn at_version(version: &str) -> String {
+    CONFIG.replace("\"1.34\"", version)
+}
+
+/// Versions of the control plane and of each group of nodes.
+async fn versions(platform: &Platform) -> Result<Value> {
+    let found = platform.aws.inventory().await?;
+    let groups = found["nodegroups"].as_array().context("node groups")?;
+    let groups: serde_json::Map<String, Value> = groups
+        .iter()
+        .map(|group| (group["nodegroupName"].as_str().unwrap_or_default().to_owned(), group["version"].clone()))
+        .collect();
+    Ok(json!({ "cluster": found["clusters"][0]["version"], "nodes": groups }))
+}
+
+fn all_at(version: &str) -> Value {
+    json!({ "cluster": version, "nodes": { "general": version, "user": version, "worker": version } })
+}
+
+async fn the_control_plane_moves_by_steps_and_the_nodes_follow(emulator: Emulator) -> Result<()> {
+    let (platform, workspace) = platform(emulator).await?;
+    workspace.config(&at_version("\"1.32\""))?;
+    workspace.ok(&["deploy"]).await?;
+    ensure!(versions(&platform).await? == all_at("1.32"));
+
+    // The plan shows all of it before anything moves.
+    workspace.config(&at_version("1.34"))?;
+    platform.aws.clear_log();
+    let plan = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
+    ensure!(plan.code == 3, "{}", plan.said());
+    let summary = plan.json()?["summary"].clone();
+    ensure!(summary["update"] == 4 && summary["replace"] == 0 && summary["create"] == 0, "{summary:#}");
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // 1.33, 1.34, then every group of nodes once, and nothing else.
+    platform.aws.clear_log();
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("version: 1.32 → 1.34") && ran.stdout.contains("Done. (4 changes)"), "{}", ran.stdout);
+    let mutations: Vec<String> =
+        platform.aws.log().into_iter().filter(|entry| entry.mutating).map(|entry| entry.action).collect();
+    let (plane, nodes) = mutations.split_at(2.min(mutations.len()));
+    ensure!(plane == ["UpdateClusterVersion", "UpdateClusterVersion"], "{mutations:?}");
+    ensure!(nodes == ["UpdateNodegroupVersion", "UpdateNodegroupVersion", "UpdateNodegroupVersion"], "{mutations:?}");
+    ensure!(versions(&platform).await? == all_at("1.34"));
+    let updates = platform
+        .aws
+        .inspect(
+            r#"
+eks = client("eks")
+ids = eks.list_updates(name="my-nebari-dev")["updateIds"]
+updates = [eks.describe_update(name="my-nebari-dev", updateId=id)["update"] for id in ids]
+show([[update["status"], next(p["value"] for p in update["params"] if p["type"] == "Version")] for update in updates])
+"#,
+        )
+        .await?;
+    ensure!(updates == json!([["Successful", "1.33"], ["Successful", "1.34"]]), "{updates:#}");
+
+    // Again: nothing.
+    platform.aws.clear_log();
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // Down is refused before anything is changed, and says where the cluster stands.
+    workspace.config(&at_version("\"1.33\""))?;
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    let said = ran.json()?;
+    ensure!(ran.code == 1 && said["error"]["code"] == "KUBERNETES_VERSION_DOWNGRADE", "{}", ran.said());
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // Neither does a version that nobody offers get beyond the checks.
+    workspace.config(&at_version("\"1.99\""))?;
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(ran.code == 1 && ran.said().contains("KUBERNETES_VERSION_NOT_OFFERED"), "{}", ran.said());
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_plane_moves_by_steps_and_the_nodes_follow_on_ministack() -> Result<()> {
+    the_control_plane_moves_by_steps_and_the_nodes_follow(Emulator::Ministack).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_plane_moves_by_steps_and_the_nodes_follow_on_moto() -> Result<()> {
+    the_control_plane_moves_by_steps_and_the_nodes_follow(Emulator::Moto).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_fails_says_why_and_is_begun_again_by_the_next_deploy() -> Result<()> {
+    let (platform, workspace) = platform(Emulator::Ministack).await?;
+    workspace.config(&at_version("\"1.33\""))?;
+    workspace.ok(&["deploy"]).await?;
+    workspace.config(&at_version("\"1.34\""))?;
+    platform.aws.fail_next_update("InsufficientFreeAddresses", "no address is left").await;
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "CLUSTER_UPDATE_FAILED", "{}", ran.said());
+    ensure!(ran.said().contains("InsufficientFreeAddresses: no address is left"), "{}", ran.said());
+    ensure!(versions(&platform).await? == all_at("1.33"));
+    workspace.ok(&["deploy"]).await?;
+    ensure!(versions(&platform).await? == all_at("1.34"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_version_the_newest_is_taken_and_kept() -> Result<()> {
+    let (platform, workspace) = platform(Emulator::Ministack).await?;
+    workspace.config(&at_version("null"))?;
+    workspace.ok(&["deploy"]).await?;
+    ensure!(versions(&platform).await? == all_at("1.35"));
+    ensure!(workspace.state()?.pointer("/facts/aws/kubernetes_version") == Some(&json!("1.35")));
+    // What is recorded is not asked for again.
+    platform.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    let asked = |action: &str| platform.aws.log().iter().any(|entry| entry.action == action);
+    ensure!(platform.aws.mutating_count() == 0 && !asked("DescribeClusterVersions"), "{:#?}", platform.aws.log());
+    // A state that is lost does not move a cluster that is there.
+    std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
+    platform.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+    Ok(())
+}
