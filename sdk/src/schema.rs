@@ -27,6 +27,7 @@
 //! | `natural-name` | part of what the thing is found by while its remote id is not known |
 //! | `remote-id` | the remote id: references to it are good as soon as a create has told it |
 //! | `goes-with` | on the whole document: the kind of what these are parts of, gone when that is |
+//! | `outlives` | on the whole document: the kind of something that they need, and that may be deleted before they are |
 //! | `only-deletes` | on the whole document: only a delete has work to do, so a create waits for nothing that it does not reference |
 //! | `sensitive` | never shown |
 //! | `normalise` | look-alikes that are no difference: `cidr`, `policy`, `quantity`, `version` |
@@ -173,6 +174,12 @@ impl Schema {
     /// they are gone with it: then the host waits for that instead of calling `delete`.
     pub fn goes_with(self, kind: &str) -> Self {
         self.annotated("goes-with", json!(kind))
+    }
+
+    /// On the schema of a whole document: these need something of the kind `kind`, and can still be deleted when that is gone. Then the
+    /// host deletes both at the same time.
+    pub fn outlives(self, kind: &str) -> Self {
+        self.annotated("outlives", json!(kind))
     }
 
     /// On the schema of a whole document: a create does nothing, and only a delete has work to do. What such a resource depends on

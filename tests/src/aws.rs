@@ -31,7 +31,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use emulator::{ACCOUNT, Emulator, Server};
-pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, depth};
+pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, at_work, depth};
 pub use shape::shape;
 pub use venv::ensure_venv;
 

@@ -4,6 +4,7 @@ mod apply;
 mod desire;
 mod drift;
 mod journal;
+mod preflight;
 mod refresh;
 mod step;
 
@@ -219,45 +220,6 @@ impl Run {
                 Err(error) => {
                     broke = true;
                     found.push(provider_failed(participant, "validate", &error));
-                }
-            }
-        }
-        answered(found, broke)
-    }
-
-    /// Provider checks before the first mutation.
-    ///
-    /// # Errors
-    /// [`RunError::Refused`] when any check fails; [`RunError::Broke`] when one could not be made.
-    pub async fn preflight(&self, planned: &Planned) -> Result<Vec<Diagnostic>, RunError> {
-        if planned.plan.change_count() == 0 {
-            return Ok(Vec::new());
-        }
-        let mut summary: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
-        for change in planned.plan.changes.iter().filter(|c| c.action.is_change()) {
-            let verb = match change.action {
-                crate::plan::Action::Create => "create",
-                crate::plan::Action::Update => "update",
-                crate::plan::Action::Replace => "replace",
-                _ => "delete",
-            };
-            summary.entry(verb).or_default().push(&change.address);
-        }
-        // Which attributes are about to change: what a check is about may be none of them.
-        let changes = planned.plan.changes.iter().filter(|change| !change.differences.is_empty());
-        let differences: BTreeMap<&Address, Vec<&str>> = changes
-            .map(|change| (&change.address, change.differences.iter().map(|d| d.pointer.as_str()).collect()))
-            .collect();
-        let mut summary = serde_json::to_value(summary).unwrap_or(Value::Null);
-        summary["differences"] = serde_json::to_value(differences).unwrap_or(Value::Null);
-        let call = self.call().await;
-        let (mut found, mut broke) = (Vec::new(), false);
-        for participant in self.participants.iter().filter(|p| p.declares) {
-            match participant.provider.preflight(&call, &participant.config, &summary).await {
-                Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
-                Err(error) => {
-                    broke = true;
-                    found.push(provider_failed(participant, "preflight", &error));
                 }
             }
         }

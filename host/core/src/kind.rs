@@ -90,6 +90,11 @@ impl Kind {
         self.schema.pointer("/x-nic/goes-with").and_then(Value::as_str)
     }
 
+    /// The kind of what these need only until they are deleted: it may be deleted before they are.
+    pub fn outlives(&self) -> Option<&str> {
+        self.schema.pointer("/x-nic/outlives").and_then(Value::as_str)
+    }
+
     /// Whether only a delete of these has work to do: then `depends_on` says what is deleted after them and nothing else.
     pub fn only_deletes(&self) -> bool {
         self.schema.pointer("/x-nic/only-deletes") == Some(&Value::Bool(true))

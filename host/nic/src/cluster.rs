@@ -9,6 +9,7 @@ mod generation;
 mod health;
 mod kubeconfig;
 mod reader;
+mod served;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! Checks just before the first mutation: what would otherwise fail minutes later, half of the platform made.
 //!
 //! Each check is about what the plan is going to do. What makes a deploy fail is an error; a check that could not be made is
-//! told, as a warning, and stops nothing: the deploy itself will find out. Quotas alone are a courtesy: who may not read them
-//! is not told so.
+//! told, as a warning, and stops nothing: the deploy itself will find out. Quotas alone are a courtesy: who may not read them is not
+//! told so. What got no answer is checked again first, when the host asks once more.
 
 mod account;
 mod ask;
@@ -115,10 +115,17 @@ fn problem(code: &str, summary: &str, detail: String) -> Diagnostic {
 
 /// A check that could not be made.
 fn unchecked(what: &str, error: &Error) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Warning,
-        ..problem("PREFLIGHT_INCOMPLETE", "A check could not be made", format!("{what} is not known: {error}"))
-    }
+    let (code, summary) = if may_pass(error) {
+        ("PREFLIGHT_UNANSWERED", "A check got no answer")
+    } else {
+        ("PREFLIGHT_INCOMPLETE", "A check could not be made")
+    };
+    Diagnostic { severity: Severity::Warning, ..problem(code, summary, format!("{what} is not known: {error}")) }
+}
+
+/// Whether the same question may get an answer a little later.
+fn may_pass(error: &Error) -> bool {
+    matches!(error, Error::Throttled(_) | Error::TimedOut(_) | Error::Remote { status: 500.., .. })
 }
 
 /// Where a key of the config stands.

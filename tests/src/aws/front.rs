@@ -52,7 +52,7 @@ pub use eks::Pace;
 pub use fault::{Effect, Faults, Matching, When};
 pub use hide::Hide;
 pub(crate) use iam::Providers as Identities;
-pub use log::{Logged, depth};
+pub use log::{Logged, at_work, depth};
 pub use wait::Wait;
 
 /// AWS refuses larger requests long before; it bounds what a runaway client can make the harness hold.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{Emulator, Logged, Pace, Wait, depth};
+use nic_tests::aws::{Emulator, Logged, Pace, Wait, at_work, depth};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 
@@ -96,9 +96,9 @@ fn tell(line: &str) {
 const LATENCY: Duration = Duration::from_millis(50);
 
 /// What every request takes longer in the last table: so much that nothing else counts. How often one request had to wait for
-/// another is then who waits for whom, and not how fast this machine is. Longer than the five seconds that Kubernetes lets a namespace
-/// live on: what AWS is asked in that time would make the chain look longer than it is.
-const AGES: Duration = Duration::from_secs(6);
+/// another is then who waits for whom, and not how fast this machine is. Clearly longer than the five seconds that Kubernetes lets a
+/// namespace live on: what AWS is asked in that time would make the chain look longer than it is.
+const AGES: Duration = Duration::from_secs(9);
 
 /// Start, first run, and what a warm run takes.
 async fn process(platform: &Platform) -> Result<()> {
@@ -126,15 +126,19 @@ async fn life(platform: &Platform, latency: Duration, runs: usize) -> Result<()>
     platform.aws.nat_pace(Wait::NONE);
     platform.aws.faults().latency(latency);
     tell(&format!("\n{} ms more on every request to AWS:\n", latency.as_millis()));
-    tell("| what | requests | depth | time | peak memory | of that its own |\n|---|---|---|---|---|---|");
+    tell(
+        "| what | requests | depth | time | emulator at work | peak memory | of that its own |\n|---|---|---|---|---|---|---|",
+    );
     let told = |what: &str, runs: usize, measured: &Measured| {
         let log = platform.aws.log();
         let requests = log.len() / runs;
         // Of several runs, the last one's.
         let depth = depth(&log[log.len() - requests..]);
+        let emulator = at_work(&log[log.len() - requests..], latency);
         tell(&format!(
-            "| {what} | {requests} | {depth} | {:.0} ms | {:.0} MiB | {:.0} MiB |",
+            "| {what} | {requests} | {depth} | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
             millis(measured.took),
+            millis(emulator),
             measured.memory.peak,
             measured.memory.own
         ));

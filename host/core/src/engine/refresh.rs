@@ -192,14 +192,20 @@ impl Run {
         &self,
         ask: impl Fn() -> F,
     ) -> Result<T, ProviderError> {
+        self.until(ask, |answer| answer.as_ref().err().is_none_or(|error| error.retry() == Retry::No)).await
+    }
+
+    /// Asks for something that has no effect until the answer will do, or a longer wait makes no sense.
+    pub(super) async fn until<F: Future>(
+        &self,
+        ask: impl Fn() -> F,
+        will_do: impl Fn(&F::Output) -> bool,
+    ) -> F::Output {
         let mut attempt = 1;
         loop {
-            let error = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if error.retry() == Retry::No || attempt == READ_ATTEMPTS || self.wait(self.back_off(attempt)).await {
-                return Err(error);
+            let answer = ask().await;
+            if will_do(&answer) || attempt == READ_ATTEMPTS || self.wait(self.back_off(attempt)).await {
+                return answer;
             }
             attempt += 1;
         }

@@ -16,6 +16,7 @@ mod drift;
 mod interrupts;
 mod lies;
 mod parts;
+mod preflight;
 mod random_faults;
 mod refusals;
 mod retain;

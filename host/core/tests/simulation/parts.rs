@@ -1,4 +1,4 @@
-//! What goes with the thing it is a part of.
+//! What goes with the thing it is a part of, and what outlives the thing it needs.
 
 use nic_core::resource::Desired;
 use serde_json::json;
@@ -52,4 +52,20 @@ fn a_part_stays_recorded_while_the_whole_cannot_be_deleted() {
     let ran = world.destroy();
     assert!(!ran.complete());
     assert!(world.disk.state().unwrap().records.contains_key(&at("sim.add-on.dns")));
+}
+
+#[test]
+fn what_may_outlive_something_does_not_hold_up_its_deletion() {
+    let issuer = resource("sim.issuer.main", json!({"name": "issuer", "of": to("sim.cluster.main", "/version")}));
+    let with_issuer: Vec<Desired> = platform().into_iter().chain([issuer]).collect();
+    let world = World::with(with_issuer);
+    // Its deletion never ends, and the cluster's does.
+    world.cloud.lock().unwrap().things.values_mut().filter(|t| t.kind == "sim.issuer").for_each(|issuer| {
+        issuer.phase = crate::cloud::Phase::Deleting;
+        issuer.done_at = std::time::Duration::MAX;
+    });
+    let ran = world.destroy();
+    assert!(!ran.complete());
+    let left: Vec<String> = world.disk.state().unwrap().records.keys().map(ToString::to_string).collect();
+    assert_eq!(left, ["sim.issuer.main"]);
 }

@@ -96,6 +96,13 @@ pub fn description() -> Description {
         },
         Kind {
             schema: json!({
+                "type": "object", "x-nic": {"outlives": "sim.cluster"},
+                "properties": {"id": computed, "name": name, "of": json!({"type": "string"})},
+            }),
+            ..kind("issuer", CreateSafety::Named, "cloud.issuers[]", &json!({}))
+        },
+        Kind {
+            schema: json!({
                 "type": "object", "x-nic": {"only-deletes": true}, "properties": {"id": computed, "name": name},
             }),
             ..kind("guard", CreateSafety::Named, "cloud.guards[]", &json!({}))

@@ -1,6 +1,6 @@
 //! A provider of the simulated cloud.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub struct SimProvider {
     pub lie: Option<(Address, Lie)>,
     /// Reads of these fail with `Denied`.
     pub unreadable: BTreeSet<Address>,
+    /// What `preflight` finds, one look after the other; nothing once they are used up.
+    pub checks: Arc<Mutex<VecDeque<Vec<Diagnostic>>>>,
     pub description: Description,
     /// What secrets are, at the edge.
     pub vault: Vault,
@@ -77,6 +79,7 @@ impl SimProvider {
             wanted,
             lie: None,
             unreadable: BTreeSet::new(),
+            checks: Arc::default(),
             description: description(),
             vault: Vault::default(),
             calls: Mutex::default(),
@@ -256,7 +259,7 @@ impl Provider for SimProvider {
     }
 
     async fn preflight(&self, _: &Call, _: &Value, _: &Value) -> Result<Vec<Diagnostic>, ProviderError> {
-        Ok(Vec::new())
+        Ok(self.checks.lock().unwrap().pop_front().unwrap_or_default())
     }
 
     async fn create(

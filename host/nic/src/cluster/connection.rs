@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::eks::EksTokens;
+use super::served::{Served, ServedList};
 use crate::signing::install_crypto_provider;
 
 /// Who owns the fields that NIC applies.
@@ -117,20 +118,6 @@ fn explain_status(status: Status) -> ProviderError {
         408 | 504 => ProviderError::TimedOut(message),
         status => ProviderError::Remote { status, code: reason, message },
     }
-}
-
-/// One resource type that the cluster serves.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Served {
-    name: String,
-    kind: String,
-    namespaced: bool,
-}
-
-#[derive(Deserialize)]
-struct ServedList {
-    #[serde(default)]
-    resources: Vec<Served>,
 }
 
 /// A connection. Cheap to clone; it logs in again by itself.
@@ -292,6 +279,9 @@ impl Connected {
 
     /// What a kind is called in URLs; none when the cluster does not serve it.
     async fn served(&self, api_version: &str, kind: &str) -> Result<Option<Served>, ProviderError> {
+        if let Some(known) = Served::everywhere(api_version, kind) {
+            return Ok(Some(known));
+        }
         let find =
             |list: &[Served]| list.iter().find(|served| served.kind == kind && !served.name.contains('/')).cloned();
         let slot = {

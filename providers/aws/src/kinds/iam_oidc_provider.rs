@@ -228,5 +228,7 @@ fn schema() -> Value {
         .required("client_ids", list(string()).set())
         .optional("thumbprints", list(string()).computed())
         .required("tags", map(string()))
+        // It names an issuer, whether there is one or not.
+        .outlives(super::CLUSTER)
         .build()
 }

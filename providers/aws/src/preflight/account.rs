@@ -8,7 +8,7 @@ use nic_sdk::types::Diagnostic;
 use serde_json::json;
 
 use super::ask::Asking;
-use super::{Summary, all, problem, unchecked};
+use super::{Summary, all, may_pass, problem, unchecked};
 use crate::cloud::{Cloud, from_aws};
 use crate::config::Config;
 use crate::partition;
@@ -92,7 +92,13 @@ async fn room(cloud: &Cloud, asking: Asking<'_>, quota: Quota, summary: &Summary
         return Vec::new();
     }
     let (limit, used) = join!(limit(asking, &quota), used(cloud, &quota));
-    let (Ok(Some(limit)), Ok(used)) = (limit, used) else { return Vec::new() };
+    let (limit, used) = match (limit, used) {
+        (Ok(Some(limit)), Ok(used)) => (limit, used),
+        (Err(error), _) | (_, Err(error)) if may_pass(&error) => {
+            return vec![unchecked(&format!("whether the account has room for more {}", quota.things), &error)];
+        }
+        _ => return Vec::new(),
+    };
     if used + wanted <= limit {
         return Vec::new();
     }

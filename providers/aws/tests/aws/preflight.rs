@@ -142,6 +142,11 @@ fn who_acts_and_where_is_checked() {
     let denied = Reply::ec2_error(403, "UnauthorizedOperation", "no");
     let found = found_with(FakeCloud::new().on("ec2", "DescribeRegions", denied), &config());
     assert_eq!(codes(&found), [(Severity::Warning, "PREFLIGHT_INCOMPLETE")]);
+    // What may pass by itself says so.
+    for reply in [Reply::ec2_error(400, "RequestLimitExceeded", "slow"), Reply::ec2_error(503, "Unavailable", "down")] {
+        let found = found_with(FakeCloud::new().on("ec2", "DescribeRegions", reply), &config());
+        assert_eq!(codes(&found), [(Severity::Warning, "PREFLIGHT_UNANSWERED")]);
+    }
 }
 
 #[test]

@@ -104,14 +104,25 @@ pub fn depth(log: &[Logged]) -> usize {
     count
 }
 
+/// How long the emulator was at work on at least one request, when each reaches it only after `latency`.
+pub fn at_work(log: &[Logged], latency: Duration) -> Duration {
+    let mut spans: Vec<(Duration, Duration)> =
+        log.iter().filter_map(|entry| Some((entry.at + latency, entry.answered?))).collect();
+    spans.sort_unstable();
+    let (mut whole, mut until) = (Duration::ZERO, Duration::ZERO);
+    for (from, to) in spans {
+        whole += to.saturating_sub(from.max(until));
+        until = until.max(to);
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_depth_counts_what_had_to_wait() {
-        let log = Log::new();
-        let entry = |at, answered| Logged {
+    fn entry(at: u64, answered: u64) -> Logged {
+        Logged {
             seq: 1,
             at: Duration::from_millis(at),
             answered: Some(Duration::from_millis(answered)),
@@ -121,8 +132,19 @@ mod tests {
             status: 200,
             summary: String::new(),
             body: None,
-        };
-        assert_eq!(depth(&log.entries()), 0);
+        }
+    }
+
+    #[test]
+    fn the_emulator_is_at_work_once_at_a_time() {
+        let log = [entry(0, 60), entry(5, 70), entry(1, 58), entry(100, 151)];
+        assert_eq!(at_work(&log, Duration::from_millis(50)), Duration::from_millis(20 + 1));
+        assert_eq!(at_work(&log[..1], Duration::from_millis(70)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_depth_counts_what_had_to_wait() {
+        assert_eq!(depth(&Log::new().entries()), 0);
         assert_eq!(depth(&[entry(0, 50), entry(10, 60), entry(20, 70)]), 1);
         assert_eq!(depth(&[entry(0, 50), entry(0, 90), entry(51, 101), entry(102, 152), entry(95, 200)]), 3);
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use nic_tests::aws::{AwsCloud, Emulator, Pace, Wait};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{BASE, shows};
 

@@ -1,8 +1,8 @@
 //! Roles, policies, OIDC providers and resource groups.
 
 use anyhow::Result;
-use nic_tests::aws::{Effect, Emulator};
-use serde_json::{Value, json};
+use nic_tests::aws::Emulator;
+use serde_json::json;
 
 use super::shows;
 

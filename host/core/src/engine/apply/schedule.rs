@@ -163,11 +163,14 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
             }
         }
     }
+    let kinds: BTreeMap<&Address, &str> =
+        planned.plan.changes.iter().map(|change| (&change.address, change.kind.as_str())).collect();
     for change in &planned.plan.changes {
+        let kind = run.kind(&change.kind);
         let converge = (change.address.clone(), Verb::Converge);
         let for_deletion_only = |need: &Address| {
             let named = planned.graph.get(&change.address).is_some_and(|desired| desired.depends_on.contains(need));
-            named && run.kind(&change.kind).is_some_and(Kind::only_deletes)
+            named && kind.is_some_and(Kind::only_deletes)
         };
         let needs = change.needs.iter().filter(|need| !for_deletion_only(need));
         let needs: Vec<Key> = needs.map(|need| (need.clone(), Verb::Converge)).collect();
@@ -180,7 +183,9 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
             // Nothing waits for it: it is gone when the whole is.
             steps.entry(delete).or_default().insert(((*whole).clone(), Verb::Delete));
         } else if steps.contains_key(&delete) {
-            for need in planned.recorded_needs(&change.address) {
+            let outlived = kind.and_then(Kind::outlives);
+            let holds = |need: &&Address| outlived.is_none() || kinds.get(need).copied() != outlived;
+            for need in planned.recorded_needs(&change.address).filter(holds) {
                 if let Some(waits) = steps.get_mut(&(need.clone(), Verb::Delete)) {
                     waits.insert(delete.clone());
                 }
