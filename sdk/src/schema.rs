@@ -7,7 +7,7 @@
 //!     .required("vpc_id", string().immutable())
 //!     .required("cidr_block", string().immutable().normalise(Normalise::Cidr))
 //!     .optional("route_table_ids", list(string()).set())
-//!     .optional("desired_size", integer().minimum(0).left_to_cloud())
+//!     .optional("desired_size", integer().minimum(0).left_when_unset())
 //!     .optional("tags", map(string()))
 //!     .optional("arn", string().computed())
 //!     .build();
@@ -23,6 +23,7 @@
 //! | `immutable` | cannot be changed in place: a difference means replacement |
 //! | `computed` | filled by the cloud, never desired, never a difference |
 //! | `set` | an array whose order is no difference |
+//! | `left-when-unset` | the cloud's own while the config does not set it: taken out of the config, it stays as it is |
 //! | `left-to-cloud` | after creation the cloud's own; acted on only when the desired value itself changes |
 //! | `natural-name` | part of what the thing is found by while its remote id is not known |
 //! | `remote-id` | the remote id: references to it are good as soon as a create has told it |
@@ -155,6 +156,11 @@ impl Schema {
     /// After creation the cloud's own, acted on only when the desired value itself changes.
     pub fn left_to_cloud(self) -> Self {
         self.annotated("left-to-cloud", json!(true))
+    }
+
+    /// The cloud's own while the config does not set it: taken out of the config, it stays as it is.
+    pub fn left_when_unset(self) -> Self {
+        self.annotated("left-when-unset", json!(true))
     }
 
     /// Part of what the thing is found by while its remote id is not known: a `read` without remote id waits for these members, and

@@ -131,6 +131,7 @@ impl Walk<'_> {
             if baseline.is_some_and(|b| !b.is_null())
                 && observed.is_some_and(|o| !is_empty(o))
                 && !annotations.left_to_cloud
+                && !annotations.left_when_unset
             {
                 push(Origin::Removed, Value::Null);
             }
@@ -338,6 +339,7 @@ mod tests {
             "scaling": {"type": "object", "properties": {
                 "max": {"type": "integer"},
                 "desired": {"type": "integer", "x-nic": {"left-to-cloud": true}},
+                "held": {"type": "integer", "x-nic": {"left-when-unset": true}},
             }},
             "tags": {"type": "object", "additionalProperties": {"type": "string"}},
         }})
@@ -373,6 +375,16 @@ mod tests {
                 ("/tags/b".to_owned(), Origin::Removed),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_left_when_unset_is_the_configs_as_long_as_it_says_so() {
+        let with = |held: i64| json!({"scaling": {"held": held}});
+        let without = json!({"scaling": {}});
+        assert_eq!(diff(without.clone(), without.clone(), with(4)), []);
+        assert_eq!(diff(without, with(3), with(3)), []);
+        assert_eq!(diff(with(3), with(3), with(4)), [("/scaling/held".to_owned(), Origin::Drift)]);
+        assert_eq!(diff(with(3), with(2), with(2)), [("/scaling/held".to_owned(), Origin::Edited)]);
     }
 
     #[test]

@@ -179,6 +179,8 @@ pub struct Annotations {
     pub set: bool,
     /// After creation the cloud's own: acted on only when the desired value itself changes, never drift.
     pub left_to_cloud: bool,
+    /// The cloud's own while the config does not set it: taken out of the config, it stays as it is.
+    pub left_when_unset: bool,
     /// Shown as `(sensitive)`.
     pub sensitive: bool,
     /// Part of what the resource is found by while its remote id is not known.

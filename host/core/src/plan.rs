@@ -253,6 +253,27 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     Ok(Plan { changes: in_order(changes, request), inputs: request.inputs.clone(), notes })
 }
 
+/// What would become of something that is protected.
+enum Loss<'a> {
+    Deleted,
+    /// With what differs.
+    Replaced(&'a [AttributeChange]),
+}
+
+impl std::fmt::Display for Loss<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::Replaced(differences) = self else { return f.write_str("deleted") };
+        f.write_str("replaced")?;
+        let forcing = differences.iter().filter(|change| change.forces_replace);
+        let pointers: Vec<&str> = forcing.map(|change| change.pointer.as_str()).collect();
+        if pointers.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " (`{}` cannot be changed in place)", pointers.join("`, `"))
+        }
+    }
+}
+
 struct Planner<'a> {
     request: &'a PlanRequest<'a>,
     outcomes: BTreeMap<Address, Outcome>,
@@ -281,9 +302,9 @@ impl Planner<'_> {
             }
         };
         let record = self.request.records.get(address);
-        let document = desired.named(document, record);
         let absent = Observed::absent(address);
         let observed = self.request.observed.get(address).unwrap_or(&absent);
+        let document = desired.named(document, record, Some(observed));
         if let Some(problem) = unusable(observed, kind) {
             self.problems.push(problem);
             return;
@@ -306,7 +327,7 @@ impl Planner<'_> {
         }
         let (action, reason, differences) = self.decide(kind, &document, record, observed);
         if action == Action::Replace {
-            self.guard(kind, record, address, "replaced");
+            self.guard(kind, record, address, &Loss::Replaced(&differences));
         }
         let document_digest = if action.is_change() { digest(&document) } else { String::new() };
         // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
@@ -453,7 +474,7 @@ impl Planner<'_> {
         };
         // Its replacement was confirmed.
         if action == Action::Delete && !destroy && record.deposed.is_none() {
-            self.guard(kind, Some(record), address, "deleted");
+            self.guard(kind, Some(record), address, &Loss::Deleted);
         }
         self.changes.insert(
             address.clone(),
@@ -475,7 +496,7 @@ impl Planner<'_> {
     }
 
     /// Protected and imported things go only when the user named them.
-    fn guard(&mut self, kind: &Kind, record: Option<&Record>, address: &Address, what: &str) {
+    fn guard(&mut self, kind: &Kind, record: Option<&Record>, address: &Address, loss: &Loss<'_>) {
         let never_ready = record.is_some_and(|r| r.baseline.is_null());
         let why = match record {
             Some(record) if record.imported => "it was imported",
@@ -485,16 +506,19 @@ impl Planner<'_> {
         if self.request.confirmed.contains(address) {
             return;
         }
-        self.problems.push(
-            Diagnostic::error(
-                "PROTECTED_NEEDS_CONFIRMATION",
-                "A protected resource would be lost",
-                format!("`{address}` would be {what}, and {why}"),
-            )
-            .at(address)
-            .hint(format!("if that is what you want, run again with `--confirm {address}`"))
-            .hint("otherwise undo the edit that leads to it; `nic plan` shows which attribute does"),
-        );
+        let mut problem = Diagnostic::error(
+            "PROTECTED_NEEDS_CONFIRMATION",
+            "A protected resource would be lost",
+            format!("`{address}` would be {loss}, and {why}"),
+        )
+        .at(address)
+        .hint(format!("if that is what you want, run again with `--confirm {address}`"))
+        .hint("otherwise undo the edit that leads to it");
+        if let Loss::Replaced(differences) = loss {
+            let forcing: Vec<_> = differences.iter().filter(|change| change.forces_replace).collect();
+            problem = problem.details(serde_json::json!({ "differences": forcing }));
+        }
+        self.problems.push(problem);
     }
 
     fn push(

@@ -9,6 +9,10 @@ use crate::address::Address;
 use crate::error::ProviderError;
 use crate::secret::{self, Accepted, Fingerprints, SecretChange, SecretChanges};
 
+/// Digits of a replacement's name. Short, since clouds limit names; two of one resource hardly ever meet, and then the create is
+/// refused.
+pub(crate) const SUFFIX_DIGITS: usize = 6;
+
 /// What the config asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
@@ -28,17 +32,28 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// A document of it under the name it has: that of a replacement ends in the suffix that its record says.
+    /// A document of it under the name it has: that of a replacement ends in the suffix that its record says, or, where nothing
+    /// was accepted yet, what is there in its place.
     #[must_use]
-    pub fn named(&self, mut document: Value, record: Option<&Record>) -> Value {
-        let suffix = record.and_then(|record| record.name_suffix.as_deref());
-        if let Some((pointer, suffix)) = self.create_first.as_deref().zip(suffix)
+    pub fn named(&self, mut document: Value, record: Option<&Record>, observed: Option<&Observed>) -> Value {
+        let recorded = record.and_then(|record| record.name_suffix.as_deref());
+        let unsettled = record.is_none_or(|record| record.baseline.is_null());
+        let shown = observed.filter(|_| unsettled).and_then(|observed| self.suffix_of(&observed.document));
+        if let Some((pointer, suffix)) = self.create_first.as_deref().zip(recorded.or(shown))
             && let Some(Value::String(name)) = document.pointer_mut(pointer)
         {
             name.push('-');
             name.push_str(suffix);
         }
         document
+    }
+
+    /// What the name in a document of it ends in, when that is the name of a replacement.
+    pub fn suffix_of<'a>(&self, document: &'a Value) -> Option<&'a str> {
+        let pointer = self.create_first.as_deref()?;
+        let (plain, name) = (self.document.pointer(pointer)?.as_str()?, document.pointer(pointer)?.as_str()?);
+        let suffix = name.strip_prefix(plain)?.strip_prefix('-')?;
+        (suffix.len() == SUFFIX_DIGITS && suffix.bytes().all(|b| b.is_ascii_hexdigit())).then_some(suffix)
     }
 }
 

@@ -266,7 +266,7 @@ fn target(address: &Address, graph: &DesiredGraph, record: Option<&Record>, seen
     let desired = graph.get(address);
     let from_config = desired.and_then(|d| {
         let document = resolve(&d.document, &|to, pointer| seen.look_up(to, pointer)).ok()?;
-        Some(d.named(document, record))
+        Some(d.named(document, record, None))
     });
     let pending = record.and_then(|r| r.pending.as_ref()).map(|p| &p.document).filter(|d| !d.is_null());
     let remote_id = record.and_then(|r| r.remote_id.clone());

@@ -24,16 +24,12 @@ use crate::error::ProviderError;
 use crate::kind::Kind;
 use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
 use crate::ports::{BackendError, Change, Event, Provider};
-use crate::resource::{Desired, Observed, Pending, PendingAction, Record, Status};
+use crate::resource::{Desired, Observed, Pending, PendingAction, Record, SUFFIX_DIGITS, Status};
 use crate::secret::{Accepted, Fingerprints, SecretChanges, accepted_over, sent};
 use crate::state::State;
 
 /// Longest time of one provider call.
 const CALL_DEADLINE: Duration = Duration::from_mins(2);
-
-/// Digits of a replacement's name. Short, since clouds limit names; two of one resource hardly ever meet, and then the create is
-/// refused.
-const SUFFIX_DIGITS: usize = 6;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,7 +204,7 @@ impl<'a> Worker<'a> {
         let absent = matches!(observed.status, Status::Absent);
         let action = if absent || creating { PendingAction::Create } else { PendingAction::Update };
         let subject = self.subject(address, &desired.kind, started, action)?;
-        let document = self.resolved(&subject, desired, record.as_ref())?;
+        let document = self.resolved(&subject, desired, record.as_ref(), &observed)?;
         if desired.external {
             return self.finish(&subject, desired, &document, observed).await;
         }
@@ -252,14 +248,20 @@ impl<'a> Worker<'a> {
     }
 
     /// The desired document, whole.
-    fn resolved(&self, subject: &Subject<'_>, desired: &Desired, record: Option<&Record>) -> Result<Value, StepError> {
+    fn resolved(
+        &self,
+        subject: &Subject<'_>,
+        desired: &Desired,
+        record: Option<&Record>,
+        observed: &Observed,
+    ) -> Result<Value, StepError> {
         let bad = |what: String| subject.failed(&ProviderError::other("GRAPH_BAD_REFERENCE", what));
         let document = {
             let outcomes = self.outcomes();
             resolve(&desired.document, &|to, pointer| look_up(&outcomes, to, pointer))
                 .map_err(|error| bad(error.to_string()))?
         };
-        let document = desired.named(document, record);
+        let document = desired.named(document, record, Some(observed));
         if has_unknown(&document) {
             return Err(bad("a reference is still unknown after what it needs was done".to_owned()));
         }
@@ -349,16 +351,15 @@ impl<'a> Worker<'a> {
             schema_version: subject.kind.schema_version,
             component_digest: subject.provider.digest().to_owned(),
             state_path: subject.kind.state_path_of(document),
-            name_suffix: None,
+            name_suffix: desired.suffix_of(document).map(str::to_owned),
             deposed: None,
         };
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
-            let name_suffix = before.as_ref().and_then(|r| r.name_suffix.clone());
             let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
             let secrets = accepted_over(document, &known, self.fingerprints());
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, secrets, imported, name_suffix, ..record })
+            Some(Record { remote_id, secrets, imported, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

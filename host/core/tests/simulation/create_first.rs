@@ -64,6 +64,21 @@ fn cut_short(world: &World, wanted: Vec<Desired>, crash: Crash) -> Ran {
 }
 
 #[test]
+fn a_replacement_is_found_again_when_the_state_was_lost() {
+    let world = World::with(wanted("small"));
+    assert!(world.deploy(wanted("large")).complete());
+    let before = world.picture();
+    world.disk.lose();
+    let ran = world.deploy(wanted("large"));
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    assert_eq!(ran.plan.change_count(), 0);
+    assert_eq!(world.picture(), before);
+    assert_one(&world, "large", "after the state was lost");
+    assert!(world.deploy(wanted("small")).complete());
+    assert_one(&world, "small", "and replaced again");
+}
+
+#[test]
 fn the_new_one_is_there_and_known_before_the_old_one_goes() {
     let world = World::with(wanted("small"));
     let before = world.cloud.lock().unwrap().log.len();

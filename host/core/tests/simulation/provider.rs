@@ -15,7 +15,7 @@ use nic_core::ports::{
 use nic_core::resource::{Desired, Observed, Status};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, Phase};
+use crate::cloud::{Cloud, Phase, Thing};
 use crate::faults::{Fault, Faults, LATENCY, Side};
 use crate::platform::description;
 use crate::secrets::Vault;
@@ -156,8 +156,17 @@ impl SimProvider {
         let ids = match &target.remote_id {
             Some(id) => vec![id.clone()],
             None if named => {
-                let name = target.document.get("name").cloned();
-                cloud.find(now, |t| t.kind == target.kind && t.document.get("name") == name.as_ref())
+                let name = target.document.get("name").and_then(Value::as_str).unwrap_or_default();
+                let text = |t: &Thing| t.document.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let called = cloud.find(now, |t| t.kind == target.kind && text(t) == name);
+                if called.is_empty() {
+                    // A replacement has a longer name, and the mark of the same address.
+                    let longer = format!("{name}-");
+                    let ours = |t: &Thing| t.owner.as_deref() == Some(owner) && text(t).starts_with(&longer);
+                    cloud.find(now, |t| t.kind == target.kind && ours(t))
+                } else {
+                    called
+                }
             }
             None => cloud.find(now, |t| {
                 t.kind == target.kind && t.owner.as_deref() == Some(owner) && t.phase != Phase::Deleting

@@ -99,7 +99,11 @@ fn two_things_with_our_marks_are_told_and_not_guessed() {
 fn a_protected_resource_goes_only_by_name_or_with_everything() {
     let world = World::with(platform());
     let renamed = edited(platform(), "sim.cluster.main", |d| d["name"] = json!("other"));
-    assert_eq!(world.deploy(renamed.clone()).codes(), BTreeSet::from(["PROTECTED_NEEDS_CONFIRMATION"]));
+    let refused = world.deploy(renamed.clone()).refused;
+    assert_eq!(refused[0].code, "PROTECTED_NEEDS_CONFIRMATION");
+    // Who is asked for a confirmation is told what it is about.
+    assert!(refused[0].detail.contains("(`/name` cannot be changed in place)"), "{}", refused[0].detail);
+    assert_eq!(refused[0].details["differences"][0]["new"], "other");
     let groups = ["sim.node-group.user", "sim.node-group.general", "sim.node-group.worker", "sim.cluster.main"];
     let gone = without(platform(), &groups);
     assert_eq!(world.deploy(gone).codes(), BTreeSet::from(["PROTECTED_NEEDS_CONFIRMATION"]));
