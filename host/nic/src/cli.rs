@@ -92,7 +92,7 @@ pub enum Command {
     Status(Status),
     /// Show the document that later stages read
     #[command(
-        after_help = "Examples:\n  nic outputs -f nebari-config.yaml\n  nic outputs --format json | jq -r .cluster.endpoint"
+        after_help = "Examples:\n  nic outputs -f nebari-config.yaml\n  nic outputs --format json | jq -r .cluster.endpoint\n  nic outputs --with-credentials | jq -r .kubernetes_credentials.host"
     )]
     Outputs(Outputs),
     /// Drift: what was changed in the cloud behind NIC's back
@@ -275,6 +275,10 @@ pub struct Outputs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
+    /// Add `kubernetes_credentials`, which Nebari's later stages log in with: on EKS a token that ends after 15 minutes. Goes to stdout
+    /// and into no file
+    #[arg(long)]
+    pub with_credentials: bool,
 }
 
 /// `nic config ...`

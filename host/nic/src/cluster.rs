@@ -200,17 +200,39 @@ impl ClusterSource {
     ) -> Result<Option<ClusterAccess>, ProviderError> {
         match Place::of(locator)? {
             Place::Eks { region, name } => {
-                let slot = self.slot(locator);
-                let kept = slot.lock().await;
-                let known = kept.eks.clone().filter(|_| kept.is_good(generation));
-                drop(kept);
-                let found = match known {
-                    Some(cluster) => Some(cluster),
-                    None => eks::describe(&self.0.gate, &region, &name).await?,
-                };
+                let found = self.describe(locator, generation, &region, &name).await?;
                 found.map(|cluster| kubeconfig::eks_access(&cluster, exec)).transpose()
             }
             Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref()).map(Some),
+        }
+    }
+
+    /// A login in the words of Nebari's output `kubernetes_credentials`, or none while there is no cluster. For stdout alone, when
+    /// somebody asks for it.
+    pub async fn credentials(&self, locator: &Locator, generation: Generation) -> Result<Option<Value>, ProviderError> {
+        match Place::of(locator)? {
+            Place::Eks { region, name } => {
+                let Some(cluster) = self.describe(locator, generation, &region, &name).await? else { return Ok(None) };
+                eks::credentials(&self.0.gate, &cluster).await.map(Some)
+            }
+            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref()).map(Some),
+        }
+    }
+
+    async fn describe(
+        &self,
+        locator: &Locator,
+        generation: Generation,
+        region: &str,
+        name: &str,
+    ) -> Result<Option<EksCluster>, ProviderError> {
+        let slot = self.slot(locator);
+        let kept = slot.lock().await;
+        let known = kept.eks.clone().filter(|_| kept.is_good(generation));
+        drop(kept);
+        match known {
+            Some(cluster) => Ok(Some(cluster)),
+            None => eks::describe(&self.0.gate, region, name).await,
         }
     }
 }

@@ -81,6 +81,8 @@ const DESIGN_SPELLINGS: (&[&str], &[&str]) = (
         "vm_size",
         "min_size",
         "max_size",
+        "min",
+        "max",
         "min_count",
         "max_count",
         "desired_size",

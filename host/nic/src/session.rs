@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use nic_core::engine::{Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
-use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Provider};
+use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
@@ -266,12 +266,27 @@ impl Session {
     /// # Errors
     /// What the provider or the cluster's cloud says.
     pub async fn cluster_access(&self) -> Result<Option<ClusterAccess>, CommandError> {
+        let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
+        Ok(self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?)
+    }
+
+    /// A login to the cluster as Nebari's later stages want it, or none while there is no cluster.
+    ///
+    /// # Errors
+    /// What the provider or the cluster's cloud says.
+    pub async fn cluster_credentials(&self) -> Result<Option<Value>, CommandError> {
+        let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
+        Ok(self.clusters.credentials(&locator, generation).await?)
+    }
+
+    /// The first cluster that a provider names.
+    async fn locate(&self) -> Result<Option<(Locator, Generation)>, CommandError> {
         let call = self.run.call().await;
         for participant in self.run.participants.iter().filter(|p| p.declares) {
             if let Some(locator) = participant.provider.cluster(&call, &participant.config).await? {
                 let generation =
                     Generation::of(&participant.provider.description().name, &locator, call.records.iter());
-                return Ok(self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?);
+                return Ok(Some((locator, generation)));
             }
         }
         Ok(None)

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use nic_tests::aws::{Credentials, Emulator, SECRET_KEY};
 use nic_tests::platform::Platform;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const CONFIG: &str = "\
 project_name: my-nebari
@@ -65,6 +65,24 @@ fn files(directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) -> Result<()> 
     Ok(())
 }
 
+const WITH_CREDENTIALS: &[&str] = &["outputs", "--with-credentials", "--format", "json"];
+
+/// What Nebari's later stages do with the credentials.
+async fn logs_in(credentials: &Value) -> Result<()> {
+    let text = |member: &str| credentials[member].as_str().with_context(|| format!("no {member}"));
+    let authority = base64::engine::general_purpose::STANDARD.encode(text("cluster_ca_certificate")?);
+    let kubeconfig = serde_json::from_value(json!({
+        "clusters": [{"name": "c", "cluster": {"server": text("host")?, "certificate-authority-data": authority}}],
+        "users": [{"name": "u", "user": {"token": text("token")?}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }))?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
+    let namespaces: Api<Namespace> = Api::all(kube::Client::try_from(config)?);
+    namespaces.get("dev").await.context("the credentials do not log in")?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_found_nowhere() -> Result<()> {
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
@@ -99,11 +117,19 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
         &["outputs", "--format", "json"],
         &["state", "show"],
         &["kubeconfig"],
+        WITH_CREDENTIALS,
         &["destroy", "--yes", "-v"],
     ] {
         let ran = workspace.run(arguments).await?;
         ensure!(ran.code == 0, "nic {arguments:?}: {}", ran.said());
-        said.insert(format!("nic {}", arguments.join(" ")), ran.said().into_bytes());
+        let told = if arguments == WITH_CREDENTIALS {
+            // The one command that is asked for a login: on stdout, and nowhere else.
+            logs_in(&ran.json()?["kubernetes_credentials"]).await?;
+            ran.stderr
+        } else {
+            ran.said()
+        };
+        said.insert(format!("nic {}", arguments.join(" ")), told.into_bytes());
         // What stands on disk changes with each command.
         let mut on_disk = BTreeMap::new();
         files(workspace.path(), &mut on_disk)?;

@@ -193,6 +193,14 @@ pub async fn eks_token(gate: &Gate, region: &str, name: &str) -> Result<Value, P
     }))
 }
 
+/// Host, certificate and a token: what Nebari's stages log in with.
+pub(super) async fn credentials(gate: &Gate, cluster: &EksCluster) -> Result<Value, ProviderError> {
+    let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
+    let pem = String::from_utf8(pem).map_err(|error| broken(&cluster.name, error))?;
+    let token = mint(gate, &cluster.region, &cluster.name).await?;
+    Ok(json!({ "host": cluster.endpoint, "cluster_ca_certificate": pem, "token": token.text.expose() }))
+}
+
 /// Tokens for one cluster, made anew before they end: the client renews none that it did not fetch itself.
 #[derive(Debug)]
 pub(super) struct EksTokens {

@@ -93,6 +93,14 @@ pub(super) fn context_access(context: Option<&str>) -> Result<ClusterAccess, Pro
     minify(kubeconfig, &context)
 }
 
+/// Where the login is: who has the file can use the context.
+pub(super) fn credentials(context: Option<&str>) -> Result<Value, ProviderError> {
+    let context = chosen(&read()?, context)?;
+    let named = std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty());
+    let path = named.or_else(|| Some(std::env::home_dir()?.join(".kube/config").display().to_string()));
+    Ok(json!({ "config_path": path, "config_context": context }))
+}
+
 fn minify(mut kubeconfig: Kubeconfig, context: &str) -> Result<ClusterAccess, ProviderError> {
     kubeconfig.contexts.retain(|named| named.name == context);
     let chosen = kubeconfig.contexts.first().and_then(|named| named.context.clone());

@@ -4,13 +4,23 @@ use serde_json::Value;
 
 use super::Result;
 use crate::cli::Outputs;
+use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::session::Session;
 
 pub(super) async fn run(flags: &Outputs, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
-    let outputs = Value::Object(session.outputs().await?);
+    let mut outputs = session.outputs().await?;
+    if flags.with_credentials {
+        let missing = || {
+            CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
+                .hint("run `nic deploy` first")
+        };
+        let credentials = session.cluster_credentials().await?.ok_or_else(missing)?;
+        outputs.insert("kubernetes_credentials".to_owned(), credentials);
+    }
+    let outputs = Value::Object(outputs);
     printer.line(format!("{outputs:#}"));
     printer.document(&outputs);
     Ok(ExitStatus::Success)
