@@ -29,6 +29,9 @@ pub const SUBNET_BITS: u8 = 2;
 /// The same of the design document's topology, whose subnets are numbered in a finer grid.
 pub const DESIGN_SUBNET_BITS: u8 = 8;
 
+/// Zones of a network in that topology: its public subnets are numbered from 1, its private ones from 10.
+const DESIGN_ZONES: usize = 9;
+
 /// The network of a topology's VPC when none is configured.
 fn default_block(topology: Topology) -> &'static str {
     match topology {
@@ -50,7 +53,7 @@ fn vpc_prefixes(topology: Topology) -> std::ops::RangeInclusive<u8> {
 pub struct Config {
     /// The region.
     pub region: String,
-    /// Major and minor; none for the newest on offer at the first deploy.
+    /// Major and minor; none for the newest that is on offer and known to work at the first deploy.
     pub kubernetes_version: Option<String>,
     /// As configured; fewer than two mean the region's first two.
     pub availability_zones: Vec<String>,
@@ -117,6 +120,7 @@ pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnos
     let shared_storage = storage::parse(config, &mut findings);
     let parsed = section_of(&section, topology, shared_storage, &mut findings);
     let parsed = parsed.map(|parsed| Config { external_registry, kubernetes, ..parsed });
+    replaced_keys(&section, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
     (whole, findings.into_inner())
@@ -137,6 +141,10 @@ fn section_of(
     let kms_key_arn = arn(section, "eks_kms_arn", findings);
     let permissions_boundary = arn(section, "permissions_boundary", findings);
     let network = network(section, topology, findings);
+    // Only a network of its own has subnets for each zone.
+    if !matches!(network, Some(Network::Existing { .. })) {
+        room_for_zones(section, topology, availability_zones.len(), findings);
+    }
     let tags = tags(section, findings);
     let storage = block_storage::parse(section, topology, findings);
     Some(Config {
@@ -234,15 +242,29 @@ fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut
             &pointer,
         );
     }
-    if zones.len() > 1 << SUBNET_BITS {
-        findings.error(
-            "ZONES_TOO_MANY",
-            "More zones than subnets fit",
-            "the VPC holds four subnets, so at most four zones".into(),
-            &pointer,
-        );
-    }
     zones
+}
+
+fn room_for_zones(section: &Reader<'_>, topology: Topology, zones: usize, findings: &mut Findings) {
+    let most = match topology {
+        Topology::Classic => 1 << SUBNET_BITS,
+        Topology::Design => DESIGN_ZONES,
+    };
+    if zones > most {
+        let detail = format!("{zones} zones are listed, and the VPC has room for subnets in {most}");
+        findings.error("ZONES_TOO_MANY", "More zones than subnets fit", detail, &section.at("availability_zones"));
+    }
+}
+
+/// They say which network is meant. Were they only told of, a new one would be made instead.
+fn replaced_keys(section: &Reader<'_>, findings: &mut Findings) {
+    for &(key, instead) in spelling::REPLACED_KEYS {
+        if section.get(key).is_some() {
+            let detail = format!("Nebari no longer has `{key}`, so the network that it may name would not be used");
+            let finding = findings.error("CONFIG_KEY_REPLACED", "A key is no longer allowed", detail, &section.at(key));
+            finding.hints.push(instead.to_owned());
+        }
+    }
 }
 
 fn endpoint_access(section: &Reader<'_>, findings: &mut Findings) -> (bool, bool) {

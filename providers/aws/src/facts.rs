@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cloud, filter, from_aws, is_not_found};
 use crate::config::Config;
 use crate::names::Names;
-use crate::versions;
+use crate::versions::{self, NEWEST_TRIED};
 
 /// The name of the query for the region's zones.
 pub const AVAILABILITY_ZONES: &str = "availability-zones";
@@ -111,7 +111,7 @@ pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
     Ok(zones)
 }
 
-/// The version of the cluster that is there already, as after a state was lost; else the newest on offer.
+/// The version of the cluster that is there already, as after a state was lost; else the newest on offer that NIC is tried with.
 async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
     // Most often there is no cluster: both questions go out at once.
     let (shown, offered) = join(cloud.eks.describe_cluster().name(cluster).send(), versions::on_offer(cloud)).await;
@@ -124,8 +124,14 @@ async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
         Err(error) if is_not_found(&error) => {}
         Err(error) => return Err(error),
     }
-    let newest = offered?.into_iter().rfind(|(_, offer)| offer.is_supported());
-    let (version, _) =
-        newest.ok_or_else(|| Error::other("KUBERNETES_VERSION_NOT_OFFERED", "EKS offers no version in this region"))?;
+    let offered = offered?;
+    let newest = offered.range(..=NEWEST_TRIED).rfind(|(_, offer)| offer.is_supported());
+    let none = || {
+        let message = format!(
+            "EKS offers no version up to {NEWEST_TRIED} in this region, and NIC was not tried with newer ones: name one in the config"
+        );
+        Error::other("KUBERNETES_VERSION_NOT_OFFERED", message)
+    };
+    let (version, _) = newest.ok_or_else(none)?;
     Ok(version.to_string())
 }

@@ -8,6 +8,7 @@ mod account;
 mod ask;
 mod cluster;
 mod nodes;
+mod volume;
 
 use futures::future::join_all;
 use futures::join;
@@ -63,13 +64,14 @@ pub async fn preflight(
     let names = Names::new(context);
     let parsed = config::parse(config, names.topology).0;
     let Some(config) = parsed.filter(|_| summary.brings_anything()) else { return Ok(Vec::new()) };
-    let (names, account, cluster, nodes) = join!(
+    let (names, account, cluster, nodes, volume) = join!(
         Box::pin(names_taken(cloud, &names, &summary)),
         Box::pin(account::check(cloud, &config, &summary)),
         Box::pin(cluster::check(cloud, &config, &names, &summary)),
         Box::pin(nodes::check(cloud, &config, &summary)),
+        Box::pin(volume::check(cloud, &config, &summary)),
     );
-    let mut found = [names, account, cluster, nodes].concat();
+    let mut found = [names, account, cluster, nodes, volume].concat();
     // What stops the deploy is told first.
     found.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
     Ok(found)
@@ -81,7 +83,9 @@ async fn names_taken(cloud: &Cloud, names: &Names, summary: &Summary<'_>) -> Vec
     targets.retain(|target| summary.addresses("create").any(|address| address == target.address));
     let taken = read(cloud, targets).await.into_iter().filter_map(|observation| match observation.status {
         Status::Foreign(text) => Some(Diagnostic {
-            hints: vec!["choose another `project_name` or `namespace`, or import what is there".to_owned()],
+            hints: vec![
+                "choose another `project_name` or `namespace`, or delete what is there and not needed".to_owned(),
+            ],
             ..problem(
                 "NAME_TAKEN",
                 "A name is taken by something that is not NIC's",

@@ -30,6 +30,10 @@ impl Minor {
     }
 }
 
+/// The newest version that NIC is tried with: that of the cluster autoscaler which it deploys (`cluster-autoscaler:v1.34.1` in
+/// `nic-kubernetes-initialize`). Nebari has the same.
+pub const NEWEST_TRIED: Minor = Minor(1, 34);
+
 impl fmt::Display for Minor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0, self.1)

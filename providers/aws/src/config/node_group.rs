@@ -54,7 +54,9 @@ pub struct Taint {
 
 /// The section's node groups; Nebari's three when none are written.
 pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Vec<NodeGroup> {
-    let Some((key, value)) = section.one_of(&["node_groups", "node_pools"], findings) else { return defaults() };
+    let Some((key, value)) = section.one_of(&["node_groups", "node_pools"], findings) else {
+        return defaults(topology);
+    };
     let Some(groups) = Reader::new(Some(value), &section.at(key), findings) else { return Vec::new() };
     if groups.get("general").is_none() {
         findings.warning(
@@ -70,17 +72,43 @@ pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) 
             reserved_label(name, &groups, findings);
         }
     }
-    names.into_iter().filter_map(|name| group(name, &groups, topology, findings)).collect()
+    let parsed: Vec<_> = names.iter().filter_map(|name| group(name, &groups, topology, findings)).collect();
+    // What a group that is not understood would take is not known.
+    if parsed.len() == names.len() {
+        system_pods(&parsed, topology, groups.pointer(), findings);
+    }
+    parsed
 }
 
-fn defaults() -> Vec<NodeGroup> {
+/// Pods that the cluster cannot do without tolerate no taints of a user's. In Classic they are placed on `general`.
+fn system_pods(groups: &[NodeGroup], topology: Topology, pointer: &str, findings: &mut Findings) {
+    let refuses = |group: &NodeGroup| group.taints.iter().any(|taint| taint.effect != "PREFER_NO_SCHEDULE");
+    let general = groups.iter().find(|group| group.name == "general");
+    let (detail, hint) = if topology == Topology::Classic && general.is_some_and(refuses) {
+        ("they are placed on `general` and do not tolerate its taints", "write `taints: []` for `general`")
+    } else if !groups.is_empty() && groups.iter().all(refuses) {
+        let hint = match topology {
+            Topology::Classic => "add a group `general` with `taints: []`",
+            Topology::Design => "write `taints: []` for one group",
+        };
+        ("every group has taints that they do not tolerate", hint)
+    } else {
+        return;
+    };
+    let summary = "No node group takes the cluster's own pods";
+    let detail =
+        format!("`coredns` and the volume driver would never run, and the deploy would wait in vain: {detail}");
+    findings.warning("NO_GROUP_FOR_SYSTEM_PODS", summary, detail, pointer).hints.push(hint.to_owned());
+}
+
+fn defaults(topology: Topology) -> Vec<NodeGroup> {
     let group = |name: &str, instance: &str, min, max| NodeGroup {
         name: name.to_owned(),
         instance: instance.to_owned(),
         min,
         max,
         desired: None,
-        taints: default_taints(name),
+        taints: default_taints(name, topology),
         gpu: false,
         spot: false,
         single_subnet: false,
@@ -90,9 +118,9 @@ fn defaults() -> Vec<NodeGroup> {
     vec![group("general", "m5.2xlarge", 1, 1), group("user", "m5.xlarge", 0, 5), group("worker", "m5.xlarge", 0, 5)]
 }
 
-/// `general` takes everything, the others only what asks for them.
-fn default_taints(group: &str) -> Vec<Taint> {
-    if group == "general" {
+/// In Nebari `general` takes everything, the others only what asks for them; in the design document every group takes everything.
+fn default_taints(group: &str, topology: Topology) -> Vec<Taint> {
+    if group == "general" || topology == Topology::Design {
         return Vec::new();
     }
     vec![Taint { key: "dedicated".to_owned(), value: Some("nebari".to_owned()), effect: "NO_SCHEDULE" }]
@@ -123,8 +151,8 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
         return None;
     };
     let instance = instance(name, &reader, findings);
-    let min = reader.count(&["min_nodes", "min_size"], findings).map_or(0, |(_, count)| count);
-    let max = reader.count(&["max_nodes", "max_size"], findings);
+    let min = reader.count(&["min_nodes", "min_size", "min"], findings).map_or(0, |(_, count)| count);
+    let max = reader.count(&["max_nodes", "max_size", "max"], findings);
     if let Some((key, 0)) = max {
         findings.error(
             "MAX_NODES_ZERO",
@@ -136,7 +164,7 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
     let (max_key, max) = max.unwrap_or(("max_nodes", 1));
     if min > max {
         let detail = format!("`{name}` wants at least {min} and at most {max} nodes; EKS refuses that");
-        findings.warning("MIN_ABOVE_MAX", "The minimum is above the maximum", detail, &reader.at(max_key));
+        findings.error("MIN_ABOVE_MAX", "The minimum is above the maximum", detail, &reader.at(max_key));
     }
     let desired = reader.count(&["desired_size"], findings);
     if let Some((key, desired)) = desired.filter(|(_, desired)| !(min..=max.max(min)).contains(desired)) {
@@ -158,7 +186,7 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
         min,
         max,
         desired: desired.map(|(_, nodes)| nodes),
-        taints: taints(name, &reader, findings),
+        taints: taints(name, topology, &reader, findings),
         gpu: reader.flag("gpu", findings).unwrap_or(false),
         spot: reader.flag("spot", findings).unwrap_or(false),
         single_subnet: reader.flag("single_subnet", findings).unwrap_or(false),
@@ -206,8 +234,8 @@ fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option
     None
 }
 
-fn taints(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Vec<Taint> {
-    let Some(value) = reader.get("taints") else { return default_taints(group) };
+fn taints(group: &str, topology: Topology, reader: &Reader<'_>, findings: &mut Findings) -> Vec<Taint> {
+    let Some(value) = reader.get("taints") else { return default_taints(group, topology) };
     let pointer = reader.at("taints");
     let Some(elements) = value.as_array() else {
         findings.error("VALUE_TYPE", "A value has the wrong type", "expected a list of taints".into(), &pointer);

@@ -4,15 +4,17 @@
 use nic_sdk::schema::{Schema, any, boolean, integer, list, map, object, one_of, string};
 use serde_json::{Value, json};
 
+const TAINTS: &str = "None by default, but in Classic dedicated=nebari:NoSchedule, except on general; [] for none.";
+
 /// The schema of `amazon_web_services`.
 pub fn section() -> Value {
     let section = object()
         .optional("region", text("The region, such as us-west-2."))
         .optional(
             "kubernetes_version",
-            text("Major and minor version of EKS, such as 1.31; the newest at the first deploy when none is named."),
+            text("Major and minor version of EKS, such as 1.31; when none is named, the newest that is known to work."),
         )
-        .optional("availability_zones", texts("Two to four zones; the region's first two when fewer are named."))
+        .optional("availability_zones", texts("Two zones or more; the region's first two when fewer are named."))
         .optional("node_groups", node_groups("Node groups by name. Replaces the default groups."))
         .optional("node_pools", node_groups("The same as node_groups."))
         .optional("eks_endpoint_access", endpoint_access())
@@ -50,10 +52,12 @@ fn node_group() -> Schema {
         .optional("instance_type", text("The same as instance."))
         .optional("min_nodes", count(0, "Fewest nodes."))
         .optional("min_size", count(0, "The same as min_nodes."))
+        .optional("min", count(0, "The same as min_nodes."))
         .optional("max_nodes", count(1, "Most nodes."))
         .optional("max_size", count(1, "The same as max_nodes."))
+        .optional("max", count(1, "The same as max_nodes."))
         .optional("desired_size", integer().nullable().description("Nodes at first; as many as min_nodes by default."))
-        .optional("taints", taints.description("dedicated=nebari:NoSchedule by default, none on general; [] for none."))
+        .optional("taints", taints.description(TAINTS))
         .optional("gpu", flag("Nodes have GPUs."))
         .optional("spot", flag("Spot instances."))
         .optional("single_subnet", flag("Only in the first subnet."))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::rule::Rule;
+use super::in_use::with_holders;
 use super::settle::{Found, Tagged};
 use super::tagged::{Selection, TaggedKind};
 use crate::cloud::{Cloud, answered, filter, from_aws, from_ec2, is_not_found, tag_specification};
@@ -113,7 +114,10 @@ impl TaggedKind for SecurityGroup {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws).map(|_| ())
+        match cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(with_holders(cloud, error, "group-id", id).await),
+        }
     }
 
     /// A group's name is unique in its VPC, so one of that name would be in the way.

@@ -8,6 +8,7 @@ use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::in_use::with_holders;
 use super::settle::{Found, Tagged};
 use super::tagged::{Selection, TaggedKind};
 use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
@@ -95,7 +96,10 @@ impl TaggedKind for Subnet {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        cloud.ec2.delete_subnet().subnet_id(id).send().await.map_err(from_aws).map(|_| ())
+        match cloud.ec2.delete_subnet().subnet_id(id).send().await.map_err(from_aws) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(with_holders(cloud, error, "subnet-id", id).await),
+        }
     }
 }
 

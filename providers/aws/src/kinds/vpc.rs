@@ -9,6 +9,7 @@ use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::in_use::with_holders;
 use super::settle::{Found, Tagged};
 use super::tagged::{Selection, TaggedKind};
 use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
@@ -127,7 +128,10 @@ impl TaggedKind for Vpc {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws).map(|_| ())
+        match cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(with_holders(cloud, error, "vpc-id", id).await),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether EKS can make, or move to, the cluster that is asked for.
 
-use futures::future::join_all;
+use aws_sdk_eks::types::Cluster;
+use futures::future::try_join_all;
 use futures::join;
 use nic_sdk::error::Error;
 use nic_sdk::types::{Diagnostic, Severity};
@@ -10,8 +11,9 @@ use super::ask::Asking;
 use super::{Summary, at, problem, unchecked};
 use crate::cloud::{Cloud, from_aws, is_not_found};
 use crate::config::Config;
+use crate::kinds::node_group_names;
 use crate::names::Names;
-use crate::versions::{self, Minor, Offer};
+use crate::versions::{self, Minor, NEWEST_TRIED, Offer};
 
 const CLUSTER: &str = "aws.cluster.main";
 
@@ -23,7 +25,8 @@ pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: &Summ
     let made = summary.makes(CLUSTER);
     let moved = summary.changes(CLUSTER, "/version");
     let wanted = config.kubernetes_version.as_deref().and_then(Minor::parse).filter(|_| made || moved);
-    let key = config.kms_key_arn.as_deref().filter(|_| made || summary.changes(CLUSTER, "/kms_key_arn"));
+    let encrypted = summary.changes(CLUSTER, "/kms_key_arn");
+    let key = config.kms_key_arn.as_deref();
     let offered = async {
         match wanted {
             Some(wanted) => offered(cloud, wanted).await,
@@ -32,18 +35,19 @@ pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: &Summ
     };
     let reachable = async {
         match wanted.filter(|_| moved) {
-            Some(wanted) => reachable(cloud, config, names, wanted).await,
+            Some(wanted) => reachable(cloud, &names.cluster, wanted).await,
             None => Vec::new(),
         }
     };
+    let settable = async { if encrypted { settable(cloud, &names.cluster, key).await } else { Vec::new() } };
     let usable = async {
-        match key {
+        match key.filter(|_| made || encrypted) {
             Some(key) => usable(key).await,
             None => Vec::new(),
         }
     };
-    let (offered, reachable, usable) = join!(offered, reachable, usable);
-    [offered, reachable, usable].concat()
+    let (offered, reachable, settable, usable) = join!(offered, reachable, settable, usable);
+    [offered, reachable, settable, usable].concat()
 }
 
 async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
@@ -51,40 +55,50 @@ async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
         Ok(offers) => offers,
         Err(error) => return vec![unchecked(&format!("whether EKS offers version {wanted}"), &error)],
     };
-    let pointer = Some(at("kubernetes_version"));
+    let about_version = |told: Diagnostic| Diagnostic { pointer: Some(at("kubernetes_version")), ..told };
+    let mut found = Vec::new();
     match offers.get(&wanted) {
-        Some(Offer::Standard | Offer::Unknown) => Vec::new(),
-        Some(Offer::Extended) => vec![Diagnostic {
+        Some(Offer::Standard | Offer::Unknown) => {}
+        Some(Offer::Extended) => found.push(Diagnostic {
             severity: Severity::Warning,
-            pointer,
-            ..problem(
+            ..about_version(problem(
                 "KUBERNETES_VERSION_OLD",
                 "The Kubernetes version is in extended support",
                 format!("AWS charges more for a cluster with version {wanted}"),
-            )
-        }],
+            ))
+        }),
         Some(Offer::Unsupported) | None => {
             let offers = offers.iter().filter(|(_, offer)| offer.is_supported());
             let offers: Vec<String> = offers.map(|(version, _)| version.to_string()).collect();
-            vec![Diagnostic {
-                pointer,
+            return vec![Diagnostic {
                 hints: vec![format!("EKS offers {}", offers.join(", "))],
-                ..problem(
+                ..about_version(problem(
                     "KUBERNETES_VERSION_NOT_OFFERED",
                     "The Kubernetes version is not on offer",
                     format!("EKS does not offer version {wanted} in this region"),
-                )
-            }]
+                ))
+            }];
         }
     }
+    if wanted > NEWEST_TRIED {
+        found.push(Diagnostic {
+            severity: Severity::Warning,
+            hints: vec![format!("write `kubernetes_version: \"{NEWEST_TRIED}\"` for one that it was tried with")],
+            ..about_version(problem(
+                "KUBERNETES_VERSION_UNTRIED",
+                "NIC was not tried with the Kubernetes version",
+                format!("version {wanted} is newer than {NEWEST_TRIED}, the newest that NIC was tried with"),
+            ))
+        });
+    }
+    found
 }
 
 /// Whether the control plane gets there from where it is, with the nodes it has.
-async fn reachable(cloud: &Cloud, config: &Config, names: &Names, wanted: Minor) -> Vec<Diagnostic> {
-    let groups = config.node_groups.iter().map(|group| nodes_version(cloud, &names.cluster, &group.name));
-    let (cluster, groups) = join!(cluster_version(cloud, &names.cluster), join_all(groups));
+async fn reachable(cloud: &Cloud, cluster: &str, wanted: Minor) -> Vec<Diagnostic> {
+    let (present, nodes) = join!(cluster_version(cloud, cluster), nodes_versions(cloud, cluster));
     let what = format!("whether the cluster can move to version {wanted}");
-    let present = match cluster {
+    let present = match present {
         Ok(Some(present)) => present,
         Ok(None) => return Vec::new(),
         Err(error) => return vec![unchecked(&what, &error)],
@@ -100,15 +114,11 @@ async fn reachable(cloud: &Cloud, config: &Config, names: &Names, wanted: Minor)
             )
         }];
     }
-    let mut oldest = None;
-    for (group, version) in config.node_groups.iter().zip(groups) {
-        match version {
-            Ok(Some(version)) => oldest = oldest.into_iter().chain([(version, &group.name)]).min(),
-            Ok(None) => {}
-            Err(error) => return vec![unchecked(&what, &error)],
-        }
-    }
-    match oldest {
+    let nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(error) => return vec![unchecked(&what, &error)],
+    };
+    match nodes.into_iter().min() {
         Some((version, group)) if wanted.above(version) > SKEW => {
             let first = version.plus(SKEW);
             vec![Diagnostic {
@@ -135,12 +145,41 @@ async fn cluster_version(cloud: &Cloud, name: &str) -> Result<Option<Minor>, Err
     }
 }
 
+/// The versions of all node groups with their names, which are not always those of the config.
+async fn nodes_versions(cloud: &Cloud, cluster: &str) -> Result<Vec<(Minor, String)>, Error> {
+    let names = node_group_names(cloud, cluster).await?;
+    let versions = try_join_all(names.iter().map(|name| nodes_version(cloud, cluster, name))).await?;
+    Ok(versions.into_iter().zip(names).filter_map(|(version, name)| Some((version?, name))).collect())
+}
+
 async fn nodes_version(cloud: &Cloud, cluster: &str, name: &str) -> Result<Option<Minor>, Error> {
     match cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.nodegroup.and_then(|group| Minor::parse(group.version()?))),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// EKS takes a key for Secrets once and keeps it.
+async fn settable(cloud: &Cloud, cluster: &str, wanted: Option<&str>) -> Vec<Diagnostic> {
+    let answer = match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
+        Ok(answer) => answer,
+        Err(error) if is_not_found(&error) => return Vec::new(),
+        Err(error) => return vec![unchecked("whether the cluster can get the key of `eks_kms_arn`", &error)],
+    };
+    let encryption = answer.cluster.as_ref().map(Cluster::encryption_config).unwrap_or_default();
+    let present = encryption.iter().find_map(|config| config.provider()?.key_arn());
+    let Some(present) = present.filter(|present| Some(*present) != wanted) else { return Vec::new() };
+    let wanted = wanted.map_or_else(|| "none".to_owned(), |key| format!("`{key}`"));
+    vec![Diagnostic {
+        pointer: Some(at("eks_kms_arn")),
+        hints: vec![format!("write `eks_kms_arn: {present}`, or make a new platform")],
+        ..problem(
+            "KMS_KEY_CANNOT_CHANGE",
+            "The key that encrypts Kubernetes Secrets cannot change",
+            format!("the cluster has the key `{present}` for ever, and the config names {wanted}"),
+        )
+    }]
 }
 
 /// EKS takes a symmetric key of the customer's own that is enabled.

@@ -4,10 +4,10 @@ use crate::answers::{cluster, cluster_versions, policies};
 use crate::calls::{context, preflight};
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
-use nic_sdk::provider::Provider;
+use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
-use nic_sdk::types::{Diagnostic, Query, Severity};
+use nic_sdk::types::{Answer, Context, Diagnostic, Query, Severity};
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/k";
@@ -178,14 +178,32 @@ fn versions_must_be_on_offer() {
 }
 
 #[test]
+fn a_version_that_nic_was_not_tried_with_is_told() {
+    let offers = cluster_versions(&[("1.35", "STANDARD_SUPPORT"), ("1.34", "STANDARD_SUPPORT")]);
+    let with = |version: &str| {
+        let mut config = config();
+        config["amazon_web_services"]["kubernetes_version"] = json!(version);
+        found_with(FakeCloud::new().on("eks", "GET /cluster-versions", offers.clone()), &config)
+    };
+    let found = with("1.35");
+    assert_eq!(codes(&found), [(Severity::Warning, "KUBERNETES_VERSION_UNTRIED")]);
+    assert_eq!(found[0].pointer.as_deref(), Some("/amazon_web_services/kubernetes_version"));
+    assert_eq!(with("1.34"), []);
+}
+
+#[test]
 fn a_version_must_be_reachable_from_the_one_there_is() {
     let moving = |from: &str, nodes: &str, to: &str| {
         let group = |version: &str| Reply::json(200, &json!({ "nodegroup": { "version": version } }));
+        // One is a replacement, which the config does not name.
+        let groups = json!({ "nodegroups": ["general", "user-0a1b2c"] });
         let cloud = sound(
             FakeCloud::new()
                 .on("eks", "GET /cluster-versions", cluster_versions(&[(to, "STANDARD_SUPPORT")]))
                 .on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", from))
-                .on("eks", "GET /clusters/demo-dev/node-groups/general", group(nodes)),
+                .on("eks", "GET /clusters/demo-dev/node-groups", Reply::json(200, &groups))
+                .on("eks", "GET /clusters/demo-dev/node-groups/general", group(from))
+                .on("eks", "GET /clusters/demo-dev/node-groups/user-0a1b2c", group(nodes)),
         );
         let mut config = config();
         config["amazon_web_services"]["kubernetes_version"] = json!(to);
@@ -197,6 +215,7 @@ fn a_version_must_be_reachable_from_the_one_there_is() {
     let found = moving("1.32", "1.30", "1.34");
     assert_eq!(codes(&found), [(Severity::Error, "KUBERNETES_VERSION_TOO_FAR")]);
     assert!(found[0].hints[0].contains("\"1.33\""), "{:?}", found[0].hints);
+    assert!(found[0].detail.contains("user-0a1b2c"), "{}", found[0].detail);
     // A change of something else is not about the version.
     let cloud = sound(FakeCloud::new().on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", "1.35")));
     let summary = json!({ "update": ["aws.cluster.main"], "differences": { "aws.cluster.main": ["/tags/a"] } });
@@ -221,6 +240,52 @@ fn a_key_must_be_usable_and_an_account_must_have_room() {
     assert_eq!(found_with(FakeCloud::new().on("servicequotas", "GetServiceQuota", denied), &config()), []);
 }
 
+#[test]
+fn a_key_is_set_once_and_stays() {
+    let moving = |from: Option<&str>, to: Option<&str>| {
+        let encryption = from.map(|key| json!([{ "resources": ["secrets"], "provider": { "keyArn": key } }]));
+        let shown = json!({ "cluster": { "name": "demo-dev", "status": "ACTIVE", "encryptionConfig": encryption } });
+        let cloud = sound(FakeCloud::new().on("eks", "GET /clusters/demo-dev", Reply::json(200, &shown)));
+        let mut config = config();
+        config["amazon_web_services"]["eks_kms_arn"] = json!(to);
+        let summary =
+            json!({ "update": ["aws.cluster.main"], "differences": { "aws.cluster.main": ["/kms_key_arn"] } });
+        preflight(&cloud, &config, &summary).unwrap()
+    };
+    assert_eq!(moving(None, Some(KEY)), []);
+    assert_eq!(moving(Some(KEY), Some(KEY)), []);
+    for to in [None, Some(KEY)] {
+        let found = moving(Some("arn:aws:kms:us-west-2:123456789012:key/old"), to);
+        assert_eq!(codes(&found), [(Severity::Error, "KMS_KEY_CANNOT_CHANGE")]);
+        assert_eq!(found[0].pointer.as_deref(), Some("/amazon_web_services/eks_kms_arn"));
+        assert!(found[0].hints[0].contains("key/old"), "{:?}", found[0].hints);
+    }
+}
+
+#[test]
+fn a_volume_does_not_shrink() {
+    let sized = |wanted: i32, differences: &str| {
+        let marked = "<tagSet><item><key>nic.nebari.dev/owner</key><value>l-1@us-west-2/aws.ebs-volume.main</value></item></tagSet>";
+        let volume = format!("<item><volumeId>vol-1</volumeId><size>500</size><status>in-use</status>{marked}</item>");
+        let set = format!("<volumeSet>{volume}</volumeSet>");
+        let shown = Reply::xml(200, format!("<DescribeVolumesResponse>{set}</DescribeVolumesResponse>"));
+        let cloud = sound(FakeCloud::new().on("ec2", "DescribeVolumes", shown));
+        let mut config = config();
+        config["amazon_web_services"]["storage"] = json!({ "type": "ebs", "size": wanted });
+        let address = "aws.ebs-volume.main";
+        let summary = json!({ "update": [address], "differences": { address: [differences] } });
+        let context = Context { topology: "design".into(), ..context() };
+        let found = with_cloud(&cloud, || block_on(Aws::preflight(&context, &config, &summary))).unwrap();
+        (found, cloud.requests_for("DescribeVolumes").len())
+    };
+    assert_eq!(sized(600, "/size"), (vec![], 1));
+    assert_eq!(sized(100, "/tags/a"), (vec![], 0));
+    let (found, _) = sized(100, "/size");
+    assert_eq!(codes(&found), [(Severity::Error, "VOLUME_CANNOT_SHRINK")]);
+    assert_eq!(found[0].pointer.as_deref(), Some("/amazon_web_services/storage/size"));
+    assert!(found[0].detail.contains("vol-1") && found[0].hints[0].contains("500"), "{found:?}");
+}
+
 fn version_of(cloud: &FakeCloud) -> Result<Value, Error> {
     let query = Query {
         key: "kubernetes_version".into(),
@@ -242,13 +307,37 @@ fn the_newest_version_is_looked_up_unless_a_cluster_is_there() {
     ];
     let cloud =
         FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on("eks", "*", missing());
-    assert_eq!(version_of(&cloud).unwrap(), "1.35");
+    // One that NIC was not tried with is for the user to ask for.
+    assert_eq!(version_of(&cloud).unwrap(), "1.34");
+    let newer = cluster_versions(&[("1.35", "STANDARD_SUPPORT")]);
+    let only_newer = FakeCloud::new().on("eks", "GET /cluster-versions", newer).on("eks", "*", missing());
+    let refused = version_of(&only_newer).unwrap_err();
+    assert!(matches!(&refused, Error::Other { code, .. } if code == "KUBERNETES_VERSION_NOT_OFFERED"), "{refused}");
     let cloud = FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on(
         "eks",
         "GET /clusters/demo-dev",
         cluster("ACTIVE", "1.32"),
     );
     assert_eq!(version_of(&cloud).unwrap(), "1.32");
+}
+
+/// The autoscaler is built for one version, so a newer image of it means that newer clusters can be made.
+#[test]
+fn without_a_version_the_cluster_gets_that_of_the_autoscaler() {
+    let answer = Aws::desired(&context(), &config(), &Facts::default()).unwrap();
+    let Answer::Ready(resources) = answer else { panic!("zones and version are in the config") };
+    let deployment = resources.iter().find(|resource| resource.address == "aws.deployment.cluster-autoscaler").unwrap();
+    let image = deployment.document["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
+    let (_, version) = image.rsplit_once(":v").unwrap();
+    let (minor, _) = version.rsplit_once('.').unwrap();
+    let offers = (30..60).map(|minor| (format!("1.{minor}"), "STANDARD_SUPPORT")).collect::<Vec<_>>();
+    let offers: Vec<(&str, &str)> = offers.iter().map(|(version, status)| (version.as_str(), *status)).collect();
+    let cloud = FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on(
+        "eks",
+        "*",
+        Reply::json_error(404, "ResourceNotFoundException", "none"),
+    );
+    assert_eq!(version_of(&cloud).unwrap(), minor);
 }
 
 #[test]

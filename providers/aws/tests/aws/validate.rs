@@ -1,22 +1,29 @@
 //! What `validate` says about a config.
 
+use crate::calls::context;
 use nic_provider_aws::Aws;
-use nic_sdk::provider::Provider;
-use nic_sdk::types::{Context, Diagnostic, Severity};
+use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::types::{Answer, Context, Diagnostic, Severity};
 use serde_json::{Value, json};
 
 fn validate(section: &Value) -> Vec<Diagnostic> {
-    Aws::validate(&Context::default(), &json!({ "amazon_web_services": section })).unwrap()
+    Aws::validate(&context(), &json!({ "amazon_web_services": section })).unwrap()
 }
 
-/// Severity, code and pointer of everything but the notice on what Classic still lacks.
+/// Severity, code and pointer of everything.
 fn findings(changes: Value) -> Vec<(Severity, String, String)> {
+    findings_in("classic", changes)
+}
+
+fn findings_in(topology: &str, changes: Value) -> Vec<(Severity, String, String)> {
     let mut section = json!({ "region": "us-west-2", "kubernetes_version": "1.31" });
     let Value::Object(changes) = changes else { panic!("an object of changes") };
     for (key, value) in changes {
         section[key] = value;
     }
-    validate(&section)
+    let context = Context { topology: topology.into(), ..context() };
+    let found = Aws::validate(&context, &json!({ "amazon_web_services": section })).unwrap();
+    found
         .into_iter()
         .map(|d| (d.severity, d.code, d.pointer.unwrap().replacen("/amazon_web_services", "", 1)))
         .collect()
@@ -46,7 +53,7 @@ fn a_sound_config_has_no_findings() {
 fn shared_storage_is_one_of_three() {
     let storage = |storage: Value| {
         let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" }, "storage": storage });
-        let found = Aws::validate(&Context::default(), &config).unwrap();
+        let found = Aws::validate(&context(), &config).unwrap();
         found.into_iter().map(|d| (d.severity, d.code, d.pointer.unwrap())).collect::<Vec<_>>()
     };
     for sound in [json!(null), json!({}), json!({ "type": "nfs", "conda_store": "200Gi", "shared_filesystem": 200 })] {
@@ -57,13 +64,113 @@ fn shared_storage_is_one_of_three() {
     assert_eq!(storage(json!("efs")), [error("VALUE_TYPE", "/storage")]);
 }
 
+/// What is said of these names.
+fn of_names(topology: &str, project: &str, namespace: &str) -> Vec<Diagnostic> {
+    let names = Context { project: project.into(), namespace: namespace.into(), ..context() };
+    let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" } });
+    Aws::validate(&Context { topology: topology.into(), ..names }, &config).unwrap()
+}
+
+/// One finding about a name: severity, code, pointer and hint.
+fn one(found: &[Diagnostic]) -> (Severity, &str, &str, &str) {
+    let [one] = found else { panic!("expected one finding: {found:?}") };
+    (one.severity, one.code.as_str(), one.pointer.as_deref().unwrap(), one.hints[0].as_str())
+}
+
 #[test]
 fn capitals_do_not_make_a_repository() {
-    let context = Context { project: "Demo".into(), namespace: "dev".into(), ..Context::default() };
-    let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" } });
-    let found = Aws::validate(&context, &config).unwrap();
-    let refused = found.iter().find(|finding| finding.code == "REGISTRY_NAME_INVALID").unwrap();
-    assert!(refused.severity == Severity::Error && refused.detail.contains("Demo-dev-jupyterlab"), "{refused:?}");
+    let found = of_names("classic", "Demo", "dev");
+    let hint = "write `project_name: demo`";
+    assert_eq!(one(&found), (Severity::Error, "REGISTRY_NAME_INVALID", "/project_name", hint));
+    assert!(found[0].detail.contains("Demo-dev-jupyterlab"), "{}", found[0].detail);
+}
+
+#[test]
+fn a_repository_takes_some_signs_between_letters() {
+    for sound in ["my-demo", "my--demo", "my---demo"] {
+        assert_eq!(of_names("classic", sound, "dev"), [], "{sound}");
+    }
+    for refused in ["my-_demo", "my_-demo", "my___demo"] {
+        let found = of_names("classic", refused, "dev");
+        assert_eq!(one(&found).1, "REGISTRY_NAME_INVALID", "{refused}");
+        // Where no repository is made, the bucket remains.
+        assert_eq!(one(&of_names("design", refused, "dev")).1, "BUCKET_NAME_INVALID", "{refused}");
+    }
+}
+
+#[test]
+fn what_a_bucket_is_named_after_has_small_letters() {
+    for (topology, project) in
+        [("classic", "my_demo"), ("classic", "my__demo"), ("design", "my_demo"), ("design", "My")]
+    {
+        let found = of_names(topology, project, "dev");
+        let (severity, code, pointer, _) = one(&found);
+        assert_eq!((severity, code, pointer), (Severity::Warning, "BUCKET_NAME_INVALID", "/project_name"), "{project}");
+    }
+}
+
+#[test]
+fn a_namespace_is_one_of_kubernetes() {
+    for topology in ["classic", "design"] {
+        assert_eq!(of_names(topology, "demo", "team-a"), []);
+        for (namespace, hint) in [("Dev", "write `namespace: dev`"), ("my_Dev", "write `namespace: my-dev`")] {
+            let found = of_names(topology, "demo", namespace);
+            assert_eq!(one(&found), (Severity::Error, "NAMESPACE_INVALID", "/namespace", hint));
+        }
+    }
+}
+
+#[test]
+fn keys_that_name_a_network_are_never_passed_over() {
+    assert_eq!(
+        findings(json!({ "terraform_overrides": { "existing_subnet_ids": ["subnet-1"] } })),
+        [error("CONFIG_KEY_REPLACED", "/terraform_overrides")]
+    );
+    assert_eq!(
+        findings_in("design", json!({ "existing_security_group_ids": "sg-1" })),
+        [error("CONFIG_KEY_REPLACED", "/existing_security_group_ids")]
+    );
+    assert_eq!(findings(json!({ "terraform_overrides": null })), []);
+}
+
+#[test]
+fn some_node_group_takes_the_clusters_own_pods() {
+    let groups = |general: Value, user: Value| {
+        json!({ "node_groups": {
+            "general": { "instance": "m5.large", "taints": general },
+            "user": { "instance": "m5.large", "taints": user },
+        } })
+    };
+    let told = [warning("NO_GROUP_FOR_SYSTEM_PODS", "/node_groups")];
+    for topology in ["classic", "design"] {
+        let tainted = groups(json!(["a:NoSchedule"]), json!(["b=c:NoExecute"]));
+        assert_eq!(findings_in(topology, tainted), told);
+        assert_eq!(findings_in(topology, groups(json!(["a:PreferNoSchedule"]), json!(["a:NoSchedule"]))), []);
+    }
+    // In Classic they are placed on `general`, wherever else is room.
+    let elsewhere = groups(json!(["a:NoSchedule"]), json!([]));
+    assert_eq!(findings_in("design", elsewhere.clone()), []);
+    assert_eq!(findings_in("classic", elsewhere), told);
+}
+
+#[test]
+fn groups_have_a_taint_by_default_in_classic_only() {
+    let taints = |topology: &str, groups: Value| {
+        let section = json!({ "region": "us-west-2", "kubernetes_version": "1.31", "node_groups": groups,
+            "availability_zones": ["us-west-2a", "us-west-2b"] });
+        let context = Context { topology: topology.into(), ..context() };
+        let config = json!({ "amazon_web_services": section });
+        let Answer::Ready(resources) = Aws::desired(&context, &config, &Facts::default()).unwrap() else {
+            panic!("the config names the zones")
+        };
+        let user = resources.into_iter().find(|resource| resource.address == "aws.node-group.user").unwrap();
+        user.document["taints"].clone()
+    };
+    let nebaris = json!([{ "key": "dedicated", "value": "nebari", "effect": "NO_SCHEDULE" }]);
+    for groups in [json!({ "user": { "instance": "m5.large" } }), json!(null)] {
+        assert_eq!(taints("classic", groups.clone()), nebaris);
+        assert_eq!(taints("design", groups), json!([]));
+    }
 }
 
 #[test]
@@ -85,6 +192,15 @@ fn one_value_in_two_spellings_is_an_error() {
     assert_eq!(
         findings(group("user", json!({ "instance": "m5.large", "min_nodes": 1, "min_size": 1, "max_size": 2 }))),
         [error("CONFIG_ALIAS_CONFLICT", "/node_groups/user/min_size")]
+    );
+    assert_eq!(
+        findings(group("user", json!({ "instance": "m5.large", "max": 3, "max_nodes": 3 }))),
+        [error("CONFIG_ALIAS_CONFLICT", "/node_groups/user/max")]
+    );
+    assert_eq!(findings(group("user", json!({ "instance_type": "m5.large", "min": 2, "max": 3 }))), []);
+    assert_eq!(
+        findings(group("user", json!({ "instance_type": "m5.large", "min": 4, "max": 3 }))),
+        [error("MIN_ABOVE_MAX", "/node_groups/user/max")]
     );
     assert_eq!(findings(group("user", json!({ "instance_type": "m5.large", "min_nodes": null, "min_size": 1 }))), []);
 }
@@ -130,6 +246,12 @@ fn zones_are_of_the_region_and_not_too_many() {
     );
     let five = ["a", "b", "c", "d", "e"].map(|letter| format!("us-west-2{letter}"));
     assert_eq!(findings(json!({ "availability_zones": five })), [error("ZONES_TOO_MANY", "/availability_zones")]);
+    // The design's network has room for them, and a network that is there has its own.
+    assert_eq!(findings_in("design", json!({ "availability_zones": five })), []);
+    let existing = json!({
+        "availability_zones": five, "existing_subnet_ids": ["subnet-1", "subnet-2"], "existing_security_group_id": "sg-1",
+    });
+    assert_eq!(findings(existing), []);
 }
 
 #[test]
@@ -147,7 +269,7 @@ fn node_groups_are_checked() {
     );
     assert_eq!(
         findings(group("user", json!({ "instance": "m5.large", "min_nodes": 3, "max_nodes": 2 }))),
-        [warning("MIN_ABOVE_MAX", "/node_groups/user/max_nodes")]
+        [error("MIN_ABOVE_MAX", "/node_groups/user/max_nodes")]
     );
     assert_eq!(
         findings(group("user", json!({ "instance": "m5.large", "min_nodes": "two" }))),
@@ -155,7 +277,7 @@ fn node_groups_are_checked() {
     );
     assert_eq!(
         findings(json!({ "node_groups": { "user": { "instance": "m5.large" } } })),
-        [warning("GENERAL_GROUP_MISSING", "/node_groups")]
+        [warning("GENERAL_GROUP_MISSING", "/node_groups"), warning("NO_GROUP_FOR_SYSTEM_PODS", "/node_groups")]
     );
     assert_eq!(
         findings(group("user", json!({ "instance": "m5.large", "launch_template": {} }))),
@@ -207,6 +329,27 @@ fn unknown_keys_are_told_with_the_nearest_known_one() {
 }
 
 #[test]
+fn keys_of_other_clouds_are_told_with_those_of_aws() {
+    let group =
+        json!({ "instance": "m5.large", "machine_type": "n1", "max_count": 2, "min_count": 1, "vm_size": "D2" });
+    let found = validate(&json!({ "region": "us-west-2", "node_groups": { "general": group } }));
+    assert!(found.iter().all(|finding| finding.code == "UNKNOWN_KEY"), "{found:?}");
+    let hints: Vec<_> = found.into_iter().map(|finding| (finding.pointer.unwrap(), finding.hints.concat())).collect();
+    let meant = |key: &str, ours: &str| {
+        (format!("/amazon_web_services/node_groups/general/{key}"), format!("did you mean `{ours}`?"))
+    };
+    assert_eq!(
+        hints,
+        [
+            meant("machine_type", "instance"),
+            meant("max_count", "max_nodes"),
+            meant("min_count", "min_nodes"),
+            meant("vm_size", "instance"),
+        ]
+    );
+}
+
+#[test]
 fn the_rest_is_checked_too() {
     assert_eq!(findings(json!({ "region": "us west" })), [error("REGION_INVALID", "/region")]);
     assert_eq!(findings(json!({ "region": null })), [error("REGION_REQUIRED", "")]);
@@ -232,7 +375,7 @@ fn the_rest_is_checked_too() {
             error("LABEL_INVALID", "/node_groups/general/labels/é~1x")
         ]
     );
-    let missing = Aws::validate(&Context::default(), &json!({})).unwrap();
+    let missing = Aws::validate(&context(), &json!({})).unwrap();
     assert_eq!(missing[0].code, "SECTION_MISSING");
 }
 
@@ -243,7 +386,7 @@ fn an_external_registry_is_named_whole_or_not_at_all() {
         "external_container_reg": { "enabled": true, "access_key_id": { "$secret": "external_container_reg/access_key_id" } },
     });
     let codes = |config: &Value| -> Vec<String> {
-        let found = Aws::validate(&Context::default(), config).unwrap();
+        let found = Aws::validate(&context(), config).unwrap();
         found.into_iter().filter(|one| one.severity == Severity::Error).map(|one| one.code).collect()
     };
     assert_eq!(codes(&config), ["REGISTRY_INCOMPLETE"]);
