@@ -3,7 +3,7 @@
 mod accounting;
 pub(crate) mod addons;
 mod autoscaling;
-mod initialize;
+pub(crate) mod initialize;
 pub(crate) mod irsa;
 pub(crate) mod kubernetes;
 pub(crate) mod leftovers;

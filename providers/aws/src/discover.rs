@@ -9,7 +9,8 @@ use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, from_aws, is_not_found};
 use crate::kinds::{
     self, CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE,
-    KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, cluster_exists, leftovers, oidc_providers, read,
+    KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, cluster_exists, leftovers, marked_node_groups,
+    node_group_names, oidc_providers, read,
 };
 use crate::names::{Names, Topology};
 use crate::tags::{Claim, Tags, marked_address};
@@ -27,7 +28,7 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
         Box::pin(orphans(cloud, &names.cluster)),
         Box::pin(listed(Ok(named(&names)))),
         Box::pin(async { listed(marked(cloud).await).await }),
-        Box::pin(async { listed(node_groups(cloud, &names.cluster).await).await }),
+        Box::pin(node_groups(cloud, &names.cluster, records)),
         Box::pin(async { listed(addons(cloud, &names.cluster).await).await }),
         Box::pin(async { listed(identity_providers(cloud).await).await }),
     )?;
@@ -77,8 +78,7 @@ pub fn named(names: &Names) -> Vec<Target> {
         Topology::Classic => targets.extend([
             target(REGISTRY, ECR_REPOSITORY, json!({ "name": names.registry() })),
             target(SHARED_FILE_SYSTEM, EFS_FILE_SYSTEM, json!({ "creation_token": names.shared_storage() })),
-            // Its name is the project's, so only the description tells whose it is.
-            target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project, "description": names.accounting() })),
+            target(ACCOUNTING, RESOURCE_GROUP, json!({ "name": names.project })),
         ]),
         Topology::Design => {
             for namespace in [names.environment.as_str(), "monitoring"] {
@@ -113,21 +113,15 @@ fn ours(cloud: &Cloud, kind: &str, remote_id: String, tags: &Tags) -> Option<Tar
     (!foreign).then(|| Target { address, kind: kind.to_owned(), remote_id: Some(remote_id), document: Value::Null })
 }
 
-/// The node groups of the cluster of our name.
-async fn node_groups(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
-    let names = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
-    let names: Vec<String> = match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
-        Ok(names) => names,
-        Err(error) if is_not_found(&error) => Vec::new(),
-        Err(error) => return Err(error),
+/// The node groups of the cluster of our name. A replacement is called otherwise than its address: its mark tells.
+async fn node_groups(cloud: &Cloud, cluster: &str, records: &[Recorded]) -> Result<Vec<Observation>, Error> {
+    let mut names = node_group_names(cloud, cluster).await?;
+    let recorded = |name: &str| {
+        let id = format!("{cluster}:{name}");
+        records.iter().any(|record| record.kind == NODE_GROUP && record.remote_id.as_ref() == Some(&id))
     };
-    let target = |name: String| Target {
-        address: format!("aws.node-group.{name}"),
-        kind: NODE_GROUP.to_owned(),
-        remote_id: None,
-        document: json!({ "cluster_name": cluster, "name": name }),
-    };
-    Ok(names.into_iter().map(target).collect())
+    names.retain(|name| !recorded(name));
+    marked_node_groups(cloud, cluster, names).await
 }
 
 /// The add-ons of the cluster of our name.

@@ -114,6 +114,16 @@ impl Names {
     }
 }
 
+/// What the host puts after the name of something that is made before the old one goes: `-` and so many digits.
+const SUCCESSOR_DIGITS: usize = 6;
+
+/// The name of which this is a replacement's.
+pub fn successor_of(name: &str) -> Option<&str> {
+    let (plain, digits) = name.rsplit_once('-')?;
+    let hexadecimal = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    (digits.len() == SUCCESSOR_DIGITS && hexadecimal && !plain.is_empty()).then_some(plain)
+}
+
 /// AWS reserves names that begin with `aws`; Nebari puts one more `a` before them.
 fn escape_project(project: &str) -> String {
     if project.starts_with("aws") { format!("a{project}") } else { project.to_owned() }

@@ -11,7 +11,8 @@ use crate::scope::Scope;
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// The tag that says which state a thing belongs to: `<lineage>/<address>`. Never part of a document.
+/// The tag that says which state a thing belongs to, and the region of its platform: `<lineage>@<region>/<address>`. Never part of
+/// a document.
 pub const OWNER_KEY: &str = "nic.nebari.dev/owner";
 
 /// `extra`, then `Project`, `Environment` and `Owner`, each layer over the one before, the user's tags last.
@@ -55,7 +56,9 @@ pub enum Claim {
 /// The marks of one platform.
 #[derive(Debug, Clone)]
 pub struct Marks {
+    topology: Topology,
     lineage: String,
+    region: Option<String>,
     project: (&'static str, String),
     environment: (&'static str, String),
 }
@@ -69,33 +72,61 @@ impl Marks {
             Topology::Design => ("project", "environment"),
         };
         Self {
+            topology: names.topology,
             lineage: context.lineage.clone(),
+            region: context.region.clone(),
             project: (project, names.project),
             environment: (environment, names.environment),
         }
     }
 
+    /// Which platform it is.
+    pub fn topology(&self) -> Topology {
+        self.topology
+    }
+
     /// The tags to create a thing with: those of its document and the mark.
     pub fn mark(&self, tags: &Tags, address: &str) -> Tags {
         let mut marked = tags.clone();
-        marked.insert(OWNER_KEY.to_owned(), format!("{}/{address}", self.lineage));
+        let owner = match &self.region {
+            Some(region) => format!("{}@{region}", self.lineage),
+            None => self.lineage.clone(),
+        };
+        marked.insert(OWNER_KEY.to_owned(), format!("{owner}/{address}"));
         marked
     }
 
     /// Whether a thing with the tags `shown` is the one at `address`, whose document wants the tags `wanted`.
     pub fn claim(&self, shown: &Tags, address: &str, wanted: &Tags) -> Claim {
-        let Some((lineage, marked)) = shown.get(OWNER_KEY).and_then(|mark| mark.rsplit_once('/')) else {
+        self.judge(shown, address, wanted, false)
+    }
+
+    /// The same of a thing that bears the name of the one at `address`. The name says whose it is where no tag does: some kinds have
+    /// no tags but the mark.
+    pub fn claim_named(&self, shown: &Tags, address: &str, wanted: &Tags) -> Claim {
+        self.judge(shown, address, wanted, true)
+    }
+
+    fn judge(&self, shown: &Tags, address: &str, wanted: &Tags, untagged: bool) -> Claim {
+        let Some((owner, marked)) = shown.get(OWNER_KEY).and_then(|mark| mark.rsplit_once('/')) else {
             return Claim::Foreign;
         };
         if marked != address {
             return Claim::Foreign;
         }
+        let (lineage, region) =
+            owner.split_once('@').map_or((owner, None), |(lineage, region)| (lineage, Some(region)));
         if lineage == self.lineage {
             return Claim::Ours;
         }
         // A user's tag may stand in for the platform's, so the wanted one decides where there is one.
-        let same = |(key, ours): &(&str, String)| shown.get(*key) == Some(wanted.get(*key).unwrap_or(ours));
-        if same(&self.project) && same(&self.environment) { Claim::Orphaned } else { Claim::Foreign }
+        let same = |(key, ours): &(&str, String)| match shown.get(*key) {
+            Some(shown) => shown == wanted.get(*key).unwrap_or(ours),
+            None => untagged,
+        };
+        // Roles are of no region, and platforms of one name may be in several.
+        let here = region.is_none() || region == self.region.as_deref();
+        if here && same(&self.project) && same(&self.environment) { Claim::Orphaned } else { Claim::Foreign }
     }
 }
 
@@ -187,6 +218,26 @@ mod tests {
         assert_eq!(marks.claim(&other, "aws.vpc.main", &Tags::new()), Claim::Foreign);
         assert_eq!(marks.claim(&other, "aws.vpc.main", &tags(&[("Project", "other")])), Claim::Orphaned);
         assert_eq!(visible(&ours), tags(&[("Project", "demo"), ("Environment", "dev")]));
+    }
+
+    #[test]
+    fn what_has_a_name_is_a_strangers_when_its_tags_or_its_region_say_so() {
+        let marks = Marks::new(&Context { region: Some("us-west-2".into()), ..context() });
+        let claim = |mark: &str, more: &[(&str, &str)]| {
+            let shown = more.iter().chain(&[(OWNER_KEY, mark)]).copied().collect::<Vec<_>>();
+            marks.claim_named(&tags(&shown), "aws.iam-role.cluster", &Tags::new())
+        };
+        let dev = [("Project", "demo"), ("Environment", "dev")];
+        assert_eq!(claim("l-1@us-west-2/aws.iam-role.cluster", &dev), Claim::Ours);
+        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &dev), Claim::Orphaned);
+        // Of before regions were told, and of kinds without tags.
+        assert_eq!(claim("l-0/aws.iam-role.cluster", &dev), Claim::Orphaned);
+        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &[]), Claim::Orphaned);
+        assert_eq!(claim("l-0@eu-west-1/aws.iam-role.cluster", &dev), Claim::Foreign);
+        assert_eq!(
+            claim("l-0@us-west-2/aws.iam-role.cluster", &[("Project", "demo"), ("Environment", "prod")]),
+            Claim::Foreign
+        );
     }
 
     #[test]

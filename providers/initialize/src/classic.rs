@@ -18,7 +18,7 @@ mod traefik;
 use nic_sdk::types::Resource;
 use serde_json::json;
 
-pub use self::autoscaler::{Autoscaler, cluster_autoscaler};
+pub use self::autoscaler::{Autoscaler, NodesOf, cluster_autoscaler};
 pub use self::gpu::{GpuGroup, aws_device_plugin, gcp_driver_installer};
 pub use self::registry::external_registry;
 pub use self::traefik::traefik_definitions;
@@ -44,6 +44,14 @@ impl Site<'_> {
 
     fn namespace_address(&self) -> String {
         self.address("namespace", self.namespace)
+    }
+
+    /// What an object in the namespace stands on. Every cluster has `kube-system`: there it stands on what pods need.
+    fn ground(&self) -> Vec<String> {
+        match self.namespace {
+            "kube-system" => self.cluster.iter().chain(self.nodes).cloned().collect(),
+            _ => vec![self.namespace_address()],
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use nic_kubernetes_initialize::classic::{self, Autoscaler, GpuGroup, Site};
+use nic_kubernetes_initialize::classic::{self, Autoscaler, GpuGroup, NodesOf, Site};
 use nic_kubernetes_initialize::registry;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 const CLUSTER: &str = "aws.cluster.main";
 const GENERAL: &str = "aws.node-group.general";
+const LABEL: &str = "eks.amazonaws.com/nodegroup";
 
 fn on_site<T>(make: impl FnOnce(&Site<'_>) -> T) -> T {
     let (cluster, nodes) = ([CLUSTER.to_owned()], [GENERAL.to_owned()]);
@@ -24,7 +25,11 @@ fn shown(resources: &[Resource]) -> Value {
 
 fn autoscaler(site: &Site<'_>) -> Vec<Resource> {
     let role_arn = reference("aws.iam-role.cluster-autoscaler", "/arn");
-    classic::cluster_autoscaler(site, &Autoscaler { cluster_name: "my-nebari-dev", region: "us-west-2", role_arn })
+    let nodes = NodesOf { label: LABEL, group: "general" };
+    classic::cluster_autoscaler(
+        site,
+        &Autoscaler { cluster_name: "my-nebari-dev", region: "us-west-2", role_arn, nodes: Some(nodes) },
+    )
 }
 
 fn external_registry(site: &Site<'_>) -> Vec<Resource> {
@@ -60,8 +65,8 @@ fn the_external_registry() {
 #[test]
 fn gpus() {
     let groups = ["gpu-1", "gpu-2"].map(|name| GpuGroup { name, address: format!("aws.node-group.{name}") });
-    let aws = on_site(|site| classic::aws_device_plugin(site, &groups)).expect("there are groups");
-    assert_eq!(on_site(|site| classic::aws_device_plugin(site, &[])), None);
+    let aws = on_site(|site| classic::aws_device_plugin(site, LABEL, &groups)).expect("there are groups");
+    assert_eq!(on_site(|site| classic::aws_device_plugin(site, LABEL, &[])), None);
     let gcp = on_site(|site| classic::gcp_driver_installer(site, &["gcp.node-pool.gpu".to_owned()]));
     insta::assert_json_snapshot!("gpus", shown(&[aws, gcp]));
 }

@@ -3,7 +3,7 @@
 use nic_sdk::types::Resource;
 use serde_json::json;
 
-use super::Platform;
+use super::{Platform, tag_object};
 use crate::kinds::RESOURCE_GROUP;
 
 /// The address of the resource group.
@@ -22,11 +22,13 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
         ],
     });
     let description = format!("AWS resources project={} and environment={}", names.project, names.environment);
+    let mut tags = platform.tags(None);
+    tags.entry("Description".to_owned()).or_insert(description);
     let group = json!({
         "name": names.project,
         "description": names.accounting(),
         "tag_filter_query": query.to_string(),
-        "tags": { "Description": description },
+        "tags": tag_object(&tags),
     });
     resources.push(Resource::new(ACCOUNTING, RESOURCE_GROUP, group));
 }

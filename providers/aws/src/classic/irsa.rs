@@ -17,6 +17,22 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let names = platform.names;
     add_provider(platform, resources);
 
+    add_autoscaling_policy(platform, resources);
+    // The templates name this policy in the standard partition, wherever the cluster is.
+    let ebs_csi = json!("arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
+    let driver = ("ebs-csi-driver", names.ebs_csi_role(), "kube-system:ebs-csi-controller-sa");
+    add_attached_role(platform, driver, &ebs_csi, resources);
+    add_autoscaler_role(platform, &names.environment, resources);
+}
+
+/// Adds what the cluster autoscaler may do, and the role of its service account, which stands in this namespace.
+pub(crate) fn add_autoscaler(platform: &Platform<'_>, namespace: &str, resources: &mut Vec<Resource>) {
+    add_autoscaling_policy(platform, resources);
+    add_autoscaler_role(platform, namespace, resources);
+}
+
+fn add_autoscaling_policy(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
+    let names = platform.names;
     let autoscaling = json!({
         "name_prefix": names.autoscaling_policy_prefix(),
         "description": format!("EKS worker node autoscaling policy for cluster {}", names.cluster),
@@ -24,24 +40,25 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
         "tags": {},
     });
     resources.push(Resource::new(AUTOSCALING_POLICY, IAM_POLICY, autoscaling));
+}
 
-    // The templates name this policy in the standard partition, wherever the cluster is.
-    let ebs_csi = json!("arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
-    let service_accounts = [
-        ("ebs-csi-driver", names.ebs_csi_role(), "kube-system:ebs-csi-controller-sa".to_owned(), ebs_csi),
-        (
-            "cluster-autoscaler",
-            names.autoscaler_role(),
-            format!("{}:cluster-autoscaler", names.environment),
-            reference(AUTOSCALING_POLICY, "/arn"),
-        ),
-    ];
-    for (short, name, service_account, policy_arn) in service_accounts {
-        let address = add_role(platform, (short, &name), &service_account, resources);
-        let attachment = json!({ "role": reference(&address, "/name"), "policy_arn": policy_arn });
-        let address = format!("aws.iam-role-policy-attachment.{short}");
-        resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, attachment));
-    }
+fn add_autoscaler_role(platform: &Platform<'_>, namespace: &str, resources: &mut Vec<Resource>) {
+    let account = format!("{namespace}:cluster-autoscaler");
+    let autoscaler = ("cluster-autoscaler", platform.names.autoscaler_role(), account.as_str());
+    add_attached_role(platform, autoscaler, &reference(AUTOSCALING_POLICY, "/arn"), resources);
+}
+
+/// Adds the role of one service account with the policy that says what it may do.
+fn add_attached_role(
+    platform: &Platform<'_>,
+    (short, name, service_account): (&str, String, &str),
+    policy_arn: &Value,
+    resources: &mut Vec<Resource>,
+) {
+    let address = add_role(platform, (short, &name), service_account, resources);
+    let attachment = json!({ "role": reference(&address, "/name"), "policy_arn": policy_arn });
+    let address = format!("aws.iam-role-policy-attachment.{short}");
+    resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, attachment));
 }
 
 /// Adds the cluster's issuer.

@@ -1,18 +1,25 @@
 //! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, the objects of the document's
 //! stage 03, and those that the config's section `kubernetes` asks for.
 
-use nic_kubernetes_initialize::classic::{Site, external_registry, traefik_definitions};
+use nic_kubernetes_initialize::classic::{
+    Site, aws_device_plugin, cluster_autoscaler, external_registry, traefik_definitions,
+};
 use nic_kubernetes_initialize::design::{DesignInput, StorageClass, objects};
 use nic_sdk::types::{Resource, reference};
 use serde_json::json;
 
-use crate::classic::irsa::{add_provider, add_role};
+use crate::classic::initialize::{autoscaler, gpu_groups};
+use crate::classic::irsa::{add_autoscaler, add_provider, add_role};
 use crate::classic::kubernetes::{MAIN_CLUSTER, node_group_address};
 use crate::classic::{Platform, resource};
+use crate::config::GROUP_LABEL;
 use crate::kinds::{EKS_ADDON, IAM_ROLE_POLICY_ATTACHMENT};
 use crate::partition;
 
 const CSI_DRIVER: &str = "aws-ebs-csi-driver";
+
+/// Where Kubernetes has its own.
+const SYSTEM: &str = "kube-system";
 
 /// The service accounts that the document gives roles to, beside `default` of the platform's own namespace.
 const MONITORING: &str = "monitoring";
@@ -46,6 +53,11 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     // The stages after NIC make objects of these kinds, and a config's registry is meant, whatever the topology.
     let site = Site { provider: "aws", namespace: &names.environment, cluster: &input.after, nodes: &input.pods_after };
     resources.extend(traefik_definitions(&site));
+    // Without it `max_size` would mean nothing. It runs wherever it is let, and no quota of the config's is about it.
+    let system = Site { namespace: SYSTEM, ..site };
+    add_autoscaler(platform, SYSTEM, resources);
+    resources.extend(cluster_autoscaler(&system, &autoscaler(platform, None)));
+    resources.extend(aws_device_plugin(&site, GROUP_LABEL, &gpu_groups(platform)));
     let registry = platform.config.external_registry.iter();
     resources.extend(registry.flat_map(|registry| external_registry(&site, registry)));
 }

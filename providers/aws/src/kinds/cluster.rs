@@ -100,7 +100,7 @@ impl Kind for Cluster {
             let named = target.document.get("name").and_then(Value::as_str);
             let Some(name) = target.remote_id.as_deref().or(named) else { return Observation::absent(&target.address) };
             match look(cloud, name).await {
-                Ok(Some(found)) => observe(target, name, &found),
+                Ok(Some(found)) => observe(cloud, target, name, &found),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -175,8 +175,8 @@ impl Kind for Cluster {
     }
 }
 
-fn observe(target: &Target, name: &str, found: &Found) -> Observation {
-    let observation = named::observe(target, name, &found.tags, &found.document);
+fn observe(cloud: &Cloud, target: &Target, name: &str, found: &Found) -> Observation {
+    let observation = named::observe(cloud, target, name, &found.tags, &found.document);
     if observation.status != Status::Present {
         return observation;
     }

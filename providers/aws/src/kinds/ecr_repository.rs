@@ -71,7 +71,7 @@ impl Kind for EcrRepository {
                 (None, None) => Ok(None),
             };
             match seen {
-                Ok(Some(found)) => named::observe(target, &found.id, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }

@@ -84,7 +84,7 @@ impl Kind for EfsFileSystem {
                 (None, None) => Ok(None),
             };
             match found {
-                Ok(Some(found)) => observe(target, &found),
+                Ok(Some(found)) => observe(cloud, target, &found),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -195,8 +195,8 @@ fn to_efs(tags: &Tags) -> Result<Vec<Tag>, Error> {
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|error| Error::other("REQUEST_INVALID", error.to_string()))
 }
 
-fn observe(target: &Target, found: &Found) -> Observation {
-    let observation = named::observe(target, &found.id, &found.tags, &found.document);
+fn observe(cloud: &Cloud, target: &Target, found: &Found) -> Observation {
+    let observation = named::observe(cloud, target, &found.id, &found.tags, &found.document);
     if observation.status != Status::Present {
         return observation;
     }

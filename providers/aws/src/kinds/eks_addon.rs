@@ -95,7 +95,7 @@ impl Kind for EksAddon {
                 Err(error) => return Observation::unreadable(&target.address, error),
             };
             match look(cloud, &id).await {
-                Ok(Some(found)) => observe(target, &id, &found),
+                Ok(Some(found)) => observe(cloud, target, &id, &found),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -241,8 +241,8 @@ fn differs(shown: &Document, desired: &Document, scope: &Scope<'_>) -> bool {
     }
 }
 
-fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
-    let observation = named::observe(target, &id.to_string(), &found.tags, &found.document);
+fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observation {
+    let observation = named::observe(cloud, target, &id.to_string(), &found.tags, &found.document);
     if observation.status != Status::Present {
         return observation;
     }

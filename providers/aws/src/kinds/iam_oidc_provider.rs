@@ -86,7 +86,7 @@ impl Kind for IamOidcProvider {
                 }
             };
             match Self::look(cloud, arn).await {
-                Ok(Some(found)) => named::observe(target, arn, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, arn, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }

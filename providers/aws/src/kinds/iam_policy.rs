@@ -92,7 +92,7 @@ impl Kind for IamPolicy {
             };
             match Self::look(cloud, arn).await {
                 Ok(Some(found)) if target.remote_id.is_some() => present(&target.address, arn, &found.document),
-                Ok(Some(found)) => named::observe(target, arn, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, arn, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }

@@ -72,7 +72,7 @@ impl Kind for IamRole {
             let named = target.document.get("name").and_then(Value::as_str);
             let Some(name) = target.remote_id.as_deref().or(named) else { return Observation::absent(&target.address) };
             match Self::look(cloud, name).await {
-                Ok(Some(found)) => named::observe(target, &found.id, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }

@@ -9,7 +9,7 @@ use aws_sdk_eks::types::{
     Taint as EksTaint, TaintEffect,
 };
 use aws_smithy_types::date_time::Format;
-use futures::future::join_all;
+use futures::future::{join, join_all, try_join_all};
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
@@ -23,7 +23,8 @@ use super::eks::{
 };
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::tags::{Tags, visible};
+use crate::names::{self, Topology};
+use crate::tags::{Claim, Tags, marked_address, of_document, visible};
 
 /// The kind.
 pub struct NodeGroup;
@@ -112,17 +113,29 @@ impl Kind for NodeGroup {
                 Ok(None) => return Observation::absent(&target.address),
                 Err(error) => return Observation::unreadable(&target.address, error),
             };
-            match look(cloud, &id).await {
-                Ok(Some(found)) => observe(target, &id, &found),
-                Ok(None) => Observation::absent(&target.address),
-                Err(error) => Observation::unreadable(&target.address, error),
+            // A replacement has a longer name, which only the state knows: it is looked for beside the plain one.
+            let (plain, successor) = join(look(cloud, &id), async {
+                match target.remote_id {
+                    None => successor(cloud, target, &id).await,
+                    Some(_) => Ok(None),
+                }
+            })
+            .await;
+            match (plain, successor) {
+                (Ok(Some(found)), _) => observe(cloud, target, &id, &found),
+                (Ok(None), Ok(Some((id, found)))) => observe(cloud, target, &id, &found),
+                (Ok(None), Ok(None)) => Observation::absent(&target.address),
+                (Err(error), _) | (_, Err(error)) => Observation::unreadable(&target.address, error),
             }
         }))
         .await
     }
 
     async fn create(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        let desired: Document = document(&change.document)?;
+        let mut desired: Document = document(&change.document)?;
+        if desired.scaling_config.desired_size.is_none() && names::successor_of(&desired.name).is_some() {
+            desired.scaling_config.desired_size = nodes_of_old(cloud, &desired, &change.address).await?;
+        }
         let id = Id { cluster: desired.cluster_name.clone(), name: desired.name.clone() }.to_string();
         let tags = cloud.marks.mark(&desired.tags, &change.address);
         let taints = desired.taints.iter().map(Taint::to_eks).collect();
@@ -194,13 +207,67 @@ impl Kind for NodeGroup {
     }
 }
 
+/// The names of the cluster's node groups; none while there is no cluster.
+pub async fn node_group_names(cloud: &Cloud, cluster: &str) -> Result<Vec<String>, Error> {
+    let names = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
+    match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
+        Err(error) if is_not_found(&error) => Ok(Vec::new()),
+        names => names,
+    }
+}
+
+/// Those of these node groups that bear NIC's mark, each under the address it is marked for; `Foreign` when the mark is another's.
+pub async fn marked_node_groups(cloud: &Cloud, cluster: &str, names: Vec<String>) -> Result<Vec<Observation>, Error> {
+    let looks = names.into_iter().map(|name| async move {
+        let id = Id { cluster: cluster.to_owned(), name };
+        Ok::<_, Error>(look(cloud, &id).await?.map(|found| (id, found)))
+    });
+    let found = try_join_all(looks).await?.into_iter().flatten();
+    let marked = found.filter_map(|(id, found)| {
+        let address = marked_address(&found.tags)?.to_owned();
+        let kind = super::NODE_GROUP.to_owned();
+        let target = Target { address, kind, remote_id: None, document: Value::Null };
+        Some(observe(cloud, &target, &id, &found))
+    });
+    Ok(marked.collect())
+}
+
+/// The group that replaced the one of this name in the design topology. In Classic names are pinned.
+async fn successor(cloud: &Cloud, target: &Target, id: &Id) -> Result<Option<(Id, Found)>, Error> {
+    if cloud.marks.topology() == Topology::Classic {
+        return Ok(None);
+    }
+    let names = node_group_names(cloud, &id.cluster).await?;
+    let succeeds = |name: &String| names::successor_of(name) == Some(id.name.as_str());
+    for name in names.into_iter().filter(succeeds) {
+        let id = Id { cluster: id.cluster.clone(), name };
+        let Some(found) = look(cloud, &id).await? else { continue };
+        let wanted = of_document(&target.document);
+        if cloud.marks.claim_named(&found.tags, &target.address, &wanted) != Claim::Foreign {
+            return Ok(Some((id, found)));
+        }
+    }
+    Ok(None)
+}
+
+/// How many nodes the group has that is about to be replaced: pods have to find as many before it goes.
+async fn nodes_of_old(cloud: &Cloud, desired: &Document, address: &str) -> Result<Option<i32>, Error> {
+    let names = node_group_names(cloud, &desired.cluster_name).await?;
+    let groups = marked_node_groups(cloud, &desired.cluster_name, names).await?;
+    let old = groups.iter().filter(|shown| shown.address == address);
+    let sizes = old.filter_map(|shown| shown.document.pointer("/scaling_config/desired_size")?.as_i64());
+    let Scaling { min_size, max_size, .. } = desired.scaling_config;
+    let most = sizes.max().and_then(|size| i32::try_from(size).ok());
+    Ok(most.map(|size| size.clamp(min_size, max_size.max(min_size))))
+}
+
 fn broken(id: &Id, found: &Found) -> Error {
     let state = state(found.status.as_str(), &found.document.health_issues);
     Error::other("NODE_GROUP_FAILED", format!("the node group `{id}` is {state}"))
 }
 
-fn observe(target: &Target, id: &Id, found: &Found) -> Observation {
-    let observation = named::observe(target, &id.to_string(), &found.tags, &found.document);
+fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observation {
+    let observation = named::observe(cloud, target, &id.to_string(), &found.tags, &found.document);
     if observation.status != Status::Present {
         return observation;
     }
@@ -296,7 +363,7 @@ fn schema() -> Value {
     let scaling = object()
         .required("min_size", integer().minimum(0))
         .required("max_size", integer().minimum(0))
-        .optional("desired_size", integer().minimum(0).left_to_cloud());
+        .optional("desired_size", integer().minimum(0).left_when_unset());
     object()
         .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())

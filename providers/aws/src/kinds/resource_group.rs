@@ -9,7 +9,7 @@ use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, map, object, string};
-use nic_sdk::types::{Change, Observation, Progress, Status, Target};
+use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use super::settle::{Found, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
-use crate::tags::{Claim, TagEdits, Tags, marked_address, visible};
+use crate::tags::{TagEdits, Tags, visible};
 
 /// The kind.
 pub struct ResourceGroup;
@@ -72,7 +72,7 @@ impl Kind for ResourceGroup {
                 (None, None) => Ok(None),
             };
             match seen {
-                Ok(Some(found)) => observe(cloud, target, &found),
+                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -156,20 +156,6 @@ impl Settles for ResourceGroup {
         }
         Ok(())
     }
-}
-
-/// A group bears no tag that names the environment, so the description, which does, tells whether one that another state
-/// made is this platform's.
-fn observe(cloud: &Cloud, target: &Target, found: &Found<Document>) -> Observation {
-    let shown = &found.document;
-    let marked = marked_address(&found.tags) == Some(&target.address);
-    let ours = cloud.marks.claim(&found.tags, &target.address, &Tags::new()) == Claim::Ours;
-    let wanted = target.document.get("description").and_then(Value::as_str);
-    if target.remote_id.is_none() && marked && !ours && wanted != Some(&shown.description) {
-        let text = format!("`{}` belongs to another platform of this project: {}", found.id, shown.description);
-        return Observation { status: Status::Foreign(text), ..Observation::absent(&target.address) };
-    }
-    named::observe(target, &found.id, &found.tags, shown)
 }
 
 fn query(text: &str) -> Result<ResourceQuery, Error> {

@@ -16,7 +16,7 @@ fn addon_change(remote_id: Option<&str>) -> Change {
 }
 
 fn shown(status: &str) -> Reply {
-    addon(status, VALUES, &json!({ MARK: "l-1/aws.eks-addon.coredns" }))
+    addon(status, VALUES, &json!({ MARK: "l-1@us-west-2/aws.eks-addon.coredns" }))
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn an_addon_overwrites_what_is_there_and_is_pending_until_it_is_active() {
     assert_eq!((reported.created, message.as_str()), (vec!["demo-dev:coredns".to_owned()], "CREATING"));
     let sent: Value = serde_json::from_slice(&cloud.requests()[0].body).unwrap();
     assert_eq!((&sent["resolveConflicts"], &sent["configurationValues"]), (&json!("OVERWRITE"), &json!(VALUES)));
-    assert_eq!(sent["tags"][MARK], "l-1/aws.eks-addon.coredns");
+    assert_eq!(sent["tags"][MARK], "l-1@us-west-2/aws.eks-addon.coredns");
     assert!(sent.get("addonVersion").is_none() && sent.get("serviceAccountRoleArn").is_none(), "{sent}");
 
     let asked = |status, operation: Value| {

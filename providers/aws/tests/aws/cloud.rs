@@ -76,7 +76,7 @@ fn pending(progress: Result<Progress, Failure>) -> (Option<String>, Value, Strin
 }
 
 fn ours(address: &str) -> Vec<(&'static str, String)> {
-    vec![("Project", "demo".into()), ("Environment", "dev".into()), (MARK, format!("l-1/{address}"))]
+    vec![("Project", "demo".into()), ("Environment", "dev".into()), (MARK, format!("l-1@us-west-2/{address}"))]
 }
 
 fn orphaned(address: &str) -> Vec<(&'static str, String)> {
@@ -144,7 +144,7 @@ fn a_name_that_is_taken_is_foreign() {
         read(&cloud, vec![target("aws.iam-role.cluster", "aws.iam-role", None, document)]).remove(0)
     };
     assert!(matches!(role_named(&[]).status, Status::Foreign(_)));
-    assert!(matches!(role_named(&[(MARK, "l-1/aws.iam-role.node-group")]).status, Status::Foreign(_)));
+    assert!(matches!(role_named(&[(MARK, "l-1@us-west-2/aws.iam-role.node-group")]).status, Status::Foreign(_)));
     let marked = role_named(&[(MARK, "l-0/aws.iam-role.cluster")]);
     assert_eq!(marked.status, Status::Present);
     assert_eq!(marked.document["assume_role_policy"], "{\"Version\": \"2012-10-17\"}");
@@ -155,7 +155,7 @@ fn vpc_document() -> Value {
 }
 
 fn one_vpc() -> Reply {
-    describe_vpcs(&[("vpc-1", "available", &[("Project", "demo"), (MARK, "l-1/aws.vpc.main")])])
+    describe_vpcs(&[("vpc-1", "available", &[("Project", "demo"), (MARK, "l-1@us-west-2/aws.vpc.main")])])
 }
 
 fn created_vpc() -> Reply {
@@ -186,7 +186,7 @@ fn a_vpc_is_made_marked_told_and_finished() {
     assert_eq!(observation.document["enable_dns_hostnames"], true);
     assert_eq!(observation.document["tags"], json!({ "Project": "demo" }));
     let sent = form(&cloud.requests_for("CreateVpc")[0]);
-    assert!(sent.values().any(|value| value == "l-1/aws.vpc.main"), "{sent:?}");
+    assert!(sent.values().any(|value| value == "l-1@us-west-2/aws.vpc.main"), "{sent:?}");
 }
 
 #[test]
@@ -243,7 +243,8 @@ fn a_group_of_ours_that_appears_between_two_looks_is_no_stranger() {
         let list = format!("<securityGroupInfo>{group}</securityGroupInfo>");
         Reply::xml(200, format!("<DescribeSecurityGroupsResponse>{list}</DescribeSecurityGroupsResponse>"))
     };
-    let marked = format!("<tagSet><item><key>{MARK}</key><value>l-1/aws.security-group.main</value></item></tagSet>");
+    let marked =
+        format!("<tagSet><item><key>{MARK}</key><value>l-1@us-west-2/aws.security-group.main</value></item></tagSet>");
     let looks =
         |then: Reply| FakeCloud::new().on_sequence("ec2", "DescribeSecurityGroups", [security_groups(&[]), then]);
     assert_eq!(read(&looks(shown(&marked)), vec![group()])[0].status, Status::Absent);
@@ -286,9 +287,54 @@ fn deleting_what_is_gone_is_done_and_what_is_in_use_is_a_conflict() {
     let answer = delete(&FakeCloud::new().on("ec2", "DeleteSubnet", gone), subnet());
     assert_eq!(done(answer).status, Status::Absent);
     let busy = Reply::ec2_error(400, "DependencyViolation", "in use");
-    let answer = delete(&FakeCloud::new().on("ec2", "DeleteSubnet", busy), subnet()).unwrap_err();
-    assert!(matches!(answer.error, Error::Conflict(_)));
+    // Who holds it cannot be seen.
+    let denied = Reply::ec2_error(403, "UnauthorizedOperation", "no");
+    let cloud = FakeCloud::new().on("ec2", "DeleteSubnet", busy).on("ec2", "DescribeNetworkInterfaces", denied);
+    let answer = delete(&cloud, subnet()).unwrap_err();
+    assert_eq!(answer.error, Error::Conflict("DependencyViolation: in use".into()));
     assert_eq!(answer.remote_id.as_deref(), Some("subnet-1"));
+}
+
+/// So many network interfaces, the first two with what tells whose they are.
+fn network_interfaces(count: usize) -> Reply {
+    let item = |number: usize| {
+        let more = match number {
+            1 => "<description>ELB net/a/b</description><requesterId>amazon-elb</requesterId>",
+            2 => "<attachment><instanceId>i-2</instanceId></attachment><requesterId>1234</requesterId>",
+            _ => "<description/>",
+        };
+        format!("<item><networkInterfaceId>eni-{number}</networkInterfaceId>{more}</item>")
+    };
+    let items: String = (1..=count).map(item).collect();
+    let set = format!("<networkInterfaceSet>{items}</networkInterfaceSet>");
+    Reply::xml(200, format!("<DescribeNetworkInterfacesResponse>{set}</DescribeNetworkInterfacesResponse>"))
+}
+
+#[test]
+fn what_holds_a_thing_in_use_is_named() {
+    for (kind, id, action, attribute) in [
+        ("aws.vpc", "vpc-1", "DeleteVpc", "vpc-id"),
+        ("aws.subnet", "subnet-1", "DeleteSubnet", "subnet-id"),
+        ("aws.security-group", "sg-1", "DeleteSecurityGroup", "group-id"),
+    ] {
+        let refused = |count: usize| {
+            let cloud = FakeCloud::new()
+                .on("ec2", action, Reply::ec2_error(400, "DependencyViolation", "it has dependencies."))
+                .on("ec2", "DescribeNetworkInterfaces", network_interfaces(count));
+            let failure = delete(&cloud, change(&format!("{kind}.main"), kind, Some(id), json!({}))).unwrap_err();
+            let asked = form(&cloud.requests()[1]);
+            assert_eq!((asked["Filter.1.Name"].as_str(), asked["Filter.1.Value.1"].as_str()), (attribute, id));
+            failure.error
+        };
+        let told = |text: &str| Error::Conflict(format!("DependencyViolation: it has dependencies{text}"));
+        assert_eq!(refused(0), told("."));
+        assert_eq!(
+            refused(3),
+            told("; network interfaces that hold it: eni-1 (ELB net/a/b, of amazon-elb), eni-2 (of i-2), eni-3")
+        );
+        let many = refused(7).to_string();
+        assert!(many.ends_with("eni-4, eni-5 and 2 more"), "{many}");
+    }
 }
 
 #[test]
@@ -337,7 +383,7 @@ fn a_cluster_is_pending_until_it_is_active() {
     assert_eq!((remote_id.as_deref(), &operation), (Some("demo-dev"), &json!({ "phase": "create" })));
     let sent: Value = serde_json::from_slice(&cloud.requests()[0].body).unwrap();
     assert_eq!(sent["clientRequestToken"], "0123456789abcdef0123456789abcdef");
-    assert_eq!(sent["tags"][MARK], "l-1/aws.cluster.main");
+    assert_eq!(sent["tags"][MARK], "l-1@us-west-2/aws.cluster.main");
 
     let asked = |reply| {
         let cloud = FakeCloud::new().on("eks", "GET /clusters/demo-dev", reply);
@@ -492,7 +538,7 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
         )
         .on_request("iam", "GetOpenIDConnectProvider", |request| {
             let ours = form(request)["OpenIDConnectProviderArn"].ends_with("/i");
-            oidc_provider("i", if ours { &[(MARK, "l-1/aws.iam-oidc-provider.main")] } else { &[] })
+            oidc_provider("i", if ours { &[(MARK, "l-1@us-west-2/aws.iam-oidc-provider.main")] } else { &[] })
         })
         .on("ecr", "*", missing())
         .on("elasticfilesystem", "*", missing())

@@ -125,50 +125,111 @@ fn what_uses_a_gateway_comes_after_it_and_goes_before() {
     }
 }
 
-/// Every alias of the two spellings that AWS has, in both topologies: an edit from one to the other is no edit.
+/// The map with these members set.
+fn with(mut map: Value, members: &Value) -> Value {
+    map.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    map
+}
+
+/// A section with one node group, in Nebari's spelling where the members have no other.
+fn nebaris(members: &Value) -> Value {
+    json!({ "node_groups": { "general": with(json!({ "instance": "m5.xlarge" }), members) } })
+}
+
+/// The same, in the design document's.
+fn documents(members: &Value) -> Value {
+    json!({ "node_groups": { "general": with(json!({ "instance_type": "m5.xlarge" }), members) } })
+}
+
+/// Every alias of the two spellings that AWS has, in both topologies: an edit from one to the other is no edit, and neither is read as
+/// nothing.
 #[test]
 fn switching_spelling_switches_nothing() {
-    let group = |key: &str, value: Value| {
-        let mut group = json!({ "instance": "m5.xlarge" });
-        if key == "instance_type" {
-            group = json!({});
-        }
-        group[key] = value;
-        json!({ "node_groups": { "general": group } })
-    };
-    let taints = |taints: Value| group("taints", taints);
-    let pairs: Vec<(&str, Value, Value)> = vec![
+    let plain = || nebaris(&json!({}));
+    let taints = |taints: Value| nebaris(&json!({ "taints": taints }));
+    // What stands there without the key, and the key in two spellings.
+    let pairs: Vec<(&str, Value, Value, Value)> = vec![
         (
             "node_groups / node_pools",
-            json!({ "node_groups": { "general": { "instance": "m5.xlarge" } } }),
-            json!({ "node_pools": { "general": { "instance": "m5.xlarge" } } }),
+            json!({}),
+            json!({ "node_groups": { "general": { "instance": "m5.large" } } }),
+            json!({ "node_pools": { "general": { "instance": "m5.large" } } }),
         ),
-        ("instance / instance_type", group("instance", json!("m5.large")), group("instance_type", json!("m5.large"))),
-        ("min_nodes / min_size", group("min_nodes", json!(1)), group("min_size", json!(1))),
-        ("max_nodes / max_size", group("max_nodes", json!(7)), group("max_size", json!(7))),
-        ("disk_size / none", group("disk_size", json!(50)), group("disk_size", json!(null))),
-        ("labels / none", group("labels", json!({})), group("labels", json!(null))),
+        (
+            "instance / instance_type",
+            plain(),
+            nebaris(&json!({ "instance": "m5.large" })),
+            documents(&json!({ "instance_type": "m5.large" })),
+        ),
+        ("min_nodes / min_size", plain(), nebaris(&json!({ "min_nodes": 1 })), nebaris(&json!({ "min_size": 1 }))),
+        ("max_nodes / max_size", plain(), nebaris(&json!({ "max_nodes": 7 })), nebaris(&json!({ "max_size": 7 }))),
+        (
+            "disk_size beside either",
+            plain(),
+            nebaris(&json!({ "disk_size": 120 })),
+            documents(&json!({ "disk_size": 120 })),
+        ),
+        (
+            "labels beside either, as texts / as numbers",
+            plain(),
+            nebaris(&json!({ "labels": { "tier": "2" } })),
+            documents(&json!({ "labels": { "tier": 2 } })),
+        ),
         (
             "taints as texts / as maps",
+            plain(),
             taints(json!(["a=b:NoSchedule"])),
             taints(json!([{ "key": "a", "value": "b", "effect": "NoSchedule" }])),
         ),
         (
+            "taints without a value as texts / as maps",
+            plain(),
+            taints(json!(["a:NoExecute"])),
+            taints(json!([{ "key": "a", "value": null, "effect": "NoExecute" }])),
+        ),
+        (
+            "taints with an empty value / with none",
+            plain(),
+            taints(json!(["a=:PreferNoSchedule"])),
+            taints(json!([{ "key": "a", "effect": "PreferNoSchedule" }])),
+        ),
+        (
             "vpc_cidr_block / vpc_cidr",
+            json!({}),
             json!({ "vpc_cidr_block": "10.20.0.0/20" }),
             json!({ "vpc_cidr": "10.20.0.0/20" }),
         ),
-        ("version as text / as number", json!({ "kubernetes_version": "1.31" }), json!({ "kubernetes_version": 1.31 })),
+        (
+            "version as text / as number",
+            json!({}),
+            json!({ "kubernetes_version": "1.33" }),
+            json!({ "kubernetes_version": 1.33 }),
+        ),
+    ];
+    // The default by its value, and by a null.
+    let defaults: Vec<(&str, Value, Value)> = vec![
+        ("min_nodes", nebaris(&json!({ "min_nodes": 0 })), nebaris(&json!({ "min_nodes": null }))),
+        ("max_size", nebaris(&json!({ "max_size": 1 })), nebaris(&json!({ "max_size": null }))),
+        ("disk_size", nebaris(&json!({ "disk_size": 50 })), nebaris(&json!({ "disk_size": null }))),
+        ("labels", nebaris(&json!({ "labels": {} })), nebaris(&json!({ "labels": null }))),
+        ("taints", taints(json!([])), taints(json!(null))),
     ];
     for topology in ["classic", "design"] {
-        for (alias, classic, design) in &pairs {
-            let section = |changes: &Value| {
-                let mut section = json!({ "region": "us-west-2", "kubernetes_version": "1.31" });
-                section.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-                section
-            };
-            let (classic, design) = (graph_in(topology, section(classic)), graph_in(topology, section(design)));
+        let read = |key: &str, changes: &Value| {
+            let section = with(json!({ "region": "us-west-2", "kubernetes_version": "1.31" }), changes);
+            let found = Aws::validate(&context(topology), &config(section.clone())).unwrap();
+            let unknown: Vec<_> = found.iter().filter(|finding| finding.code == "UNKNOWN_KEY").collect();
+            assert!(unknown.is_empty(), "{key} in {topology}: {unknown:?}");
+            graph_in(topology, section)
+        };
+        for (alias, without, classic, design) in &pairs {
+            let (without, classic, design) = (read(alias, without), read(alias, classic), read(alias, design));
             assert_eq!(classic, design, "{alias} in {topology}");
+            assert_ne!(classic, without, "{alias} in {topology}: neither is read");
+        }
+        for (key, by_value, by_null) in &defaults {
+            let (without, by_value, by_null) = (read(key, &plain()), read(key, by_value), read(key, by_null));
+            assert_eq!((&by_value, &by_null), (&without, &without), "{key} in {topology}");
         }
     }
 }

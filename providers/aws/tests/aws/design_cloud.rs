@@ -9,7 +9,7 @@ use nic_sdk::types::{Change, Context, Observation, Progress, Status, Target, Wai
 use serde_json::{Value, json};
 
 const NAT: &str = "aws.nat-gateway.0";
-const MARK: &str = "l-1/aws.nat-gateway.0";
+const MARK: &str = "l-1@us-west-2/aws.nat-gateway.0";
 
 fn context() -> Context {
     Context {
@@ -149,7 +149,7 @@ fn a_nat_gateway_is_known_by_its_id_or_its_mark_and_never_by_what_is_gone() {
     let sought = |shown: &[_]| seen(&showing(shown), NAT, None);
     let again = sought(&[("nat-1", "deleted", MARK), ("nat-2", "deleting", MARK), ("nat-3", "available", MARK)]);
     assert_eq!((again.status, again.remote_id.as_deref()), (Status::Present, Some("nat-3")));
-    assert_eq!(sought(&[("nat-1", "available", "l-1/aws.nat-gateway.1")]).status, Status::Absent);
+    assert_eq!(sought(&[("nat-1", "available", "l-1@us-west-2/aws.nat-gateway.1")]).status, Status::Absent);
     let twice = sought(&[("nat-1", "available", MARK), ("nat-2", "pending", MARK)]);
     assert_eq!(twice.status, Status::Ambiguous(vec!["nat-1".into(), "nat-2".into()]));
 }
@@ -174,7 +174,7 @@ fn an_address_in_use_is_a_conflict_and_one_that_is_gone_is_gone() {
 #[test]
 fn an_address_is_allocated_with_its_mark_and_found_by_it() {
     let shown = "<DescribeAddressesResponse><addressesSet><item><allocationId>eipalloc-1</allocationId><publicIp>203.0.113.1</publicIp>\
-        <tagSet><item><key>nic.nebari.dev/owner</key><value>l-1/aws.elastic-ip.0</value></item></tagSet></item></addressesSet>\
+        <tagSet><item><key>nic.nebari.dev/owner</key><value>l-1@us-west-2/aws.elastic-ip.0</value></item></tagSet></item></addressesSet>\
         </DescribeAddressesResponse>";
     let made = "<AllocateAddressResponse><allocationId>eipalloc-1</allocationId><publicIp>203.0.113.1</publicIp></AllocateAddressResponse>";
     let cloud = FakeCloud::new().on("ec2", "AllocateAddress", Reply::xml(200, made)).on(

@@ -20,7 +20,7 @@ fn policy_change(remote_id: Option<&str>) -> Change {
 }
 
 fn marked(name: &str) -> Reply {
-    policy(name, &[(MARK, "l-1/aws.iam-policy.worker-autoscaling")])
+    policy(name, &[(MARK, "l-1@us-west-2/aws.iam-policy.worker-autoscaling")])
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_policy_is_called_by_its_bare_prefix_and_marked() {
     assert_eq!((&shown["name_prefix"], &shown["arn"]), (&json!("eks-worker-autoscaling-demo-dev"), &json!(ARN)));
     let sent = form(&cloud.requests_for("CreatePolicy")[0]);
     assert_eq!(sent["PolicyName"], "eks-worker-autoscaling-demo-dev");
-    assert_eq!(sent["Tags.member.1.Value"], "l-1/aws.iam-policy.worker-autoscaling");
+    assert_eq!(sent["Tags.member.1.Value"], "l-1@us-west-2/aws.iam-policy.worker-autoscaling");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn an_issuer_is_made_without_thumbprints_and_shown_with_and_without_its_scheme()
     let sent = form(&cloud.requests_for("CreateOpenIDConnectProvider")[0]);
     assert_eq!(sent["Url"], format!("https://{ISSUER}"));
     assert!(!sent.keys().any(|key| key.starts_with("Thumbprint")), "{sent:?}");
-    assert!(sent.values().any(|value| value == "l-1/aws.iam-oidc-provider.main"), "{sent:?}");
+    assert!(sent.values().any(|value| value == "l-1@us-west-2/aws.iam-oidc-provider.main"), "{sent:?}");
 }
 
 #[test]
@@ -149,7 +149,11 @@ fn an_issuer_is_found_by_its_url_once_that_is_known() {
     let arn = provider_arn();
     let cloud = FakeCloud::new()
         .on("iam", "ListOpenIDConnectProviders", oidc_providers(&["arn:aws:iam::1:oidc-provider/other", &arn]))
-        .on("iam", "GetOpenIDConnectProvider", oidc_provider(ISSUER, &[(MARK, "l-1/aws.iam-oidc-provider.main")]));
+        .on(
+            "iam",
+            "GetOpenIDConnectProvider",
+            oidc_provider(ISSUER, &[(MARK, "l-1@us-west-2/aws.iam-oidc-provider.main")]),
+        );
     let sought = |document| target("aws.iam-oidc-provider.main", "aws.iam-oidc-provider", None, document);
     let found = read(&cloud, sought(json!({ "url": format!("https://{ISSUER}") })));
     assert_eq!((found.status, found.remote_id), (Status::Present, Some(arn)));

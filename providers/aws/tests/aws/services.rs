@@ -140,7 +140,7 @@ fn a_file_system_is_made_with_its_token_and_waited_for() {
         (&body["CreationToken"], &body["Encrypted"], &body["ThroughputMode"]),
         (&json!(TOKEN), &json!(true), &json!("bursting"))
     );
-    let mark = json!({ "Key": MARK, "Value": format!("l-1/{FILE_SYSTEM}") });
+    let mark = json!({ "Key": MARK, "Value": format!("l-1@us-west-2/{FILE_SYSTEM}") });
     assert!(body["Tags"].as_array().unwrap().contains(&mark), "{body}");
     assert_eq!(body.get("PerformanceMode"), None, "{body}");
 
@@ -175,10 +175,10 @@ fn a_token_that_was_used_gives_the_file_system_back_if_it_is_ours() {
         );
         create(&cloud, change(FILE_SYSTEM, None, &[], file_system_document()))
     };
-    let (progress, created) = made(&format!("l-1/{FILE_SYSTEM}"));
+    let (progress, created) = made(&format!("l-1@us-west-2/{FILE_SYSTEM}"));
     pending(progress);
     assert_eq!(created, ["fs-1"]);
-    let (progress, created) = made("l-1/aws.efs-file-system.other");
+    let (progress, created) = made("l-1@us-west-2/aws.efs-file-system.other");
     let refused = progress.unwrap_err();
     assert!(matches!(&refused.error, Error::Conflict(text) if text.contains("FileSystemAlreadyExists")), "{refused:?}");
     assert_eq!((created, refused.remote_id), (vec![], None));
@@ -391,7 +391,7 @@ fn a_repository_is_made_and_read_in_one_round() {
     assert_eq!(observation.document["url"], "1.dkr.ecr.us-west-2.amazonaws.com/demo-dev-jupyterlab");
     let body = sent(&cloud, "CreateRepository");
     assert_eq!(body["imageScanningConfiguration"]["scanOnPush"], true);
-    let mark = json!({ "Key": MARK, "Value": format!("l-1/{REGISTRY}") });
+    let mark = json!({ "Key": MARK, "Value": format!("l-1@us-west-2/{REGISTRY}") });
     assert!(body["tags"].as_array().unwrap().contains(&mark), "{body}");
 
     let cloud = ecr(true, &[]);
@@ -483,7 +483,7 @@ fn a_resource_group_is_made_and_read_in_one_round() {
     assert_eq!(done(progress).document["tag_filter_query"], QUERY);
     let body = sent(&cloud, "POST /groups");
     assert_eq!(body["ResourceQuery"], json!({ "Type": "TAG_FILTERS_1_0", "Query": QUERY }));
-    assert_eq!(body["Tags"], json!({ "Description": "d", MARK: format!("l-1/{GROUP}") }));
+    assert_eq!(body["Tags"], json!({ "Description": "d", MARK: format!("l-1@us-west-2/{GROUP}") }));
 
     let cloud = group("x", QUERY, &json!({}));
     assert_eq!(read(&cloud, target(GROUP, Some(GROUP_ARN), json!({}))).status, Status::Present);
@@ -493,18 +493,20 @@ fn a_resource_group_is_made_and_read_in_one_round() {
 /// Two platforms of one project want a group of the same name.
 #[test]
 fn a_group_of_another_environment_or_of_nobody_is_foreign() {
-    let seen = |mark: Option<&str>, description: &str| {
-        let tags = mark.map_or_else(|| json!({}), |mark| json!({ MARK: mark }));
-        read(&group(description, QUERY, &tags), target(GROUP, None, group_document())).status
+    let seen = |lineage: &str, environment: &str| {
+        let mut tags = json!({ "Project": "demo", "Environment": environment });
+        if !lineage.is_empty() {
+            tags[MARK] = format!("{lineage}/{GROUP}").into();
+        }
+        read(&group("edited by hand", QUERY, &tags), target(GROUP, None, group_document())).status
     };
-    let (ours, theirs) = ("project demo - environment dev", "project demo - environment prod");
-    assert_eq!(seen(Some("l-1/aws.resource-group.main"), ours), Status::Present);
-    assert_eq!(seen(Some("l-1/aws.resource-group.main"), "edited by hand"), Status::Present);
-    assert_eq!(seen(Some("l-0/aws.resource-group.main"), ours), Status::Present, "its state was lost");
-    assert!(
-        matches!(seen(Some("l-0/aws.resource-group.main"), theirs), Status::Foreign(text) if text.contains("prod"))
-    );
-    assert!(matches!(seen(None, ours), Status::Foreign(_)));
+    assert_eq!(seen("l-1@us-west-2", "dev"), Status::Present);
+    assert_eq!(seen("l-0@us-west-2", "dev"), Status::Present, "its state was lost");
+    for (lineage, environment) in [("l-0@us-west-2", "prod"), ("l-0@eu-west-1", "dev")] {
+        let status = seen(lineage, environment);
+        assert!(matches!(&status, Status::Foreign(text) if text.contains("another platform")), "{status:?}");
+    }
+    assert!(matches!(seen("", "dev"), Status::Foreign(_)));
     let none = FakeCloud::new().on("resource-groups", "*", Reply::json_error(404, "NotFoundException", "none"));
     assert_eq!(read(&none, target(GROUP, None, group_document())).status, Status::Absent);
 }
@@ -726,11 +728,11 @@ fn the_manifest_grants_every_action_and_no_more() {
 #[test]
 fn lost_storage_registry_and_group_are_discovered() {
     let missing = || Reply::json_error(404, "ResourceNotFoundException", "none");
-    let cloud = ecr(true, &[(MARK, "l-1/aws.ecr-repository.jupyterlab")])
+    let cloud = ecr(true, &[(MARK, "l-1@us-west-2/aws.ecr-repository.jupyterlab")])
         .on(
             "EFS",
             &describe_file_systems(),
-            file_systems(&[file_system("available", "bursting", &[(MARK, "l-1/aws.efs-file-system.shared")])]),
+            file_systems(&[file_system("available", "bursting", &[(MARK, "l-1@us-west-2/aws.efs-file-system.shared")])]),
         )
         .on("resource-groups", "*", Reply::json_error(404, "NotFoundException", "none"))
         .on("iam", "GetRole", Reply::query_error(404, "NoSuchEntity", "none"))

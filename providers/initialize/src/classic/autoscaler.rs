@@ -6,7 +6,8 @@ use nic_sdk::types::Resource;
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::object::{RBAC, object};
+use super::gpu::on_groups;
+use crate::object::{RBAC, after, object};
 
 /// The Helm release, which is also the service account's name.
 const RELEASE: &str = "cluster-autoscaler";
@@ -21,6 +22,15 @@ const IMAGE: &str = "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.1";
 /// Health and metrics.
 const PORT: u16 = 8085;
 
+/// The nodes of one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodesOf<'a> {
+    /// The label that says which group a node is of.
+    pub label: &'a str,
+    /// What it says.
+    pub group: &'a str,
+}
+
 /// What the autoscaler must know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Autoscaler<'a> {
@@ -30,10 +40,13 @@ pub struct Autoscaler<'a> {
     pub region: &'a str,
     /// The IAM role of its service account: an ARN, or a reference to one.
     pub role_arn: Value,
+    /// The nodes it runs on; any that take it when none are named.
+    pub nodes: Option<NodesOf<'a>>,
 }
 
 /// Service account, roles and bindings, deployment, disruption budget and service.
 pub fn cluster_autoscaler(site: &Site<'_>, autoscaler: &Autoscaler<'_>) -> Vec<Resource> {
+    let ground = site.ground();
     let make = |kind: &str, api_version: &str, name: Option<&str>, rest: Value| {
         // Cluster roles and their bindings stand in no namespace.
         let namespace = (!kind.starts_with("Cluster")).then_some(site.namespace);
@@ -41,7 +54,7 @@ pub fn cluster_autoscaler(site: &Site<'_>, autoscaler: &Autoscaler<'_>) -> Vec<R
         rest["metadata"]["labels"] = labels();
         let address = site.address(address_kind(kind), RELEASE);
         let named = (namespace, name.unwrap_or(FULL_NAME));
-        object(address, api_version, kind, named, rest).after(site.namespace_address())
+        after(object(address, api_version, kind, named, rest), &ground)
     };
     let rbac = &format!("{RBAC}/v1");
     let subjects = json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": site.namespace }]);
@@ -123,20 +136,20 @@ fn deployment(site: &Site<'_>, autoscaler: &Autoscaler<'_>) -> Value {
         "livenessProbe": { "httpGet": { "path": "/health-check", "port": PORT } },
         "ports": [{ "containerPort": PORT }],
     });
+    let mut pod = json!({
+        "priorityClassName": "system-cluster-critical",
+        "dnsPolicy": "ClusterFirst",
+        "containers": [container],
+        "serviceAccountName": RELEASE,
+    });
+    if let Some(NodesOf { label, group }) = autoscaler.nodes {
+        pod["affinity"] = on_groups(label, &[group]);
+    }
     json!({
         "replicas": 1,
         "revisionHistoryLimit": 10,
         "selector": { "matchLabels": selector() },
-        "template": {
-            "metadata": { "labels": selector() },
-            "spec": {
-                "priorityClassName": "system-cluster-critical",
-                "dnsPolicy": "ClusterFirst",
-                "containers": [container],
-                "affinity": super::gpu::on_groups("eks.amazonaws.com/nodegroup", &["general"]),
-                "serviceAccountName": RELEASE,
-            },
-        },
+        "template": { "metadata": { "labels": selector() }, "spec": pod },
     })
 }
 

@@ -29,15 +29,16 @@ fn on_nodes(expression: &Value) -> Value {
     } } })
 }
 
-/// AWS: NVIDIA's device plugin on the nodes of `groups`; nothing when there are none.
-pub fn aws_device_plugin(site: &Site<'_>, groups: &[GpuGroup<'_>]) -> Option<Resource> {
+/// AWS: NVIDIA's device plugin on the nodes of `groups`, which bear the name of their group as the label `label`; nothing when there
+/// are none.
+pub fn aws_device_plugin(site: &Site<'_>, label: &str, groups: &[GpuGroup<'_>]) -> Option<Resource> {
     if groups.is_empty() {
         return None;
     }
     let names: Vec<&str> = groups.iter().map(|group| group.name).collect();
     let plugins = "/var/lib/kubelet/device-plugins";
     let pod = json!({
-        "affinity": on_groups("eks.amazonaws.com/nodegroup", &names),
+        "affinity": on_groups(label, &names),
         "containers": [{
             "name": "nvidia-device-plugin-ctr",
             "image": "nvidia/k8s-device-plugin:1.11",
