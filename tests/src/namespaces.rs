@@ -46,12 +46,16 @@ const KINDS: [(&str, &str, &str, bool); 21] = [
 /// Objects by their paths.
 type Objects = Arc<Mutex<BTreeMap<String, Value>>>;
 
+/// Requests that were to change something, as `PATCH /api/v1/namespaces/dev`.
+type Writes = Arc<Mutex<Vec<String>>>;
+
 /// The server. It ends when it is dropped.
 #[must_use = "the server ends when it is dropped"]
 pub struct NamespaceServer {
     endpoint: String,
     ca_pem: String,
     objects: Objects,
+    writes: Writes,
     task: JoinHandle<()>,
 }
 
@@ -76,13 +80,14 @@ impl NamespaceServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
         let endpoint = format!("https://{}", listener.local_addr()?);
         let objects = Objects::default();
-        let shared = objects.clone();
+        let writes = Writes::default();
+        let shared = (objects.clone(), writes.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, objects) = (acceptor.clone(), shared.clone());
+                let (acceptor, (objects, writes)) = (acceptor.clone(), shared.clone());
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(|request| answer(objects.clone(), request));
+                    let service = service_fn(|request| answer(objects.clone(), writes.clone(), request));
                     // A client that is killed mid-request is what this server is for.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -90,7 +95,7 @@ impl NamespaceServer {
                 });
             }
         });
-        Ok(Self { endpoint, ca_pem: certified.cert.pem(), objects, task })
+        Ok(Self { endpoint, ca_pem: certified.cert.pem(), objects, writes, task })
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -127,17 +132,36 @@ impl NamespaceServer {
         objects
     }
 
+    /// The requests that were to change something since the start or the last `clear_writes`, in the order they came. A dry run is none.
+    pub fn writes(&self) -> Vec<String> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets which requests were to change something.
+    pub fn clear_writes(&self) {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.clear_writes();
     }
 }
 
-async fn answer(objects: Objects, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    objects: Objects,
+    writes: Writes,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let mut known = objects.lock().unwrap_or_else(PoisonError::into_inner);
     let path = head.uri.path();
+    let dry_run = head.uri.query().unwrap_or_default().contains("dryRun=All");
+    if !matches!(head.method, Method::GET | Method::HEAD) && !dry_run {
+        writes.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{} {path}", head.method));
+    }
+    let mut known = objects.lock().unwrap_or_else(PoisonError::into_inner);
     let (status, document) = if let Some(version) = version_of(path) {
         (StatusCode::OK, resources(version))
     } else if !is_served(path) {
@@ -147,7 +171,7 @@ async fn answer(objects: Objects, request: Request<Incoming>) -> Result<Response
             Method::GET => found(known.get(path).cloned(), path),
             Method::PATCH => {
                 let object = applied(known.get(path), path, &body);
-                if !head.uri.query().unwrap_or_default().contains("dryRun=All") {
+                if !dry_run {
                     known.insert(path.to_owned(), object.clone());
                 }
                 (StatusCode::OK, object)

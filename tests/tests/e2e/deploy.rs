@@ -5,11 +5,21 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
 use nic_tests::nic::Workspace;
-use nic_tests::platform::Platform;
+use nic_tests::platform::{Platform, many};
 use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const CLUSTER: &str = "my-nebari-dev";
+
+/// What the autoscaler does when two users have logged in.
+const SCALED: &str = r#"
+eks = client("eks")
+group = dict(clusterName="my-nebari-dev", nodegroupName="user")
+eks.update_nodegroup_config(**group, scalingConfig={"minSize": 0, "maxSize": 5, "desiredSize": 2})
+while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
+    pass
+show(None)
+"#;
 
 fn silent(_: &str) {}
 
@@ -81,6 +91,13 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
         .json()?;
     ensure!(status["healthy"] == true && status["issues"] == json!([]), "{status:#}");
 
+    // How many nodes there are is the autoscaler's: no change, and kept by an edit of the bounds.
+    platform.aws.inspect(SCALED).await?;
+    platform.aws.clear_log();
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
     // One edit, one change, in place.
     workspace.config(&CONFIG.replacen("max_nodes: 5", "max_nodes: 10", 1))?;
     let plan = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
@@ -99,7 +116,7 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     ensure!(platform.aws.mutating_count() == 1, "{:#?}", platform.aws.log());
     let found = platform.aws.inventory().await?;
     let user = only(&found["nodegroups"], "nodegroupName", "user")?;
-    ensure!(user.pointer("/scalingConfig/maxSize") == Some(&json!(10)), "{user:#}");
+    ensure!(user["scalingConfig"] == json!({ "minSize": 0, "maxSize": 10, "desiredSize": 2 }), "{user:#}");
 
     // State lost: everything is found again by name and tags, nothing is made twice.
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
@@ -314,6 +331,40 @@ show(None)
         .await?;
     workspace.ok(&["destroy", "--yes"]).await?;
     platform.aws.assert_empty().await
+}
+
+/// Users' files outlive the platform where the config says so, and the next deploy builds on them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_that_is_retained_is_taken_back() -> Result<()> {
+    let (aws, cluster) = many(Emulator::Ministack, 1).await?;
+    let workspace = nic_tests::platform::workspace(&aws)?;
+    workspace.config(&format!("{CONFIG}\nretain: [aws.efs-file-system.shared]\n"))?;
+    workspace.ok(&["deploy"]).await?;
+    let made = aws.inventory().await?["file_systems"][0]["FileSystemId"].clone();
+    let only_this = |found: &Value, targets: usize| -> Result<()> {
+        let all = found["file_systems"].as_array().context("file systems")?;
+        ensure!(all.len() == 1 && all[0]["FileSystemId"] == made, "{made}: {all:#?}");
+        ensure!(all[0]["MountTargets"].as_array().is_some_and(|there| there.len() == targets), "{all:#?}");
+        Ok(())
+    };
+    only_this(&aws.inventory().await?, 2)?;
+
+    let ran = workspace.ok(&["destroy", "--yes"]).await?;
+    ensure!(ran.stdout.contains("= EFS file system shared (stays: `retain`)"), "{}", ran.said());
+    let found = aws.inventory().await?;
+    only_this(&found, 0)?;
+    ensure!(found["vpcs"] == json!([]) && found["clusters"] == json!([]), "{found:#}");
+    ensure!(cluster.paths().is_empty(), "{:?}", cluster.paths());
+
+    aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    ensure!(aws.log().iter().all(|call| call.action != "CreateFileSystem"), "a second one was asked for");
+    only_this(&aws.inventory().await?, 2)?;
+
+    // Without the wish it goes.
+    workspace.config(CONFIG)?;
+    workspace.ok(&["destroy", "--yes"]).await?;
+    aws.assert_empty().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

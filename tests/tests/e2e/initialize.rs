@@ -354,10 +354,10 @@ async fn the_api_server_takes_every_object() -> Result<()> {
     let (cluster, _workspace) = start().await?;
     let site = Site { provider: "aws", namespace: "default", cluster: &[], nodes: &[] };
     let role_arn = json!("arn:aws:iam::123456789012:role/my-nebari-dev-cluster-autoscaler");
-    let autoscaler = Autoscaler { cluster_name: "my-nebari-dev", region: "us-west-2", role_arn };
+    let autoscaler = Autoscaler { cluster_name: "my-nebari-dev", region: "us-west-2", role_arn, nodes: None };
     let gpu = GpuGroup { name: "gpu", address: "aws.node-group.gpu".to_owned() };
     let mut resources = classic::cluster_autoscaler(&site, &autoscaler);
-    resources.extend(classic::aws_device_plugin(&site, &[gpu]));
+    resources.extend(classic::aws_device_plugin(&site, "eks.amazonaws.com/nodegroup", &[gpu]));
     resources.push(classic::gcp_driver_installer(&site, &[]));
     resources.extend(design::objects(&everything()));
     for resource in &resources {

@@ -19,6 +19,7 @@ mod leftovers;
 mod live;
 mod old_guest;
 mod options;
+mod replacement;
 mod secret_edit;
 mod secrets;
 mod status;

@@ -2,15 +2,18 @@
 //!
 //! The platform that asks for nothing particular is in a golden file of its own for each dialect, one attribute a line. A config
 //! with options has what they change in a golden file: `-` lines are gone from that platform, `+` lines are new. Options that do not
-//! touch each other share a config. After each, `nic destroy` leaves what was there before.
+//! touch each other share a config. A second deploy changes nothing, and `nic destroy` leaves what was there before. No key of the
+//! schema is without a config here.
 //!
 //! What the options mean is tested where they are read, in the provider; that the API server takes the objects in `initialize.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use nic::config::yaml::{self, Node};
 use nic_tests::aws::{AwsCloud, Emulator, shape};
 use nic_tests::namespaces::NamespaceServer;
+use nic_tests::nic::Workspace;
 use nic_tests::platform::{many, workspace};
 use serde_json::Value;
 
@@ -81,6 +84,83 @@ amazon_web_services:
     worker: {instance: m5.xlarge, min_nodes: 0, max_nodes: 5}
 "#;
 
+/// Whatever may be left out is: the version, the zones, the node groups. Half a network of somebody else's is none. In another
+/// namespace, with a private registry, and files in Ceph.
+const CLASSIC_DEFAULTS: &str = r#"
+project_name: my-nebari
+namespace: prod
+provider: aws
+storage: {type: cephfs}
+external_container_reg:
+  enabled: true
+  access_key_id: id of a key
+  secret_access_key: the key itself
+  extcr_account: "210987654321"
+  extcr_region: eu-west-1
+amazon_web_services:
+  region: us-west-2
+  vpc_cidr_block: 10.42.64.0/20
+  existing_subnet_ids: SUBNETS
+"#;
+
+/// The design's spelling where Nebari's own occurs too, so that the platform is Classic; what only the design has makes nothing
+/// then. A version whose last digit a number would lose, tags over Nebari's own, and a file system in somebody else's network.
+const CLASSIC_SPELLED: &str = r#"
+project_name: my-nebari
+namespace: dev
+provider: aws
+storage:
+  type: efs
+  conda_store: 300Gi
+  shared_filesystem: 400Gi
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: 1.30
+  existing_subnet_ids: SUBNETS
+  existing_security_group_id: GROUP
+  tags:
+    Name: research
+    Project: grant-7
+    Environment: lab
+  node_pools:
+    general:
+      instance: m5.2xlarge
+      min_nodes: 1
+      max_nodes: 1
+      permissions_boundary: BOUNDARY
+    user:
+      instance_type: m5.xlarge
+      max_size: 5
+      single_subnet: true
+      taints: null
+    worker:
+      instance_type: m5.xlarge
+      min_size: 1
+      max_size: 5
+      taints: ["quiet:NoSchedule"]
+  storage:
+    type: ebs
+    size: 50
+kubernetes:
+  namespaces:
+    team-a: {quota: {pods: 100}}
+"#;
+
+/// As many zones as there is room for, in a network that has just that room. The other half of somebody else's network.
+const CLASSIC_FOUR_ZONES: &str = r#"
+project_name: my-nebari
+namespace: dev
+provider: aws
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: "1.34"
+  availability_zones: [us-west-2a, us-west-2b, us-west-2c, us-west-2d]
+  vpc_cidr: 10.42.8.0/24
+  existing_security_group_id: GROUP
+  node_groups:
+    general: {instance: m5.xlarge, min_nodes: 1, max_nodes: 1}
+"#;
+
 /// The design document's spelling, with everything that does not exclude each other.
 const DESIGN_OPTIONS: &str = r#"
 project_name: my-nebari
@@ -133,6 +213,108 @@ amazon_web_services:
       taints: [{key: workload, value: worker, effect: NoSchedule}]
 "#;
 
+/// What is set on the design's cluster, which is closed to the world; what may be left out is, and what only Classic has makes
+/// nothing.
+const DESIGN_OBJECTS: &str = r#"
+project_name: my-nebari
+namespace: dev
+provider: aws
+storage:
+  type: nfs
+  conda_store: 300Gi
+  shared_filesystem: 400Gi
+external_container_reg:
+  enabled: true
+  access_key_id: id of a key
+  secret_access_key: the key itself
+  extcr_account: "210987654321"
+  extcr_region: eu-west-1
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: 1.30
+  vpc_cidr: 10.42.64.0/20
+  eks_endpoint_access: private
+  node_pools:
+    general:
+      instance_type: m5.xlarge
+      min_size: 1
+      max_size: 2
+      taints: null
+      permissions_boundary: BOUNDARY
+    user:
+      instance_type: m5.xlarge
+      max_size: 5
+      taints: ["quiet:NoSchedule"]
+kubernetes:
+  priority_classes:
+    batch: {value: 1000, description: Batch work, default: true}
+  namespaces:
+    dev:
+      labels: {tier: front}
+      quota: {requests.cpu: 20, requests.memory: 64Gi, pods: "100"}
+      limits: {default: {cpu: "1"}, default_request: {cpu: 100m}, max: {cpu: "4"}}
+      network_policies:
+        inside: {from: [same_namespace, {namespace: monitoring}, {cidr: 10.42.64.0/20}]}
+    team-a:
+      labels: {team: data}
+"#;
+
+/// A config with options, beside the plain one of its dialect.
+struct Variant {
+    /// What its golden file is called, after the dialect.
+    name: &'static str,
+    config: &'static str,
+    /// What is called otherwise under its names, and is no other difference.
+    called: &'static [(&'static str, &'static str)],
+}
+
+const CLASSIC_VARIANTS: [Variant; 4] = [
+    Variant { name: "options", config: CLASSIC_OPTIONS, called: &[] },
+    Variant { name: "existing", config: CLASSIC_EXISTING, called: &[("my-nebari", "aaws_data")] },
+    Variant {
+        name: "defaults",
+        config: CLASSIC_DEFAULTS,
+        called: &[
+            ("my-nebari-dev", "my-nebari-prod"),
+            ("namespaces/dev", "namespaces/prod"),
+            ("\"dev\"", "\"prod\""),
+            ("namespace=dev", "namespace=prod"),
+            ("environment dev", "environment prod"),
+            ("environment=dev", "environment=prod"),
+            ("serviceaccount:dev", "serviceaccount:prod"),
+        ],
+    },
+    Variant { name: "spelled", config: CLASSIC_SPELLED, called: &[] },
+];
+
+const DESIGN_VARIANTS: [Variant; 3] = [
+    Variant { name: "options", config: DESIGN_OPTIONS, called: &[] },
+    Variant { name: "existing", config: DESIGN_EXISTING, called: &[] },
+    Variant { name: "objects", config: DESIGN_OBJECTS, called: &[] },
+];
+
+/// Keys of the schema that no config here has, with all below them.
+const ELSEWHERE: [&str; 4] = [
+    // The other provider's: `initialize.rs`.
+    "/existing",
+    "/local",
+    // The host's, whoever the provider is: `bad_input.rs` and `deploy.rs`.
+    "/prevent_deploy",
+    "/retain",
+];
+
+/// The same for Classic's configs, which have only as much of it as shows that nothing is made.
+const ONLY_DESIGN: [&str; 1] = ["/kubernetes"];
+
+/// Keys that mean the same, the design's first.
+const SPELLINGS: [(&str, &str); 5] = [
+    ("instance_type", "instance"),
+    ("max_size", "max_nodes"),
+    ("min_size", "min_nodes"),
+    ("node_pools", "node_groups"),
+    ("vpc_cidr", "vpc_cidr_block"),
+];
+
 /// What configs name and NIC does not make: gives what stands for each placeholder.
 const BEFORE: &str = r#"
 ec2, iam = client("ec2"), client("iam")
@@ -157,8 +339,8 @@ struct Site {
 }
 
 impl Site {
-    async fn start() -> Result<Self> {
-        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
+    async fn start(emulator: Emulator) -> Result<Self> {
+        let (aws, cluster) = many(emulator, 1).await?;
         let given = serde_json::from_value(aws.inspect(BEFORE).await?)?;
         let before = shape(&aws.inventory().await?)?;
         Ok(Self { aws, cluster, given, before })
@@ -183,7 +365,8 @@ impl Site {
         }
         self.aws.clear_log();
         let again = workspace.ok(&["deploy"]).await?;
-        ensure!(self.aws.mutating_count() == 0, "a second deploy changed something: {}", again.said());
+        let changed = self.aws.mutating_count() > 0 || !again.stdout.contains("Done. (0 changes)");
+        ensure!(!changed, "a second deploy changed something: {}", again.said());
         workspace.ok(&["destroy", "--yes"]).await?;
         let left = shape(&self.aws.inventory().await?)?;
         ensure!(left == self.before, "destroy left\n{left:#}\nbefore there was\n{:#}", self.before);
@@ -249,28 +432,125 @@ fn whole(lines: &BTreeSet<String>) -> String {
     lines.iter().cloned().collect::<Vec<_>>().join("\n")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn options_of_classic() -> Result<()> {
-    let site = Site::start().await?;
-    let plain = site.platform(CLASSIC).await?;
-    insta::assert_snapshot!("classic", whole(&plain));
-    let with = site.platform(CLASSIC_OPTIONS).await.context("the config with every option")?;
-    insta::assert_snapshot!("classic_options", changes(&plain, &with));
-    // Under another name everything is called otherwise, and nothing else is different for that.
-    let named: BTreeSet<String> = plain.iter().map(|line| line.replace("my-nebari", "aaws_data")).collect();
-    let with = site.platform(CLASSIC_EXISTING).await.context("the config with a network of somebody else")?;
-    insta::assert_snapshot!("classic_existing", changes(&named, &with));
+/// Holds the plain platform of a dialect against its golden file, and what each variant changes of it against another.
+async fn golden(dialect: &str, plain: &str, variants: &[Variant]) -> Result<()> {
+    let site = Site::start(Emulator::Ministack).await?;
+    let plain = site.platform(plain).await.context("the plain config")?;
+    insta::assert_snapshot!(dialect, whole(&plain));
+    for Variant { name, config, called } in variants {
+        let with = site.platform(config).await.with_context(|| format!("the config `{name}`"))?;
+        let renamed = |line: &String| called.iter().fold(line.clone(), |line, (from, to)| line.replace(*from, to));
+        let plain: BTreeSet<String> = plain.iter().map(renamed).collect();
+        insta::assert_snapshot!(format!("{dialect}_{name}"), changes(&plain, &with));
+    }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn options_of_classic() -> Result<()> {
+    golden("classic", CLASSIC, &CLASSIC_VARIANTS).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn options_of_the_design() -> Result<()> {
-    let site = Site::start().await?;
-    let plain = site.platform(DESIGN).await?;
-    insta::assert_snapshot!("design", whole(&plain));
-    let with = site.platform(DESIGN_OPTIONS).await.context("the config with every option")?;
-    insta::assert_snapshot!("design_options", changes(&plain, &with));
-    let with = site.platform(DESIGN_EXISTING).await.context("the config with a network of somebody else")?;
-    insta::assert_snapshot!("design_existing", changes(&plain, &with));
+    golden("design", DESIGN, &DESIGN_VARIANTS).await
+}
+
+/// On moto, whose region has a fourth zone. Of the lines those that say where things stand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_in_four_zones() -> Result<()> {
+    const TELLING: [&str; 5] =
+        [" AvailabilityZone = ", " CidrBlock = ", ".subnetIds = ", " subnets = ", " NumberOfMountTargets = "];
+    let site = Site::start(Emulator::Moto).await?;
+    let lines = site.platform(CLASSIC_FOUR_ZONES).await?;
+    let telling = |line: &&str| TELLING.iter().any(|attribute| line.contains(*attribute));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).filter(telling).collect();
+    insta::assert_snapshot!("classic_four_zones", lines.join("\n"));
+    Ok(())
+}
+
+/// Where a key stands. What is below `node_pools` is what is below `node_groups`.
+fn at(path: &str, key: &str) -> String {
+    format!("{path}/{key}").replace("/node_pools/", "/node_groups/")
+}
+
+/// Adds every key that a schema names; in the place of a name that is the user's stands `*`.
+fn named(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
+    for (key, below) in schema["properties"].as_object().into_iter().flatten() {
+        let path = at(path, key);
+        named(below, &path, keys);
+        keys.insert(path);
+    }
+    if schema["additionalProperties"].is_object() {
+        named(&schema["additionalProperties"], &at(path, "*"), keys);
+    }
+    for same_place in schema["anyOf"].as_array().into_iter().flatten().chain(schema.get("items")) {
+        named(same_place, path, keys);
+    }
+}
+
+/// Adds those of them that a config has.
+fn used(config: &Node, schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
+    for (key, below) in config.entries() {
+        match schema["properties"].get(key.text.as_str()) {
+            Some(schema) => {
+                let path = at(path, &key.text);
+                used(below, schema, &path, keys);
+                keys.insert(path);
+            }
+            None => used(below, &schema["additionalProperties"], &at(path, "*"), keys),
+        }
+    }
+    for element in config.elements() {
+        used(element, &schema["items"], path, keys);
+    }
+    for same_place in schema["anyOf"].as_array().into_iter().flatten() {
+        used(config, same_place, path, keys);
+    }
+}
+
+/// Whether a key is one of these or below one.
+fn is_among(key: &str, others: &[&str]) -> bool {
+    others.iter().any(|other| key.strip_prefix(*other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// The key in Nebari's spelling, where it has one.
+fn meaning(key: &str) -> String {
+    let (above, last) = key.rsplit_once('/').unwrap_or(("", key));
+    let own = SPELLINGS.iter().find(|(design, _)| *design == last).map_or(last, |(_, own)| *own);
+    format!("{above}/{own}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_is_without_a_config() -> Result<()> {
+    let mut workspace = Workspace::new()?;
+    // The bundled components alone.
+    workspace.env("NIC_COMPONENTS_DIR", "");
+    let schema = workspace.ok(&["config", "schema"]).await?.json()?;
+    let mut known = BTreeSet::new();
+    named(&schema, "", &mut known);
+    ensure!(ELSEWHERE.iter().chain(&ONLY_DESIGN).all(|key| known.contains(*key)), "an exception is no key: {known:#?}");
+    known.retain(|key| !is_among(key, &ELSEWHERE));
+
+    let mut anywhere = BTreeSet::new();
+    let classic = [CLASSIC, CLASSIC_FOUR_ZONES].into_iter().chain(CLASSIC_VARIANTS.map(|variant| variant.config));
+    let design = [DESIGN].into_iter().chain(DESIGN_VARIANTS.map(|variant| variant.config));
+    let dialects: [(&str, Vec<&str>, &[&str]); 2] =
+        [("Classic", classic.collect(), &ONLY_DESIGN), ("the design", design.collect(), &[])];
+    // Each dialect has every option, in whichever spelling.
+    for (dialect, configs, others) in dialects {
+        let mut keys = BTreeSet::new();
+        for config in configs {
+            used(&yaml::parse(config)?, &schema, "", &mut keys);
+        }
+        let meant: BTreeSet<String> = keys.iter().map(|key| meaning(key)).collect();
+        let missing: Vec<&String> =
+            known.iter().filter(|key| !is_among(key, others) && !meant.contains(&meaning(key))).collect();
+        ensure!(missing.is_empty(), "no config of {dialect} has {missing:#?}");
+        anywhere.extend(keys);
+    }
+    // And every spelling occurs.
+    let missing: Vec<&String> = known.difference(&anywhere).collect();
+    ensure!(missing.is_empty(), "no config has {missing:#?}");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Faults on demand: latency, throttling, server errors, resets, lost answers, a kill at the n-th call.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,8 +107,10 @@ impl Matching {
 #[derive(Debug)]
 struct Armed {
     matching: Matching,
-    /// Matching requests seen since arming.
-    seen: u64,
+    /// Whether the requests of each action are counted for themselves.
+    apart: bool,
+    /// Matching requests seen since arming, by service and action where they are counted apart.
+    seen: BTreeMap<(String, String), u64>,
     first: u64,
     last: u64,
     when: When,
@@ -146,9 +149,18 @@ impl Faults {
         self.between(matching, 1, u64::MAX, when, effect);
     }
 
+    /// Strikes the `n`-th matching request of each action, whatever actions come, until [`Faults::clear`].
+    pub fn each(&self, matching: Matching, n: u64, when: When, effect: Effect) {
+        self.arm(Armed { matching, apart: true, seen: BTreeMap::new(), first: n, last: n, when, effect });
+    }
+
     fn between(&self, matching: Matching, first: u64, last: u64, when: When, effect: Effect) {
-        let when = if matches!(effect, Effect::LostResponse) { When::AfterServer } else { when };
-        locked(&self.0).armed.push(Armed { matching, seen: 0, first, last, when, effect });
+        self.arm(Armed { matching, apart: false, seen: BTreeMap::new(), first, last, when, effect });
+    }
+
+    fn arm(&self, armed: Armed) {
+        let when = if matches!(armed.effect, Effect::LostResponse) { When::AfterServer } else { armed.when };
+        locked(&self.0).armed.push(Armed { when, ..armed });
     }
 
     /// Disarms everything and takes the latency away.
@@ -171,13 +183,16 @@ impl Faults {
         let mut found = None;
         for armed in &mut state.armed {
             if armed.matching.takes(call) {
-                armed.seen += 1;
-                if found.is_none() && (armed.first..=armed.last).contains(&armed.seen) {
+                let of = if armed.apart { (call.service.clone(), call.action.clone()) } else { Default::default() };
+                let before = armed.seen.entry(of).or_default();
+                *before += 1;
+                let seen = *before;
+                if found.is_none() && (armed.first..=armed.last).contains(&seen) {
                     found = Some((armed.when, armed.effect.clone()));
                 }
             }
         }
-        state.armed.retain(|armed| armed.seen < armed.last);
+        state.armed.retain(|armed| armed.apart || armed.seen.values().all(|seen| *seen < armed.last));
         state.struck += u64::from(found.is_some());
         found
     }

@@ -1,0 +1,178 @@
+//! A node group that cannot be changed in place: replaced once that is confirmed, in Classic under its own name, in the design beside
+//! the old one; found again when the state is lost; and kept from another platform that has the same names.
+
+use anyhow::{Context, Result, ensure};
+use nic_tests::aws::{AwsCloud, Emulator};
+use nic_tests::namespaces::NamespaceServer;
+use nic_tests::nic::Workspace;
+use nic_tests::platform::{many, workspace};
+use serde_json::{Value, json};
+
+const CLASSIC: &str = r#"
+project_name: my-nebari
+provider: aws
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: "1.34"
+  availability_zones: [us-west-2a, us-west-2b]
+  node_groups:
+    general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
+    user: {instance: m5.xlarge, max_nodes: 3}
+"#;
+
+const DESIGN: &str = r#"
+project_name: my-nebari
+provider: aws
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: "1.34"
+  availability_zones: [us-west-2a, us-west-2b]
+  node_groups:
+    general: {instance_type: m5.large, min_size: 1, max_size: 1}
+    user: {instance_type: m5.xlarge, max_size: 3}
+"#;
+
+const CONFIRMED: [&str; 2] = ["--confirm", "aws.node-group.user"];
+
+/// The tag by which the cluster autoscaler knows the nodes of a group that has none.
+const LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/dedicated";
+
+/// One account and one cluster.
+struct Site {
+    aws: AwsCloud,
+    cluster: NamespaceServer,
+}
+
+impl Site {
+    async fn start() -> Result<Self> {
+        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
+        Ok(Self { aws, cluster })
+    }
+
+    fn workspace(&self, config: &str) -> Result<Workspace> {
+        let workspace = workspace(&self.aws)?;
+        workspace.config(config)?;
+        Ok(workspace)
+    }
+
+    /// What changed something, in order.
+    fn changes(&self) -> Vec<String> {
+        self.aws.log().into_iter().filter(|call| call.mutating).map(|call| call.action).collect()
+    }
+
+    async fn nothing_changes(&self, workspace: &Workspace) -> Result<()> {
+        self.aws.clear_log();
+        self.cluster.clear_writes();
+        let ran = workspace.ok(&["deploy"]).await?;
+        ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
+        ensure!(self.changes().is_empty() && self.cluster.writes().is_empty(), "{}", ran.stdout);
+        Ok(())
+    }
+
+    async fn destroyed(&self, workspace: &Workspace) -> Result<()> {
+        workspace.ok(&["destroy", "--yes"]).await?;
+        self.aws.assert_empty().await?;
+        ensure!(self.cluster.paths().is_empty(), "objects are left: {:?}", self.cluster.paths());
+        Ok(())
+    }
+}
+
+/// The one group of users, of two in all.
+fn users(found: &Value) -> Result<&Value> {
+    let groups = found["nodegroups"].as_array().context("node groups")?;
+    let name = |group: &Value| group["nodegroupName"].as_str().unwrap_or_default().to_owned();
+    let users: Vec<&Value> =
+        groups.iter().filter(|group| name(group) == "user" || name(group).starts_with("user-")).collect();
+    ensure!(groups.len() == 2 && users.len() == 1, "{groups:#?}");
+    Ok(users[0])
+}
+
+fn edited(config: &str) -> String {
+    config.replace("m5.xlarge", "m5.2xlarge")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn classic_replaces_a_node_group_under_its_name_once_that_is_confirmed() -> Result<()> {
+    let site = Site::start().await?;
+    let workspace = site.workspace(CLASSIC)?;
+    workspace.ok(&["deploy"]).await?;
+    let before = site.aws.inventory().await?;
+    let objects = site.cluster.objects();
+
+    // The users' nodes are not lost by an edit alone.
+    workspace.config(&edited(CLASSIC))?;
+    site.aws.clear_log();
+    site.cluster.clear_writes();
+    for command in ["plan", "deploy"] {
+        let refused = workspace.run(&[command]).await?;
+        ensure!(refused.code == 1 && refused.said().contains("PROTECTED_NEEDS_CONFIRMATION"), "{}", refused.said());
+    }
+    ensure!(site.changes().is_empty() && site.cluster.writes().is_empty(), "{:?}", site.changes());
+
+    // Its name is taken until it is gone; what the autoscaler reads goes with it, and is written again.
+    let ran = workspace.ok(&[&["plan"][..], &CONFIRMED].concat()).await?;
+    ensure!(ran.stdout.contains("-/+ Node group user"), "{}", ran.stdout);
+    site.aws.clear_log();
+    workspace.ok(&[&["deploy"][..], &CONFIRMED].concat()).await?;
+    let order = site.changes();
+    ensure!(order == ["DeleteNodegroup", "CreateNodegroup", "CreateOrUpdateTags"], "{order:?}");
+
+    let found = site.aws.inventory().await?;
+    let (old, new) = (users(&before)?, users(&found)?);
+    ensure!(new["nodegroupName"] == "user" && new["instanceTypes"] == json!(["m5.2xlarge"]), "{new:#}");
+    ensure!(new["nodegroupArn"] != old["nodegroupArn"], "{new:#}");
+    let scaling = found["scaling_groups"].as_array().context("Auto Scaling groups")?;
+    let name = &new["resources"]["autoScalingGroups"][0]["name"];
+    let own = scaling.iter().find(|group| group["AutoScalingGroupName"] == *name).context("its Auto Scaling group")?;
+    ensure!(scaling.len() == 2 && own["Tags"][LABEL] == "user", "{scaling:#?}");
+    ensure!(found["addons"] == before["addons"], "{:#}", found["addons"]);
+    ensure!(site.cluster.objects() == objects, "{:?}", site.cluster.paths());
+
+    site.nothing_changes(&workspace).await?;
+    site.destroyed(&workspace).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_is_taken_back_when_the_state_is_lost() -> Result<()> {
+    let site = Site::start().await?;
+    let workspace = site.workspace(DESIGN)?;
+    workspace.ok(&["deploy"]).await?;
+    workspace.config(&edited(DESIGN))?;
+    workspace.ok(&[&["deploy"][..], &CONFIRMED].concat()).await?;
+    let before = site.aws.inventory().await?;
+    let name = users(&before)?["nodegroupName"].as_str().context("a name")?;
+    ensure!(name.starts_with("user-") && name.len() == "user-0a1b2c".len(), "{name}");
+
+    // Nothing but its mark says that it is the group `user`.
+    std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
+    site.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    ensure!(site.changes().is_empty(), "{:?}", site.changes());
+    let found = site.aws.inventory().await?;
+    ensure!(users(&found)?["nodegroupName"] == name, "{:#}", found["nodegroups"]);
+    site.nothing_changes(&workspace).await?;
+    site.destroyed(&workspace).await
+}
+
+/// The document names roles after the project alone, so two of its namespaces meet in one account.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_namespace_does_not_take_the_roles_of_the_first() -> Result<()> {
+    let site = Site::start().await?;
+    let first = site.workspace(DESIGN)?;
+    first.ok(&["deploy"]).await?;
+    let before = site.aws.inventory().await?;
+
+    let second = site.workspace(&DESIGN.replace("provider: aws\n", "provider: aws\nnamespace: stage\n"))?;
+    site.aws.clear_log();
+    let refused = second.run(&["deploy"]).await?;
+    let said = refused.said();
+    ensure!(refused.code == 1 && (said.contains("RESOURCE_FOREIGN") || said.contains("NAME_TAKEN")), "{said}");
+    // Nor does it count them as its own when it goes.
+    second.ok(&["destroy", "--yes"]).await?;
+    ensure!(site.changes().is_empty(), "{:?}", site.changes());
+    let found = site.aws.inventory().await?;
+    ensure!(found["roles"] == before["roles"], "{:#}", found["roles"]);
+
+    site.nothing_changes(&first).await?;
+    site.destroyed(&first).await
+}
