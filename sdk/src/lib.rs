@@ -136,6 +136,7 @@ pub mod cloud_http;
 mod convert;
 pub mod description;
 pub mod error;
+pub mod findings;
 pub mod kubernetes;
 pub mod manifest;
 pub mod provider;

@@ -9,12 +9,13 @@ pub mod storage;
 
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
+use nic_sdk::findings::Findings;
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
 pub use self::block_storage::Storage;
 pub use self::node_group::{GROUP_LABEL, NodeGroup, Taint};
-use self::reader::{Findings, Reader};
+use self::reader::Reader;
 pub use self::storage::SharedStorage;
 use crate::cidr::{Cidr, CidrError};
 use crate::names::Topology;

@@ -96,10 +96,12 @@ pub fn outputs(names: &Names, records: &[Recorded]) -> Value {
             known([("name", member("name")), ("arn", member("arn")), ("url", member("url"))]);
     }
     if names.topology == Topology::Design {
-        let roles = [("default", names.environment.as_str()), ("monitoring", "monitoring")];
-        let roles =
-            roles.map(|(account, namespace)| (account, of_role(&format!("aws.iam-role.service-account-{namespace}"))));
-        document["kubernetes"]["service_accounts"] = known(roles);
+        // One role for each namespace: where the platform's own is `monitoring`, the role is its `default` account's.
+        let monitoring = Some("monitoring").filter(|name| *name != names.environment);
+        let roles = [("default", Some(names.environment.as_str())), ("monitoring", monitoring)];
+        document["kubernetes"]["service_accounts"] = known(roles.map(|(account, namespace)| {
+            (account, namespace.and_then(|namespace| of_role(&format!("aws.iam-role.service-account-{namespace}"))))
+        }));
         let classes: Vec<&str> = objects(STORAGE_CLASS).collect();
         if let Some(class) = classes.first() {
             document["kubernetes"]["default_storage_class"] = (*class).into();

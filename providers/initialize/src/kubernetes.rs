@@ -22,10 +22,11 @@ mod priority;
 mod quantity;
 mod schema;
 
+use nic_sdk::findings::Findings;
 use nic_sdk::types::{Diagnostic, Severity};
 use serde_json::Value;
 
-use self::findings::{Findings, map};
+use self::findings::{map, unknown_keys};
 pub use self::schema::schema;
 use crate::design::{DesignInput, Namespace, PriorityClass};
 
@@ -48,7 +49,7 @@ pub fn read(config: &Value) -> (Kubernetes, Vec<Diagnostic>) {
     let Some(section) = map(config.get(SECTION), &at, &mut found) else {
         return (Kubernetes::default(), found.into_inner());
     };
-    found.unknown_keys(section, &at, &KEYS);
+    unknown_keys(&mut found, section, &at, &KEYS);
     let asked = Kubernetes {
         namespaces: namespace::read(section.get("namespaces"), &format!("{at}/namespaces"), &mut found),
         priority_classes: priority::read(

@@ -305,7 +305,7 @@ async fn classic_converges_whatever_befalls_its_requests() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn design_converges_whatever_befalls_its_requests() -> Result<()> {
-    let unseen = "addon cluster eipalloc igw nat nodegroup role rtb sg subnet vol vpc";
+    let unseen = "addon cluster eipalloc igw nat nodegroup policy role rtb sg subnet vol vpc";
     converges(DESIGN, unseen, &FATES).await
 }
 

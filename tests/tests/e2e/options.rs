@@ -135,8 +135,8 @@ amazon_web_services:
       taints: null
     worker:
       instance_type: m5.xlarge
-      min_size: 1
-      max_size: 5
+      min: 1
+      max: 5
       taints: ["quiet:NoSchedule"]
   storage:
     type: ebs
@@ -307,10 +307,12 @@ const ELSEWHERE: [&str; 4] = [
 const ONLY_DESIGN: [&str; 1] = ["/kubernetes"];
 
 /// Keys that mean the same, the design's first.
-const SPELLINGS: [(&str, &str); 5] = [
+const SPELLINGS: [(&str, &str); 7] = [
     ("instance_type", "instance"),
     ("max_size", "max_nodes"),
+    ("max", "max_nodes"),
     ("min_size", "min_nodes"),
+    ("min", "min_nodes"),
     ("node_pools", "node_groups"),
     ("vpc_cidr", "vpc_cidr_block"),
 ];

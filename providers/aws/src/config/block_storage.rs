@@ -1,6 +1,8 @@
 //! The section's own storage, which only the design document has. Nebari's storage stands at the top level of the config.
 
-use super::reader::{Findings, Reader};
+use nic_sdk::findings::Findings;
+
+use super::reader::Reader;
 use crate::names::Topology;
 
 /// GiB where the config says nothing.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nic_sdk::findings::Findings;
 use serde_json::Value;
 
-use super::reader::{Findings, Reader, child};
+use super::reader::{Reader, child};
 use super::spelling;
 use crate::names::Topology;
 

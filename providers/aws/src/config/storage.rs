@@ -1,10 +1,11 @@
 //! The top-level section `storage`: what users' files lie on. Only its type decides about infrastructure; the sizes are read
 //! by later stages.
 
+use nic_sdk::findings::Findings;
 use nic_sdk::schema::{any, object, string};
 use serde_json::{Value, json};
 
-use super::reader::{Findings, Reader};
+use super::reader::Reader;
 
 /// The section.
 pub const SECTION: &str = "storage";

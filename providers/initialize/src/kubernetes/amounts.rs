@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nic_sdk::findings::Findings;
 use serde_json::Value;
 
-use super::findings::{Findings, child, map};
+use super::findings::{child, map, unknown_keys, wrong_type};
 use super::names;
 use super::quantity::{ONE, billionths};
 use crate::design::{Limits, Quota};
@@ -60,7 +61,7 @@ pub(super) fn quota(value: Option<&Value>, at: &str, found: &mut Findings) -> Op
 /// The limits; none when they name nothing.
 pub(super) fn limits(value: Option<&Value>, at: &str, found: &mut Findings) -> Option<Limits> {
     let limits = map(value, at, found)?;
-    found.unknown_keys(limits, at, &LIMITS_KEYS);
+    unknown_keys(found, limits, at, &LIMITS_KEYS);
     let [default_request, default, max] =
         LIMITS_KEYS.map(|key| quantities(limits.get(key), &OF_CONTAINERS, &["hugepages-"], &child(at, key), found));
     let pairs = [
@@ -101,7 +102,7 @@ fn quantities(value: Option<&Value>, known: &[&str], prefixes: &[&str], at: &str
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
-                found.wrong_type(&at, "a quantity");
+                wrong_type(found, &at, "a quantity");
                 continue;
             }
         };

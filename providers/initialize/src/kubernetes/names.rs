@@ -1,6 +1,6 @@
 //! Which names Kubernetes takes.
 
-use super::findings::Findings;
+use nic_sdk::findings::Findings;
 
 /// Whether it is a DNS label: a namespace, and whatever else this section names.
 pub(super) fn is_label(name: &str) -> bool {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nic_sdk::findings::Findings;
 use serde_json::{Map, Value};
 
-use super::findings::{Findings, child, map, text};
+use super::findings::{child, map, text, unknown_keys};
 use super::{amounts, names, network};
 use crate::design::Namespace;
 
@@ -31,7 +32,7 @@ fn namespace(name: &str, value: &Value, at: &str, found: &mut Findings) -> Optio
     }
     let empty = Map::new();
     let members = if value.is_null() { &empty } else { map(Some(value), at, found)? };
-    found.unknown_keys(members, at, &KEYS);
+    unknown_keys(found, members, at, &KEYS);
     let below = |key: &str| (members.get(key), child(at, key));
     let ((of_labels, labels_at), (of_quota, quota_at)) = (below("labels"), below("quota"));
     let ((of_limits, limits_at), (of_policies, policies_at)) = (below("limits"), below("network_policies"));

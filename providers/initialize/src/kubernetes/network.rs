@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use nic_sdk::findings::Findings;
 use serde_json::{Map, Value};
 
-use super::findings::{Findings, child, map};
+use super::findings::{child, map, unknown_keys, wrong_type};
 use super::names;
 use crate::design::{NetworkPolicy, Peer};
 
@@ -25,7 +26,7 @@ fn policy(name: &str, value: &Value, at: &str, found: &mut Findings) -> Option<N
     }
     let empty = Map::new();
     let policy = if value.is_null() { &empty } else { map(Some(value), at, found)? };
-    found.unknown_keys(policy, at, &KEYS);
+    unknown_keys(found, policy, at, &KEYS);
     let from_at = child(at, "from");
     let peers = match policy.get("from") {
         // A policy that lets nobody in cuts a namespace off: it has to be said, and not follow from a slip.
@@ -37,7 +38,7 @@ fn policy(name: &str, value: &Value, at: &str, found: &mut Findings) -> Option<N
         }
         Some(Value::Array(peers)) => peers,
         Some(_) => {
-            found.wrong_type(&from_at, "a list");
+            wrong_type(found, &from_at, "a list");
             return None;
         }
     };
