@@ -34,9 +34,14 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let names = Names::new(context);
     let mut queries = Vec::new();
     let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
-    // A volume stands in a zone even where the network is not ours.
-    let needs_zones = matches!(config.network, Network::Own(_)) || config.storage.is_some();
-    let zones = if needs_zones { facts::zones(config, facts)?.known_or_ask(&mut queries) } else { Some(Vec::new()) };
+    let zones = match &config.network {
+        Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
+        // A volume has to stand where nodes can attach it.
+        Network::Existing { subnet_ids, .. } => match subnet_ids.first().filter(|_| config.storage.is_some()) {
+            Some(subnet) => facts::zone_of(subnet, facts).known_or_ask(&mut queries).map(|zone| vec![zone]),
+            None => Some(Vec::new()),
+        },
+    };
     // Whatever is not known is asked for in one round.
     let (Some(kubernetes_version), Some(zones)) = (kubernetes_version, zones) else {
         return Ok(Answer::Need(queries));

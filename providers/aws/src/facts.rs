@@ -17,6 +17,9 @@ pub const AVAILABILITY_ZONES: &str = "availability-zones";
 /// The name of the query for the version of a platform whose config names none.
 pub const KUBERNETES_VERSION: &str = "kubernetes-version";
 
+/// The name of the query for the zone of a subnet that is given.
+pub const SUBNET_ZONE: &str = "subnet-zone";
+
 const ZONES_KEY: &str = "availability_zones";
 const VERSION_KEY: &str = "kubernetes_version";
 
@@ -65,6 +68,16 @@ pub fn zones(config: &Config, facts: &Facts) -> Result<Sought<Vec<String>>, Erro
     Ok(Sought::Known(zones))
 }
 
+/// The zone of a subnet of somebody else's.
+pub fn zone_of(subnet: &str, facts: &Facts) -> Sought<String> {
+    // Another subnet is another question.
+    let key = format!("zone_of_{subnet}");
+    match facts.get(&key).and_then(Value::as_str) {
+        Some(zone) => Sought::Known(zone.to_owned()),
+        None => Sought::Ask(Query { key, name: SUBNET_ZONE.to_owned(), arguments: json!({ "subnet": subnet }) }),
+    }
+}
+
 /// The first two zones by name.
 pub fn first_two(mut zones: Vec<String>) -> Vec<String> {
     zones.sort();
@@ -95,6 +108,10 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
                 let cluster = query.arguments.get("cluster").and_then(Value::as_str).unwrap_or_default();
                 Ok(Fact { key: query.key, value: version_of(cloud, cluster).await?.into() })
             }
+            SUBNET_ZONE => {
+                let subnet = query.arguments.get("subnet").and_then(Value::as_str).unwrap_or_default();
+                Ok(Fact { key: query.key, value: subnet_zone(cloud, subnet).await?.into() })
+            }
             other => Err(Error::other("QUERY_UNKNOWN", format!("this provider has no query `{other}`"))),
         }
     });
@@ -109,6 +126,14 @@ pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
         answer.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.zone_name).collect();
     zones.sort();
     Ok(zones)
+}
+
+async fn subnet_zone(cloud: &Cloud, subnet: &str) -> Result<String, Error> {
+    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", [subnet]));
+    let shown = request.send().await.map_err(from_aws)?.subnets.unwrap_or_default();
+    let zone = shown.into_iter().find_map(|subnet| subnet.availability_zone);
+    let missing = || format!("`existing_subnet_ids` names `{subnet}`, which does not exist in this region");
+    zone.ok_or_else(|| Error::other("EXTERNAL_NOT_FOUND", missing()))
 }
 
 /// The version of the cluster that is there already, as after a state was lost; else the newest on offer that NIC is tried with.

@@ -145,7 +145,7 @@ async fn only_tokens_for_this_cluster_log_in() -> Result<()> {
 #[test]
 fn nothing_outlives_a_killed_process() -> Result<()> {
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["--exact", "victim", "--ignored", "--nocapture", "--quiet"])
+        .args(["--exact", "control_plane::victim", "--ignored", "--nocapture", "--quiet"])
         .env(VICTIM, "1")
         .stdout(Stdio::piped())
         .spawn()?;

@@ -72,6 +72,9 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     ensure!(count(&state["cloud"]["nat_gateways"]) == 2 && count(&state["cloud"]["elastic_ips"]) == 2, "{state:#}");
     ensure!(state["cloud"]["storage"]["volumes"][0]["size"] == 500, "{state:#}");
     ensure!(count(&state["cloud"]["vpc"]["subnets"]) == 4, "{state:#}");
+    let class = &state["kubernetes"]["storage_classes"][0];
+    ensure!(class["provisioner"] == "ebs.csi.aws.com" && class["is_default"] == true, "{class:#}");
+    ensure!(state["kubernetes"]["roles"][0]["rules"][0]["verbs"].is_array(), "{:#}", state["kubernetes"]["roles"]);
     let outputs: Value = serde_json::from_str(&workspace.read(".nebari/stages/02-infrastructure/outputs.json")?)?;
     ensure!(
         outputs["node_selectors"]["user"] == json!({"key": "nebari.dev/node-group", "value": "user"}),

@@ -13,6 +13,7 @@ mod design_topology;
 mod drift;
 mod error_catalogue;
 mod every_action;
+mod failures;
 mod faults;
 mod initialize;
 mod leftovers;

@@ -242,7 +242,46 @@ pub(super) fn attributes(object: &ObjectName, document: &Value, live: &Value) ->
             attributes[shown] = value.clone();
         }
     }
+    match (object.api_version.as_str(), object.kind.as_str()) {
+        ("storage.k8s.io/v1", "StorageClass") => of_storage_class(live, &mut attributes),
+        ("rbac.authorization.k8s.io/v1", "Role" | "ClusterRole") => attributes["rules"] = rules(live),
+        _ => {}
+    }
     attributes
+}
+
+/// What the design document's state (14.2) shows of a storage class.
+fn of_storage_class(live: &Value, attributes: &mut Value) {
+    for (shown, member) in [
+        ("provisioner", "provisioner"),
+        ("parameters", "parameters"),
+        ("reclaim_policy", "reclaimPolicy"),
+        ("volume_binding_mode", "volumeBindingMode"),
+    ] {
+        if let Some(value) = live.get(member) {
+            attributes[shown] = value.clone();
+        }
+    }
+    let default = live.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class");
+    attributes["is_default"] = (default.and_then(Value::as_str) == Some("true")).into();
+}
+
+/// The rules of a role in that document's words.
+fn rules(live: &Value) -> Value {
+    const WORDS: [(&str, &str); 5] = [
+        ("api_groups", "apiGroups"),
+        ("resources", "resources"),
+        ("resource_names", "resourceNames"),
+        ("non_resource_urls", "nonResourceURLs"),
+        ("verbs", "verbs"),
+    ];
+    let rules = live["rules"].as_array().into_iter().flatten();
+    let told = |rule: &Value| {
+        let members =
+            WORDS.iter().filter_map(|(shown, member)| Some(((*shown).to_owned(), rule.get(*member)?.clone())));
+        Value::Object(members.collect())
+    };
+    rules.map(told).collect()
 }
 
 /// A field that someone else owns.
@@ -434,6 +473,37 @@ mod tests {
             json!({"name": "dev", "api_version": "v1", "kind": "Namespace", "labels": {"managed-by": "nic"},
                 "uid": "u", "created_at": "2026-01-01T00:00:00Z"})
         );
+    }
+
+    #[test]
+    fn storage_classes_and_roles_are_shown_in_the_words_of_the_state() {
+        let shown = |api_version: &str, kind: &str, live: Value| {
+            let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+            attributes(&ObjectName { api_version, kind, namespace: None, name: "x".to_owned() }, &json!({}), &live)
+        };
+        let class = shown(
+            "storage.k8s.io/v1",
+            "StorageClass",
+            json!({
+                "metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+                "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"},
+                "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
+            }),
+        );
+        assert_eq!(
+            class,
+            json!({"name": "x", "api_version": "storage.k8s.io/v1", "kind": "StorageClass", "is_default": true,
+                "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"},
+                "volume_binding_mode": "WaitForFirstConsumer"})
+        );
+        let rule = json!({"apiGroups": ["*"], "resources": ["pods"], "resourceNames": ["a"], "verbs": ["get"]});
+        let role = shown("rbac.authorization.k8s.io/v1", "ClusterRole", json!({"metadata": {}, "rules": [rule]}));
+        assert_eq!(
+            role["rules"],
+            json!([{"api_groups": ["*"], "resources": ["pods"], "resource_names": ["a"], "verbs": ["get"]}])
+        );
+        let other = shown("db.example.com/v1", "Role", json!({"metadata": {}, "rules": "text"}));
+        assert_eq!(other.get("rules"), None);
     }
 
     #[test]

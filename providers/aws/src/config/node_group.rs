@@ -26,7 +26,7 @@ pub struct NodeGroup {
     pub min: i32,
     /// Most nodes.
     pub max: i32,
-    /// Nodes at first, when that is not the fewest; after that their number is the autoscaler's.
+    /// How many nodes, when that is for the config to say; else the autoscaler does, from the fewest on.
     pub desired: Option<i32>,
     /// Taints of its nodes.
     pub taints: Vec<Taint>,

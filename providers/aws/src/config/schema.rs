@@ -56,7 +56,12 @@ fn node_group() -> Schema {
         .optional("max_nodes", count(1, "Most nodes."))
         .optional("max_size", count(1, "The same as max_nodes."))
         .optional("max", count(1, "The same as max_nodes."))
-        .optional("desired_size", integer().nullable().description("Nodes at first; as many as min_nodes by default."))
+        .optional(
+            "desired_size",
+            integer()
+                .nullable()
+                .description("Nodes, kept at this number; without it the autoscaler decides, from min_nodes on."),
+        )
         .optional("taints", taints.description(TAINTS))
         .optional("gpu", flag("Nodes have GPUs."))
         .optional("spot", flag("Spot instances."))

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::fits::fits;
 use nic_provider_aws::Aws;
+use nic_sdk::Error;
 use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::runtime::block_on;
+use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
 use nic_sdk::types::{Answer, Context, Query, Resource, Severity};
 use serde_json::{Value, json};
 
@@ -341,6 +344,28 @@ fn an_existing_network_is_used_and_not_made() {
     };
     assert!(resources.iter().all(|resource| !["aws.vpc", "aws.subnet", "aws.nat-gateway"].contains(&&*resource.kind)));
     assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1", "subnet-2"]));
+}
+
+/// Nodes attach only volumes of their own zone.
+#[test]
+fn a_volume_stands_in_the_zone_of_the_network_that_is_given() {
+    let mut section = minimal();
+    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
+    section["existing_security_group_id"] = json!("sg-1");
+    section["storage"] = json!({ "type": "ebs", "size": 100 });
+    let desired = |facts: &Facts| Aws::desired(&context("design"), &config(section.clone()), facts);
+    let Answer::Need(queries) = desired(&zones()).unwrap() else { panic!("the zone is not known") };
+    let zone = |subnets: &str| {
+        let shown = format!("<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet></DescribeSubnetsResponse>");
+        let cloud = FakeCloud::new().on("ec2", "DescribeSubnets", Reply::xml(200, shown));
+        with_cloud(&cloud, || block_on(Aws::lookup(&context("design"), queries.clone())))
+    };
+    let shown = "<item><subnetId>subnet-1</subnetId><availabilityZone>us-west-2c</availabilityZone></item>";
+    let answered: Vec<_> = zone(shown).unwrap().into_iter().map(|fact| (fact.key, fact.value)).collect();
+    let Answer::Ready(resources) = desired(&Facts(answered.into_iter().collect())).unwrap() else { panic!("it is") };
+    assert_eq!(document(&resources, "aws.ebs-volume.main")["availability_zone"], "us-west-2c");
+    let missing = zone("").unwrap_err();
+    assert!(matches!(&missing, Error::Other { code, .. } if code == "EXTERNAL_NOT_FOUND"), "{missing}");
 }
 
 #[test]
