@@ -18,8 +18,12 @@ amazon_web_services:
 "#;
 
 async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
-    let ran = workspace.run(&["deploy"]).await?;
-    ensure!(ran.code == 2 && ran.said().contains(code) && ran.said().contains(why), "{}", ran.said());
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(
+        ran.code == 2 && ran.json()?["error"]["details"]["cause"] == code && ran.said().contains(why),
+        "{}",
+        ran.said()
+    );
     Ok(())
 }
 
@@ -60,7 +64,7 @@ async fn is_not_begun(aws: &AwsCloud, config: &str, code: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_end_well_is_not_begun() -> Result<()> {
     let (aws, _cluster) = many(Emulator::Ministack, 1).await?;
-    is_not_begun(&aws, &CONFIG.replace("m5.xlarge", "m5.99xlarge"), "INSTANCE_NOT_OFFERED").await?;
+    is_not_begun(&aws, &CONFIG.replace("m5.xlarge", "nonsense.xlarge"), "INSTANCE_NOT_OFFERED").await?;
     let key = "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000";
     let with_key = CONFIG.replace("  node_groups:", &format!("  eks_kms_arn: {key}\n  node_groups:"));
     is_not_begun(&aws, &with_key, "KMS_KEY_UNUSABLE").await?;

@@ -82,7 +82,8 @@ fn request(service: &str, service_id: &str, region: &str, url: String) -> CloudR
     }
 }
 
-/// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out.
+/// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out. One that failed never was up: what is to
+/// stand on it is not there, and its own record says why.
 pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
     let suffix = partition(region)?.dns_suffix;
     let path = utf8_percent_encode(name, NON_ALPHANUMERIC);
@@ -98,9 +99,6 @@ pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Op
     let described = answer.cluster;
     match described.status.as_str() {
         "ACTIVE" | "UPDATING" => {}
-        "FAILED" => {
-            return Err(ProviderError::other("CLUSTER_FAILED", format!("AWS says that cluster `{name}` failed")));
-        }
         _ => return Ok(None),
     }
     let authority = described.certificate_authority.and_then(|authority| authority.data);
