@@ -496,8 +496,8 @@ mod tests {
                 "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"},
                 "volume_binding_mode": "WaitForFirstConsumer"})
         );
-        let rule = json!({"apiGroups": ["*"], "resources": ["pods"], "resourceNames": ["a"], "verbs": ["get"]});
-        let role = shown("rbac.authorization.k8s.io/v1", "ClusterRole", json!({"metadata": {}, "rules": [rule]}));
+        let told = json!({"apiGroups": ["*"], "resources": ["pods"], "resourceNames": ["a"], "verbs": ["get"]});
+        let role = shown("rbac.authorization.k8s.io/v1", "ClusterRole", json!({"metadata": {}, "rules": [told]}));
         assert_eq!(
             role["rules"],
             json!([{"api_groups": ["*"], "resources": ["pods"], "resource_names": ["a"], "verbs": ["get"]}])
