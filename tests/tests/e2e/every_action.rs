@@ -44,7 +44,7 @@ amazon_web_services:
     user: {instance: m5.large, max_nodes: 4, taints: []}
 "#;
 
-const DESIGN: &str = r#"
+pub(super) const DESIGN: &str = r#"
 project_name: my-nebari
 provider: aws
 amazon_web_services:

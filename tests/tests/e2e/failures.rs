@@ -5,17 +5,7 @@ use nic_tests::aws::{AwsCloud, Emulator};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::{many, workspace};
 
-const CONFIG: &str = r#"
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
-    user: {instance: m5.xlarge, max_nodes: 3}
-"#;
+use super::replacement::CLASSIC;
 
 async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
     let ran = workspace.run(&["deploy", "--format", "json"]).await?;
@@ -31,7 +21,7 @@ async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
 async fn what_ends_as_failed_says_why_and_is_made_anew() -> Result<()> {
     let (aws, _cluster) = many(Emulator::Ministack, 1).await?;
     let workspace = workspace(&aws)?;
-    workspace.config(CONFIG)?;
+    workspace.config(CLASSIC)?;
     aws.fail_next_cluster("InsufficientFreeAddresses", "no address is left").await;
     fails(&workspace, "CLUSTER_FAILED", "no address is left").await?;
 
@@ -64,11 +54,11 @@ async fn is_not_begun(aws: &AwsCloud, config: &str, code: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_end_well_is_not_begun() -> Result<()> {
     let (aws, _cluster) = many(Emulator::Ministack, 1).await?;
-    is_not_begun(&aws, &CONFIG.replace("m5.xlarge", "nonsense.xlarge"), "INSTANCE_NOT_OFFERED").await?;
+    is_not_begun(&aws, &CLASSIC.replace("m5.xlarge", "nonsense.xlarge"), "INSTANCE_NOT_OFFERED").await?;
     let key = "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000";
-    let with_key = CONFIG.replace("  node_groups:", &format!("  eks_kms_arn: {key}\n  node_groups:"));
+    let with_key = CLASSIC.replace("  node_groups:", &format!("  eks_kms_arn: {key}\n  node_groups:"));
     is_not_begun(&aws, &with_key, "KMS_KEY_UNUSABLE").await?;
     let taken = r#"client("iam").create_role(RoleName="my-nebari-dev-eks-cluster-role", AssumeRolePolicyDocument=trust("eks.amazonaws.com")); show(None)"#;
     aws.inspect(taken).await?;
-    is_not_begun(&aws, CONFIG, "my-nebari-dev-eks-cluster-role").await
+    is_not_begun(&aws, CLASSIC, "my-nebari-dev-eks-cluster-role").await
 }

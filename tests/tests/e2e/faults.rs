@@ -26,6 +26,8 @@ use nic_tests::nic::Workspace;
 use nic_tests::platform::{many, workspace};
 use serde_json::Value;
 
+use super::every_action;
+
 /// The platform of the first page: version, zones and node groups are left to NIC, so that it has to look them up.
 const CLASSIC: &str = "\
 project_name: my-nebari
@@ -64,18 +66,6 @@ amazon_web_services:
   node_groups:
     general: {instance: m5.large, min_nodes: 1, max_nodes: 2, labels: {tier: "2"}, taints: ["a=c:NoSchedule", "d:NoExecute"]}
     user: {instance: m5.large, max_nodes: 4, taints: []}
-"#;
-
-const DESIGN_BEFORE: &str = r#"
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  tags: {Team: data, Floor: "3"}
-  node_groups:
-    general: {instance_type: m5.large, min_size: 1, max_size: 1}
-  storage: {type: ebs, size: 500}
 "#;
 
 /// A volume grows and never shrinks, so there is no way back.
@@ -345,7 +335,7 @@ async fn edits_of_classic_converge_whatever_befalls_their_requests() -> Result<(
 async fn an_edit_of_the_design_converges_whatever_befalls_its_requests() -> Result<()> {
     let site = Site::start().await?;
     let boundary = site.make_boundary().await?;
-    let workspace = site.workspace(DESIGN_BEFORE)?;
+    let workspace = site.workspace(every_action::DESIGN)?;
     workspace.ok(DEPLOY).await?;
     let before = site.aws.inventory().await?;
 

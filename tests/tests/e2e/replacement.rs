@@ -8,7 +8,7 @@ use nic_tests::nic::Workspace;
 use nic_tests::platform::{many, workspace};
 use serde_json::{Value, json};
 
-const CLASSIC: &str = r#"
+pub(super) const CLASSIC: &str = r#"
 project_name: my-nebari
 provider: aws
 amazon_web_services:
