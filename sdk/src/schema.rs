@@ -20,7 +20,7 @@
 //!
 //! | member of `x-nic` | means |
 //! |---|---|
-//! | `immutable` | cannot be changed in place: a difference means replacement |
+//! | `immutable` | cannot be changed in place: a difference means replacement; a key of a config section: cannot be changed after the first deploy |
 //! | `computed` | filled by the cloud, never desired, never a difference |
 //! | `set` | an array whose order is no difference |
 //! | `left-when-unset` | the cloud's own while the config does not set it: taken out of the config, it stays as it is |

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The name of the host-native kind.
 pub const KUBERNETES_OBJECT: &str = "kubernetes.object";
@@ -240,6 +240,17 @@ impl<'a> SchemaNode<'a> {
         });
         let also = self.also.and_then(|more| more.get("properties")?.get(key));
         Self { also, ..Self::at(self.root, node) }
+    }
+
+    /// The members that the schema names, alternatives not included.
+    pub fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let named = self.node.and_then(|node| node.get("properties")).and_then(Value::as_object);
+        named.into_iter().flat_map(Map::keys).map(move |key| (key.as_str(), self.member(key)))
+    }
+
+    /// What stands for an absent value.
+    pub fn default(self) -> Option<&'a Value> {
+        [self.site, self.node].into_iter().flatten().find_map(|node| node.get("default"))
     }
 
     /// The schema of an array's elements.

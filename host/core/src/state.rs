@@ -57,6 +57,8 @@ pub struct Metadata {
     pub last_successful_deploy: Option<String>,
     /// How many deploys finished without error.
     pub deploy_count: u64,
+    /// What immutable keys of the config said at the last of them, by RFC 6901 pointer.
+    pub immutable_configuration: BTreeMap<String, Value>,
 }
 
 impl State {

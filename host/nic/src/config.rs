@@ -1,5 +1,6 @@
 //! nebari-config.yaml: read, checked as far as the host owns it, and handed on by sections.
 
+mod immutable;
 mod schema;
 pub mod typed;
 pub mod yaml;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use nic_core::diagnostic::{Diagnostic, Severity};
 use serde_json::{Map, Value};
 
+pub use self::immutable::immutable;
 pub use self::schema::host_schema;
 use self::yaml::{Key, Node, NodeValue};
 use crate::error::CommandError;

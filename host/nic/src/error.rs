@@ -27,6 +27,11 @@ impl CommandError {
         Self { diagnostics: vec![Diagnostic::error(code, summary, detail)], status: ExitStatus::Broke }
     }
 
+    /// The command is about a cluster, and the state has none.
+    pub fn no_cluster() -> Self {
+        Self::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none").hint("run `nic deploy` first")
+    }
+
     /// The same, about a place in the config.
     #[must_use]
     pub fn at_pointer(mut self, pointer: Option<String>) -> Self {

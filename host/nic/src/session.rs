@@ -2,10 +2,12 @@
 
 mod cluster;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
@@ -19,7 +21,7 @@ use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
 use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, eks_token};
 use crate::components;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
@@ -45,6 +47,8 @@ pub struct Session {
     /// Where the state is.
     pub state_path: PathBuf,
     clusters: ClusterSource,
+    /// What the config's immutable keys say.
+    immutable: BTreeMap<String, Value>,
 }
 
 /// How a run behaves when no flags say so.
@@ -74,7 +78,12 @@ impl Session {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
         };
-        Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await
+        let session = Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await?;
+        let state = session.run.journal.state().await;
+        match edited(&session.immutable, &state) {
+            Some(error) => Err(error),
+            None => Ok(session),
+        }
     }
 
     /// For `validate`: no state, no credentials.
@@ -154,6 +163,7 @@ impl Session {
             Some(config) => config.sections(&component.description().config_sections),
             None => (json!({}), Vec::new()),
         };
+        let immutable = config::immutable(&component.description().config_sections, &sections);
         let mut state = match recorded {
             Some(state) => state,
             None => fresh_state(config, &provider_name, &*clock),
@@ -224,7 +234,7 @@ impl Session {
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };
-        Ok(Self { run, state_path, clusters })
+        Ok(Self { run, state_path, clusters, immutable })
     }
 
     /// Writes down that a deploy finished without error.
@@ -234,6 +244,7 @@ impl Session {
     pub async fn record_success(&self) -> Result<(), CommandError> {
         let (now, hash) = (self.run.clock.now(), self.run.configuration_hash.clone());
         let region = self.run.context.region.clone();
+        let immutable = self.immutable.clone();
         self.run
             .journal
             .change(move |state| {
@@ -241,6 +252,7 @@ impl Session {
                 state.metadata.last_successful_deploy = Some(now);
                 state.metadata.deploy_count += 1;
                 state.metadata.configuration_hash = hash;
+                state.metadata.immutable_configuration = immutable;
             })
             .await?;
         Ok(())
@@ -387,6 +399,22 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
         key => format!("/{key}"),
     };
     Err(error.at_pointer(Some(pointer)))
+}
+
+/// The first key that was edited although it must not be while anything of the platform stands.
+fn edited(immutable: &BTreeMap<String, Value>, state: &State) -> Option<CommandError> {
+    if state.records.is_empty() {
+        return None;
+    }
+    let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    state.metadata.immutable_configuration.iter().find_map(|(pointer, before)| {
+        let now = immutable.get(pointer).filter(|now| *now != before)?;
+        let (key, before) = (pointer.trim_start_matches('/').replace('/', "."), said(before));
+        let detail = format!("`{key}` was `{before}` at the last deploy; the config says `{}`", said(now));
+        let error = Diagnostic::error("CONFIG_KEY_IMMUTABLE", "A key cannot be changed after the first deploy", detail)
+            .hint(format!("set `{key}` back to `{before}`, or destroy the platform first if it should change"));
+        Some(CommandError::refused(vec![error]).at_pointer(Some(pointer.clone())))
+    })
 }
 
 /// The way out to the clouds, with what the environment says.

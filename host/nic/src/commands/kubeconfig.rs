@@ -17,10 +17,7 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
         return Ok(ExitStatus::Success);
     }
     let session = Session::of_state(&flags.of, printer).await?;
-    let access = session.cluster_access().await?.ok_or_else(|| {
-        CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
-            .hint("run `nic deploy` first")
-    })?;
+    let access = session.cluster_access().await?.ok_or_else(CommandError::no_cluster)?;
     printer.line(access.kubeconfig.expose().trim_end());
     printer.document(
         &serde_json::json!({ "kubeconfig": { "context": access.name, "content": access.kubeconfig.expose() } }),

@@ -13,11 +13,7 @@ pub(super) async fn run(flags: &Outputs, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let mut outputs = session.outputs().await?;
     if flags.with_credentials {
-        let missing = || {
-            CommandError::broke("CLUSTER_NOT_READY", "There is no cluster yet", "the state has none")
-                .hint("run `nic deploy` first")
-        };
-        let credentials = session.cluster_credentials().await?.ok_or_else(missing)?;
+        let credentials = session.cluster_credentials().await?.ok_or_else(CommandError::no_cluster)?;
         outputs.insert("kubernetes_credentials".to_owned(), credentials);
     }
     let outputs = Value::Object(outputs);

@@ -48,7 +48,8 @@ pub fn parse(config: &Value, findings: &mut Findings) -> SharedStorage {
 
 /// The JSON Schema of the section.
 pub fn schema() -> Value {
-    let kind = string().nullable().default(json!("efs"));
+    // Nebari has it so too: users' files do not move by themselves.
+    let kind = string().nullable().default(json!("efs")).immutable();
     let kind = kind.description("efs, or nfs or cephfs for a server in the cluster. Not to be changed afterwards.");
     let section = object().optional("type", kind).optional("conda_store", any()).optional("shared_filesystem", any());
     section.nullable().with("additionalProperties", json!(true)).build()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nic_core::state::{State, format_v1};
 use nic_tests::nic::Workspace;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::said::{refused, told};
 
@@ -23,6 +23,17 @@ fn site() -> Result<(Workspace, Vec<u8>)> {
         State::empty("aws", "my-nebari", "dev", "classic", "0123456789abcdef0123456789abcdef", "2026-01-01T00:00:00Z");
     state.region = Some("us-west-2".to_owned());
     Ok((workspace, format_v1::encode(&state)?))
+}
+
+/// The same once a VPC is there, and the files of all users lie on a server in the cluster.
+fn on_nfs(state: &[u8]) -> Result<Vec<u8>> {
+    let mut state: Value = serde_json::from_slice(state)?;
+    state["cloud"]["vpc"]["_nic"] = json!({
+        "address": "aws.vpc.main", "kind": "aws.vpc", "remote_id": "vpc-1", "baseline": null, "dependencies": [],
+        "schema_version": 1, "component_digest": "00",
+    });
+    state["metadata"]["immutable_configuration"] = json!({"/storage/type": "nfs"});
+    Ok(serde_json::to_vec(&state)?)
 }
 
 fn path(workspace: &Workspace) -> PathBuf {
@@ -41,6 +52,7 @@ async fn a_state_that_cannot_be_used_is_refused_and_stays_as_it_is() -> Result<(
         ("another_project", edited("\"my-nebari\"", "\"their-nebari\"")?, (1, "STATE_OF_ANOTHER_PLATFORM")),
         ("another_provider", edited("\"aws\"", "\"gcp\"")?, (1, "STATE_OF_ANOTHER_PLATFORM")),
         ("another_region", edited("\"us-west-2\"", "\"eu-central-1\"")?, (1, "STATE_OF_ANOTHER_PLATFORM")),
+        ("of_other_storage", on_nfs(&whole)?, (1, "CONFIG_KEY_IMMUTABLE")),
         ("newer_format", edited("\"format_version\": \"1\"", "\"format_version\": \"2\"")?, (2, "STATE_NEWER_FORMAT")),
         ("cut_in_half", whole[..whole.len() / 2].to_vec(), (2, "STATE_DAMAGED")),
         ("empty", Vec::new(), (2, "STATE_DAMAGED")),
