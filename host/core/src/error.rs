@@ -120,13 +120,14 @@ impl ProviderError {
     /// What errors of one cause have in common: a login that is refused, or a cloud that is out of reach, fails every call in its
     /// own words.
     pub fn cause(&self) -> String {
-        const LOGIN: [&str; 6] = [
+        const LOGIN: [&str; 7] = [
             "SignatureDoesNotMatch",
             "InvalidSignatureException",
             "InvalidClientTokenId",
             "UnrecognizedClientException",
             "AuthFailure",
             "IncompleteSignature",
+            "IncompleteSignatureException",
         ];
         match self {
             Self::Denied(text) if text.split(':').next().is_some_and(|code| LOGIN.contains(&code)) => {

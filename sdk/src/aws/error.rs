@@ -89,6 +89,9 @@ fn is_denial(code: &str) -> bool {
             | "ExpiredToken"
             | "ExpiredTokenException"
             | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
             | "OptInRequired"
     )
 }
