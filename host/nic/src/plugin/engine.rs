@@ -171,6 +171,8 @@ fn engine() -> wasmtime::Result<Engine> {
         .async_stack_size(ASYNC_STACK_BYTES)
         // Names of a guest's functions are the guest's text, and help nobody who has no debug build of it.
         .wasm_backtrace_max_frames(None)
+        // Nor do places in it: a tenth of the compiled code.
+        .generate_address_map(false)
         // A replay on another machine gives the same bytes.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
