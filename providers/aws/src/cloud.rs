@@ -39,7 +39,7 @@ impl Cloud {
     /// The clients for the context's region.
     pub fn new(context: &Context) -> Result<Self, Error> {
         let Some(region) = &context.region else {
-            return Err(Error::other("REGION_REQUIRED", "no region is configured"));
+            return Err(Error::other("REGION_REQUIRED", "no region is configured: write `region` in the config"));
         };
         Ok(Self {
             ec2: aws_client!(aws_sdk_ec2, SdkSetup::new("EC2", "ec2", region)),

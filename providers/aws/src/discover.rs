@@ -5,11 +5,12 @@ use nic_sdk::error::Error;
 use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
 use serde_json::{Value, json};
 
+use crate::classic::kubernetes::{CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE};
 use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
 use crate::cloud::{Cloud, from_aws, is_not_found};
 use crate::kinds::{
     self, CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE,
-    KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, cluster_exists, leftovers, marked_node_groups,
+    KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, describe_cluster, leftovers, marked_node_groups,
     node_group_names, oidc_providers, read,
 };
 use crate::names::{Names, Topology};
@@ -45,8 +46,8 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
 
 /// What the cluster made, once it is gone: until then it is in use, and nobody's business.
 async fn orphans(cloud: &Cloud, cluster: &str) -> Result<Vec<Observation>, Error> {
-    let (exists, found) = try_join!(cluster_exists(cloud, cluster), leftovers(cloud, cluster))?;
-    if exists {
+    let (there, found) = try_join!(describe_cluster(cloud, cluster), leftovers(cloud, cluster))?;
+    if there.is_some() {
         return Ok(Vec::new());
     }
     let observe = |leftover: Leftover| {
@@ -66,9 +67,9 @@ pub fn named(names: &Names) -> Vec<Target> {
         document,
     };
     let mut targets = vec![
-        target("aws.cluster.main", CLUSTER, json!({ "name": names.cluster })),
-        target("aws.iam-role.cluster", IAM_ROLE, json!({ "name": names.cluster_role() })),
-        target("aws.iam-role.node-group", IAM_ROLE, json!({ "name": names.node_role() })),
+        target(MAIN_CLUSTER, CLUSTER, json!({ "name": names.cluster })),
+        target(CLUSTER_ROLE, IAM_ROLE, json!({ "name": names.cluster_role() })),
+        target(NODE_ROLE, IAM_ROLE, json!({ "name": names.node_role() })),
         target("aws.iam-role.ebs-csi-driver", IAM_ROLE, json!({ "name": names.ebs_csi_role() })),
         target("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "name": names.autoscaler_role() })),
         target("aws.iam-policy.worker-autoscaling", IAM_POLICY, json!({ "name": names.autoscaling_policy_prefix() })),

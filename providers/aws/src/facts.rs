@@ -1,13 +1,16 @@
 //! What must be asked before the graph is known.
 
+use std::collections::BTreeMap;
+
 use futures::future::{join, try_join_all};
 use nic_sdk::error::Error;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, filter, from_aws, is_not_found};
+use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::Config;
+use crate::kinds::describe_cluster;
 use crate::names::Names;
 use crate::versions::{self, NEWEST_TRIED};
 
@@ -62,7 +65,7 @@ pub fn zones(config: &Config, facts: &Facts) -> Result<Sought<Vec<String>>, Erro
         let region = &config.region;
         return Err(Error::other(
             "ZONES_TOO_FEW",
-            format!("`{region}` offers fewer than the two zones EKS needs: {answer}"),
+            format!("`{region}` offers fewer than the two zones EKS needs: {answer}; name two in `availability_zones`"),
         ));
     }
     Ok(Sought::Known(zones))
@@ -129,25 +132,24 @@ pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
 }
 
 async fn subnet_zone(cloud: &Cloud, subnet: &str) -> Result<String, Error> {
-    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", [subnet]));
-    let shown = request.send().await.map_err(from_aws)?.subnets.unwrap_or_default();
-    let zone = shown.into_iter().find_map(|subnet| subnet.availability_zone);
+    let zone = zones_of(cloud, &[subnet]).await?.remove(subnet);
     let missing = || format!("`existing_subnet_ids` names `{subnet}`, which does not exist in this region");
     zone.ok_or_else(|| Error::other("EXTERNAL_NOT_FOUND", missing()))
+}
+
+/// The zones of these subnets, by id; one that does not exist has none.
+pub async fn zones_of(cloud: &Cloud, subnets: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", subnets.iter().copied()));
+    let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+    Ok(shown.into_iter().filter_map(|subnet| subnet.subnet_id.zip(subnet.availability_zone)).collect())
 }
 
 /// The version of the cluster that is there already, as after a state was lost; else the newest on offer that NIC is tried with.
 async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
     // Most often there is no cluster: both questions go out at once.
-    let (shown, offered) = join(cloud.eks.describe_cluster().name(cluster).send(), versions::on_offer(cloud)).await;
-    match shown.map_err(from_aws) {
-        Ok(answer) => {
-            if let Some(version) = answer.cluster.and_then(|cluster| cluster.version) {
-                return Ok(version);
-            }
-        }
-        Err(error) if is_not_found(&error) => {}
-        Err(error) => return Err(error),
+    let (present, offered) = join(describe_cluster(cloud, cluster), versions::on_offer(cloud)).await;
+    if let Some(version) = present?.and_then(|cluster| cluster.version) {
+        return Ok(version);
     }
     let offered = offered?;
     let newest = offered.range(..=NEWEST_TRIED).rfind(|(_, offer)| offer.is_supported());

@@ -41,6 +41,7 @@ use serde_json::Value;
 
 use self::auto_scaling_tags::AutoScalingTags;
 use self::cluster::Cluster;
+pub use self::cluster::describe as describe_cluster;
 use self::ebs_volume::EbsVolume;
 use self::ecr_repository::EcrRepository;
 use self::efs_file_system::EfsFileSystem;
@@ -54,17 +55,17 @@ use self::iam_role::IamRole;
 use self::iam_role_policy_attachment::IamRolePolicyAttachment;
 use self::internet_gateway::InternetGateway;
 use self::kubernetes_leftovers::KubernetesLeftovers;
-pub use self::kubernetes_leftovers::{Leftover, exists as cluster_exists, find as leftovers};
+pub use self::kubernetes_leftovers::{Leftover, find as leftovers};
 use self::nat_gateway::NatGateway;
 use self::node_group::NodeGroup;
-pub use self::node_group::{marked_node_groups, node_group_names};
+pub use self::node_group::{describe as describe_node_group, marked_node_groups, node_group_names};
 use self::resource_group::ResourceGroup;
 use self::route_table::RouteTable;
 use self::route_table_association::RouteTableAssociation;
 use self::security_group::SecurityGroup;
 use self::subnet::Subnet;
 use self::vpc::Vpc;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, is_not_found};
 use crate::tags::Tags;
 
 /// A virtual private cloud.
@@ -268,6 +269,14 @@ fn same_json(a: &str, b: &str) -> bool {
 /// The failure of a change whose thing exists all the same.
 fn failure(remote_id: &str) -> impl Fn(Error) -> Failure + '_ {
     move |error| Failure { error, remote_id: Some(remote_id.to_owned()) }
+}
+
+/// What a delete has come to that is answered at once: what is not found is gone.
+fn gone<A>(change: &Change, answer: Result<A, Error>) -> Result<Progress, Failure> {
+    match answer {
+        Err(error) if !is_not_found(&error) => Err(Failure { error, remote_id: change.remote_id.clone() }),
+        _ => Ok(Progress::Done(Observation::absent(&change.address))),
+    }
 }
 
 /// The remote id a change cannot do without.

@@ -117,7 +117,7 @@ impl Names {
 /// What the host puts after the name of something that is made before the old one goes: `-` and so many digits.
 const SUCCESSOR_DIGITS: usize = 6;
 
-/// The name of which this is a replacement's.
+/// The plain name, when this is the name of a replacement.
 pub fn successor_of(name: &str) -> Option<&str> {
     let (plain, digits) = name.rsplit_once('-')?;
     let hexadecimal = digits.bytes().all(|b| b.is_ascii_hexdigit());

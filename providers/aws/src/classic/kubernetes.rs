@@ -8,6 +8,7 @@ use super::{Platform, addons, initialize, irsa, leftovers, resource, tag_object}
 use crate::config::{NodeGroup, Taint};
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
 use crate::partition;
+use crate::tags::Tags;
 
 pub(crate) const MAIN_CLUSTER: &str = "aws.cluster.main";
 pub(crate) const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
@@ -125,9 +126,14 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
     let mut tags = platform.tags(None);
     tags.entry("k8s.io/cluster-autoscaler/node-template/label/dedicated".to_owned()).or_insert_with(|| name.to_owned());
     tags.entry("propagate_at_launch".to_owned()).or_insert_with(|| "true".to_owned());
-    let subnets = if group.single_subnet { &place.subnet_ids[..1] } else { &place.subnet_ids[..] };
+    node_group_document(group, &place.subnet_ids, &labels, &tags)
+}
+
+/// What both topologies say of a node group, with labels and tags of their own.
+pub(crate) fn node_group_document(group: &NodeGroup, subnets: &[Value], labels: &Value, tags: &Tags) -> Value {
+    let subnets = if group.single_subnet { &subnets[..1] } else { subnets };
     json!({
-        "name": name,
+        "name": group.name,
         "cluster_name": reference(MAIN_CLUSTER, "/name"),
         // Nodes follow the control plane, which therefore has to be there first.
         "version": reference(MAIN_CLUSTER, "/version"),
@@ -140,12 +146,12 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
         "scaling_config": scaling(group),
         "labels": labels,
         "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
-        "tags": tag_object(&tags),
+        "tags": tag_object(tags),
     })
 }
 
 /// How many nodes. Where the config does not say how many at first, it is the fewest.
-pub(crate) fn scaling(group: &NodeGroup) -> Value {
+fn scaling(group: &NodeGroup) -> Value {
     let mut scaling = json!({ "min_size": group.min, "max_size": group.max });
     if let Some(nodes) = group.desired {
         scaling["desired_size"] = nodes.into();
@@ -153,7 +159,7 @@ pub(crate) fn scaling(group: &NodeGroup) -> Value {
     scaling
 }
 
-pub(crate) fn taint(taint: &Taint) -> Value {
+fn taint(taint: &Taint) -> Value {
     let mut document = json!({ "key": taint.key, "effect": taint.effect });
     if let Some(value) = &taint.value {
         document["value"] = value.as_str().into();

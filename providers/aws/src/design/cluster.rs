@@ -1,15 +1,14 @@
 //! Two roles, the cluster and its node groups.
 
 use nic_sdk::types::Resource;
-use nic_sdk::types::reference;
 use serde_json::{Value, json};
 
 use super::Place;
 use crate::classic::kubernetes::{
-    CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE, attach, cluster, node_group_address, role, scaling, taint,
+    CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE, attach, cluster, node_group_address, node_group_document, role,
 };
 use crate::classic::network::Place as ClusterPlace;
-use crate::classic::{Platform, resource, tag_object};
+use crate::classic::{Platform, resource};
 use crate::classic::{irsa, leftovers};
 use crate::config::{GROUP_LABEL, NodeGroup};
 use crate::kinds::{CLUSTER, IAM_ROLE, NODE_GROUP};
@@ -47,27 +46,10 @@ pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>)
 }
 
 fn node_group(platform: &Platform<'_>, subnets: &[Value], group: &NodeGroup) -> Value {
-    let name = group.name.as_str();
     let mut labels = json!({ PROJECT_LABEL: platform.names.project });
     for (key, value) in &group.labels {
         labels[key] = value.as_str().into();
     }
-    labels[GROUP_LABEL] = name.into();
-    let subnets = if group.single_subnet { &subnets[..1] } else { subnets };
-    json!({
-        "name": name,
-        "cluster_name": reference(MAIN_CLUSTER, "/name"),
-        // Nodes follow the control plane, which therefore has to be there first.
-        "version": reference(MAIN_CLUSTER, "/version"),
-        "node_role_arn": reference(NODE_ROLE, "/arn"),
-        "subnet_ids": subnets,
-        "instance_types": [group.instance],
-        "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
-        "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
-        "disk_size": group.disk_size,
-        "scaling_config": scaling(group),
-        "labels": labels,
-        "taints": group.taints.iter().map(taint).collect::<Vec<_>>(),
-        "tags": tag_object(&platform.tags(None)),
-    })
+    labels[GROUP_LABEL] = group.name.as_str().into();
+    node_group_document(group, subnets, &labels, &platform.tags(None))
 }

@@ -21,7 +21,7 @@ const CSI_DRIVER: &str = "aws-ebs-csi-driver";
 /// Where Kubernetes has its own.
 const SYSTEM: &str = "kube-system";
 
-/// The service accounts that the document gives roles to, beside `default` of the platform's own namespace.
+/// A namespace and its service account, which gets a role beside `default` of the platform's own namespace.
 const MONITORING: &str = "monitoring";
 
 /// Adds all of it.

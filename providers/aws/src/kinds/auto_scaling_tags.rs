@@ -141,7 +141,10 @@ async fn update(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Er
 
 async fn write(cloud: &Cloud, desired: &Document, keys: &[&String]) -> Result<(), Error> {
     if desired.autoscaling_groups.is_empty() {
-        let message = format!("EKS names no Auto Scaling group for the node group `{}`", desired.node_group);
+        let message = format!(
+            "EKS names no Auto Scaling group for the node group `{}`; its health issues say why it has none",
+            desired.node_group
+        );
         return Err(Error::other("AUTO_SCALING_GROUP_UNKNOWN", message));
     }
     let tags = desired.written(keys);

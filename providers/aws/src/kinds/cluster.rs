@@ -16,9 +16,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eks::{
-    Operation, Part, UpdateStatus, issue, not_shown_yet, pending, state, update_status, while_role_spreads,
-};
+use super::eks::{Operation, Part, deletion, issue, not_shown_yet, pending, state, still_updating, while_role_spreads};
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::{Tags, visible};
@@ -129,20 +127,9 @@ impl Kind for Cluster {
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let name = remote_id(change)?;
-        let Err(error) = cloud.eks.delete_cluster().name(name).send().await.map_err(from_aws) else {
-            return Ok(pending(name, &Operation::Delete, "DELETING".to_owned()));
-        };
-        if is_not_found(&error) {
-            return Ok(Progress::Done(Observation::absent(&change.address)));
-        }
-        // A second delete of a cluster that is on its way out is refused.
-        match look(cloud, name).await {
-            Ok(None) => Ok(Progress::Done(Observation::absent(&change.address))),
-            Ok(Some(found)) if found.status == ClusterStatus::Deleting => {
-                Ok(pending(name, &Operation::Delete, "DELETING".to_owned()))
-            }
-            _ => Err(failure(name)(error)),
-        }
+        let answer = cloud.eks.delete_cluster().name(name).send().await.map_err(from_aws);
+        let status = |found: Option<Found>| found.map(|found| found.status.as_str().to_owned());
+        deletion(change, answer, async { look(cloud, name).await.map(status) }).await
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
@@ -150,12 +137,8 @@ impl Kind for Cluster {
         let failed = failure(name);
         let told = operation;
         let operation: Operation = document(&told).map_err(&failed)?;
-        if let Operation::Update { update_id } = &operation {
-            match update_status(cloud, Part::Cluster(name), update_id).await.map_err(&failed)? {
-                UpdateStatus::Running(word) => return Ok(pending(name, &operation, word)),
-                UpdateStatus::Failed(error) => return Err(failed(error)),
-                UpdateStatus::Successful => {}
-            }
+        if let Some(progress) = still_updating(cloud, Part::Cluster(name), name, &operation).await.map_err(&failed)? {
+            return Ok(progress);
         }
         let deleting = operation == Operation::Delete;
         match look(cloud, name).await.map_err(&failed)? {
@@ -177,23 +160,25 @@ impl Kind for Cluster {
 
 fn observe(cloud: &Cloud, target: &Target, name: &str, found: &Found) -> Observation {
     let observation = named::observe(cloud, target, name, &found.tags, &found.document);
-    if observation.status != Status::Present {
-        return observation;
-    }
     let status = match &found.status {
         ClusterStatus::Active => Status::Present,
         ClusterStatus::Failed => Status::Failed(state("FAILED", &found.document.health_issues)),
         other => Status::InProgress(other.as_str().to_owned()),
     };
-    Observation { status, ..observation }
+    named::in_state(observation, status)
 }
 
-async fn look(cloud: &Cloud, name: &str) -> Result<Option<Found>, Error> {
+/// The cluster in EKS's own terms; none when it does not exist.
+pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Shown>, Error> {
     match cloud.eks.describe_cluster().name(name).send().await.map_err(from_aws) {
-        Ok(answer) => answered(answer.cluster, "cluster").map(|cluster| Some(found(name, &cluster))),
+        Ok(answer) => answered(answer.cluster, "cluster").map(Some),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+async fn look(cloud: &Cloud, name: &str) -> Result<Option<Found>, Error> {
+    Ok(describe(cloud, name).await?.map(|cluster| found(name, &cluster)))
 }
 
 fn found(name: &str, cluster: &Shown) -> Found {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, named, remote_id};
+use super::{Kind, document, failure, gone, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -99,13 +99,9 @@ impl Kind for EcrRepository {
 
     /// Never by force: as long as there are images in it, somebody may need them.
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        let arn = remote_id(change)?;
-        let name = name_of(arn)?;
-        match cloud.ecr().delete_repository().repository_name(name).send().await.map_err(from_aws) {
-            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
-            Err(error) => Err(failure(arn)(told_of_images(name, error))),
-            Ok(_) => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        let name = name_of(remote_id(change)?)?;
+        let answer = cloud.ecr().delete_repository().repository_name(name).send().await.map_err(from_aws);
+        gone(change, answer.map_err(|error| told_of_images(name, error)))
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {

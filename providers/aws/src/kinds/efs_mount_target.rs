@@ -207,12 +207,7 @@ async fn security_groups(cloud: &Cloud, id: &str) -> Result<Vec<String>, Error> 
 
 /// Whether EFS says that the mount target is still, or again, in the making.
 fn is_changing(error: &Error) -> bool {
-    let code = "IncorrectMountTargetState";
-    match error {
-        Error::Remote { code: told, .. } => told == code,
-        Error::Conflict(text) => text.starts_with(code),
-        _ => false,
-    }
+    matches!(error, Error::Remote { code, .. } if code == "IncorrectMountTargetState")
 }
 
 async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found>, Error> {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use nic_sdk::error::Error;
-use nic_sdk::types::{Progress, Target, Waiting};
+use aws_sdk_eks::types::UpdateStatus;
+use nic_sdk::error::{Error, Failure};
+use nic_sdk::types::{Change, Observation, Progress, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, answered, from_aws};
+use super::{failure, remote_id};
+use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::tags::TagEdits;
 
 /// How long EKS gets before it is asked again.
@@ -15,6 +17,9 @@ const POLL_AFTER: Duration = Duration::from_secs(15);
 
 /// How often what was just made is looked for before it is taken for gone.
 const UNSEEN_LOOKS: u64 = 8;
+
+/// EKS's word for what is on its way out.
+const DELETING: &str = "DELETING";
 
 /// A part of a cluster: `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,15 +93,25 @@ pub fn not_shown_yet(remote_id: &str, operation: &Value) -> Option<Progress> {
     })
 }
 
-/// How an update is doing.
-#[derive(Debug, PartialEq)]
-pub enum UpdateStatus {
-    /// It goes on; EKS's word for it.
-    Running(String),
-    /// It ended well.
-    Successful,
-    /// It ended badly.
-    Failed(Error),
+/// What a delete comes to. A second one of what is on its way out is refused, so after a refusal `shown` is asked: the
+/// status now, none when it is gone.
+pub async fn deletion<A>(
+    change: &Change,
+    answer: Result<A, Error>,
+    shown: impl Future<Output = Result<Option<String>, Error>>,
+) -> Result<Progress, Failure> {
+    let id = remote_id(change)?;
+    let going = || pending(id, &Operation::Delete, DELETING.to_owned());
+    let gone = || Progress::Done(Observation::absent(&change.address));
+    match answer {
+        Ok(_) => Ok(going()),
+        Err(error) if is_not_found(&error) => Ok(gone()),
+        Err(refusal) => match shown.await {
+            Ok(None) => Ok(gone()),
+            Ok(Some(status)) if status == DELETING => Ok(going()),
+            _ => Err(failure(id)(refusal)),
+        },
+    }
 }
 
 /// What an update is of.
@@ -110,9 +125,14 @@ pub enum Part<'a> {
     Addon(&'a Id),
 }
 
-/// Asks how an update is doing.
-pub async fn update_status(cloud: &Cloud, part: Part<'_>, update_id: &str) -> Result<UpdateStatus, Error> {
-    use aws_sdk_eks::types::UpdateStatus as Word;
+/// Goes on with an update that has not ended; none when it ended well, or when the operation is no update.
+pub async fn still_updating(
+    cloud: &Cloud,
+    part: Part<'_>,
+    remote_id: &str,
+    operation: &Operation,
+) -> Result<Option<Progress>, Error> {
+    let Operation::Update { update_id } = operation else { return Ok(None) };
     let request = cloud.eks.describe_update().update_id(update_id);
     let request = match part {
         Part::Cluster(name) => request.name(name),
@@ -123,21 +143,24 @@ pub async fn update_status(cloud: &Cloud, part: Part<'_>, update_id: &str) -> Re
     let update = answered(answer.update, "update")?;
     let sort = update.r#type().map_or("update", |sort| sort.as_str());
     match update.status() {
-        Some(Word::Successful) => Ok(UpdateStatus::Successful),
-        Some(word @ (Word::Failed | Word::Cancelled)) => {
+        Some(UpdateStatus::Successful) => Ok(None),
+        Some(word @ (UpdateStatus::Failed | UpdateStatus::Cancelled)) => {
             let issues = update.errors().iter().map(|error| {
                 let code = error.error_code().map_or("Unknown", |code| code.as_str());
                 issue(code, error.error_message(), error.resource_ids())
             });
             let why: Vec<String> = issues.collect();
             let why = if why.is_empty() { "EKS gave no reason".to_owned() } else { why.join("; ") };
-            Ok(UpdateStatus::Failed(Error::Other {
+            Err(Error::Other {
                 code: "EKS_UPDATE_FAILED".to_owned(),
                 message: format!("{sort} is {}: {why}", word.as_str()),
                 detail: json!({ "update_id": update_id, "type": sort }),
-            }))
+            })
         }
-        word => Ok(UpdateStatus::Running(format!("{sort} {}", word.map_or("InProgress", |word| word.as_str())))),
+        word => {
+            let message = format!("{sort} {}", word.map_or("InProgress", |word| word.as_str()));
+            Ok(Some(pending(remote_id, operation, message)))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::eks::{
-    Id, Operation, Part, UpdateStatus, edit_tags, issue, not_shown_yet, pending, state, update_id, update_status,
+    Id, Operation, Part, deletion, edit_tags, issue, not_shown_yet, pending, state, still_updating, update_id,
 };
 use super::{Kind, document, failure, named, present, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
@@ -127,18 +127,9 @@ impl Kind for EksAddon {
         let text = remote_id(change)?;
         let id = Id::parse(text).map_err(failure(text))?;
         let request = cloud.eks.delete_addon().cluster_name(&id.cluster).addon_name(&id.name);
-        match request.send().await.map_err(from_aws) {
-            Ok(_) => Ok(pending(text, &Operation::Delete, "DELETING".to_owned())),
-            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
-            // A second delete of an add-on that is on its way out is refused.
-            Err(error) => match look(cloud, &id).await {
-                Ok(None) => Ok(Progress::Done(Observation::absent(&change.address))),
-                Ok(Some(found)) if found.status == AddonStatus::Deleting => {
-                    Ok(pending(text, &Operation::Delete, "DELETING".to_owned()))
-                }
-                _ => Err(failure(text)(error)),
-            },
-        }
+        let answer = request.send().await.map_err(from_aws);
+        let status = |found: Option<Found>| found.map(|found| found.status.as_str().to_owned());
+        deletion(change, answer, async { look(cloud, &id).await.map(status) }).await
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
@@ -147,12 +138,8 @@ impl Kind for EksAddon {
         let id = Id::parse(text).map_err(&failed)?;
         let told = operation;
         let Following { operation, degraded } = document(&told).map_err(&failed)?;
-        if let Operation::Update { update_id } = &operation {
-            match update_status(cloud, Part::Addon(&id), update_id).await.map_err(&failed)? {
-                UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
-                UpdateStatus::Failed(error) => return Err(failed(error)),
-                UpdateStatus::Successful => {}
-            }
+        if let Some(progress) = still_updating(cloud, Part::Addon(&id), text, &operation).await.map_err(&failed)? {
+            return Ok(progress);
         }
         let deleting = operation == Operation::Delete;
         let Some(found) = look(cloud, &id).await.map_err(&failed)? else {
@@ -243,9 +230,6 @@ fn differs(shown: &Document, desired: &Document, scope: &Scope<'_>) -> bool {
 
 fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observation {
     let observation = named::observe(cloud, target, &id.to_string(), &found.tags, &found.document);
-    if observation.status != Status::Present {
-        return observation;
-    }
     let status = match &found.status {
         AddonStatus::Active | AddonStatus::Degraded | AddonStatus::UpdateFailed => Status::Present,
         AddonStatus::CreateFailed | AddonStatus::DeleteFailed => {
@@ -253,7 +237,7 @@ fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observatio
         }
         other => Status::InProgress(other.as_str().to_owned()),
     };
-    Observation { status, ..observation }
+    named::in_state(observation, status)
 }
 
 /// The add-on; none when it, or its cluster, does not exist.

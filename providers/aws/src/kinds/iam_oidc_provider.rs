@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, named, remote_id};
+use super::{Kind, document, failure, gone, named, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -113,10 +113,7 @@ impl Kind for IamOidcProvider {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let arn = remote_id(change)?;
         let request = cloud.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn);
-        match request.send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(arn)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, request.send().await.map_err(from_aws))
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, named, present, remote_id, same_json};
+use super::{Kind, document, failure, gone, named, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -79,7 +79,8 @@ impl Kind for IamPolicy {
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
         // IAM gets policies by ARN only; an ARN holds the account's number, a name does not.
-        let arns = if targets.iter().any(|target| target.remote_id.is_none()) { own(cloud).await } else { Ok(none()) };
+        let seeks = targets.iter().any(|target| target.remote_id.is_none());
+        let arns = if seeks { own(cloud).await } else { Ok(BTreeMap::new()) };
         let arns = &arns;
         join_all(targets.iter().map(|target| async move {
             let arn = match (&target.remote_id, arns) {
@@ -91,7 +92,6 @@ impl Kind for IamPolicy {
                 },
             };
             match Self::look(cloud, arn).await {
-                Ok(Some(found)) if target.remote_id.is_some() => present(&target.address, arn, &found.document),
                 Ok(Some(found)) => named::observe(cloud, target, arn, &found.tags, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
@@ -126,11 +126,7 @@ impl Kind for IamPolicy {
     }
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
-        let arn = remote_id(change)?;
-        match delete(cloud, arn).await {
-            Err(error) if !is_not_found(&error) => Err(failure(arn)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, delete(cloud, remote_id(change)?).await)
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
@@ -189,10 +185,6 @@ impl Settles for IamPolicy {
 /// What a document calls its policy; a new one is called by the bare prefix.
 fn natural_name(document: &Value) -> Option<&str> {
     ["name", "name_prefix"].into_iter().find_map(|key| document.get(key)?.as_str())
-}
-
-fn none() -> BTreeMap<String, String> {
-    BTreeMap::new()
 }
 
 /// The ARNs of the account's own policies, by name.

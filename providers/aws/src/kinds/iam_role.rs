@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, named, remote_id, same_json};
+use super::{Kind, document, failure, gone, named, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -98,10 +98,7 @@ impl Kind for IamRole {
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let name = remote_id(change)?;
-        match cloud.iam.delete_role().role_name(name).send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(name)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, cloud.iam.delete_role().role_name(name).send().await.map_err(from_aws))
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {

@@ -13,7 +13,7 @@ use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Kind, document, failure, present, remote_id};
+use super::{Kind, document, failure, gone, present, remote_id};
 use crate::cloud::{Cloud, from_aws, is_not_found};
 
 /// The kind.
@@ -103,10 +103,7 @@ impl Kind for IamRolePolicyAttachment {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let last: Document = document(&change.document)?;
         let request = cloud.iam.detach_role_policy().role_name(&last.role).policy_arn(&last.policy_arn);
-        match request.send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(remote_id(change)?)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, request.send().await.map_err(from_aws))
     }
 
     async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {

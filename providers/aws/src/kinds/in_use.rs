@@ -8,16 +8,17 @@ use crate::cloud::{Cloud, filter, from_aws};
 /// So many are named; of the others it is only told how many there are.
 const NAMED: usize = 5;
 
-/// The error of a delete, with the network interfaces that hold the thing if it is in use: those whose attribute `by` is its id.
-/// That they cannot be looked for is nobody's concern, the refusal is.
-pub async fn with_holders(cloud: &Cloud, error: Error, by: &str, id: &str) -> Error {
-    let refusal = match error {
-        Error::Conflict(refusal) => refusal,
-        other => return other,
+/// What a delete was answered, with the network interfaces that hold the thing if it is in use: those whose attribute `by`
+/// is its id. That they cannot be looked for is nobody's concern, the refusal is.
+pub async fn with_holders<A>(cloud: &Cloud, answer: Result<A, Error>, by: &str, id: &str) -> Result<(), Error> {
+    let refusal = match answer {
+        Ok(_) => return Ok(()),
+        Err(Error::Conflict(refusal)) => refusal,
+        Err(other) => return Err(other),
     };
     let holders = interfaces(cloud, by, id).await.unwrap_or_default();
     if holders.is_empty() {
-        return Error::Conflict(refusal);
+        return Err(Error::Conflict(refusal));
     }
     let named: Vec<String> = holders.iter().take(NAMED).map(shown).collect();
     let more = match holders.len().saturating_sub(NAMED) {
@@ -25,7 +26,7 @@ pub async fn with_holders(cloud: &Cloud, error: Error, by: &str, id: &str) -> Er
         more => format!(" and {more} more"),
     };
     let refusal = refusal.trim_end_matches('.');
-    Error::Conflict(format!("{refusal}; network interfaces that hold it: {}{more}", named.join(", ")))
+    Err(Error::Conflict(format!("{refusal}; network interfaces that hold it: {}{more}", named.join(", "))))
 }
 
 async fn interfaces(cloud: &Cloud, by: &str, id: &str) -> Result<Vec<NetworkInterface>, Error> {

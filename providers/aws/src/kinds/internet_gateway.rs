@@ -123,7 +123,7 @@ async fn delete(cloud: &Cloud, id: &str) -> Result<(), Error> {
 async fn detach(cloud: &Cloud, id: &str, vpc: &str) -> Result<(), Error> {
     let request = cloud.ec2.detach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
     match request.send().await.map_err(from_aws) {
-        Err(Error::Remote { code, .. }) if code == "Gateway.NotAttached" => Ok(()),
+        // It is gone, or attached to nothing.
         Err(error) if is_not_found(&error) => Ok(()),
         result => result.map(|_| ()),
     }

@@ -19,8 +19,8 @@ use serde_json::Value;
 
 pub use self::find::{Leftover, find};
 
-use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, from_aws, is_not_found};
+use super::{Kind, describe_cluster, document, failure, present, remote_id};
+use crate::cloud::Cloud;
 
 /// The kind.
 pub struct KubernetesLeftovers;
@@ -71,8 +71,8 @@ impl Kind for KubernetesLeftovers {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let cluster = remote_id(change)?;
         let failed = failure(cluster);
-        let (exists, found) = try_join(exists(cloud, cluster), find(cloud, cluster)).await.map_err(&failed)?;
-        if exists {
+        let (there, found) = try_join(describe_cluster(cloud, cluster), find(cloud, cluster)).await.map_err(&failed)?;
+        if there.is_some() {
             // Its controllers would make everything anew, and what it still uses is nobody's leftover.
             return Err(failed(Error::Conflict(format!("the cluster `{cluster}` still exists"))));
         }
@@ -89,14 +89,5 @@ impl Kind for KubernetesLeftovers {
 
     async fn poll(_cloud: &Cloud, change: &Change, _operation: Value) -> Result<Progress, Failure> {
         Err(Error::not_implemented(&format!("poll of {}", change.kind)).into())
-    }
-}
-
-/// Whether EKS has the cluster.
-pub async fn exists(cloud: &Cloud, cluster: &str) -> Result<bool, Error> {
-    match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
-        Ok(_) => Ok(true),
-        Err(error) if is_not_found(&error) => Ok(false),
-        Err(error) => Err(error),
     }
 }

@@ -22,3 +22,8 @@ pub fn observe(cloud: &Cloud, target: &Target, remote_id: &str, tags: &Tags, doc
     };
     Observation { status: Status::Foreign(text), ..Observation::absent(&target.address) }
 }
+
+/// What is there and ours, in the state that it says it is in.
+pub fn in_state(observation: Observation, status: Status) -> Observation {
+    if observation.status == Status::Present { Observation { status, ..observation } } else { observation }
+}

@@ -220,13 +220,13 @@ fn observe(address: &str, found: &Found<Document>) -> Observation {
     Observation { status, ..present(address, &found.id, &found.document) }
 }
 
-/// Those that exist: EC2 shows a deleted one for an hour.
 /// All that bear a mark of NIC, whosever: ids and tags.
 pub async fn marked(cloud: &Cloud) -> Result<Vec<(String, Tags)>, Error> {
     let found = list(cloud, Selection::Marked).await?;
     Ok(found.into_iter().map(|found| (found.id, found.tags)).collect())
 }
 
+/// Those that exist: EC2 shows a deleted one for an hour.
 async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
     let request = cloud.ec2.describe_nat_gateways().filter(selection.filter("nat-gateway-id"));
     let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;

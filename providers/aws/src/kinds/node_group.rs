@@ -2,7 +2,7 @@
 
 mod update;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{
     Nodegroup as Shown, NodegroupHealth, NodegroupResources, NodegroupScalingConfig, NodegroupStatus,
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::eks::{
-    Id, Operation, Part, UpdateStatus, issue, not_shown_yet, pending, state, update_status, while_role_spreads,
+    Id, Operation, Part, deletion, issue, not_shown_yet, pending, state, still_updating, while_role_spreads,
 };
 use super::{Kind, document, failure, named, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
@@ -85,6 +85,7 @@ pub struct Taint {
 
 /// A node group as EKS shows it.
 struct Found {
+    id: String,
     status: NodegroupStatus,
     tags: Tags,
     document: Document,
@@ -107,25 +108,18 @@ impl Kind for NodeGroup {
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
-        join_all(targets.iter().map(|target| async move {
-            let id = match Id::of_target(target) {
-                Ok(Some(id)) => id,
-                Ok(None) => return Observation::absent(&target.address),
-                Err(error) => return Observation::unreadable(&target.address, error),
+        let plain = join_all(targets.iter().map(|target| plain(cloud, target)));
+        let (plain, listed) = join(plain, listed(cloud, &targets)).await;
+        let listed = &listed;
+        join_all(targets.iter().zip(plain).map(|(target, plain)| async move {
+            let found = match plain {
+                Ok(None) => successor(cloud, target, listed).await,
+                plain => plain,
             };
-            // A replacement has a longer name, which only the state knows: it is looked for beside the plain one.
-            let (plain, successor) = join(look(cloud, &id), async {
-                match target.remote_id {
-                    None => successor(cloud, target, &id).await,
-                    Some(_) => Ok(None),
-                }
-            })
-            .await;
-            match (plain, successor) {
-                (Ok(Some(found)), _) => observe(cloud, target, &id, &found),
-                (Ok(None), Ok(Some((id, found)))) => observe(cloud, target, &id, &found),
-                (Ok(None), Ok(None)) => Observation::absent(&target.address),
-                (Err(error), _) | (_, Err(error)) => Observation::unreadable(&target.address, error),
+            match found {
+                Ok(Some(found)) => observe(cloud, target, &found),
+                Ok(None) => Observation::absent(&target.address),
+                Err(error) => Observation::unreadable(&target.address, error),
             }
         }))
         .await
@@ -161,20 +155,9 @@ impl Kind for NodeGroup {
         let text = remote_id(change)?;
         let id = Id::parse(text).map_err(failure(text))?;
         let request = cloud.eks.delete_nodegroup().cluster_name(&id.cluster).nodegroup_name(&id.name);
-        let Err(error) = request.send().await.map_err(from_aws) else {
-            return Ok(pending(text, &Operation::Delete, "DELETING".to_owned()));
-        };
-        if is_not_found(&error) {
-            return Ok(Progress::Done(Observation::absent(&change.address)));
-        }
-        // A second delete of a group that is on its way out is refused.
-        match look(cloud, &id).await {
-            Ok(None) => Ok(Progress::Done(Observation::absent(&change.address))),
-            Ok(Some(found)) if found.status == NodegroupStatus::Deleting => {
-                Ok(pending(text, &Operation::Delete, "DELETING".to_owned()))
-            }
-            _ => Err(failure(text)(error)),
-        }
+        let answer = request.send().await.map_err(from_aws);
+        let status = |found: Option<Found>| found.map(|found| found.status.as_str().to_owned());
+        deletion(change, answer, async { look(cloud, &id).await.map(status) }).await
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
@@ -183,12 +166,8 @@ impl Kind for NodeGroup {
         let id = Id::parse(text).map_err(&failed)?;
         let told = operation;
         let operation: Operation = document(&told).map_err(&failed)?;
-        if let Operation::Update { update_id } = &operation {
-            match update_status(cloud, Part::NodeGroup(&id), update_id).await.map_err(&failed)? {
-                UpdateStatus::Running(word) => return Ok(pending(text, &operation, word)),
-                UpdateStatus::Failed(error) => return Err(failed(error)),
-                UpdateStatus::Successful => {}
-            }
+        if let Some(progress) = still_updating(cloud, Part::NodeGroup(&id), text, &operation).await.map_err(&failed)? {
+            return Ok(progress);
         }
         let deleting = operation == Operation::Delete;
         match look(cloud, &id).await.map_err(&failed)? {
@@ -218,33 +197,53 @@ pub async fn node_group_names(cloud: &Cloud, cluster: &str) -> Result<Vec<String
 
 /// Those of these node groups that bear NIC's mark, each under the address it is marked for; `Foreign` when the mark is another's.
 pub async fn marked_node_groups(cloud: &Cloud, cluster: &str, names: Vec<String>) -> Result<Vec<Observation>, Error> {
-    let looks = names.into_iter().map(|name| async move {
-        let id = Id { cluster: cluster.to_owned(), name };
-        Ok::<_, Error>(look(cloud, &id).await?.map(|found| (id, found)))
-    });
+    let looks =
+        names.into_iter().map(|name| async move { look(cloud, &Id { cluster: cluster.to_owned(), name }).await });
     let found = try_join_all(looks).await?.into_iter().flatten();
-    let marked = found.filter_map(|(id, found)| {
+    let marked = found.filter_map(|found| {
         let address = marked_address(&found.tags)?.to_owned();
         let kind = super::NODE_GROUP.to_owned();
         let target = Target { address, kind, remote_id: None, document: Value::Null };
-        Some(observe(cloud, &target, &id, &found))
+        Some(observe(cloud, &target, &found))
     });
     Ok(marked.collect())
 }
 
-/// The group that replaced the one of this name in the design topology. In Classic names are pinned.
-async fn successor(cloud: &Cloud, target: &Target, id: &Id) -> Result<Option<(Id, Found)>, Error> {
+/// The names of node groups, or why they are not known, by cluster.
+type Listed = BTreeMap<String, Result<Vec<String>, Error>>;
+
+/// What [`successor`] looks through. In Classic names are pinned, and there is nothing to look through.
+async fn listed(cloud: &Cloud, targets: &[Target]) -> Listed {
     if cloud.marks.topology() == Topology::Classic {
-        return Ok(None);
+        return Listed::new();
     }
-    let names = node_group_names(cloud, &id.cluster).await?;
+    let sought = targets.iter().filter(|target| target.remote_id.is_none());
+    let clusters: BTreeSet<String> = sought.filter_map(|target| Some(Id::of_target(target).ok()??.cluster)).collect();
+    let lists = clusters.into_iter().map(|cluster| async move {
+        let names = node_group_names(cloud, &cluster).await;
+        (cluster, names)
+    });
+    join_all(lists).await.into_iter().collect()
+}
+
+/// The group of the target's remote id, or of the name in its document.
+async fn plain(cloud: &Cloud, target: &Target) -> Result<Option<Found>, Error> {
+    match Id::of_target(target)? {
+        Some(id) => look(cloud, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// The group that replaced the one the target names: its own name is longer, and only the state knows it.
+async fn successor(cloud: &Cloud, target: &Target, listed: &Listed) -> Result<Option<Found>, Error> {
+    let Some(id) = Id::of_target(target)?.filter(|_| target.remote_id.is_none()) else { return Ok(None) };
+    let Some(names) = listed.get(&id.cluster) else { return Ok(None) };
     let succeeds = |name: &String| names::successor_of(name) == Some(id.name.as_str());
-    for name in names.into_iter().filter(succeeds) {
-        let id = Id { cluster: id.cluster.clone(), name };
-        let Some(found) = look(cloud, &id).await? else { continue };
+    for name in names.clone()?.into_iter().filter(succeeds) {
+        let Some(found) = look(cloud, &Id { cluster: id.cluster.clone(), name }).await? else { continue };
         let wanted = of_document(&target.document);
         if cloud.marks.claim_named(&found.tags, &target.address, &wanted) != Claim::Foreign {
-            return Ok(Some((id, found)));
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -266,11 +265,8 @@ fn broken(id: &Id, found: &Found) -> Error {
     Error::other("NODE_GROUP_FAILED", format!("the node group `{id}` is {state}"))
 }
 
-fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observation {
-    let observation = named::observe(cloud, target, &id.to_string(), &found.tags, &found.document);
-    if observation.status != Status::Present {
-        return observation;
-    }
+fn observe(cloud: &Cloud, target: &Target, found: &Found) -> Observation {
+    let observation = named::observe(cloud, target, &found.id, &found.tags, &found.document);
     let status = match &found.status {
         NodegroupStatus::Active | NodegroupStatus::Degraded => Status::Present,
         NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed => {
@@ -278,14 +274,18 @@ fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observatio
         }
         other => Status::InProgress(other.as_str().to_owned()),
     };
-    Observation { status, ..observation }
+    named::in_state(observation, status)
 }
 
-/// The group; none when it, or its cluster, does not exist.
 async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
-    let request = cloud.eks.describe_nodegroup().cluster_name(&id.cluster).nodegroup_name(&id.name);
+    Ok(describe(cloud, &id.cluster, &id.name).await?.map(|group| found(id, &group)))
+}
+
+/// The group in EKS's own terms; none when it, or its cluster, does not exist.
+pub async fn describe(cloud: &Cloud, cluster: &str, name: &str) -> Result<Option<Shown>, Error> {
+    let request = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
     match request.send().await.map_err(from_aws) {
-        Ok(answer) => answered(answer.nodegroup, "node group").map(|group| Some(found(id, &group))),
+        Ok(answer) => answered(answer.nodegroup, "node group").map(Some),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
     }
@@ -328,7 +328,7 @@ fn found(id: &Id, group: &Shown) -> Found {
             .collect(),
         tags: visible(&tags),
     };
-    Found { status, tags, document }
+    Found { id: id.to_string(), status, tags, document }
 }
 
 impl Scaling {

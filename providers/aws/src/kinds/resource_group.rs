@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, named, remote_id};
+use super::{Kind, document, failure, gone, named, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
@@ -98,10 +98,7 @@ impl Kind for ResourceGroup {
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let arn = remote_id(change)?;
-        match cloud.resource_groups().delete_group().group(arn).send().await.map_err(from_aws) {
-            Err(error) if !is_not_found(&error) => Err(failure(arn)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, cloud.resource_groups().delete_group().group(arn).send().await.map_err(from_aws))
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {
@@ -161,12 +158,6 @@ impl Settles for ResourceGroup {
 fn query(text: &str) -> Result<ResourceQuery, Error> {
     let query = ResourceQuery::builder().r#type(QueryType::TagFilters10).query(text).build();
     query.map_err(|error| Error::other("REQUEST_INVALID", error.to_string()))
-}
-
-/// White space and the order of members are no difference.
-fn same_json(a: &str, b: &str) -> bool {
-    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-    a == b || parse(a).is_some_and(|a| Some(a) == parse(b))
 }
 
 async fn described(cloud: &Cloud, group: &str) -> Result<Option<Group>, Error> {

@@ -118,12 +118,13 @@ fn subnet_of(target: &Target) -> Option<&str> {
     target.document.get("subnet_id").and_then(Value::as_str)
 }
 
-/// The associations of the subnets.
+/// The associations of these subnets. EC2 shows whole tables, with the associations of other subnets in them.
 async fn list(cloud: &Cloud, subnets: &[&str]) -> Result<Vec<Document>, Error> {
     let filter = filter("association.subnet-id", subnets.iter().copied());
     let tables = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
     let tables = tables.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
-    Ok(tables.iter().flat_map(RouteTable::associations).filter_map(shown).collect())
+    let all = tables.iter().flat_map(RouteTable::associations).filter_map(shown);
+    Ok(all.filter(|document| subnets.contains(&document.subnet_id.as_str())).collect())
 }
 
 fn shown(association: &Shown) -> Option<Document> {

@@ -114,10 +114,8 @@ impl TaggedKind for SecurityGroup {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        match cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(with_holders(cloud, error, "group-id", id).await),
-        }
+        let answer = cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws);
+        with_holders(cloud, answer, "group-id", id).await
     }
 
     /// A group's name is unique in its VPC, so one of that name would be in the way.

@@ -96,10 +96,8 @@ impl TaggedKind for Subnet {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        match cloud.ec2.delete_subnet().subnet_id(id).send().await.map_err(from_aws) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(with_holders(cloud, error, "subnet-id", id).await),
-        }
+        let answer = cloud.ec2.delete_subnet().subnet_id(id).send().await.map_err(from_aws);
+        with_holders(cloud, answer, "subnet-id", id).await
     }
 }
 

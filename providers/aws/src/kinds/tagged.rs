@@ -7,8 +7,8 @@ use nic_sdk::{description, report};
 use serde_json::Value;
 
 use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, filter, is_not_found};
+use super::{Kind, document, failure, gone, present, remote_id};
+use crate::cloud::{Cloud, filter};
 use crate::scope::Scope;
 use crate::tags::{Claim, OWNER_KEY, TagEdits, Tags, of_document};
 
@@ -113,10 +113,7 @@ impl<K: TaggedKind> Kind for K {
 
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let id = remote_id(change)?;
-        match K::remove(cloud, id, document(&change.prior).ok()).await {
-            Err(error) if !is_not_found(&error) => Err(failure(id)(error)),
-            _ => Ok(Progress::Done(Observation::absent(&change.address))),
-        }
+        gone(change, K::remove(cloud, id, document(&change.prior).ok()).await)
     }
 
     async fn poll(cloud: &Cloud, change: &Change, operation: Value) -> Result<Progress, Failure> {

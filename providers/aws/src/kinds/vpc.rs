@@ -128,10 +128,8 @@ impl TaggedKind for Vpc {
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
-        match cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(with_holders(cloud, error, "vpc-id", id).await),
-        }
+        let answer = cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws);
+        with_holders(cloud, answer, "vpc-id", id).await
     }
 }
 

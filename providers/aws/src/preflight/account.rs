@@ -42,7 +42,10 @@ async fn identity(asking: Asking<'_>, config: &Config) -> Vec<Diagnostic> {
         Ok(caller) => caller,
         Err(error @ Error::Denied(_)) => {
             let detail = format!("AWS does not accept the credentials: {error}");
-            return vec![problem("CREDENTIALS_REFUSED", "The credentials cannot be used", detail)];
+            return vec![Diagnostic {
+                hints: vec!["log in to AWS again, or let NIC have other credentials".to_owned()],
+                ..problem("CREDENTIALS_REFUSED", "The credentials cannot be used", detail)
+            }];
         }
         Err(error) => return vec![unchecked("whose credentials these are", &error)],
     };
@@ -51,6 +54,7 @@ async fn identity(asking: Asking<'_>, config: &Config) -> Vec<Diagnostic> {
     let elsewhere = boundary.filter(|arn| ![account(&caller).as_str(), "aws"].contains(&account(arn).as_str()));
     let problems = elsewhere.map(|arn| Diagnostic {
         pointer: Some(super::at("permissions_boundary")),
+        hints: vec![format!("name a policy of the account {}, or act in that of the boundary", account(&caller))],
         ..problem(
             "BOUNDARY_IN_ANOTHER_ACCOUNT",
             "The permissions boundary is in another account",

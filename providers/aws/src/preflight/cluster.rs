@@ -9,23 +9,23 @@ use serde_json::{Value, json};
 
 use super::ask::Asking;
 use super::{Summary, at, problem, unchecked};
-use crate::cloud::{Cloud, from_aws, is_not_found};
+use crate::classic::kubernetes::MAIN_CLUSTER;
+use crate::cloud::Cloud;
 use crate::config::Config;
-use crate::kinds::node_group_names;
+use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
 use crate::names::Names;
 use crate::versions::{self, Minor, NEWEST_TRIED, Offer};
-
-const CLUSTER: &str = "aws.cluster.main";
 
 /// How many minor versions nodes may be behind the control plane.
 const SKEW: u32 = 3;
 
 /// Every check of this file.
 pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: &Summary<'_>) -> Vec<Diagnostic> {
-    let made = summary.makes(CLUSTER);
-    let moved = summary.changes(CLUSTER, "/version");
+    let made = summary.makes(MAIN_CLUSTER);
+    let moved = summary.changes(MAIN_CLUSTER, "/version");
+    let encrypted = summary.changes(MAIN_CLUSTER, "/kms_key_arn");
     let wanted = config.kubernetes_version.as_deref().and_then(Minor::parse).filter(|_| made || moved);
-    let encrypted = summary.changes(CLUSTER, "/kms_key_arn");
+    let moving_to = wanted.filter(|_| moved);
     let key = config.kms_key_arn.as_deref();
     let offered = async {
         match wanted {
@@ -33,20 +33,21 @@ pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: &Summ
             None => Vec::new(),
         }
     };
-    let reachable = async {
-        match wanted.filter(|_| moved) {
-            Some(wanted) => reachable(cloud, &names.cluster, wanted).await,
-            None => Vec::new(),
-        }
+    // Asked once, for both checks that are about the cluster there is.
+    let present = async {
+        if moving_to.is_some() || encrypted { describe_cluster(cloud, &names.cluster).await } else { Ok(None) }
     };
-    let settable = async { if encrypted { settable(cloud, &names.cluster, key).await } else { Vec::new() } };
+    let nodes =
+        async { if moving_to.is_some() { nodes_versions(cloud, &names.cluster).await } else { Ok(Vec::new()) } };
     let usable = async {
         match key.filter(|_| made || encrypted) {
             Some(key) => usable(key).await,
             None => Vec::new(),
         }
     };
-    let (offered, reachable, settable, usable) = join!(offered, reachable, settable, usable);
+    let (offered, present, nodes, usable) = join!(offered, present, nodes, usable);
+    let reachable = moving_to.map(|wanted| reachable(&present, nodes, wanted)).unwrap_or_default();
+    let settable = if encrypted { settable(&present, key) } else { Vec::new() };
     [offered, reachable, settable, usable].concat()
 }
 
@@ -95,14 +96,17 @@ async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
 }
 
 /// Whether the control plane gets there from where it is, with the nodes it has.
-async fn reachable(cloud: &Cloud, cluster: &str, wanted: Minor) -> Vec<Diagnostic> {
-    let (present, nodes) = join!(cluster_version(cloud, cluster), nodes_versions(cloud, cluster));
+fn reachable(
+    present: &Result<Option<Cluster>, Error>,
+    nodes: Result<Vec<(Minor, String)>, Error>,
+    wanted: Minor,
+) -> Vec<Diagnostic> {
     let what = format!("whether the cluster can move to version {wanted}");
-    let present = match present {
-        Ok(Some(present)) => present,
-        Ok(None) => return Vec::new(),
-        Err(error) => return vec![unchecked(&what, &error)],
+    let cluster = match present {
+        Ok(cluster) => cluster.as_ref(),
+        Err(error) => return vec![unchecked(&what, error)],
     };
+    let Some(present) = cluster.and_then(|cluster| Minor::parse(cluster.version()?)) else { return Vec::new() };
     if wanted < present {
         return vec![Diagnostic {
             pointer: Some(at("kubernetes_version")),
@@ -137,37 +141,20 @@ async fn reachable(cloud: &Cloud, cluster: &str, wanted: Minor) -> Vec<Diagnosti
     }
 }
 
-async fn cluster_version(cloud: &Cloud, name: &str) -> Result<Option<Minor>, Error> {
-    match cloud.eks.describe_cluster().name(name).send().await.map_err(from_aws) {
-        Ok(answer) => Ok(answer.cluster.and_then(|cluster| Minor::parse(cluster.version()?))),
-        Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// The versions of all node groups with their names, which are not always those of the config.
 async fn nodes_versions(cloud: &Cloud, cluster: &str) -> Result<Vec<(Minor, String)>, Error> {
     let names = node_group_names(cloud, cluster).await?;
-    let versions = try_join_all(names.iter().map(|name| nodes_version(cloud, cluster, name))).await?;
-    Ok(versions.into_iter().zip(names).filter_map(|(version, name)| Some((version?, name))).collect())
-}
-
-async fn nodes_version(cloud: &Cloud, cluster: &str, name: &str) -> Result<Option<Minor>, Error> {
-    match cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send().await.map_err(from_aws) {
-        Ok(answer) => Ok(answer.nodegroup.and_then(|group| Minor::parse(group.version()?))),
-        Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let groups = try_join_all(names.iter().map(|name| describe_node_group(cloud, cluster, name))).await?;
+    let versions = groups.into_iter().map(|group| Minor::parse(group?.version()?));
+    Ok(versions.zip(names).filter_map(|(version, name)| Some((version?, name))).collect())
 }
 
 /// EKS takes a key for Secrets once and keeps it.
-async fn settable(cloud: &Cloud, cluster: &str, wanted: Option<&str>) -> Vec<Diagnostic> {
-    let answer = match cloud.eks.describe_cluster().name(cluster).send().await.map_err(from_aws) {
-        Ok(answer) => answer,
-        Err(error) if is_not_found(&error) => return Vec::new(),
-        Err(error) => return vec![unchecked("whether the cluster can get the key of `eks_kms_arn`", &error)],
+fn settable(present: &Result<Option<Cluster>, Error>, wanted: Option<&str>) -> Vec<Diagnostic> {
+    let encryption = match present {
+        Ok(cluster) => cluster.as_ref().map(Cluster::encryption_config).unwrap_or_default(),
+        Err(error) => return vec![unchecked("whether the cluster can get the key of `eks_kms_arn`", error)],
     };
-    let encryption = answer.cluster.as_ref().map(Cluster::encryption_config).unwrap_or_default();
     let present = encryption.iter().find_map(|config| config.provider()?.key_arn());
     let Some(present) = present.filter(|present| Some(*present) != wanted) else { return Vec::new() };
     let wanted = wanted.map_or_else(|| "none".to_owned(), |key| format!("`{key}`"));

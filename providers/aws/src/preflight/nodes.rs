@@ -10,6 +10,7 @@ use nic_sdk::types::{Diagnostic, Severity};
 use super::{Summary, problem, unchecked, zones};
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, Network, SECTION};
+use crate::facts::zones_of;
 
 /// The check of this file, about node groups that are going to be made.
 pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec<Diagnostic> {
@@ -42,6 +43,7 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec
             // With one zone left, nodes come up there.
             severity: if none { Severity::Error } else { Severity::Warning },
             pointer,
+            hints: vec!["choose an `instance` that is offered there, or zones that offer this one".to_owned()],
             ..problem("INSTANCE_NOT_OFFERED", "An instance type is not offered where it is wanted", detail)
         })
     });
@@ -51,12 +53,9 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec
 /// The zones of the subnets, in their order.
 async fn places(cloud: &Cloud, config: &Config) -> Result<Vec<String>, Error> {
     let Network::Existing { subnet_ids, .. } = &config.network else { return zones(cloud, config).await };
-    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", subnet_ids));
-    let subnets = request.send().await.map_err(from_aws)?.subnets.unwrap_or_default();
-    let zone = |id: &String| {
-        subnets.iter().find(|subnet| subnet.subnet_id() == Some(id)).and_then(|subnet| subnet.availability_zone())
-    };
-    Ok(subnet_ids.iter().filter_map(zone).map(str::to_owned).collect())
+    let subnets: Vec<&str> = subnet_ids.iter().map(String::as_str).collect();
+    let zones = zones_of(cloud, &subnets).await?;
+    Ok(subnet_ids.iter().filter_map(|id| zones.get(id).cloned()).collect())
 }
 
 /// The zones that have each of these types.

@@ -362,6 +362,32 @@ fn an_association_is_known_by_its_subnet_whatever_id_it_has() {
     assert_eq!(form(&cloud.requests_for("DisassociateRouteTable")[0])["AssociationId"], "rtbassoc-1");
 }
 
+#[test]
+fn what_other_subnets_have_of_a_table_is_let_be() {
+    let one = |number: u32| {
+        format!(
+            "<item><routeTableAssociationId>rtbassoc-{number}</routeTableAssociationId><routeTableId>rtb-1</routeTableId>\
+             <subnetId>subnet-{number}</subnetId></item>"
+        )
+    };
+    let set = format!("<associationSet>{}{}</associationSet>", one(1), one(2));
+    let table = format!("<routeTableSet><item><routeTableId>rtb-1</routeTableId>{set}</item></routeTableSet>");
+    let shown = format!("<DescribeRouteTablesResponse>{table}</DescribeRouteTablesResponse>");
+    let cloud = FakeCloud::new()
+        .on("ec2", "DescribeRouteTables", Reply::xml(200, shown))
+        .on("ec2", "ReplaceRouteTableAssociation", Reply::xml(200, "<ReplaceRouteTableAssociationResponse/>"))
+        .on("ec2", "DisassociateRouteTable", Reply::xml(200, "<DisassociateRouteTableResponse/>"));
+    let document = json!({ "subnet_id": "subnet-2", "route_table_id": "rtb-2" });
+    let association =
+        change("aws.route-table-association.1", "aws.route-table-association", Some("subnet-2"), document);
+    done(update_of(&cloud, association.clone()));
+    done(delete(&cloud, association));
+    for action in ["ReplaceRouteTableAssociation", "DisassociateRouteTable"] {
+        let ended: Vec<_> = cloud.requests_for(action).iter().map(|sent| form(sent)["AssociationId"].clone()).collect();
+        assert_eq!(ended, ["rtbassoc-2"], "{action}");
+    }
+}
+
 fn cluster_document() -> Value {
     json!({
         "name": "demo-dev", "version": "1.30", "role_arn": "arn:r", "subnet_ids": ["subnet-1"],

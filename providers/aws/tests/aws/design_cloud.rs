@@ -255,6 +255,42 @@ fn a_group_lets_itself_in_by_the_id_it_was_given() {
 }
 
 #[test]
+fn the_groups_of_a_cluster_are_listed_once_for_all_that_are_sought() {
+    let group = |name: &str, address: &str| {
+        let tags = json!({ "nic.nebari.dev/owner": format!("l-1@us-west-2/{address}") });
+        let group = json!({ "nodegroupName": name, "clusterName": "demo-dev", "status": "ACTIVE", "tags": tags });
+        Reply::json(200, &json!({ "nodegroup": group }))
+    };
+    let list = "GET /clusters/demo-dev/node-groups";
+    let names = json!({ "nodegroups": ["general", "user-0a1b2c", "worker-d3e4f5"] });
+    let cloud = FakeCloud::new()
+        .on("eks", list, Reply::json(200, &names))
+        .on("eks", &format!("{list}/general"), group("general", "aws.node-group.general"))
+        .on("eks", &format!("{list}/user-0a1b2c"), group("user-0a1b2c", "aws.node-group.user"))
+        .on("eks", &format!("{list}/worker-d3e4f5"), group("worker-d3e4f5", "aws.node-group.other"))
+        .on("eks", "*", Reply::json_error(404, "ResourceNotFoundException", "none"));
+    let targets = ["general", "user", "worker"].map(|name| Target {
+        address: format!("aws.node-group.{name}"),
+        kind: "aws.node-group".into(),
+        remote_id: None,
+        document: json!({ "cluster_name": "demo-dev", "name": name }),
+    });
+    let seen = with_cloud(&cloud, || block_on(Aws::read(&context(), targets.to_vec()))).unwrap();
+    let seen: Vec<_> = seen.iter().map(|o| (&o.status, o.remote_id.as_deref())).collect();
+    assert_eq!(
+        seen,
+        [
+            (&Status::Present, Some("demo-dev:general")),
+            // It was replaced: EKS calls it otherwise.
+            (&Status::Present, Some("demo-dev:user-0a1b2c")),
+            (&Status::Absent, None),
+        ]
+    );
+    assert_eq!(cloud.requests_for(list).len(), 1);
+    assert_eq!(cloud.elapsed(), 2, "two rounds: {:?}", cloud.actions());
+}
+
+#[test]
 fn an_add_on_acts_under_the_role_of_its_service_account() {
     let addon = |role: &str| {
         let addon = json!({ "addonName": "aws-ebs-csi-driver", "clusterName": "demo-dev", "status": "ACTIVE", "addonArn": "arn:a",

@@ -1,7 +1,7 @@
 //! What a cluster leaves behind.
 
 use crate::calls::{change, delete};
-use nic_sdk::testing::{FakeCloud, Reply};
+use nic_sdk::testing::{FakeCloud, Reply, form};
 use nic_sdk::types::{Observation, Progress};
 use nic_sdk::{Error, Failure};
 use serde_json::json;
@@ -53,6 +53,34 @@ fn a_cluster_that_is_there_leaves_nothing_yet() {
     let cloud = none(FakeCloud::new().on("eks", "GET /clusters/demo-dev", Reply::json(200, &there)));
     let failure = deleted(&cloud).unwrap_err();
     assert!(failure.error.to_string().contains("still exists"), "{}", failure.error);
+}
+
+#[test]
+fn a_load_balancer_that_has_gone_since_it_was_listed_hides_no_other() {
+    let balancing = |action: &str, result: &str| {
+        Reply::xml(200, format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"))
+    };
+    let cloud = no_cluster()
+        .on_request("elasticloadbalancing", "DescribeLoadBalancers", move |request| {
+            // The first generation has the same action under another version.
+            let second = form(request)["Version"].starts_with("2015");
+            let one = |arn: &str| format!("<member><LoadBalancerArn>{arn}</LoadBalancerArn></member>");
+            let all = format!("<LoadBalancers>{}{}</LoadBalancers>", one("arn:gone"), one("arn:there"));
+            balancing("DescribeLoadBalancers", if second { all.as_str() } else { "" })
+        })
+        .on_request("elasticloadbalancing", "DescribeTags", move |request| {
+            if form(request).values().any(|value| value == "arn:gone") {
+                return Reply::query_error(400, "LoadBalancerNotFound", "gone");
+            }
+            let tag = "<Tags><member><Key>kubernetes.io/cluster/demo-dev</Key><Value>owned</Value></member></Tags>";
+            let member = format!("<member><ResourceArn>arn:there</ResourceArn>{tag}</member>");
+            balancing("DescribeTags", &format!("<TagDescriptions>{member}</TagDescriptions>"))
+        })
+        .on("elasticloadbalancing", "DeleteLoadBalancer", balancing("DeleteLoadBalancer", ""));
+    let cloud = none(cloud);
+    let failure = deleted(&cloud).unwrap_err();
+    assert_eq!(failure.error, Error::Conflict("on their way out: load balancer there".into()));
+    assert_eq!(cloud.requests_for("DeleteLoadBalancer").len(), 1);
 }
 
 #[test]

@@ -263,6 +263,25 @@ fn a_key_is_set_once_and_stays() {
 }
 
 #[test]
+fn the_cluster_is_asked_for_once_for_all_that_changes() {
+    let groups = json!({ "nodegroups": [] });
+    let cloud = sound(FakeCloud::new().on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", "1.33")).on(
+        "eks",
+        "GET /clusters/demo-dev/node-groups",
+        Reply::json(200, &groups),
+    ));
+    let differences = json!({ "aws.cluster.main": ["/version", "/kms_key_arn"] });
+    let summary = json!({ "update": ["aws.cluster.main"], "differences": differences });
+    assert_eq!(preflight(&cloud, &config(), &summary).unwrap(), []);
+    assert_eq!(cloud.requests_for("GET /clusters/demo-dev").len(), 1);
+    // Without it neither check can be made, and each says so.
+    let denied = Reply::json_error(403, "AccessDeniedException", "no");
+    let cloud = sound(FakeCloud::new().on("eks", "GET /clusters/demo-dev", denied));
+    let found = preflight(&cloud, &config(), &summary).unwrap();
+    assert_eq!(codes(&found), [(Severity::Warning, "PREFLIGHT_INCOMPLETE"); 2]);
+}
+
+#[test]
 fn a_volume_does_not_shrink() {
     let sized = |wanted: i32, differences: &str| {
         let marked = "<tagSet><item><key>nic.nebari.dev/owner</key><value>l-1@us-west-2/aws.ebs-volume.main</value></item></tagSet>";

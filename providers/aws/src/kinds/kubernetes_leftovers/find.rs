@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{NetworkInterfaceStatus, VolumeState};
 use futures::future::{join_all, try_join, try_join3};
 use nic_sdk::error::Error;
 
-use crate::cloud::{Cloud, filter, from_aws, from_ec2};
+use crate::cloud::{Cloud, filter, from_aws, from_ec2, is_not_found};
 use crate::tags::{OWNER_KEY, Tags};
 
 /// How many load balancers or target groups one request for tags may name.
@@ -113,13 +113,13 @@ async fn target_groups(cloud: &Cloud, cluster: &str) -> Result<Vec<Leftover>, Er
 
 /// Those whose tags say that the cluster made them.
 async fn owned(cloud: &Cloud, cluster: &str, arns: Vec<String>) -> Result<Vec<String>, Error> {
-    let asked = arns.chunks(TAGS_OF).map(|arns| async move {
+    let ask = |arns: &[String]| {
         let request = cloud.load_balancing().describe_tags().set_resource_arns(Some(arns.to_vec()));
-        request.send().await.map_err(from_aws)
-    });
+        async move { request.send().await.map_err(from_aws) }
+    };
     let mut found = Vec::new();
-    for answer in join_all(asked).await {
-        for description in answer?.tag_descriptions.unwrap_or_default() {
+    for answer in in_parts(&arns, &ask).await? {
+        for description in answer.tag_descriptions.unwrap_or_default() {
             let pair = |tag: &aws_sdk_elasticloadbalancingv2::types::Tag| {
                 Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
             };
@@ -130,18 +130,43 @@ async fn owned(cloud: &Cloud, cluster: &str, arns: Vec<String>) -> Result<Vec<St
     Ok(found)
 }
 
+/// Asks about all of these, in as many requests as it takes.
+async fn in_parts<A, F, Ask>(ids: &[String], ask: &Ask) -> Result<Vec<A>, Error>
+where
+    F: Future<Output = Result<A, Error>>,
+    Ask: Fn(&[String]) -> F,
+{
+    let parts = join_all(ids.chunks(TAGS_OF).map(|part| part_of(part, ask))).await;
+    let parts = parts.into_iter().collect::<Result<Vec<Vec<A>>, Error>>()?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// One that has gone since it was listed makes the whole request fail: then each is asked about by itself.
+async fn part_of<A, F, Ask>(ids: &[String], ask: &Ask) -> Result<Vec<A>, Error>
+where
+    F: Future<Output = Result<A, Error>>,
+    Ask: Fn(&[String]) -> F,
+{
+    match ask(ids).await {
+        Err(error) if is_not_found(&error) => {}
+        answer => return answer.map(|answer| vec![answer]),
+    }
+    let answers = join_all(ids.chunks(1).map(ask)).await.into_iter();
+    answers.filter(|answer| !answer.as_ref().is_err_and(is_not_found)).collect()
+}
+
 async fn classic_load_balancers(cloud: &Cloud, cluster: &str) -> Result<Vec<Leftover>, Error> {
     let client = cloud.classic_load_balancing();
     let all = client.describe_load_balancers().into_paginator().items().send();
     let all = all.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     let names: Vec<String> = all.into_iter().filter_map(|balancer| balancer.load_balancer_name).collect();
-    let asked = names.chunks(TAGS_OF).map(|names| async move {
+    let ask = |names: &[String]| {
         let request = client.describe_tags().set_load_balancer_names(Some(names.to_vec()));
-        request.send().await.map_err(from_aws)
-    });
+        async move { request.send().await.map_err(from_aws) }
+    };
     let mut found = Vec::new();
-    for answer in join_all(asked).await {
-        for description in answer?.tag_descriptions.unwrap_or_default() {
+    for answer in in_parts(&names, &ask).await? {
+        for description in answer.tag_descriptions.unwrap_or_default() {
             let tags = description.tags().iter();
             let tags: Tags =
                 tags.map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect();
