@@ -29,9 +29,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use time::OffsetDateTime;
 
 pub use emulator::{ACCOUNT, Emulator, Server};
-pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, at_work, depth};
+pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, depth, together};
 pub use shape::shape;
 pub use venv::ensure_venv;
 
@@ -167,6 +168,11 @@ impl AwsCloud {
     /// Every request since the start or the last `clear_log`, in the order they came.
     pub fn log(&self) -> Vec<Logged> {
         self.front.shared.log.entries()
+    }
+
+    /// The instant from which the log counts.
+    pub fn log_began(&self) -> OffsetDateTime {
+        self.front.shared.log.began_at
     }
 
     /// Empties the log.

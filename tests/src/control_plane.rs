@@ -27,6 +27,7 @@ use kube::Client;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+mod audit;
 pub mod build;
 mod certificates;
 pub mod eks_login;
@@ -38,6 +39,7 @@ mod nodes;
 mod ports;
 mod process;
 
+pub use audit::Work;
 pub use nodes::NodeOptions;
 use process::Process;
 
@@ -96,7 +98,7 @@ pub struct ControlPlane {
     client: Client,
     processes: Vec<Process>,
     /// After the processes, as they write to it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl ControlPlane {
@@ -151,6 +153,12 @@ impl ControlPlane {
     /// Takes a node away with the pods on it, as when its machine is terminated.
     pub async fn remove_node(&self, name: &str) -> Result<()> {
         nodes::remove(&self.client, name).await
+    }
+
+    /// What the API server was asked since the start by whoever logged in with a token, and how long it took.
+    pub fn work(&self) -> Result<Vec<Work>> {
+        let log = std::fs::read_to_string(self.folder.path().join(audit::FILE)).context("read the audit log")?;
+        audit::work(&log)
     }
 
     /// The programs' names and process ids.

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{Emulator, Logged, Pace, Wait, at_work, depth};
+use nic_tests::aws::{Emulator, Logged, Pace, Wait, depth, together};
+use nic_tests::control_plane::Work;
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 
@@ -127,50 +128,72 @@ async fn life(platform: &Platform, latency: Duration, runs: usize) -> Result<()>
     platform.aws.faults().latency(latency);
     tell(&format!("\n{} ms more on every request to AWS:\n", latency.as_millis()));
     tell(
-        "| what | requests | depth | time | emulator at work | peak memory | of that its own |\n|---|---|---|---|---|---|---|",
+        "| what | requests | depth | time | on the way | others at work | `nic` alone | peak memory | of that its own |",
     );
-    let told = |what: &str, runs: usize, measured: &Measured| {
+    tell("|---|---|---|---|---|---|---|---|---|");
+    let told = |what: &str, runs: usize, measured: &Measured| -> Result<()> {
         let log = platform.aws.log();
         let requests = log.len() / runs;
         // Of several runs, the last one's.
-        let depth = depth(&log[log.len() - requests..]);
-        let emulator = at_work(&log[log.len() - requests..], latency);
+        let log = &log[log.len() - requests..];
+        let kubernetes = since(platform, log.first().map(|first| first.at).unwrap_or_default())?;
+        let aws = log.iter().filter_map(|entry| Some((entry.at, entry.answered?)));
+        let on_the_way = together(aws.clone().map(|(at, _)| (at, at + latency)));
+        let waited = together(aws.chain(kubernetes.iter().map(|(span, _)| *span)));
         tell(&format!(
-            "| {what} | {requests} | {depth} | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
+            "| {what} | {requests} | {} | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
+            depth(log),
             millis(measured.took),
-            millis(emulator),
+            millis(on_the_way),
+            millis(waited.saturating_sub(on_the_way)),
+            millis(measured.took.saturating_sub(waited)),
             measured.memory.peak,
             measured.memory.own
         ));
         if std::env::args().any(|argument| argument == "--requests") {
-            show(what, &log[log.len() - requests..]);
+            show(what, log, &kubernetes);
         }
         platform.aws.clear_log();
+        Ok(())
     };
     platform.aws.clear_log();
-    told("first `nic plan`", 1, &measure(&workspace, &["plan"]).await?);
-    told("first `nic deploy`", 1, &measure(&workspace, &["deploy"]).await?);
-    told("`nic plan` without changes", runs, &median(&workspace, &["plan"], runs).await?);
-    told("`nic deploy` without changes", runs, &median(&workspace, &["deploy"], runs).await?);
+    told("first `nic plan`", 1, &measure(&workspace, &["plan"]).await?)?;
+    told("first `nic deploy`", 1, &measure(&workspace, &["deploy"]).await?)?;
+    told("`nic plan` without changes", runs, &median(&workspace, &["plan"], runs).await?)?;
+    told("`nic deploy` without changes", runs, &median(&workspace, &["deploy"], runs).await?)?;
     let state = workspace.stage().join("nic-state.json");
     let aside = workspace.path().join("nic-state.json");
     std::fs::rename(&state, &aside)?;
-    told("`nic plan` after the state was lost", runs, &median(&workspace, &["plan"], runs).await?);
+    told("`nic plan` after the state was lost", runs, &median(&workspace, &["plan"], runs).await?)?;
     std::fs::rename(&aside, &state)?;
-    told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?);
+    told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?)?;
     platform.aws.faults().clear();
     platform.aws.assert_empty().await
 }
 
+/// What the control plane was asked from then on, and when it was at work on it, by the clock of the log of AWS.
+fn since(platform: &Platform, began: Duration) -> Result<Vec<((Duration, Duration), Work)>> {
+    let clock = |at: time::OffsetDateTime| (at - platform.aws.log_began()).try_into().unwrap_or_default();
+    let all = platform.cluster.work()?.into_iter().map(|work| ((clock(work.from), clock(work.until)), work));
+    Ok(all.filter(|((from, _), _)| *from >= began).collect())
+}
+
 /// When each request came and was answered, in milliseconds from the first.
-fn show(what: &str, log: &[Logged]) {
+fn show(what: &str, log: &[Logged], kubernetes: &[((Duration, Duration), Work)]) {
     let began = log.first().map(|first| first.at).unwrap_or_default();
     say(what);
-    for entry in log {
-        let since = |at: Duration| millis(at.saturating_sub(began));
+    let since = |at: Duration| millis(at.saturating_sub(began));
+    let aws = log.iter().map(|entry| {
         let answered = entry.answered.map_or("never".to_owned(), |at| format!("{:.0}", since(at)));
         let Logged { service, action, status, summary, at, .. } = entry;
-        say(&format!("  {:>6.0} {answered:>6}  {status} {service}:{action} {summary}", since(*at)));
+        (*at, format!("{answered:>6}  {status} {service}:{action} {summary}"))
+    });
+    let kubernetes =
+        kubernetes.iter().map(|((from, until), work)| (*from, format!("{:>6.0}  {}", since(*until), work.what)));
+    let mut lines: Vec<_> = aws.chain(kubernetes).collect();
+    lines.sort();
+    for (at, line) in lines {
+        say(&format!("  {:>6.0} {line}", since(at)));
     }
 }
 

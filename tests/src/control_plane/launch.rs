@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::certificates::Certificates;
 use super::process::{Process, Supervised};
-use super::{ControlPlane, ControlPlaneOptions, WebhookOptions, build, kubeconfig, ports};
+use super::{ControlPlane, ControlPlaneOptions, WebhookOptions, audit, build, kubeconfig, ports};
 
 /// How long each step may take; generous, for machines that are busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -69,7 +69,7 @@ pub(super) async fn launch(binaries: &Path, options: &ControlPlaneOptions) -> Re
         Some(())
     })
     .await?;
-    Ok(ControlPlane { server, ca_pem, kubeconfig, client, processes, _folder: folder })
+    Ok(ControlPlane { server, ca_pem, kubeconfig, client, processes, folder })
 }
 
 async fn client(kubeconfig: &str) -> Result<Client> {
@@ -136,7 +136,10 @@ impl Launch<'_> {
     }
 
     fn kube_apiserver(&self, etcd: u16, port: u16, webhook: Option<&WebhookOptions>) -> Result<Process> {
+        self.write("audit.yaml", audit::POLICY)?;
         let mut arguments = vec![
+            self.file("audit-policy-file", "audit.yaml"),
+            self.file("audit-log-path", audit::FILE),
             format!("--etcd-servers=http://127.0.0.1:{etcd}"),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use time::OffsetDateTime;
 
 use super::call::Call;
 use crate::aws::locked;
@@ -35,13 +36,16 @@ pub struct Logged {
 #[derive(Debug)]
 pub(crate) struct Log {
     began: Instant,
+    /// The same by the clock on the wall.
+    pub(crate) began_at: OffsetDateTime,
     entries: Mutex<Vec<Logged>>,
     keep_bodies: AtomicBool,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), entries: Mutex::default(), keep_bodies: AtomicBool::new(false) }
+        let (began, began_at) = (Instant::now(), OffsetDateTime::now_utc());
+        Self { began, began_at, entries: Mutex::default(), keep_bodies: AtomicBool::new(false) }
     }
 
     pub(crate) fn keep_bodies(&self, keep: bool) {
@@ -104,10 +108,9 @@ pub fn depth(log: &[Logged]) -> usize {
     count
 }
 
-/// How long the emulator was at work on at least one request, when each reaches it only after `latency`.
-pub fn at_work(log: &[Logged], latency: Duration) -> Duration {
-    let mut spans: Vec<(Duration, Duration)> =
-        log.iter().filter_map(|entry| Some((entry.at + latency, entry.answered?))).collect();
+/// How long at least one of them lasted. Each is when it began and when it ended.
+pub fn together(spans: impl IntoIterator<Item = (Duration, Duration)>) -> Duration {
+    let mut spans: Vec<_> = spans.into_iter().collect();
     spans.sort_unstable();
     let (mut whole, mut until) = (Duration::ZERO, Duration::ZERO);
     for (from, to) in spans {
@@ -136,10 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn the_emulator_is_at_work_once_at_a_time() {
-        let log = [entry(0, 60), entry(5, 70), entry(1, 58), entry(100, 151)];
-        assert_eq!(at_work(&log, Duration::from_millis(50)), Duration::from_millis(20 + 1));
-        assert_eq!(at_work(&log[..1], Duration::from_millis(70)), Duration::ZERO);
+    fn what_lasts_at_once_counts_once() {
+        let milliseconds = |(from, to)| (Duration::from_millis(from), Duration::from_millis(to));
+        let spans = [(50, 60), (55, 70), (51, 58), (150, 151)].map(milliseconds);
+        assert_eq!(together(spans), Duration::from_millis(20 + 1));
+        assert_eq!(together([(70, 60)].map(milliseconds)), Duration::ZERO);
     }
 
     #[test]
