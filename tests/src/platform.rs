@@ -1,8 +1,10 @@
 //! A whole AWS for one platform: an emulated account whose EKS cluster is a real control plane that checks real tokens.
+//! And a small one for many platforms, whose cluster only keeps what it is given.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
-use crate::aws::{ACCESS_KEY, AwsCloud, Emulator, Pace, SECRET_KEY, Wait};
+use crate::aws::{ACCESS_KEY, AwsCloud, Emulator, Pace, SECRET_KEY, Wait, shape};
 use crate::control_plane::eks_login::{EksLogin, EksLoginOptions};
 use crate::control_plane::{ControlPlane, ControlPlaneOptions, WebhookOptions};
 use crate::namespaces::NamespaceServer;
@@ -39,7 +41,7 @@ impl Platform {
         Ok(Self { aws, login, cluster })
     }
 
-    /// See [`workspace`].
+    /// A working directory whose `nic` uses this account, with waits shortened to fit an emulator.
     pub fn workspace(&self) -> Result<Workspace> {
         workspace(&self.aws)
     }
@@ -61,21 +63,87 @@ show(None)
     }
 }
 
-/// A working directory whose `nic` uses this account, with waits shortened to fit an emulator.
-pub fn workspace(aws: &AwsCloud) -> Result<Workspace> {
+/// An emulated account whose EKS cluster is a small server: for tests that make many platforms.
+pub struct Site {
+    /// The account.
+    pub aws: AwsCloud,
+    /// The cluster.
+    pub cluster: NamespaceServer,
+}
+
+impl Site {
+    /// Starts both. What AWS takes its time for takes so many looks.
+    pub async fn start(emulator: Emulator, looks: u32) -> Result<Self> {
+        let aws = AwsCloud::start_in(emulator, REGION, crate::aws::Credentials::default()).await?;
+        let cluster = NamespaceServer::start().await?;
+        aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
+        aws.pace(Pace::all(Wait::Reads(looks))).await;
+        aws.nat_pace(Wait::Reads(looks));
+        Ok(Self { aws, cluster })
+    }
+
+    /// As [`Platform::workspace`], with this config in it.
+    pub fn workspace(&self, config: &str) -> Result<Workspace> {
+        let workspace = workspace(&self.aws)?;
+        workspace.config(config)?;
+        Ok(workspace)
+    }
+
+    /// What is in the account, as [`shape`] has it.
+    pub async fn shape(&self) -> Result<Value> {
+        shape(&self.aws.inventory().await?)
+    }
+
+    /// The actions in the log that change something, in order.
+    pub fn changes(&self) -> Vec<String> {
+        self.aws.log().into_iter().filter(|call| call.mutating).map(|call| call.action).collect()
+    }
+
+    /// A deploy finds nothing to do, neither in the account nor on the cluster.
+    pub async fn assert_settled(&self, workspace: &Workspace) -> Result<()> {
+        self.aws.clear_log();
+        self.cluster.clear_writes();
+        let ran = workspace.ok(&["deploy"]).await?;
+        ensure!(ran.stdout.contains("Done. (0 changes)"), "a further deploy found something: {}", ran.said());
+        let (changes, writes) = (self.changes(), self.cluster.writes());
+        ensure!(changes.is_empty() && writes.is_empty(), "a further deploy did {changes:?} and {writes:?}");
+        Ok(())
+    }
+
+    /// Nothing is left in the account or on the cluster.
+    pub async fn assert_empty(&self) -> Result<()> {
+        self.aws.assert_empty().await?;
+        let left = self.cluster.paths();
+        ensure!(left.is_empty(), "objects are left: {left:?}");
+        Ok(())
+    }
+
+    /// Destroys the platform, which was all there was.
+    pub async fn destroy(&self, workspace: &Workspace) -> Result<()> {
+        workspace.ok(&["destroy", "--yes"]).await?;
+        self.assert_empty().await
+    }
+
+    /// Makes a policy that may bound roles; gives its ARN.
+    pub async fn make_boundary(&self) -> Result<String> {
+        let script = r#"
+policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+show(client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(policy))["Policy"]["Arn"])
+"#;
+        Ok(serde_json::from_value(self.aws.inspect(script).await?)?)
+    }
+
+    /// Takes that policy away.
+    pub async fn delete_boundary(&self, arn: &str) -> Result<()> {
+        self.aws.inspect(&format!("client('iam').delete_policy(PolicyArn='{arn}'); show(None)")).await?;
+        Ok(())
+    }
+}
+
+fn workspace(aws: &AwsCloud) -> Result<Workspace> {
     let mut workspace = Workspace::new()?;
     workspace.envs(aws.env()).env("NIC_PACE", PACE.to_string());
     Ok(workspace)
-}
-
-/// An emulated account whose clusters take so many looks, and whose EKS cluster is a small server: for tests that make many platforms.
-pub async fn many(emulator: Emulator, looks: u32) -> Result<(AwsCloud, NamespaceServer)> {
-    let aws = AwsCloud::start_in(emulator, REGION, crate::aws::Credentials::default()).await?;
-    let cluster = NamespaceServer::start().await?;
-    aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
-    aws.pace(Pace::all(Wait::Reads(looks))).await;
-    aws.nat_pace(Wait::Reads(looks));
-    Ok((aws, cluster))
 }
 
 /// Waits of the host are scaled by this: the emulator's clusters take a moment, not ten minutes.

@@ -17,6 +17,7 @@ mod hide;
 mod iam;
 mod log;
 mod models;
+mod quota;
 mod resource_groups;
 mod signature;
 mod token;
@@ -52,7 +53,7 @@ pub use eks::Pace;
 pub use fault::{Effect, Faults, Matching, When};
 pub use hide::Hide;
 pub(crate) use iam::Providers as Identities;
-pub use log::{Logged, at_work, depth};
+pub use log::{Logged, depth, together};
 pub use wait::Wait;
 
 /// AWS refuses larger requests long before; it bounds what a runaway client can make the harness hold.
@@ -270,6 +271,7 @@ impl Shared {
             "ecr" => ecr::handle(self, call).await?,
             "resource-groups" => resource_groups::handle(self, call).await?,
             "autoscaling" => autoscaling::handle(self, call).await?,
+            "servicequotas" => quota::handle(self, call).await?,
             _ => self.upstream.forward(call).await?,
         };
         if let Some(id) = hide::created(call).filter(|_| answer.succeeded()) {

@@ -24,10 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Effect, Emulator, Matching, When};
-use nic_tests::namespaces::NamespaceServer;
+use nic_tests::aws::{Effect, Emulator, Matching, When};
 use nic_tests::nic::{Ran, Workspace};
-use nic_tests::platform::{many, workspace};
+use nic_tests::platform::Site;
 use serde_json::{Value, json};
 
 /// The whole Classic platform with one node group.
@@ -48,40 +47,20 @@ const DESTROY: &[&str] = &["destroy", "--yes"];
 /// How many platforms work side by side.
 const SITES: usize = 2;
 
-/// One account and one cluster, used for many platforms one after another.
-struct Site {
-    aws: AwsCloud,
-    cluster: NamespaceServer,
+/// What is there, without ids and times: the same for every way that led to it.
+async fn shape(site: &Site) -> Result<Value> {
+    let mut found = site.aws.inventory().await?;
+    settle(&mut found);
+    found["namespaces"] = json!(site.cluster.names());
+    Ok(found)
 }
 
-impl Site {
-    async fn start(emulator: Emulator) -> Result<Self> {
-        let (aws, cluster) = many(emulator, 2).await?;
-        Ok(Self { aws, cluster })
-    }
-
-    fn workspace(&self) -> Result<Workspace> {
-        let workspace = workspace(&self.aws)?;
-        workspace.config(CONFIG)?;
-        Ok(workspace)
-    }
-
-    /// What is there, without ids and times: the same for every way that led to it.
-    async fn shape(&self) -> Result<Value> {
-        let mut found = self.aws.inventory().await?;
-        settle(&mut found);
-        found["namespaces"] = json!(self.cluster.names());
-        Ok(found)
-    }
-
-    /// Nothing is left in the account, in the cluster, in the state.
-    async fn assert_empty(&self, workspace: &Workspace) -> Result<()> {
-        self.aws.assert_empty().await?;
-        ensure!(self.cluster.names().is_empty(), "namespaces are left: {:?}", self.cluster.names());
-        let left: BTreeSet<String> = records(&workspace.state()?);
-        ensure!(left.is_empty(), "still recorded: {left:?}");
-        Ok(())
-    }
+/// Nothing is left in the account, in the cluster, in the state.
+async fn assert_empty(site: &Site, workspace: &Workspace) -> Result<()> {
+    site.assert_empty().await?;
+    let left: BTreeSet<String> = records(&workspace.state()?);
+    ensure!(left.is_empty(), "still recorded: {left:?}");
+    Ok(())
 }
 
 /// Ids differ from run to run, and lists have no order; the rest must not differ.
@@ -261,7 +240,7 @@ struct Reference {
 
 impl Reference {
     async fn of(site: &Site) -> Result<Self> {
-        let workspace = site.workspace()?;
+        let workspace = site.workspace(CONFIG)?;
         let counted = async |command: &[&str], before: u64| -> Result<(VecDeque<Point>, u64)> {
             site.aws.clear_log();
             workspace.ok(command).await?;
@@ -269,12 +248,12 @@ impl Reference {
             Ok((points(site.aws.log().len() as u64, serial - before), serial))
         };
         let (deploy, serial) = counted(DEPLOY, 0).await?;
-        let shape = site.shape().await?;
+        let shape = shape(site).await?;
         let recorded = records(&workspace.state()?);
         let aws = recorded.iter().filter(|address| address.starts_with("aws.")).count();
         ensure!(aws >= 5, "only {aws} AWS resources: {recorded:?}");
         let (destroy, _) = counted(DESTROY, serial).await?;
-        site.assert_empty(&workspace).await?;
+        assert_empty(site, &workspace).await?;
         Ok(Self { shape, deploy, destroy })
     }
 }
@@ -282,20 +261,20 @@ impl Reference {
 /// One platform after another, each deployed and destroyed with a kill in both, until no point is left.
 async fn work(site: &Site, expected: &Value, deploys: &Left, destroys: &Left) -> Result<()> {
     loop {
-        let mut workspace = site.workspace()?;
+        let mut workspace = site.workspace(CONFIG)?;
         let deploy = deploys.strike(site, &mut workspace, DEPLOY).await?;
         let told = || format!("after a kill of the deploy at {deploy:?}");
         let again = workspace.run(DEPLOY).await?;
         ensure!(again.code == 0, "{}: {}", told(), again.said());
         if deploy.is_some() {
-            let found = site.shape().await.with_context(told)?;
+            let found = shape(site).await.with_context(told)?;
             ensure!(found == *expected, "{}:\n{found:#}\nexpected\n{expected:#}", told());
         }
         let destroy = destroys.strike(site, &mut workspace, DESTROY).await.with_context(told)?;
         let told = || format!("{}, and of the destroy at {destroy:?}", told());
         let again = workspace.run(DESTROY).await?;
         ensure!(again.code == 0, "{}: {}", told(), again.said());
-        site.assert_empty(&workspace).await.with_context(told)?;
+        assert_empty(site, &workspace).await.with_context(told)?;
         if deploy.is_none() && destroy.is_none() {
             return Ok(());
         }
@@ -303,7 +282,7 @@ async fn work(site: &Site, expected: &Value, deploys: &Left, destroys: &Left) ->
 }
 
 async fn matrix(emulator: Emulator) -> Result<()> {
-    let sites = futures::future::try_join_all((0..SITES).map(|_| Site::start(emulator))).await?;
+    let sites = futures::future::try_join_all((0..SITES).map(|_| Site::start(emulator, 2))).await?;
     let reference = Reference::of(&sites[0]).await?;
     let (deploy_points, destroy_points) = (reference.deploy.len(), reference.destroy.len());
     let (deploys, destroys) = (Left::new(reference.deploy), Left::new(reference.destroy));

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{Platform, many};
+use nic_tests::platform::{Platform, Site};
 use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
@@ -336,35 +336,33 @@ show(None)
 /// Users' files outlive the platform where the config says so, and the next deploy builds on them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_system_that_is_retained_is_taken_back() -> Result<()> {
-    let (aws, cluster) = many(Emulator::Ministack, 1).await?;
-    let workspace = nic_tests::platform::workspace(&aws)?;
-    workspace.config(&format!("{CONFIG}\nretain: [aws.efs-file-system.shared]\n"))?;
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let workspace = site.workspace(&format!("{CONFIG}\nretain: [aws.efs-file-system.shared]\n"))?;
     workspace.ok(&["deploy"]).await?;
-    let made = aws.inventory().await?["file_systems"][0]["FileSystemId"].clone();
+    let made = site.aws.inventory().await?["file_systems"][0]["FileSystemId"].clone();
     let only_this = |found: &Value, targets: usize| -> Result<()> {
         let all = found["file_systems"].as_array().context("file systems")?;
         ensure!(all.len() == 1 && all[0]["FileSystemId"] == made, "{made}: {all:#?}");
         ensure!(all[0]["MountTargets"].as_array().is_some_and(|there| there.len() == targets), "{all:#?}");
         Ok(())
     };
-    only_this(&aws.inventory().await?, 2)?;
+    only_this(&site.aws.inventory().await?, 2)?;
 
     let ran = workspace.ok(&["destroy", "--yes"]).await?;
     ensure!(ran.stdout.contains("= EFS file system shared (stays: `retain`)"), "{}", ran.said());
-    let found = aws.inventory().await?;
+    let found = site.aws.inventory().await?;
     only_this(&found, 0)?;
     ensure!(found["vpcs"] == json!([]) && found["clusters"] == json!([]), "{found:#}");
-    ensure!(cluster.paths().is_empty(), "{:?}", cluster.paths());
+    ensure!(site.cluster.paths().is_empty(), "{:?}", site.cluster.paths());
 
-    aws.clear_log();
+    site.aws.clear_log();
     workspace.ok(&["deploy"]).await?;
-    ensure!(aws.log().iter().all(|call| call.action != "CreateFileSystem"), "a second one was asked for");
-    only_this(&aws.inventory().await?, 2)?;
+    ensure!(site.aws.log().iter().all(|call| call.action != "CreateFileSystem"), "a second one was asked for");
+    only_this(&site.aws.inventory().await?, 2)?;
 
     // Without the wish it goes.
     workspace.config(CONFIG)?;
-    workspace.ok(&["destroy", "--yes"]).await?;
-    aws.assert_empty().await
+    site.destroy(&workspace).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,14 +8,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Emulator, shape};
-use nic_tests::namespaces::NamespaceServer;
+use nic_tests::aws::{Emulator, shape};
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{many, workspace};
+use nic_tests::platform::Site;
 use serde_json::Value;
 
 /// `KEY` and `BOUNDARY` are made by the test.
-const CLASSIC: &str = r#"
+pub(super) const CLASSIC: &str = r#"
 project_name: my-nebari
 provider: aws
 amazon_web_services:
@@ -29,7 +28,7 @@ amazon_web_services:
 "#;
 
 /// Whatever AWS lets change in place.
-const CLASSIC_EDITED: &str = r#"
+pub(super) const CLASSIC_EDITED: &str = r#"
 project_name: my-nebari
 provider: aws
 amazon_web_services:
@@ -56,7 +55,8 @@ amazon_web_services:
   storage: {type: ebs, size: 500}
 "#;
 
-const DESIGN_EDITED: &str = r#"
+/// A volume grows and never shrinks, so there is no way back.
+pub(super) const DESIGN_EDITED: &str = r#"
 project_name: my-nebari
 provider: aws
 amazon_web_services:
@@ -65,7 +65,7 @@ amazon_web_services:
   permissions_boundary: BOUNDARY
   tags: {Floor: "4"}
   node_groups:
-    general: {instance_type: m5.large, min_size: 1, max_size: 1}
+    general: {instance_type: m5.large, min_size: 1, max_size: 2, labels: {tier: "2"}}
   storage: {type: ebs, size: 600}
 "#;
 
@@ -90,8 +90,8 @@ def until_still():
             time.sleep(0.01)
 "#;
 
-/// Somebody changes an attribute of each kind.
-const CLASSIC_BY_HAND: &str = r#"
+/// Somebody changes an attribute of each kind. Shows the route table that a subnet got.
+pub(super) const CLASSIC_BY_HAND: &str = r#"
 group = next(g for g in ec2.describe_security_groups(Filters=inside)["SecurityGroups"] if g["GroupName"] == name)
 plain = next(g["GroupId"] for g in ec2.describe_security_groups(Filters=inside)["SecurityGroups"] if g["GroupName"] == "default")
 [table] = tables
@@ -146,7 +146,7 @@ show(other)
 "#;
 
 /// Rules and routes of others in the place of ours.
-const CLASSIC_BY_HAND_AGAIN: &str = r#"
+pub(super) const CLASSIC_BY_HAND_AGAIN: &str = r#"
 group = next(g["GroupId"] for g in ec2.describe_security_groups(Filters=inside)["SecurityGroups"] if g["GroupName"] == name)
 rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
 stranger = [dict(IpProtocol="tcp", FromPort=22, ToPort=22, IpRanges=[dict(CidrIp="0.0.0.0/0")])]
@@ -168,12 +168,6 @@ ec2.create_tags(Resources=[gateway, volume, nat, address], Tags=theirs)
 show(None)
 "#;
 
-const BEFORE: &str = r#"
-policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-boundary = client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
-show([client("kms").create_key()["KeyMetadata"]["Arn"], boundary])
-"#;
-
 /// Nothing here leads to these.
 const ELSEWHERE: [&str; 10] = [
     // What a cluster leaves behind is made and looked for in `leftovers.rs`.
@@ -191,77 +185,79 @@ const ELSEWHERE: [&str; 10] = [
     "resource-groups:Untag",
 ];
 
-struct Site {
-    aws: AwsCloud,
-    cluster: NamespaceServer,
+/// A site, what configs name there, and what was asked for.
+struct Recorder {
+    site: Site,
     key: String,
     boundary: String,
     seen: BTreeSet<String>,
 }
 
-impl Site {
+impl Recorder {
     async fn start() -> Result<Self> {
-        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
-        let (key, boundary) = serde_json::from_value(aws.inspect(BEFORE).await?)?;
-        Ok(Self { aws, cluster, key, boundary, seen: BTreeSet::new() })
+        let site = Site::start(Emulator::Ministack, 1).await?;
+        let key = site.aws.inspect(r#"show(client("kms").create_key()["KeyMetadata"]["Arn"])"#).await?;
+        let (key, boundary) = (serde_json::from_value(key)?, site.make_boundary().await?);
+        Ok(Self { site, key, boundary, seen: BTreeSet::new() })
     }
 
-    fn workspace(&self) -> Result<Workspace> {
-        workspace(&self.aws)
-    }
-
-    fn config(&self, workspace: &Workspace, config: &str) -> Result<()> {
-        workspace.config(&config.replace("KEY", &self.key).replace("BOUNDARY", &self.boundary))
-    }
-
-    /// Not as the inspector, whose looks do not make time pass.
-    async fn by_hand(&self, script: &str) -> Result<Value> {
-        let shown = self.aws.boto3(&format!("{HANDS}{script}")).await;
-        self.aws.clear_log();
-        shown
-    }
-
-    /// What there is; which version of a policy it is that says so does not count.
-    async fn shape(&self) -> Result<Value> {
-        let mut inventory = self.aws.inventory().await?;
-        for policy in inventory["policies"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-            policy.remove("DefaultVersionId");
-        }
-        shape(&inventory)
+    fn given(&self, config: &str) -> String {
+        config.replace("KEY", &self.key).replace("BOUNDARY", &self.boundary)
     }
 
     /// Runs the command, which has something to do.
     async fn run(&mut self, workspace: &Workspace, command: &[&str]) -> Result<()> {
-        self.aws.clear_log();
+        self.site.aws.clear_log();
         let ran = workspace.ok(command).await?;
-        ensure!(self.aws.mutating_count() > 0, "nothing was done: {}", ran.said());
+        ensure!(self.site.aws.mutating_count() > 0, "nothing was done: {}", ran.said());
         self.note();
         Ok(())
     }
 
     fn note(&mut self) {
-        self.seen.extend(self.aws.log().into_iter().map(|entry| format!("{}:{}", entry.service, entry.action)));
+        self.seen.extend(self.site.aws.log().into_iter().map(|entry| format!("{}:{}", entry.service, entry.action)));
     }
 
     /// Deploys, edits, compares with a first deploy of the edited config, and leaves that standing.
     async fn edited(&mut self, config: &str, edited: &str) -> Result<Workspace> {
-        let workspace = self.workspace()?;
-        self.config(&workspace, config)?;
+        let (config, edited) = (self.given(config), self.given(edited));
+        let workspace = self.site.workspace(&config)?;
         self.run(&workspace, &["deploy"]).await.context("the first deploy")?;
-        self.config(&workspace, edited)?;
+        workspace.config(&edited)?;
         self.run(&workspace, &["deploy"]).await.context("the edit")?;
-        let by_edit = self.shape().await?;
+        let by_edit = found(&self.site).await?;
         self.run(&workspace, &["destroy", "--yes"]).await?;
-        let workspace = self.workspace()?;
-        self.config(&workspace, edited)?;
+        let workspace = self.site.workspace(&edited)?;
         self.run(&workspace, &["deploy"]).await.context("the edited config by itself")?;
-        same(&by_edit, &self.shape().await?).context("an edit and a first deploy differ")?;
+        same(&by_edit, &found(&self.site).await?).context("an edit and a first deploy differ")?;
         Ok(workspace)
     }
 }
 
+/// Not as the inspector, whose looks do not make time pass.
+pub(super) async fn by_hand(site: &Site, script: &str) -> Result<Value> {
+    let shown = site.aws.boto3(&format!("{HANDS}{script}")).await;
+    site.aws.clear_log();
+    shown
+}
+
+/// Takes away the route table that [`CLASSIC_BY_HAND`] made.
+pub(super) async fn delete_route_table(site: &Site, id: &Value) -> Result<()> {
+    site.aws.inspect(&format!("client('ec2').delete_route_table(RouteTableId={id}); show(None)")).await?;
+    Ok(())
+}
+
+/// What there is; which version of a policy it is that says so does not count.
+pub(super) async fn found(site: &Site) -> Result<Value> {
+    let mut inventory = site.aws.inventory().await?;
+    for policy in inventory["policies"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        policy.remove("DefaultVersionId");
+    }
+    shape(&inventory)
+}
+
 /// Says where two inventories differ.
-fn same(found: &Value, expected: &Value) -> Result<()> {
+pub(super) fn same(found: &Value, expected: &Value) -> Result<()> {
     fn compare(path: &str, found: &Value, expected: &Value, differences: &mut Vec<String>) {
         match (found, expected) {
             (Value::Object(a), Value::Object(b)) => {
@@ -310,36 +306,36 @@ async fn declared(workspace: &Workspace) -> Result<BTreeSet<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_action_is_taken_and_takes_effect() -> Result<()> {
-    let mut site = Site::start().await?;
+    let mut recorder = Recorder::start().await?;
 
-    let classic = site.edited(CLASSIC, CLASSIC_EDITED).await.context("Classic")?;
-    let expected = site.shape().await?;
-    let other = site.by_hand(CLASSIC_BY_HAND).await?;
+    let classic = recorder.edited(CLASSIC, CLASSIC_EDITED).await.context("Classic")?;
+    let expected = found(&recorder.site).await?;
+    let other = by_hand(&recorder.site, CLASSIC_BY_HAND).await?;
     let report = classic.ok(&["drift", "detect", "--format", "json"]).await?.json()?;
-    site.note();
+    recorder.note();
     ensure!(report["has_drift"] == true, "{report:#}");
-    site.run(&classic, &["deploy"]).await.context("set back what was changed by hand")?;
-    site.by_hand(&format!("ec2.delete_route_table(RouteTableId={other}); show(None)")).await?;
-    same(&site.shape().await?, &expected).context("what was changed by hand is not as it was")?;
-    site.by_hand(CLASSIC_BY_HAND_AGAIN).await?;
-    site.run(&classic, &["deploy"]).await?;
-    same(&site.shape().await?, &expected).context("rules that were changed by hand are not as they were")?;
-    site.run(&classic, &["destroy", "--yes"]).await?;
+    recorder.run(&classic, &["deploy"]).await.context("set back what was changed by hand")?;
+    delete_route_table(&recorder.site, &other).await?;
+    same(&found(&recorder.site).await?, &expected).context("what was changed by hand is not as it was")?;
+    by_hand(&recorder.site, CLASSIC_BY_HAND_AGAIN).await?;
+    recorder.run(&classic, &["deploy"]).await?;
+    same(&found(&recorder.site).await?, &expected).context("rules that were changed by hand are not as they were")?;
+    recorder.run(&classic, &["destroy", "--yes"]).await?;
 
-    let design = site.edited(DESIGN, DESIGN_EDITED).await.context("the design")?;
-    let expected = site.shape().await?;
-    site.by_hand(DESIGN_BY_HAND).await?;
-    site.run(&design, &["deploy"]).await?;
-    same(&site.shape().await?, &expected).context("what was changed by hand is not as it was")?;
-    site.run(&design, &["destroy", "--yes"]).await?;
+    let design = recorder.edited(DESIGN, DESIGN_EDITED).await.context("the design")?;
+    let expected = found(&recorder.site).await?;
+    by_hand(&recorder.site, DESIGN_BY_HAND).await?;
+    recorder.run(&design, &["deploy"]).await?;
+    same(&found(&recorder.site).await?, &expected).context("what was changed by hand is not as it was")?;
+    recorder.run(&design, &["destroy", "--yes"]).await?;
 
-    site.aws.inspect(&format!("client('iam').delete_policy(PolicyArn='{}'); show(None)", site.boundary)).await?;
-    site.aws.assert_empty().await?;
-    ensure!(site.cluster.objects().is_empty(), "objects are left: {:?}", site.cluster.paths());
+    let Recorder { site, boundary, seen, .. } = recorder;
+    site.delete_boundary(&boundary).await?;
+    site.assert_empty().await?;
 
     let declared = declared(&design).await?;
     let missing: BTreeSet<&String> =
-        declared.difference(&site.seen).filter(|action| !ELSEWHERE.contains(&action.as_str())).collect();
+        declared.difference(&seen).filter(|action| !ELSEWHERE.contains(&action.as_str())).collect();
     ensure!(missing.is_empty(), "declared, and never asked for: {missing:?}");
     Ok(())
 }

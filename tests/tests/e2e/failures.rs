@@ -1,11 +1,28 @@
 //! What ends as failed in the cloud, and what would: the one says why and is made anew by the next deploy, the other is not begun.
 
-use anyhow::{Result, ensure};
-use nic_tests::aws::{AwsCloud, Emulator};
+use anyhow::{Context, Result, ensure};
+use nic_tests::aws::{Effect, Emulator, Matching, When};
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{many, workspace};
+use nic_tests::platform::Site;
 
+use super::every_action::DESIGN;
 use super::replacement::CLASSIC;
+
+/// Takes all the addresses that AWS grants an account, as `quota.rs` of the front has it.
+const TAKE_ADDRESSES: &str = r#"
+ec2 = client("ec2")
+while len(ec2.describe_addresses()["Addresses"]) < 5:
+    ec2.allocate_address(Domain="vpc")
+show(None)
+"#;
+
+/// And all the networks, beside the one that every account has.
+const TAKE_VPCS: &str = r#"
+ec2 = client("ec2")
+while len(ec2.describe_vpcs()["Vpcs"]) < 5:
+    ec2.create_vpc(CidrBlock="10.99.0.0/16")
+show(None)
+"#;
 
 async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
     let ran = workspace.run(&["deploy", "--format", "json"]).await?;
@@ -19,46 +36,99 @@ async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_as_failed_says_why_and_is_made_anew() -> Result<()> {
-    let (aws, _cluster) = many(Emulator::Ministack, 1).await?;
-    let workspace = workspace(&aws)?;
-    workspace.config(CLASSIC)?;
-    aws.fail_next_cluster("InsufficientFreeAddresses", "no address is left").await;
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let workspace = site.workspace(CLASSIC)?;
+    site.aws.fail_next_cluster("InsufficientFreeAddresses", "no address is left").await;
     fails(&workspace, "CLUSTER_FAILED", "no address is left").await?;
 
     // Something that never served is no loss: nobody has to confirm that it goes.
-    aws.fail_next_nodegroup("NodeCreationFailure", "no machine came up").await;
+    site.aws.fail_next_nodegroup("NodeCreationFailure", "no machine came up").await;
     fails(&workspace, "NODE_GROUP_FAILED", "no machine came up").await?;
 
     workspace.ok(&["deploy"]).await?;
-    let found = aws.inventory().await?;
+    let found = site.aws.inventory().await?;
     let groups = found["nodegroups"].as_array().map_or(&[][..], Vec::as_slice);
     ensure!(found["clusters"].as_array().map(Vec::len) == Some(1) && groups.len() == 2, "{found:#}");
     ensure!(groups.iter().all(|group| group["status"] == "ACTIVE"), "{groups:#?}");
-    aws.clear_log();
-    let ran = workspace.ok(&["deploy"]).await?;
-    ensure!(ran.stdout.contains("Done. (0 changes)") && aws.mutating_count() == 0, "{}", ran.said());
-    workspace.ok(&["destroy", "--yes"]).await?;
-    aws.assert_empty().await
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
 }
 
-async fn is_not_begun(aws: &AwsCloud, config: &str, code: &str) -> Result<()> {
-    let workspace = workspace(aws)?;
-    workspace.config(config)?;
-    aws.clear_log();
-    let ran = workspace.run(&["deploy"]).await?;
-    ensure!(ran.code == 1 && ran.said().contains(code), "{}", ran.said());
-    ensure!(aws.mutating_count() == 0, "{:#?}", aws.log());
+/// Nothing was changed, and nothing was recorded.
+fn is_not_begun(site: &Site, workspace: &Workspace) -> Result<()> {
+    ensure!(site.changes().is_empty(), "{:#?}", site.aws.log());
+    ensure!(!workspace.stage().join("nic-state.json").exists(), "something was recorded");
     Ok(())
+}
+
+/// A deploy of the config is refused before it begins; what it says has each of these texts in it.
+async fn is_refused(site: &Site, config: &str, texts: &[&str]) -> Result<()> {
+    let workspace = site.workspace(config)?;
+    site.aws.clear_log();
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(ran.code == 1 && texts.iter().all(|text| ran.said().contains(*text)), "not {texts:?}: {}", ran.said());
+    is_not_begun(site, &workspace)
+}
+
+/// The config with one more line.
+fn with_line(line: &str) -> String {
+    CLASSIC.replace("  node_groups:", &format!("  {line}\n  node_groups:"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_end_well_is_not_begun() -> Result<()> {
-    let (aws, _cluster) = many(Emulator::Ministack, 1).await?;
-    is_not_begun(&aws, &CLASSIC.replace("m5.xlarge", "nonsense.xlarge"), "INSTANCE_NOT_OFFERED").await?;
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let machine = CLASSIC.replace("m5.xlarge", "nonsense.xlarge");
+    is_refused(&site, &machine, &["INSTANCE_NOT_OFFERED", "nonsense.xlarge"]).await?;
+    is_refused(&site, &CLASSIC.replace("1.34", "1.99"), &["KUBERNETES_VERSION_NOT_OFFERED", "1.99"]).await?;
     let key = "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000";
-    let with_key = CLASSIC.replace("  node_groups:", &format!("  eks_kms_arn: {key}\n  node_groups:"));
-    is_not_begun(&aws, &with_key, "KMS_KEY_UNUSABLE").await?;
+    is_refused(&site, &with_line(&format!("eks_kms_arn: {key}")), &["KMS_KEY_UNUSABLE", key]).await?;
+    let boundary = "arn:aws:iam::999999999999:policy/theirs";
+    let bound = with_line(&format!("permissions_boundary: {boundary}"));
+    is_refused(&site, &bound, &["BOUNDARY_IN_ANOTHER_ACCOUNT", boundary]).await?;
     let taken = r#"client("iam").create_role(RoleName="my-nebari-dev-eks-cluster-role", AssumeRolePolicyDocument=trust("eks.amazonaws.com")); show(None)"#;
-    aws.inspect(taken).await?;
-    is_not_begun(&aws, CLASSIC, "my-nebari-dev-eks-cluster-role").await
+    site.aws.inspect(taken).await?;
+    is_refused(&site, CLASSIC, &["my-nebari-dev-eks-cluster-role"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_account_has_no_room_for_is_not_begun() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    site.aws.inspect(TAKE_ADDRESSES).await?;
+    is_refused(&site, DESIGN, &["QUOTA_TOO_SMALL", "5 Elastic IP addresses in this region, has 5"]).await?;
+    site.aws.inspect(TAKE_VPCS).await?;
+    is_refused(&site, CLASSIC, &["QUOTA_TOO_SMALL", "5 VPCs in this region, has 5, and needs 1 more"]).await
+}
+
+/// Each service says it in its own words; the user is told once, and what to do.
+async fn is_not_let_in(site: &Site, workspace: &Workspace) -> Result<()> {
+    site.aws.clear_log();
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    let told = ran.json()?;
+    let details = &told["error"]["details"];
+    ensure!(ran.code == 2 && told["error"]["code"] == "RESOURCE_UNREADABLE", "{}", ran.said());
+    ensure!(details["cause"] == "DENIED" && details["diagnostics"].is_null(), "{}", ran.said());
+    let hint = "check the credentials, and whether the account has enabled the region";
+    ensure!(told["error"]["recovery_suggestions"][0] == hint, "{}", ran.said());
+    is_not_begun(site, workspace)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_is_told_once_and_nothing_is_begun() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    for (name, wrong) in [
+        ("AWS_ACCESS_KEY_ID", "AKIANICTEST0EXAMPLE9"),
+        ("AWS_SECRET_ACCESS_KEY", "nic/test/only/9999999999999999999EXAMPLE"),
+    ] {
+        let mut workspace = site.workspace(CLASSIC)?;
+        workspace.env(name, wrong);
+        is_not_let_in(&site, &workspace).await.context(name)?;
+    }
+    // One that has to be enabled first.
+    let workspace = site.workspace(&CLASSIC.replace("us-west-2", "ap-east-1"))?;
+    is_not_let_in(&site, &workspace).await.context("the region")?;
+
+    // Everything answers, except who says whose credentials these are.
+    site.aws.faults().always(Matching::action("sts", "GetCallerIdentity"), When::BeforeServer, Effect::AccessDenied);
+    is_refused(&site, CLASSIC, &["CREDENTIALS_REFUSED"]).await
 }

@@ -11,10 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use nic::config::yaml::{self, Node};
-use nic_tests::aws::{AwsCloud, Emulator, shape};
-use nic_tests::namespaces::NamespaceServer;
+use nic_tests::aws::Emulator;
 use nic_tests::nic::Workspace;
-use nic_tests::platform::{many, workspace};
+use nic_tests::platform::Site;
 use serde_json::Value;
 
 const CLASSIC: &str = include_str!("../../../examples/aws/nebari-config.yaml");
@@ -331,48 +330,44 @@ group = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcI
 show({"KEY": key, "BOUNDARY": boundary, "SUBNETS": json.dumps(subnets), "GROUP": group})
 "#;
 
-struct Site {
-    aws: AwsCloud,
-    cluster: NamespaceServer,
+/// A site, and what configs name there.
+struct Prepared {
+    site: Site,
     /// What stands for each placeholder.
     given: BTreeMap<String, String>,
     /// What was there before.
     before: Value,
 }
 
-impl Site {
+impl Prepared {
     async fn start(emulator: Emulator) -> Result<Self> {
-        let (aws, cluster) = many(emulator, 1).await?;
-        let given = serde_json::from_value(aws.inspect(BEFORE).await?)?;
-        let before = shape(&aws.inventory().await?)?;
-        Ok(Self { aws, cluster, given, before })
+        let site = Site::start(emulator, 1).await?;
+        let given = serde_json::from_value(site.aws.inspect(BEFORE).await?)?;
+        let before = site.shape().await?;
+        Ok(Self { site, given, before })
     }
 
     /// Deploys the config, reads everything, and destroys it again.
     async fn platform(&self, config: &str) -> Result<BTreeSet<String>> {
         let config = self.given.iter().fold(config.to_owned(), |text, (mark, value)| text.replace(mark, value));
-        let workspace = workspace(&self.aws)?;
-        workspace.config(&config)?;
+        let workspace = self.site.workspace(&config)?;
         workspace.ok(&["deploy"]).await?;
         let mut lines = BTreeSet::new();
-        for (list, things) in shape(&self.aws.inventory().await?)?.as_object().context("an object of lists")? {
+        for (list, things) in self.site.shape().await?.as_object().context("an object of lists")? {
             for thing in things.as_array().into_iter().flatten().filter(|thing| !self.was_there(list, thing)) {
                 flatten(&format!("{list} {} ", name(thing)?), thing, &mut lines);
             }
         }
-        for (path, object) in self.cluster.objects() {
+        for (path, object) in self.site.cluster.objects() {
             // The definitions have golden files of their own, where they are made.
             let definition = object["kind"] == "CustomResourceDefinition";
             flatten(&format!("{path} "), if definition { &object["kind"] } else { &object }, &mut lines);
         }
-        self.aws.clear_log();
-        let again = workspace.ok(&["deploy"]).await?;
-        let changed = self.aws.mutating_count() > 0 || !again.stdout.contains("Done. (0 changes)");
-        ensure!(!changed, "a second deploy changed something: {}", again.said());
+        self.site.assert_settled(&workspace).await?;
         workspace.ok(&["destroy", "--yes"]).await?;
-        let left = shape(&self.aws.inventory().await?)?;
+        let left = self.site.shape().await?;
         ensure!(left == self.before, "destroy left\n{left:#}\nbefore there was\n{:#}", self.before);
-        ensure!(self.cluster.objects().is_empty(), "destroy left {:?}", self.cluster.paths());
+        ensure!(self.site.cluster.paths().is_empty(), "destroy left {:?}", self.site.cluster.paths());
         Ok(lines)
     }
 
@@ -436,11 +431,11 @@ fn whole(lines: &BTreeSet<String>) -> String {
 
 /// Holds the plain platform of a dialect against its golden file, and what each variant changes of it against another.
 async fn golden(dialect: &str, plain: &str, variants: &[Variant]) -> Result<()> {
-    let site = Site::start(Emulator::Ministack).await?;
-    let plain = site.platform(plain).await.context("the plain config")?;
+    let prepared = Prepared::start(Emulator::Ministack).await?;
+    let plain = prepared.platform(plain).await.context("the plain config")?;
     insta::assert_snapshot!(dialect, whole(&plain));
     for Variant { name, config, called } in variants {
-        let with = site.platform(config).await.with_context(|| format!("the config `{name}`"))?;
+        let with = prepared.platform(config).await.with_context(|| format!("the config `{name}`"))?;
         let renamed = |line: &String| called.iter().fold(line.clone(), |line, (from, to)| line.replace(*from, to));
         let plain: BTreeSet<String> = plain.iter().map(renamed).collect();
         insta::assert_snapshot!(format!("{dialect}_{name}"), changes(&plain, &with));
@@ -463,8 +458,8 @@ async fn options_of_the_design() -> Result<()> {
 async fn a_platform_in_four_zones() -> Result<()> {
     const TELLING: [&str; 5] =
         [" AvailabilityZone = ", " CidrBlock = ", ".subnetIds = ", " subnets = ", " NumberOfMountTargets = "];
-    let site = Site::start(Emulator::Moto).await?;
-    let lines = site.platform(CLASSIC_FOUR_ZONES).await?;
+    let prepared = Prepared::start(Emulator::Moto).await?;
+    let lines = prepared.platform(CLASSIC_FOUR_ZONES).await?;
     let telling = |line: &&str| TELLING.iter().any(|attribute| line.contains(*attribute));
     let lines: Vec<&str> = lines.iter().map(String::as_str).filter(telling).collect();
     insta::assert_snapshot!("classic_four_zones", lines.join("\n"));

@@ -2,10 +2,8 @@
 //! the old one; found again when the state is lost; and kept from another platform that has the same names.
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{AwsCloud, Emulator};
-use nic_tests::namespaces::NamespaceServer;
-use nic_tests::nic::Workspace;
-use nic_tests::platform::{many, workspace};
+use nic_tests::aws::Emulator;
+use nic_tests::platform::Site;
 use serde_json::{Value, json};
 
 pub(super) const CLASSIC: &str = r#"
@@ -37,46 +35,6 @@ const CONFIRMED: [&str; 2] = ["--confirm", "aws.node-group.user"];
 /// The tag by which the cluster autoscaler knows the nodes of a group that has none.
 const LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/dedicated";
 
-/// One account and one cluster.
-struct Site {
-    aws: AwsCloud,
-    cluster: NamespaceServer,
-}
-
-impl Site {
-    async fn start() -> Result<Self> {
-        let (aws, cluster) = many(Emulator::Ministack, 1).await?;
-        Ok(Self { aws, cluster })
-    }
-
-    fn workspace(&self, config: &str) -> Result<Workspace> {
-        let workspace = workspace(&self.aws)?;
-        workspace.config(config)?;
-        Ok(workspace)
-    }
-
-    /// What changed something, in order.
-    fn changes(&self) -> Vec<String> {
-        self.aws.log().into_iter().filter(|call| call.mutating).map(|call| call.action).collect()
-    }
-
-    async fn nothing_changes(&self, workspace: &Workspace) -> Result<()> {
-        self.aws.clear_log();
-        self.cluster.clear_writes();
-        let ran = workspace.ok(&["deploy"]).await?;
-        ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
-        ensure!(self.changes().is_empty() && self.cluster.writes().is_empty(), "{}", ran.stdout);
-        Ok(())
-    }
-
-    async fn destroyed(&self, workspace: &Workspace) -> Result<()> {
-        workspace.ok(&["destroy", "--yes"]).await?;
-        self.aws.assert_empty().await?;
-        ensure!(self.cluster.paths().is_empty(), "objects are left: {:?}", self.cluster.paths());
-        Ok(())
-    }
-}
-
 /// The one group of users, of two in all.
 fn users(found: &Value) -> Result<&Value> {
     let groups = found["nodegroups"].as_array().context("node groups")?;
@@ -93,7 +51,7 @@ fn edited(config: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn classic_replaces_a_node_group_under_its_name_once_that_is_confirmed() -> Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start(Emulator::Ministack, 1).await?;
     let workspace = site.workspace(CLASSIC)?;
     workspace.ok(&["deploy"]).await?;
     let before = site.aws.inventory().await?;
@@ -128,13 +86,13 @@ async fn classic_replaces_a_node_group_under_its_name_once_that_is_confirmed() -
     ensure!(found["addons"] == before["addons"], "{:#}", found["addons"]);
     ensure!(site.cluster.objects() == objects, "{:?}", site.cluster.paths());
 
-    site.nothing_changes(&workspace).await?;
-    site.destroyed(&workspace).await
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replacement_is_taken_back_when_the_state_is_lost() -> Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start(Emulator::Ministack, 1).await?;
     let workspace = site.workspace(DESIGN)?;
     workspace.ok(&["deploy"]).await?;
     workspace.config(&edited(DESIGN))?;
@@ -150,14 +108,14 @@ async fn a_replacement_is_taken_back_when_the_state_is_lost() -> Result<()> {
     ensure!(site.changes().is_empty(), "{:?}", site.changes());
     let found = site.aws.inventory().await?;
     ensure!(users(&found)?["nodegroupName"] == name, "{:#}", found["nodegroups"]);
-    site.nothing_changes(&workspace).await?;
-    site.destroyed(&workspace).await
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
 }
 
 /// The document names roles after the project alone, so two of its namespaces meet in one account.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_namespace_does_not_take_the_roles_of_the_first() -> Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start(Emulator::Ministack, 1).await?;
     let first = site.workspace(DESIGN)?;
     first.ok(&["deploy"]).await?;
     let before = site.aws.inventory().await?;
@@ -173,6 +131,6 @@ async fn another_namespace_does_not_take_the_roles_of_the_first() -> Result<()> 
     let found = site.aws.inventory().await?;
     ensure!(found["roles"] == before["roles"], "{:#}", found["roles"]);
 
-    site.nothing_changes(&first).await?;
-    site.destroyed(&first).await
+    site.assert_settled(&first).await?;
+    site.destroy(&first).await
 }
