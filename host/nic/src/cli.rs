@@ -77,7 +77,10 @@ pub enum Command {
     /// Show the graph of resources, as DOT or Mermaid
     #[command(after_help = "Examples:\n  nic graph | dot -Tsvg > platform.svg\n  nic graph --as mermaid --recorded")]
     Graph(Graph),
-    /// Delete everything that is recorded
+    /// Delete everything that is recorded, and what the cluster left
+    ///
+    /// Left in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain
+    /// aws.kubernetes-leftovers.main` leaves those.
     #[command(
         after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain efs --retain ecr"
     )]
