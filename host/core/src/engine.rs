@@ -258,7 +258,9 @@ impl Run {
     async fn wait(&self, duration: Duration) -> bool {
         /// How long an interrupt may go unnoticed.
         const SLICE: Duration = Duration::from_millis(200);
-        let mut left = duration.mul_f64(self.settings.pace);
+        /// Whatever the pace, nobody is asked in a busy loop.
+        const SHORTEST: Duration = Duration::from_millis(20);
+        let mut left = duration.mul_f64(self.settings.pace).max(duration.min(SHORTEST));
         while !left.is_zero() {
             if self.interrupt.requested() {
                 return true;

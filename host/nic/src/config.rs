@@ -276,6 +276,11 @@ impl Config {
         elements.filter_map(Node::text).map(str::to_owned).collect()
     }
 
+    /// Whether the config says something at this RFC 6901 pointer.
+    pub fn says(&self, pointer: &str) -> bool {
+        self.root.key(pointer).is_some()
+    }
+
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
         self.root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| truth(text) == Some(true))

@@ -80,7 +80,7 @@ impl Session {
         };
         let session = Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await?;
         let state = session.run.journal.state().await;
-        match edited(&session.immutable, &state) {
+        match edited(config, &session.immutable, &state) {
             Some(error) => Err(error),
             None => Ok(session),
         }
@@ -402,7 +402,7 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
 }
 
 /// The first key that was edited although it must not be while anything of the platform stands.
-fn edited(immutable: &BTreeMap<String, Value>, state: &State) -> Option<CommandError> {
+fn edited(config: &Config, immutable: &BTreeMap<String, Value>, state: &State) -> Option<CommandError> {
     if state.records.is_empty() {
         return None;
     }
@@ -410,10 +410,12 @@ fn edited(immutable: &BTreeMap<String, Value>, state: &State) -> Option<CommandE
     state.metadata.immutable_configuration.iter().find_map(|(pointer, before)| {
         let now = immutable.get(pointer).filter(|now| *now != before)?;
         let (key, before) = (pointer.trim_start_matches('/').replace('/', "."), said(before));
-        let detail = format!("`{key}` was `{before}` at the last deploy; the config says `{}`", said(now));
+        let says = if config.says(pointer) { "says" } else { "leaves it out, which means" };
+        let detail = format!("`{key}` was `{before}` at the last deploy; the config {says} `{}`", said(now));
         let error = Diagnostic::error("CONFIG_KEY_IMMUTABLE", "A key cannot be changed after the first deploy", detail)
             .hint(format!("set `{key}` back to `{before}`, or destroy the platform first if it should change"));
-        Some(CommandError::refused(vec![error]).at_pointer(Some(pointer.clone())))
+        // What is left out stands nowhere.
+        Some(CommandError::refused(vec![error]).at_pointer(config.says(pointer).then(|| pointer.clone())))
     })
 }
 

@@ -335,6 +335,7 @@ impl Gate {
             let sent = self.transmit(overridden, parsed, url.clone(), headers, &name);
             let sent = self.observed(service.signing_name, action.name, action.class, sent).await?;
             let token = credentials.session_token().unwrap_or_default();
+            answer::check_signature(&sent)?;
             answer::check_echo(&sent, &[credentials.secret_access_key(), token, &signature.text])?;
             if !answer::says_expired(&sent) {
                 return Ok(sent);

@@ -1,7 +1,7 @@
 //! What ends as failed in the cloud, and what would: the one says why and is made anew by the next deploy, the other is not begun.
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{Effect, Emulator, Matching, When};
+use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
 
@@ -124,6 +124,15 @@ async fn who_is_not_let_in_is_told_once_and_nothing_is_begun() -> Result<()> {
         workspace.env(name, wrong);
         is_not_let_in(&site, &workspace).await.context(name)?;
     }
+    // AWS repeats the token of a session in what it says of a wrong signature.
+    let session = Some("IQoJb3JpZ2luX2VjE/session+token==".to_owned());
+    let plain = site.aws.credentials();
+    site.aws.set_credentials(Credentials { session_token: session, ..plain.clone() });
+    let mut workspace = site.workspace(CLASSIC)?;
+    workspace.env("AWS_SECRET_ACCESS_KEY", "nic/test/only/9999999999999999999EXAMPLE");
+    is_not_let_in(&site, &workspace).await.context("a session")?;
+    site.aws.set_credentials(plain);
+
     // One that has to be enabled first.
     let workspace = site.workspace(&CLASSIC.replace("us-west-2", "ap-east-1"))?;
     is_not_let_in(&site, &workspace).await.context("the region")?;

@@ -54,6 +54,19 @@ pub async fn read(mut response: reqwest::Response, target: &str) -> Result<Cloud
     Ok(CloudResponse { status, headers, body })
 }
 
+/// What every service of AWS says of a signature by the wrong key. Some go on with the request as they got it, session token and all.
+const MISMATCH: &[u8] = b"request signature we calculated does not match the signature you provided";
+
+/// Refuses an answer to a wrong signature, in fewer words than AWS has for it.
+pub fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
+    if matches!(response.status, 400 | 401 | 403) && contains(&response.body, MISMATCH) {
+        let message =
+            "SignatureDoesNotMatch: AWS computes another signature: the secret access key does not belong to its id";
+        return Err(ProviderError::Denied(message.to_owned()));
+    }
+    Ok(())
+}
+
 /// Refuses an answer that repeats what only the host may know: a service that explains a bad signature does.
 pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), ProviderError> {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {

@@ -259,6 +259,19 @@ async fn a_request_is_signed_sent_to_the_override_and_its_answer_stripped() {
 }
 
 #[tokio::test]
+async fn a_wrong_signature_is_told_in_one_sentence() {
+    let body = format!(
+        "<Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match the signature you \
+         provided. The Canonical String should have been x-amz-security-token:{TOKEN}</Message>"
+    );
+    let (url, _) = server("403 Forbidden", body.leak()).await;
+    let error = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+    assert_eq!(error.code(), "DENIED");
+    assert_eq!(error.cause(), "login refused");
+    assert!(error.to_string().len() < 150 && !error.to_string().contains(TOKEN), "{error}");
+}
+
+#[tokio::test]
 async fn an_answer_that_repeats_a_credential_is_withheld() {
     for body in
         [SECRET, TOKEN, "IQoJb3JpZ2luX2VjE%2Fsession%2Btoken%3D%3D", "{\"t\":\"IQoJb3JpZ2luX2VjE\\/session+token==\"}"]
