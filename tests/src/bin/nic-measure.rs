@@ -127,25 +127,23 @@ async fn life(platform: &Platform, latency: Duration, runs: usize) -> Result<()>
     platform.aws.nat_pace(Wait::NONE);
     platform.aws.faults().latency(latency);
     tell(&format!("\n{} ms more on every request to AWS:\n", latency.as_millis()));
-    tell(
-        "| what | requests | depth | time | on the way | others at work | `nic` alone | peak memory | of that its own |",
-    );
-    tell("|---|---|---|---|---|---|---|---|---|");
+    tell("| what | requests | depth | time | others at work | `nic` alone | peak memory | of that its own |");
+    tell("|---|---|---|---|---|---|---|---|");
     let told = |what: &str, runs: usize, measured: &Measured| -> Result<()> {
         let log = platform.aws.log();
         let requests = log.len() / runs;
         // Of several runs, the last one's.
         let log = &log[log.len() - requests..];
         let kubernetes = since(platform, log.first().map(|first| first.at).unwrap_or_default())?;
-        let aws = log.iter().filter_map(|entry| Some((entry.at, entry.answered?)));
-        let on_the_way = together(aws.clone().map(|(at, _)| (at, at + latency)));
-        let waited = together(aws.chain(kubernetes.iter().map(|(span, _)| *span)));
+        let aws = || log.iter().filter_map(|entry| Some((entry.at, entry.answered?)));
+        let of_kubernetes = || kubernetes.iter().map(|(span, _)| *span);
+        let at_work = together(aws().map(|(at, answered)| (at + latency, answered)).chain(of_kubernetes()));
+        let waited = together(aws().chain(of_kubernetes()));
         tell(&format!(
-            "| {what} | {requests} | {} | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
+            "| {what} | {requests} | {} | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
             depth(log),
             millis(measured.took),
-            millis(on_the_way),
-            millis(waited.saturating_sub(on_the_way)),
+            millis(at_work),
             millis(measured.took.saturating_sub(waited)),
             measured.memory.peak,
             measured.memory.own
