@@ -16,6 +16,9 @@ const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 /// How often each is measured that leaves things as they are.
 const RUNS: usize = 15;
 
+/// How often what makes or ends a platform is.
+const LIVES: usize = 5;
+
 struct Measured {
     took: Duration,
     memory: Memory,
@@ -117,54 +120,90 @@ async fn process(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-/// A platform's life, request by request: how many there are, and how many had to wait for each other.
-async fn life(platform: &Platform, latency: Duration, runs: usize) -> Result<()> {
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
-    // The emulator is as quick as it can be, and so are NIC's own waits: what is left is the way there and back.
-    workspace.env("NIC_PACE", "0.001");
-    platform.aws.pace(Pace::all(Wait::NONE)).await;
-    platform.aws.nat_pace(Wait::NONE);
-    platform.aws.faults().latency(latency);
-    tell(&format!("\n{} ms more on every request to AWS:\n", latency.as_millis()));
-    tell("| what | requests | depth | time | others at work | `nic` alone | peak memory | of that its own |");
-    tell("|---|---|---|---|---|---|---|---|");
-    let told = |what: &str, runs: usize, measured: &Measured| -> Result<()> {
-        let log = platform.aws.log();
+/// One command of a platform's life.
+struct Row {
+    measured: Measured,
+    requests: usize,
+    depth: usize,
+    /// How long AWS, the way there and back apart, or Kubernetes was at work on something.
+    others: Duration,
+    /// How long nobody else was, and nothing was on its way.
+    alone: Duration,
+}
+
+/// A platform and what its life costs.
+struct Life<'a> {
+    platform: &'a Platform,
+    latency: Duration,
+    rows: Vec<(&'static str, Vec<Row>)>,
+}
+
+impl Life<'_> {
+    /// Notes what the log has of so many runs of the command; of several, the last one's requests.
+    fn note(&mut self, what: &'static str, runs: usize, measured: Measured) -> Result<()> {
+        let log = self.platform.aws.log();
         let requests = log.len() / runs;
-        // Of several runs, the last one's.
         let log = &log[log.len() - requests..];
-        let kubernetes = since(platform, log.first().map(|first| first.at).unwrap_or_default())?;
-        let aws = || log.iter().filter_map(|entry| Some((entry.at, entry.answered?)));
-        let of_kubernetes = || kubernetes.iter().map(|(span, _)| *span);
-        let at_work = together(aws().map(|(at, answered)| (at + latency, answered)).chain(of_kubernetes()));
-        let waited = together(aws().chain(of_kubernetes()));
-        tell(&format!(
-            "| {what} | {requests} | {} | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} MiB | {:.0} MiB |",
-            depth(log),
-            millis(measured.took),
-            millis(at_work),
-            millis(measured.took.saturating_sub(waited)),
-            measured.memory.peak,
-            measured.memory.own
-        ));
+        let kubernetes = since(self.platform, log.first().map(|first| first.at).unwrap_or_default())?;
         if std::env::args().any(|argument| argument == "--requests") {
             show(what, log, &kubernetes);
         }
-        platform.aws.clear_log();
+        let aws = || log.iter().filter_map(|entry| Some((entry.at, entry.answered?)));
+        let of_kubernetes = || kubernetes.iter().map(|(span, _)| *span);
+        let others = together(aws().map(|(at, answered)| (at + self.latency, answered)).chain(of_kubernetes()));
+        let alone = measured.took.saturating_sub(together(aws().chain(of_kubernetes())));
+        let row = Row { requests, depth: depth(log), others, alone, measured };
+        match self.rows.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, rows)) => rows.push(row),
+            None => self.rows.push((what, vec![row])),
+        }
+        self.platform.aws.clear_log();
         Ok(())
-    };
-    platform.aws.clear_log();
-    told("first `nic plan`", 1, &measure(&workspace, &["plan"]).await?)?;
-    told("first `nic deploy`", 1, &measure(&workspace, &["deploy"]).await?)?;
-    told("`nic plan` without changes", runs, &median(&workspace, &["plan"], runs).await?)?;
-    told("`nic deploy` without changes", runs, &median(&workspace, &["deploy"], runs).await?)?;
-    let state = workspace.stage().join("nic-state.json");
-    let aside = workspace.path().join("nic-state.json");
-    std::fs::rename(&state, &aside)?;
-    told("`nic plan` after the state was lost", runs, &median(&workspace, &["plan"], runs).await?)?;
-    std::fs::rename(&aside, &state)?;
-    told("`nic destroy`", 1, &measure(&workspace, &["destroy", "--yes"]).await?)?;
+    }
+
+    /// Of what was done several times, that of the median time.
+    fn tell(mut self) {
+        tell(&format!("\n{} ms more on every request to AWS:\n", self.latency.as_millis()));
+        tell("| what | requests | depth | time | others at work | `nic` alone | peak memory | of that its own |");
+        tell("|---|---|---|---|---|---|---|---|");
+        for (what, rows) in &mut self.rows {
+            rows.sort_by_key(|row| row.measured.took);
+            let Row { measured: Measured { took, memory }, requests, depth, others, alone } = &rows[rows.len() / 2];
+            let [took, others, alone] = [took, others, alone].map(|duration| millis(*duration));
+            tell(&format!(
+                "| {what} | {requests} | {depth} | {took:.0} ms | {others:.0} ms | {alone:.0} ms | {:.0} MiB | {:.0} MiB |",
+                memory.peak, memory.own
+            ));
+        }
+    }
+}
+
+/// A platform's life, request by request, so many times: how many there are, and how many had to wait for each other.
+async fn life(platform: &Platform, latency: Duration, lives: usize, runs: usize) -> Result<()> {
+    // The emulator is as quick as it can be, and so are NIC's own waits: what is left is the way there and back.
+    platform.aws.pace(Pace::all(Wait::NONE)).await;
+    platform.aws.nat_pace(Wait::NONE);
+    platform.aws.faults().latency(latency);
+    let mut life = Life { platform, latency, rows: Vec::new() };
+    for nth in 0..lives {
+        let mut workspace = platform.workspace()?;
+        workspace.config(CONFIG)?;
+        workspace.env("NIC_PACE", "0.001");
+        platform.aws.clear_log();
+        life.note("first `nic plan`", 1, measure(&workspace, &["plan"]).await?)?;
+        life.note("first `nic deploy`", 1, measure(&workspace, &["deploy"]).await?)?;
+        if nth == 0 {
+            life.note("`nic plan` without changes", runs, median(&workspace, &["plan"], runs).await?)?;
+            life.note("`nic deploy` without changes", runs, median(&workspace, &["deploy"], runs).await?)?;
+            let state = workspace.stage().join("nic-state.json");
+            let aside = workspace.path().join("nic-state.json");
+            std::fs::rename(&state, &aside)?;
+            life.note("`nic plan` after the state was lost", runs, median(&workspace, &["plan"], runs).await?)?;
+            std::fs::rename(&aside, &state)?;
+        }
+        life.note("`nic destroy`", 1, measure(&workspace, &["destroy", "--yes"]).await?)?;
+    }
+    life.tell();
     platform.aws.faults().clear();
     platform.aws.assert_empty().await
 }
@@ -201,8 +240,8 @@ async fn main() -> Result<()> {
     say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
     let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
     process(&platform).await?;
-    life(&platform, Duration::ZERO, RUNS).await?;
-    life(&platform, LATENCY, RUNS).await?;
-    life(&platform, AGES, 1).await?;
+    life(&platform, Duration::ZERO, LIVES, RUNS).await?;
+    life(&platform, LATENCY, LIVES, RUNS).await?;
+    life(&platform, AGES, 1, 1).await?;
     Ok(())
 }
