@@ -8,21 +8,10 @@ use nic_tests::platform::Site;
 use super::every_action::DESIGN;
 use super::replacement::CLASSIC;
 
-/// Takes all the addresses that AWS grants an account, as `quota.rs` of the front has it.
-const TAKE_ADDRESSES: &str = r#"
-ec2 = client("ec2")
-while len(ec2.describe_addresses()["Addresses"]) < 5:
-    ec2.allocate_address(Domain="vpc")
-show(None)
-"#;
-
-/// And all the networks, beside the one that every account has.
-const TAKE_VPCS: &str = r#"
-ec2 = client("ec2")
-while len(ec2.describe_vpcs()["Vpcs"]) < 5:
-    ec2.create_vpc(CidrBlock="10.99.0.0/16")
-show(None)
-"#;
+/// Makes as many of something as AWS grants an account, as `quota.rs` of the front has it. What is there before counts too.
+fn take_all(shown: &str, make: &str) -> String {
+    format!("ec2 = client('ec2')\nwhile len(ec2.{shown}) < 5:\n    ec2.{make}\nshow(None)\n")
+}
 
 async fn fails(workspace: &Workspace, code: &str, why: &str) -> Result<()> {
     let ran = workspace.run(&["deploy", "--format", "json"]).await?;
@@ -94,9 +83,11 @@ async fn what_cannot_end_well_is_not_begun() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_account_has_no_room_for_is_not_begun() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    site.aws.inspect(TAKE_ADDRESSES).await?;
+    let addresses = take_all(r#"describe_addresses()["Addresses"]"#, r#"allocate_address(Domain="vpc")"#);
+    site.aws.inspect(&addresses).await?;
     is_refused(&site, DESIGN, &["QUOTA_TOO_SMALL", "5 Elastic IP addresses in this region, has 5"]).await?;
-    site.aws.inspect(TAKE_VPCS).await?;
+    let vpcs = take_all(r#"describe_vpcs()["Vpcs"]"#, r#"create_vpc(CidrBlock="10.99.0.0/16")"#);
+    site.aws.inspect(&vpcs).await?;
     is_refused(&site, CLASSIC, &["QUOTA_TOO_SMALL", "5 VPCs in this region, has 5, and needs 1 more"]).await
 }
 
