@@ -132,6 +132,9 @@ fn resource(resource: Resource) -> wit::Resource {
     if let Some(pointer) = resource.create_first {
         extra["create_first"] = pointer.into();
     }
+    if !resource.deleted_before.is_empty() {
+        extra["deleted_before"] = resource.deleted_before.into();
+    }
     wit::Resource {
         address: resource.address,
         kind: resource.kind,

@@ -96,6 +96,8 @@ pub struct Resource {
     pub document: Value,
     /// Addresses needed besides those referenced.
     pub depends_on: Vec<String>,
+    /// Addresses that go after it, and that it can be made without.
+    pub deleted_before: Vec<String>,
     /// Not ours: only read and referenced.
     pub external: bool,
     /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before the
@@ -111,6 +113,7 @@ impl Resource {
             kind: kind.into(),
             document,
             depends_on: Vec::new(),
+            deleted_before: Vec::new(),
             external: false,
             create_first: None,
         }
@@ -127,6 +130,13 @@ impl Resource {
     #[must_use]
     pub fn after(mut self, address: impl Into<String>) -> Self {
         self.depends_on.push(address.into());
+        self
+    }
+
+    /// Deletes it before what stands at the address. Its create does not wait for that.
+    #[must_use]
+    pub fn before(mut self, address: impl Into<String>) -> Self {
+        self.deleted_before.push(address.into());
         self
     }
 }

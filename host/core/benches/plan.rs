@@ -162,6 +162,7 @@ fn platform(resources: usize) -> Platform {
             kind,
             document,
             depends_on: BTreeSet::new(),
+            deleted_before: BTreeSet::new(),
             external: false,
             create_first: None,
         });

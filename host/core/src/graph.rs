@@ -24,7 +24,7 @@ impl DesiredGraph {
         let mut problems = Vec::new();
         for resource in desired {
             let address = resource.address.clone();
-            let mut needs = resource.depends_on.clone();
+            let mut needs: BTreeSet<_> = resource.depends_on.union(&resource.deleted_before).cloned().collect();
             match references(&resource.document) {
                 Ok(found) => needs.extend(found),
                 Err(error) => problems.push(

@@ -24,6 +24,8 @@ pub struct Desired {
     pub document: Value,
     /// Addresses it needs besides those it references.
     pub depends_on: BTreeSet<Address>,
+    /// Addresses that go after it, and that it can be made without.
+    pub deleted_before: BTreeSet<Address>,
     /// Not ours: read and referenced, never written.
     pub external: bool,
     /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before

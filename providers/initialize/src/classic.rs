@@ -22,7 +22,7 @@ pub use self::autoscaler::{Autoscaler, NodesOf, cluster_autoscaler};
 pub use self::gpu::{GpuGroup, aws_device_plugin, gcp_driver_installer};
 pub use self::registry::external_registry;
 pub use self::traefik::traefik_definitions;
-use crate::object::{after, object, segment};
+use crate::object::{after, before, object, segment};
 
 /// Where the objects are made.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +46,11 @@ impl Site<'_> {
         self.address("namespace", self.namespace)
     }
 
-    /// What an object in the namespace stands on. Every cluster has `kube-system`: there it stands on what pods need.
-    fn ground(&self) -> Vec<String> {
+    /// An object that stands in the namespace. Every cluster has `kube-system`: there it goes before what pods need.
+    fn within(&self, resource: Resource) -> Resource {
         match self.namespace {
-            "kube-system" => self.cluster.iter().chain(self.nodes).cloned().collect(),
-            _ => vec![self.namespace_address()],
+            "kube-system" => before(after(resource, self.cluster), self.nodes),
+            _ => resource.after(self.namespace_address()),
         }
     }
 }
@@ -58,5 +58,5 @@ impl Site<'_> {
 /// The one namespace, without labels. Its pods can only end while there are nodes, so it goes before `general` does.
 pub fn namespace(site: &Site<'_>) -> Resource {
     let resource = object(site.namespace_address(), "v1", "Namespace", (None, site.namespace), json!({}));
-    after(resource, site.cluster.iter().chain(site.nodes))
+    before(after(resource, site.cluster), site.nodes)
 }

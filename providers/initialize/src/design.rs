@@ -27,7 +27,7 @@ pub use self::access::{ClusterRole, Role, Rule, ServiceAccount, Subject};
 pub use self::limits::{Limits, PriorityClass, Quota};
 pub use self::network::{NetworkPolicy, Peer};
 pub use self::storage::{BindingMode, StorageClass};
-use crate::object::{after, object, segment, texts};
+use crate::object::{after, before, object, segment, texts};
 
 /// Everything the objects are made from. Start from [`DesignInput::documented`] and add to it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,7 +120,7 @@ pub fn objects(input: &DesignInput) -> Vec<Resource> {
             (None, &namespace.name),
             json!({ "metadata": { "labels": labels } }),
         );
-        resources.push(after(resource, input.after.iter().chain(&input.pods_after)));
+        resources.push(before(after(resource, &input.after), &input.pods_after));
 
         let mut within = access::within(input, namespace);
         within.extend(limits::within(input, namespace));

@@ -48,6 +48,11 @@ pub(crate) fn after<'a>(resource: Resource, addresses: impl IntoIterator<Item = 
     addresses.into_iter().fold(resource, Resource::after)
 }
 
+/// The same, deleted before what stands at `addresses`, and created without waiting for it.
+pub(crate) fn before<'a>(resource: Resource, addresses: impl IntoIterator<Item = &'a String>) -> Resource {
+    addresses.into_iter().fold(resource, Resource::before)
+}
+
 /// A JSON object of text by name.
 pub(crate) fn texts<'a, V: Clone + Into<Value> + 'a>(members: impl IntoIterator<Item = (&'a String, &'a V)>) -> Value {
     Value::Object(members.into_iter().map(|(key, value)| (key.clone(), value.clone().into())).collect::<Map<_, _>>())

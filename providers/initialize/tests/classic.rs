@@ -18,7 +18,8 @@ fn on_site<T>(make: impl FnOnce(&Site<'_>) -> T) -> T {
 
 fn shown(resources: &[Resource]) -> Value {
     let entries = resources.iter().map(|resource| {
-        json!({ "address": resource.address, "depends_on": resource.depends_on, "document": resource.document })
+        let Resource { address, depends_on, deleted_before, document, .. } = resource;
+        json!({ "address": address, "depends_on": depends_on, "deleted_before": deleted_before, "document": document })
     });
     entries.collect()
 }
@@ -49,7 +50,10 @@ fn external_registry(site: &Site<'_>) -> Vec<Resource> {
 fn the_namespace_bears_no_labels_and_goes_before_its_nodes() {
     let namespace = on_site(classic::namespace);
     assert_eq!(namespace.document, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "dev" } }));
-    assert_eq!(namespace.depends_on, [CLUSTER, GENERAL]);
+    assert_eq!(
+        (namespace.depends_on.as_slice(), namespace.deleted_before.as_slice()),
+        (&[CLUSTER.to_owned()][..], &[GENERAL.to_owned()][..])
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn documented() -> DesignInput {
 
 fn shown(resources: &[Resource]) -> Value {
     let entries = resources.iter().map(|resource| {
-        json!({ "address": resource.address, "depends_on": resource.depends_on, "document": resource.document })
+        let Resource { address, depends_on, deleted_before, document, .. } = resource;
+        json!({ "address": address, "depends_on": depends_on, "deleted_before": deleted_before, "document": document })
     });
     entries.collect()
 }

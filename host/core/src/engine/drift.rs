@@ -1,5 +1,7 @@
 //! Drift: told, accepted, or planned away.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Planned, Run, RunError, provider_failed};
 use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
@@ -14,7 +16,7 @@ pub struct Drift {
     /// How everything compares.
     pub report: DriftReport,
     /// What the cloud shows, for every record.
-    pub observed: std::collections::BTreeMap<crate::address::Address, Observed>,
+    pub observed: BTreeMap<crate::address::Address, Observed>,
     /// Who could not look for what is not recorded, and why.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -103,6 +105,7 @@ impl Run {
             kind: record.kind.clone(),
             document: record.baseline.clone(),
             depends_on: record.dependencies.iter().filter(|need| records.contains_key(*need)).cloned().collect(),
+            deleted_before: BTreeSet::new(),
             external: record.external,
             create_first: None,
         });

@@ -62,6 +62,7 @@ mod tests {
             kind: "t.k".to_owned(),
             document: json!({}),
             depends_on: needs.iter().map(|need| at(need)).collect(),
+            deleted_before: BTreeSet::new(),
             external: false,
             create_first: None,
         });

@@ -77,6 +77,21 @@ fn what_is_not_found_for_long_is_an_error() {
 }
 
 #[test]
+fn what_is_deleted_before_something_is_made_without_it() {
+    let mut early = resource("sim.queue.early", json!({"tags": {}}));
+    early.deleted_before.insert(at("sim.cluster.main"));
+    let mut wanted = platform();
+    wanted.push(early);
+    let world = World::with(wanted.clone());
+    assert!(made_at(&world, "sim.queue") < made_at(&world, "sim.cluster"));
+    world.assert_settled(wanted);
+    assert!(world.destroy().complete());
+    let log = world.cloud.lock().unwrap().log.clone();
+    let deleted = |name: &str| log.iter().position(|entry| *entry == ("delete", format!("lineage-1/{name}"))).unwrap();
+    assert!(deleted("sim.queue.early") < deleted("sim.cluster.main"));
+}
+
+#[test]
 fn what_only_deletes_waits_for_nothing_and_goes_first() {
     let mut guard = resource("sim.guard.main", json!({"name": "guard"}));
     guard.depends_on.insert(at("sim.queue.main"));

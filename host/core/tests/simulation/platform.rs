@@ -126,7 +126,15 @@ pub fn to(address: &str, path: &str) -> Value {
 /// One desired resource.
 pub fn resource(address: &str, document: Value) -> Desired {
     let kind = address.rsplit_once('.').unwrap().0.to_owned();
-    Desired { address: at(address), kind, document, depends_on: BTreeSet::new(), external: false, create_first: None }
+    Desired {
+        address: at(address),
+        kind,
+        document,
+        depends_on: BTreeSet::new(),
+        deleted_before: BTreeSet::new(),
+        external: false,
+        create_first: None,
+    }
 }
 
 fn subnet(name: &str, cidr: &str) -> Desired {

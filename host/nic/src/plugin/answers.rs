@@ -137,6 +137,7 @@ mod tests {
             kind: kind.to_owned(),
             document: json!({}),
             depends_on: BTreeSet::new(),
+            deleted_before: BTreeSet::new(),
             external: false,
             create_first: None,
         }

@@ -231,7 +231,8 @@ pub(super) fn desired_from_guest(resource: types::Resource) -> Result<Desired, F
     if !document.is_object() {
         return Fault::bad(format!("the document of `{address}` is not an object"));
     }
-    references(&document).or_else(|error| Fault::bad(line(&format!("the document of `{address}`, {error}"))))?;
+    let referenced =
+        references(&document).or_else(|error| Fault::bad(line(&format!("the document of `{address}`, {error}"))))?;
     let depends_on = resource.depends_on.iter().map(|text| self::address(text)).collect::<Result<BTreeSet<_>, _>>()?;
     let extra = json(&resource.extra, &format!("`extra` of `{address}`"), MAX_DOCUMENT_BYTES)?;
     let external = match extra.get("external") {
@@ -246,7 +247,17 @@ pub(super) fn desired_from_guest(resource: types::Resource) -> Result<Desired, F
         }
         Some(_) => return Fault::bad(format!("`create_first` of `{address}` does not lead to a text of its document")),
     };
-    Ok(Desired { address, kind: resource.kind, document, depends_on, external, create_first })
+    let mut deleted_before = match extra.get("deleted_before") {
+        None => BTreeSet::new(),
+        Some(Value::Array(addresses)) => {
+            let text = |address: &Value| self::address(address.as_str().unwrap_or_default());
+            addresses.iter().map(text).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Fault::bad(format!("`deleted_before` of `{address}` is no list of addresses")),
+    };
+    // Whatever is needed otherwise has to be there first.
+    deleted_before.retain(|other| !depends_on.contains(other) && !referenced.contains(other));
+    Ok(Desired { address, kind: resource.kind, document, depends_on, deleted_before, external, create_first })
 }
 
 pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Observed, Fault> {
@@ -407,5 +418,12 @@ mod tests {
             assert!(desired_from_guest(resource(document, "{}")).is_err(), "{document}");
         }
         assert!(desired_from_guest(resource("{}", r#"{"external": 1}"#)).is_err());
+
+        let before =
+            desired_from_guest(resource("{}", r#"{"deleted_before": ["aws.vpc.main", "aws.nodes.a"]}"#)).unwrap();
+        assert!(before.deleted_before.iter().map(Address::as_str).eq(["aws.nodes.a"]), "needed anyway: {before:?}");
+        for extra in [r#"{"deleted_before": "aws.nodes.a"}"#, r#"{"deleted_before": [1]}"#] {
+            assert!(desired_from_guest(resource("{}", extra)).is_err(), "{extra}");
+        }
     }
 }

@@ -47,6 +47,7 @@ fn shown(resources: &[Resource]) -> Value {
             "address": resource.address,
             "kind": resource.kind,
             "depends_on": resource.depends_on,
+            "deleted_before": resource.deleted_before,
             "document": resource.document,
         })
     });
@@ -298,7 +299,8 @@ fn the_cluster_is_initialized_as_nebari_does() {
         let found = resources.iter().find(|resource| resource.address == address);
         found.unwrap_or_else(|| panic!("no {address}"))
     };
-    assert_eq!(found("aws.namespace.dev").depends_on, ["aws.cluster.main", "aws.node-group.general"]);
+    assert_eq!(found("aws.namespace.dev").depends_on, ["aws.cluster.main"]);
+    assert_eq!(found("aws.namespace.dev").deleted_before, ["aws.node-group.general"]);
     assert_eq!(found("aws.custom-resource-definition.ingressroutes").depends_on, ["aws.cluster.main"]);
     assert_eq!(found("aws.daemon-set.nvidia-device-plugin").depends_on, ["aws.cluster.main", "aws.node-group.gpu-1"]);
     assert_eq!(

@@ -73,6 +73,7 @@ fn the_minimal_platform_is_the_documents() {
             "address": resource.address,
             "kind": resource.kind,
             "depends_on": resource.depends_on,
+            "deleted_before": resource.deleted_before,
             "document": resource.document,
         })
     });

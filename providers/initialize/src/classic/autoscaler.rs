@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::gpu::on_groups;
-use crate::object::{RBAC, after, object};
+use crate::object::{RBAC, object};
 
 /// The Helm release, which is also the service account's name.
 const RELEASE: &str = "cluster-autoscaler";
@@ -46,7 +46,6 @@ pub struct Autoscaler<'a> {
 
 /// Service account, roles and bindings, deployment, disruption budget and service.
 pub fn cluster_autoscaler(site: &Site<'_>, autoscaler: &Autoscaler<'_>) -> Vec<Resource> {
-    let ground = site.ground();
     let make = |kind: &str, api_version: &str, name: Option<&str>, rest: Value| {
         // Cluster roles and their bindings stand in no namespace.
         let namespace = (!kind.starts_with("Cluster")).then_some(site.namespace);
@@ -54,7 +53,7 @@ pub fn cluster_autoscaler(site: &Site<'_>, autoscaler: &Autoscaler<'_>) -> Vec<R
         rest["metadata"]["labels"] = labels();
         let address = site.address(address_kind(kind), RELEASE);
         let named = (namespace, name.unwrap_or(FULL_NAME));
-        after(object(address, api_version, kind, named, rest), &ground)
+        site.within(object(address, api_version, kind, named, rest))
     };
     let rbac = &format!("{RBAC}/v1");
     let subjects = json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": site.namespace }]);

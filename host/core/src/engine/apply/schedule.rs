@@ -169,8 +169,11 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
         let kind = run.kind(&change.kind);
         let converge = (change.address.clone(), Verb::Converge);
         let for_deletion_only = |need: &Address| {
-            let named = planned.graph.get(&change.address).is_some_and(|desired| desired.depends_on.contains(need));
-            named && kind.is_some_and(Kind::only_deletes)
+            let desired = planned.graph.get(&change.address);
+            let only_deletes = kind.is_some_and(Kind::only_deletes);
+            desired.is_some_and(|desired| {
+                desired.deleted_before.contains(need) || only_deletes && desired.depends_on.contains(need)
+            })
         };
         let needs = change.needs.iter().filter(|need| !for_deletion_only(need));
         let needs: Vec<Key> = needs.map(|need| (need.clone(), Verb::Converge)).collect();
