@@ -150,20 +150,20 @@ fn claimed(baseline: &Value, sent: &Value, desired: &Value) -> Value {
     }
 }
 
-/// A change in flight, as the journal keeps it.
+/// A change in flight, as the journal keeps it. Its members stand in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
     /// What was begun.
     pub action: PendingAction,
-    /// The idempotency token of this very change.
-    pub token: String,
-    /// RFC 3339 instant of the first call.
-    pub started_at: String,
     /// The document that was sent: what a lost create is looked for by.
     pub document: Value,
     /// What `poll` needs, once the cloud has begun to work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Value>,
+    /// RFC 3339 instant of the first call.
+    pub started_at: String,
+    /// The idempotency token of this very change.
+    pub token: String,
 }
 
 /// Which kind of change is in flight.

@@ -3,11 +3,15 @@
 //! A record stands where its kind's state path says: its attributes under the document's names, plus the reserved member
 //! `_nic`. Records are found again by that member, so the codec knows no kind.
 
+mod tree;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::tree::{Members, Node, place};
 use crate::address::Address;
 use crate::ports::Facts;
 use crate::resource::{Pending, Record};
@@ -46,30 +50,51 @@ pub enum FormatError {
     },
 }
 
+/// What a record has besides its attributes. Its members stand in the order in which they are written.
 #[derive(Serialize, Deserialize)]
-struct Mark {
-    address: Address,
-    kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remote_id: Option<String>,
+struct Mark<'a> {
+    address: Cow<'a, Address>,
     #[serde(default)]
-    baseline: Value,
+    baseline: Cow<'a, Value>,
+    component_digest: Cow<'a, str>,
     #[serde(default)]
-    dependencies: BTreeSet<Address>,
-    #[serde(default, skip_serializing_if = "Accepted::is_empty")]
-    secrets: Accepted,
+    dependencies: Cow<'a, BTreeSet<Address>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pending: Option<Pending>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    imported: bool,
+    deposed: Option<Cow<'a, Address>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     external: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    imported: bool,
+    kind: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_suffix: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Cow<'a, Pending>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remote_id: Option<Cow<'a, str>>,
     schema_version: u32,
-    component_digest: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name_suffix: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    deposed: Option<Address>,
+    #[serde(default, skip_serializing_if = "Accepted::is_empty")]
+    secrets: Cow<'a, Accepted>,
+}
+
+impl<'a> Mark<'a> {
+    fn of(record: &'a Record) -> Self {
+        Self {
+            address: Cow::Borrowed(&record.address),
+            baseline: Cow::Borrowed(&record.baseline),
+            component_digest: Cow::Borrowed(&record.component_digest),
+            dependencies: Cow::Borrowed(&record.dependencies),
+            deposed: record.deposed.as_ref().map(Cow::Borrowed),
+            external: record.external,
+            imported: record.imported,
+            kind: Cow::Borrowed(&record.kind),
+            name_suffix: record.name_suffix.as_deref().map(Cow::Borrowed),
+            pending: record.pending.as_ref().map(Cow::Borrowed),
+            remote_id: record.remote_id.as_deref().map(Cow::Borrowed),
+            schema_version: record.schema_version,
+            secrets: Cow::Borrowed(&record.secrets),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -194,27 +219,29 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
     }
     let Some(mark) = record else { return Ok(()) };
     let mark = Mark::deserialize(mark).map_err(|e| FormatError::NotState(format!("at `{path}`: {e}")))?;
+    let address = mark.address.into_owned();
     let record = Record {
-        address: mark.address.clone(),
-        kind: mark.kind,
-        remote_id: mark.remote_id,
+        address: address.clone(),
+        kind: mark.kind.into_owned(),
+        remote_id: mark.remote_id.map(Cow::into_owned),
         attributes: Value::Object(attributes),
-        baseline: mark.baseline,
-        dependencies: mark.dependencies,
-        secrets: mark.secrets,
-        pending: mark.pending,
+        baseline: mark.baseline.into_owned(),
+        dependencies: mark.dependencies.into_owned(),
+        secrets: mark.secrets.into_owned(),
+        pending: mark.pending.map(Cow::into_owned),
         imported: mark.imported,
         external: mark.external,
         schema_version: mark.schema_version,
-        component_digest: mark.component_digest,
+        component_digest: mark.component_digest.into_owned(),
         // A record inside an array of a parent's array stands at the parent's path, whichever parent it is.
         state_path: path.to_owned(),
-        name_suffix: mark.name_suffix,
-        deposed: mark.deposed,
+        name_suffix: mark.name_suffix.map(Cow::into_owned),
+        deposed: mark.deposed.map(Cow::into_owned),
     };
-    if records.insert(mark.address.clone(), record).is_some() {
-        return Err(FormatError::NotState(format!("`{}` is recorded twice", mark.address)));
+    if records.contains_key(&address) {
+        return Err(FormatError::NotState(format!("`{address}` is recorded twice")));
     }
+    records.insert(address, record);
     Ok(())
 }
 
@@ -223,91 +250,35 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
 /// # Errors
 /// [`FormatError::Placement`] when two records want one place.
 pub fn encode(state: &State) -> Result<Vec<u8>, FormatError> {
-    let mut document = Map::new();
-    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
-    put("version", Value::from(env!("CARGO_PKG_VERSION")));
-    put("format_version", Value::from(FORMAT_VERSION));
-    put("provider", Value::from(state.provider.clone()));
-    put("project_name", Value::from(state.project_name.clone()));
-    put("namespace", Value::from(state.namespace.clone()));
-    put("region", Value::from(state.region.clone()));
-    put("topology", Value::from(state.topology.clone()));
-    put("serial", Value::from(state.serial));
-    put("lineage", Value::from(state.lineage.clone()));
-    put("imported_from_terraform", Value::from(state.imported_from_terraform));
-    put("facts", to_value(&state.facts));
-    put("metadata", to_value(&state.metadata));
-    put("cloud", Value::Object(Map::new()));
-    put("kubernetes", Value::Object(Map::new()));
-    document.extend(state.unknown.iter().map(|(key, value)| (key.clone(), value.clone())));
+    let own = Node::Own;
+    let not_json = |error: serde_json::Error| FormatError::NotState(error.to_string());
+    let mut document = Members::from([
+        ("version", own(env!("CARGO_PKG_VERSION").into())),
+        ("format_version", own(FORMAT_VERSION.into())),
+        ("provider", own(state.provider.as_str().into())),
+        ("project_name", own(state.project_name.as_str().into())),
+        ("namespace", own(state.namespace.as_str().into())),
+        ("region", own(state.region.as_deref().into())),
+        ("topology", own(state.topology.as_str().into())),
+        ("serial", own(state.serial.into())),
+        ("lineage", own(state.lineage.as_str().into())),
+        ("imported_from_terraform", own(state.imported_from_terraform.into())),
+        ("facts", Node::Facts(&state.facts)),
+        ("metadata", own(serde_json::to_value(&state.metadata).map_err(not_json)?)),
+        ("cloud", Node::Object(Members::new())),
+        ("kubernetes", Node::Object(Members::new())),
+    ]);
+    document.extend(state.unknown.iter().map(|(key, value)| (key.as_str(), Node::Whole(value))));
 
-    let mut root = Value::Object(document);
     // Shorter paths first, so that a parent is there before what stands in it.
     let mut records: Vec<&Record> = state.records.values().collect();
     records.sort_by_key(|record| (record.state_path.matches('.').count(), &record.address));
     for record in records {
-        place(&mut root, record)?;
+        place(&mut document, record)?;
     }
-    let mut bytes = serde_json::to_vec_pretty(&root).map_err(|e| FormatError::NotState(e.to_string()))?;
+    let mut bytes = serde_json::to_vec_pretty(&document).map_err(not_json)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-fn to_value<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
-}
-
-fn place(root: &mut Value, record: &Record) -> Result<(), FormatError> {
-    let fail = |why| FormatError::Placement { address: record.address.clone(), path: record.state_path.clone(), why };
-    if holds_a_mark(&record.attributes) {
-        return Err(fail("its attributes hold what looks like a record"));
-    }
-    let mut members = match &record.attributes {
-        Value::Object(members) => members.clone(),
-        _ => Map::new(),
-    };
-    let mark = Mark {
-        address: record.address.clone(),
-        kind: record.kind.clone(),
-        remote_id: record.remote_id.clone(),
-        baseline: record.baseline.clone(),
-        dependencies: record.dependencies.clone(),
-        secrets: record.secrets.clone(),
-        pending: record.pending.clone(),
-        imported: record.imported,
-        external: record.external,
-        schema_version: record.schema_version,
-        component_digest: record.component_digest.clone(),
-        name_suffix: record.name_suffix.clone(),
-        deposed: record.deposed.clone(),
-    };
-    members.insert(MARK.to_owned(), to_value(&mark));
-
-    let (path, in_array) = match record.state_path.strip_suffix("[]") {
-        Some(path) => (path, true),
-        None => (record.state_path.as_str(), false),
-    };
-    let (above, last) = path.rsplit_once('.').unwrap_or(("cloud", path));
-    let mut parent = root;
-    for segment in above.split('.') {
-        let members = parent.as_object_mut().ok_or_else(|| fail("something that is no object stands above"))?;
-        parent = members.entry(segment.to_owned()).or_insert_with(|| Value::Object(Map::new()));
-    }
-    let siblings = parent.as_object_mut().ok_or_else(|| fail("something that is no object stands above"))?;
-    let place = siblings.entry(last.to_owned()).or_insert(Value::Null);
-    match place {
-        Value::Null if in_array => *place = Value::Array(vec![Value::Object(members)]),
-        Value::Null => *place = Value::Object(members),
-        // What was put there last tells whose array it is; looking at all would make many records slow.
-        Value::Array(elements) if in_array && elements.last().is_none_or(is_record) => {
-            elements.push(Value::Object(members));
-        }
-        Value::Object(existing) if !in_array && !existing.contains_key(MARK) => {
-            existing.extend(members);
-        }
-        _ => return Err(fail("another value stands there")),
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -356,6 +327,33 @@ mod tests {
         assert_eq!(document.pointer("/cloud/vpc/subnets/0/id").unwrap(), "subnet-0");
         assert_eq!(document.pointer("/kubernetes/namespaces/0/name").unwrap(), "dev");
         assert_eq!(decode(&bytes).unwrap(), state);
+    }
+
+    #[test]
+    fn members_are_written_in_order_and_a_parents_attributes_leave_room() {
+        let mut child = record("aws.subnet.0", "cloud.vpc.subnets[]", json!({"id": "subnet-0"}));
+        child.pending = Some(Pending {
+            action: crate::resource::PendingAction::Update,
+            document: json!({"b": 1, "a": {"$secret": "x"}}),
+            operation: Some(json!({"attempt": 1})),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+            token: "t".to_owned(),
+        });
+        child.secrets = Accepted::from([("a".to_owned(), None)]);
+        (child.deposed, child.name_suffix) = (Some("aws.subnet.1".parse().unwrap()), Some("0a1b2c3".to_owned()));
+        (child.imported, child.external) = (true, true);
+        let parent = json!({"subnets": [], "id": "vpc-1", "gateway": null, "nested": {"deep": true}});
+        let gateway = record("aws.gateway.main", "cloud.vpc.gateway", json!({"id": "igw-1"}));
+        let deep = record("aws.thing.deep", "cloud.vpc.nested.things[]", json!({}));
+        let state = state(vec![child, gateway, deep, record("aws.vpc.main", "cloud.vpc", parent)]);
+        let bytes = encode(&state).unwrap();
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(document.pointer("/cloud/vpc/subnets/0/id").unwrap(), "subnet-0");
+        assert_eq!(document.pointer("/cloud/vpc/gateway/id").unwrap(), "igw-1");
+        assert_eq!(document.pointer("/cloud/vpc/nested/deep").unwrap(), true);
+        assert!(document.pointer("/cloud/vpc/nested/things/0/_nic").is_some());
+        // Sorted, as `jq -S` has it, so that two versions of a state can be compared line by line.
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("{document:#}\n"));
     }
 
     #[test]
