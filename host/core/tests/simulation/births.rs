@@ -37,6 +37,16 @@ fn whoever_needs_only_the_id_begins_when_the_create_has_told_it() {
 }
 
 #[test]
+fn what_most_waits_for_is_begun_first() {
+    let mut wanted = platform();
+    wanted.push(resource("sim.address.alone", json!({"size": "small", "tags": {}})));
+    let world = World::with(wanted);
+    let log = world.cloud.lock().unwrap().log.clone();
+    let begun = |name: &str| log.iter().position(|entry| *entry == ("create", format!("lineage-1/{name}"))).unwrap();
+    assert!(begun("sim.vpc.main") < begun("sim.address.alone"), "{log:?}");
+}
+
+#[test]
 fn a_create_that_breaks_stops_what_has_not_begun() {
     let queue = resource("sim.queue.main", json!({"tags": {}}));
     let early = resource("sim.address.early", json!({"size": "small", "tags": {"near": to("sim.queue.main", "/id")}}));

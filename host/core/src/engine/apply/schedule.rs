@@ -1,6 +1,7 @@
 //! Which step waits for which.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::engine::step::Verb;
@@ -18,7 +19,9 @@ type Waits = BTreeMap<Key, BTreeSet<Key>>;
 pub(super) struct Schedule {
     waits: Waits,
     needed_by: BTreeMap<Key, Vec<Key>>,
-    ready: VecDeque<Key>,
+    /// How many steps come one after another behind each: what most waits for is begun first.
+    behind: BTreeMap<Key, usize>,
+    ready: BTreeSet<(Reverse<usize>, Key)>,
     parts: BTreeSet<Address>,
 }
 
@@ -33,8 +36,19 @@ impl Schedule {
                 needed_by.entry(need.clone()).or_default().push(key.clone());
             }
         }
-        let ready = waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(key, _)| key.clone()).collect();
-        Self { waits, needed_by, ready, parts: parts.into_keys().collect() }
+        let free: Vec<Key> = waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(key, _)| key.clone()).collect();
+        let behind = behind(&waits, &needed_by);
+        let parts = parts.into_keys().collect();
+        let mut schedule = Self { waits, needed_by, behind, ready: BTreeSet::new(), parts };
+        for key in free {
+            schedule.is_ready(key);
+        }
+        schedule
+    }
+
+    fn is_ready(&mut self, key: Key) {
+        let behind = self.behind.get(&key).copied().unwrap_or_default();
+        self.ready.insert((Reverse(behind), key));
     }
 
     /// Whether a resource that is to be deleted goes with something else.
@@ -45,7 +59,7 @@ impl Schedule {
     /// A step that waits for nothing; it counts as begun.
     pub(super) fn next_ready(&mut self) -> Option<Key> {
         loop {
-            let key = self.ready.pop_front()?;
+            let (_, key) = self.ready.pop_first()?;
             // It may have been dropped since.
             if self.waits.remove(&key).is_some() {
                 return Some(key);
@@ -74,7 +88,7 @@ impl Schedule {
             && needs.remove(need)
             && needs.is_empty()
         {
-            self.ready.push_back(dependent.clone());
+            self.is_ready(dependent.clone());
         }
     }
 
@@ -97,6 +111,17 @@ impl Schedule {
     pub(super) fn left(&self) -> Vec<Key> {
         self.waits.keys().cloned().collect()
     }
+}
+
+/// The length of the longest chain behind each step.
+fn behind(waits: &Waits, needed_by: &BTreeMap<Key, Vec<Key>>) -> BTreeMap<Key, usize> {
+    let mut behind: BTreeMap<Key, usize> = BTreeMap::new();
+    for key in order(waits).unwrap_or_default().into_iter().rev() {
+        let dependents = needed_by.get(&key).into_iter().flatten();
+        let longest = dependents.map(|dependent| 1 + behind.get(dependent).copied().unwrap_or_default()).max();
+        behind.insert(key, longest.unwrap_or_default());
+    }
+    behind
 }
 
 /// What is to be deleted and goes with something else that is: by its address, that of the other.
