@@ -68,6 +68,8 @@ impl Session {
         operation: &str,
         printer: Printer,
     ) -> Result<Self, CommandError> {
+        let gate = gate()?;
+        gate.get_ready();
         let path = state.resolve(&config.path);
         let backend = backend::lock(&path, operation, state.lock_timeout).await?;
         let recorded = read_state(&backend, &path).await?;
@@ -78,7 +80,7 @@ impl Session {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
         };
-        let session = Self::assemble(Some(config), recorded, (backend, path, access), flags, printer).await?;
+        let session = Self::assemble(Some(config), recorded, (backend, path, access), flags, (gate, printer)).await?;
         let state = session.run.journal.state().await;
         match edited(config, &session.immutable, &state) {
             Some(error) => Err(error),
@@ -92,7 +94,7 @@ impl Session {
     /// What the component or the sandbox say, by code.
     pub async fn for_validation(config: &Config, printer: Printer) -> Result<Self, CommandError> {
         let nowhere: (Arc<dyn Backend>, _, _) = (Arc::new(Nothing), PathBuf::new(), Access::Read);
-        Self::assemble(Some(config), None, nowhere, &DEFAULT_FLAGS, printer).await
+        Self::assemble(Some(config), None, nowhere, &DEFAULT_FLAGS, (gate()?, printer)).await
     }
 
     /// For commands that work from the state alone; the config adds to it when it is there.
@@ -136,7 +138,7 @@ impl Session {
             Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
             _ => None,
         };
-        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, printer).await
+        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, (gate()?, printer)).await
     }
 
     async fn assemble(
@@ -144,10 +146,9 @@ impl Session {
         recorded: Option<State>,
         (backend, state_path, access): (Arc<dyn Backend>, PathBuf, Access),
         flags: &RunFlags,
-        printer: Printer,
+        (gate, printer): (Gate, Printer),
     ) -> Result<Self, CommandError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let gate = gate()?;
         let provider_name = match (config, &recorded) {
             (Some(config), _) => config.provider.clone(),
             (None, Some(state)) => state.provider.clone(),

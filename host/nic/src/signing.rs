@@ -19,7 +19,7 @@ mod sigv4;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderName, HeaderValue};
@@ -215,8 +215,8 @@ struct Inner {
     options: GateOptions,
     credentials: CredentialCache,
     endpoints: OnceCell<EndpointOverrides>,
-    public: OnceLock<reqwest::Client>,
-    anywhere: OnceLock<reqwest::Client>,
+    public: OnceCell<reqwest::Client>,
+    anywhere: OnceCell<reqwest::Client>,
 }
 
 /// A URL whose query is the signature.
@@ -233,9 +233,17 @@ impl Gate {
             options,
             credentials,
             endpoints: OnceCell::new(),
-            public: OnceLock::new(),
-            anywhere: OnceLock::new(),
+            public: OnceCell::new(),
+            anywhere: OnceCell::new(),
         }))
+    }
+
+    /// Begins what a first request waits for, so that it is there by then. What fails here that request tells of.
+    pub fn get_ready(&self) {
+        let gate = self.clone();
+        tokio::spawn(async move { gate.0.credentials.get_ready().await });
+        let gate = self.clone();
+        tokio::spawn(async move { gate.client(!gate.0.options.endpoints.is_empty()).await.is_ok() });
     }
 
     /// Checks, signs and sends one request of a guest.
@@ -386,7 +394,7 @@ impl Gate {
         headers: impl Iterator<Item = (HeaderName, HeaderValue)>,
         name: &str,
     ) -> Result<CloudResponse, ProviderError> {
-        let client = self.client(anywhere)?;
+        let client = self.client(anywhere).await?;
         let target = format!("{} ({name})", url.host_str().unwrap_or_default());
         let mut request = reqwest::Request::new(parsed.method.clone(), url);
         request.headers_mut().extend(headers);
@@ -415,11 +423,13 @@ impl Gate {
         answer
     }
 
-    fn client(&self, anywhere: bool) -> Result<&reqwest::Client, ProviderError> {
+    async fn client(&self, anywhere: bool) -> Result<&reqwest::Client, ProviderError> {
         let slot = if anywhere { &self.0.anywhere } else { &self.0.public };
-        if let Some(client) = slot.get() {
-            return Ok(client);
-        }
+        slot.get_or_try_init(async || self.new_client(anywhere)).await
+    }
+
+    /// Reads the certificates that this machine trusts, which takes a while.
+    fn new_client(&self, anywhere: bool) -> Result<reqwest::Client, ProviderError> {
         install_crypto_provider();
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -430,10 +440,9 @@ impl Gate {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .timeout(self.0.options.timeout);
         let builder = if anywhere { builder } else { builder.dns_resolver(PublicOnly::from_variables(variables())) };
-        let client = builder.build().map_err(|error| {
+        builder.build().map_err(|error| {
             ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
-        })?;
-        Ok(slot.get_or_init(|| client))
+        })
     }
 }
 
