@@ -10,6 +10,7 @@ mod health;
 mod kubeconfig;
 mod reader;
 mod served;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
+use kube::core::WatchEvent;
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::document::{escape, has_unknown};
@@ -39,7 +40,7 @@ use crate::cluster::{Apply, Connected, ObjectName, RequestError};
 /// How many objects are read at once: more would only queue in the API server.
 const READS_AT_ONCE: usize = 16;
 
-/// How often something that takes its time is looked at.
+/// How long what takes more time than it was watched is left alone.
 const POLL_AFTER: Duration = Duration::from_secs(1);
 
 /// These come with the cluster and go with it; the API server deletes none of them.
@@ -118,12 +119,8 @@ impl KubernetesProvider {
         found.ok_or_else(|| ProviderError::other("CLUSTER_NOT_READY", "there is no cluster that answers yet"))
     }
 
-    async fn applied(
-        &self,
-        call: &Call,
-        change: &Change,
-        created: bool,
-    ) -> Result<(ObjectName, Progress), ProviderError> {
+    /// Applies it; gives the object as it is then.
+    async fn apply(&self, call: &Call, change: &Change, created: bool) -> Result<Applied, ProviderError> {
         let document = &change.document;
         let object = name::of_document(document).ok_or_else(nameless)?;
         let cluster = self.cluster(call).await?;
@@ -131,9 +128,9 @@ impl KubernetesProvider {
         // Recorded and accepted once, the object is ours to keep as the plan shows it.
         let accepted = call.records.iter().any(|record| record.address == change.address && !record.baseline.is_null());
         let mut how = Apply::default();
-        let live = loop {
+        loop {
             match cluster.apply(&object, &resolved.document, how).await {
-                Ok(live) => break live,
+                Ok(live) => return Ok(Applied { cluster, object, live }),
                 Err(RequestError::Status(status)) if status.code == 409 => {
                     let conflicts = observe::conflicts(&status);
                     let shown = conflicts.iter().all(|conflict| conflict.is_among(document, &change.paths));
@@ -147,13 +144,7 @@ impl KubernetesProvider {
                 }
                 Err(error) => return Err(resolved.scrub(error.into())),
             }
-        };
-        let progress = if is_definition(&object) && !is_established(&live) {
-            waiting(&object, "established", &live, "waiting for the definition to be established")
-        } else {
-            Progress::Done(made(change, &object, &live))
-        };
-        Ok((object, progress))
+        }
     }
 
     async fn gone(
@@ -169,10 +160,39 @@ impl KubernetesProvider {
                     // As good as a wait when it fails: the next look tries again.
                     let _ = cluster.touch(object, &live).await;
                 }
-                Ok(waiting(object, "gone", &live, &why_still_there(&live)))
+                let deleted = |event| matches!(event, WatchEvent::Deleted(_)).then_some(());
+                match cluster.watch(object, &live, deleted).await {
+                    Some(()) => Ok(Progress::Done(Observed::absent(&change.address))),
+                    None => Ok(waiting(object, "gone", &live, &why_still_there(&live))),
+                }
             }
             _ => Ok(Progress::Done(Observed::absent(&change.address))),
         }
+    }
+}
+
+/// An object that was applied.
+struct Applied {
+    cluster: Connected,
+    object: ObjectName,
+    live: Value,
+}
+
+impl Applied {
+    /// Whether it serves by now what it is for.
+    async fn progress(self, change: &Change) -> Progress {
+        let Self { cluster, object, mut live } = self;
+        if is_definition(&object) && !is_established(&live) {
+            let established = |event| match event {
+                WatchEvent::Modified(live) if is_established(&live) => Some(live),
+                _ => None,
+            };
+            match cluster.watch(&object, &live, established).await {
+                Some(now) => live = now,
+                None => return waiting(&object, "established", &live, "waiting for the definition to be established"),
+            }
+        }
+        Progress::Done(made(change, &object, &live))
     }
 }
 
@@ -284,17 +304,17 @@ impl Provider for KubernetesProvider {
         change: &Change,
         sink: Arc<dyn CreatedSink>,
     ) -> Result<Progress, ChangeFailure> {
-        let (object, progress) = self.applied(call, change, true).await?;
-        let remote_id = remote_id(&object);
+        let applied = self.apply(call, change, true).await?;
+        let remote_id = remote_id(&applied.object);
         sink.created(&remote_id).await.map_err(|error| ChangeFailure {
             error: ProviderError::other(error.code, error.message),
             remote_id: Some(remote_id),
         })?;
-        Ok(progress)
+        Ok(applied.progress(change).await)
     }
 
     async fn update(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure> {
-        Ok(self.applied(call, change, false).await?.1)
+        Ok(self.apply(call, change, false).await?.progress(change).await)
     }
 
     async fn delete(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure> {
@@ -326,10 +346,7 @@ impl Provider for KubernetesProvider {
             return Ok(self.gone(&cluster, &object, uid, change).await?);
         }
         match cluster.get(&object).await? {
-            Some(live) if !is_established(&live) => {
-                Ok(waiting(&object, "established", &live, "waiting for the definition to be established"))
-            }
-            Some(live) => Ok(Progress::Done(made(change, &object, &live))),
+            Some(live) => Ok(Applied { cluster, object, live }.progress(change).await),
             None => Ok(Progress::Done(Observed::absent(&change.address))),
         }
     }

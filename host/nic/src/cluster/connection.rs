@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::eks::EksTokens;
 use super::served::{Served, ServedList};
-use crate::signing::install_crypto_provider;
+use crate::signing::{SecretString, install_crypto_provider};
 
 /// Who owns the fields that NIC applies.
 const FIELD_MANAGER: &str = "nic";
@@ -123,7 +123,7 @@ fn explain_status(status: Status) -> ProviderError {
 /// A connection. Cheap to clone; it logs in again by itself.
 #[derive(Clone)]
 pub struct Connected {
-    client: Client,
+    pub(super) client: Client,
     inner: Arc<Inner>,
 }
 
@@ -272,9 +272,15 @@ impl Connected {
     }
 
     async fn path(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
+        let Some(beside) = self.beside(object).await? else { return Ok(None) };
+        Ok(Some(format!("{beside}/{}", segment(&object.name)?)))
+    }
+
+    /// Where an object stands with others of its kind; none when the cluster does not serve it.
+    pub(super) async fn beside(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
         let Some(served) = self.served(&object.api_version, &object.kind).await? else { return Ok(None) };
         let namespace = served.namespaced.then(|| object.namespace.as_deref().unwrap_or("default"));
-        Ok(Some(format!("{}{}/{}", collection(&object.api_version, namespace)?, served.name, segment(&object.name)?)))
+        Ok(Some(format!("{}{}", collection(&object.api_version, namespace)?, served.name)))
     }
 
     /// What a kind is called in URLs; none when the cluster does not serve it.
@@ -315,24 +321,9 @@ impl Connected {
     ) -> Result<Value, RequestError> {
         let mut refused = None;
         loop {
-            let token = match &self.inner.tokens {
-                Some(tokens) => Some(tokens.get(refused.as_ref()).await?),
-                None => None,
-            };
+            let token = self.token(refused.as_ref()).await?;
             let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-            let mut request =
-                Request::builder().method(method.clone()).uri(uri).header(header::ACCEPT, "application/json");
-            if let Some((content_type, _)) = body {
-                request = request.header(header::CONTENT_TYPE, content_type);
-            }
-            if let Some(token) = &token {
-                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                    .map_err(|error| unusable(&self.inner.name, &error))?;
-                value.set_sensitive(true);
-                request = request.header(header::AUTHORIZATION, value);
-            }
-            let bytes = body.map(|(_, body)| body.to_string().into_bytes()).unwrap_or_default();
-            let request = request.body(bytes).map_err(|error| unusable(&self.inner.name, &error))?;
+            let request = self.request(&method, &uri, token.as_ref(), body)?;
             let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.client.request_text(request)).await;
             let answer = answer.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into())));
             let lost = answer.as_ref().is_err_and(|error| !matches!(error, kube::Error::Api(_)));
@@ -354,6 +345,35 @@ impl Connected {
                 }
             }
         }
+    }
+
+    /// What the cluster knows us by, where that is not part of the connection. Another one than was refused.
+    pub(super) async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
+        match &self.inner.tokens {
+            Some(tokens) => tokens.get(refused).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn request(
+        &self,
+        method: &Method,
+        uri: &str,
+        token: Option<&SecretString>,
+        body: Option<(&'static str, &Value)>,
+    ) -> Result<Request<Vec<u8>>, ProviderError> {
+        let mut request = Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
+        if let Some((content_type, _)) = body {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|error| unusable(&self.inner.name, &error))?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let bytes = body.map(|(_, body)| body.to_string().into_bytes()).unwrap_or_default();
+        request.body(bytes).map_err(|error| unusable(&self.inner.name, &error))
     }
 
     fn explain(&self, error: kube::Error) -> RequestError {
@@ -408,7 +428,7 @@ fn collection(api_version: &str, namespace: Option<&str>) -> Result<String, Prov
 }
 
 /// What the API server itself takes for a name in a path, and a little less.
-fn segment(text: &str) -> Result<String, ProviderError> {
+pub(super) fn segment(text: &str) -> Result<String, ProviderError> {
     if matches!(text, "" | "." | "..") || text.len() > 253 || text.contains(['/', '%', '?', '#']) {
         return Err(ProviderError::other("OBJECT_NAME_INVALID", format!("`{}` is not a name", text.escape_default())));
     }
