@@ -16,6 +16,9 @@ const NAMESPACE: &str = "aws.namespace.";
 /// The prefix of the addresses of storage classes.
 const STORAGE_CLASS: &str = "aws.storage-class.";
 
+/// The prefix of the addresses of service accounts.
+const SERVICE_ACCOUNT: &str = "aws.service-account.";
+
 /// The prefix of the addresses of node groups.
 const GROUP: &str = "aws.node-group.";
 
@@ -94,6 +97,12 @@ pub fn outputs(names: &Names, records: &[Recorded]) -> Value {
         let member = |key: &str| repository.get(key).cloned();
         document["container_registry"] =
             known([("name", member("name")), ("arn", member("arn")), ("url", member("url"))]);
+    }
+    if names.topology == Topology::Classic {
+        // Role and account bear the same name.
+        let accounts = objects(SERVICE_ACCOUNT);
+        let roles = accounts.filter_map(|name| Some((name.to_owned(), of_role(&format!("aws.iam-role.{name}"))?)));
+        document["kubernetes"]["service_accounts"] = Value::Object(roles.collect());
     }
     if names.topology == Topology::Design {
         // One role for each namespace: where the platform's own is `monitoring`, the role is its `default` account's.
@@ -189,6 +198,7 @@ mod tests {
             record("aws.iam-role.cluster-autoscaler", IAM_ROLE, json!({ "arn": "arn:autoscaler" })),
             record("aws.iam-oidc-provider.main", IAM_OIDC_PROVIDER, json!({ "arn": "arn:oidc" })),
             record("aws.namespace.dev", KUBERNETES_OBJECT, json!({ "name": "dev" })),
+            record("aws.service-account.cluster-autoscaler", KUBERNETES_OBJECT, json!({})),
         ];
         assert_eq!(
             outputs(&names("classic"), &records),
@@ -197,7 +207,9 @@ mod tests {
                 "networking": {
                     "vpc_id": "vpc-1", "vpc_cidr": "10.10.0.0/16", "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"],
                 },
-                "kubernetes": { "namespaces": ["dev"] },
+                "kubernetes": {
+                    "namespaces": ["dev"], "service_accounts": { "cluster-autoscaler": "arn:autoscaler" },
+                },
                 "node_groups": { "general": { "arn": "arn:ng", "instance_type": "m5.2xlarge", "min_size": 1, "max_size": 1 } },
                 "node_selectors": {
                     "general": { "key": "eks.amazonaws.com/nodegroup", "value": "general" },

@@ -55,6 +55,9 @@ impl TaggedKind for EbsVolume {
     type Document = Document;
     type Step = Modify;
 
+    /// As long as an update may take: a volume shows its new size when it has grown, which can take minutes.
+    const ATTEMPTS: u32 = 450;
+
     fn describe() -> description::Kind {
         description::Kind {
             kind: super::EBS_VOLUME.to_owned(),

@@ -20,8 +20,8 @@ use crate::tags::{TagEdits, Tags};
 /// How long the cloud gets before it is asked again.
 const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
-/// How often it is asked. What it does not show after that is taken for what it is.
-const SETTLE_ATTEMPTS: u32 = 15;
+/// How often it is asked about what usually shows within seconds.
+pub const SETTLE_ATTEMPTS: u32 = 15;
 
 /// A thing as the cloud shows it.
 #[derive(Debug)]
@@ -48,6 +48,9 @@ pub trait Settles {
     type Document: Tagged;
     /// One call of an update.
     type Step;
+
+    /// How often it is asked. What it does not show after that is taken for what it is.
+    const ATTEMPTS: u32 = SETTLE_ATTEMPTS;
 
     /// What is there under the remote id.
     async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found<Self::Document>>, Error>;
@@ -136,7 +139,7 @@ pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value)
     let id = remote_id(change)?;
     let failed = failure(id);
     let now: Settling = document(operation).map_err(&failed)?;
-    let last = now.attempt >= SETTLE_ATTEMPTS;
+    let last = now.attempt >= K::ATTEMPTS;
     let desired: K::Document = document(&change.document).map_err(&failed)?;
     let shows = |found: &Found<K::Document>| {
         let whole = || left::<K>(found, &desired, &Scope::new(&now.paths)).is_none();

@@ -6,7 +6,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use nic_sdk::{description, report};
 use serde_json::Value;
 
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
+use super::settle::{Found, SETTLE_ATTEMPTS, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, gone, present, remote_id};
 use crate::cloud::{Cloud, filter};
 use crate::scope::Scope;
@@ -38,6 +38,9 @@ pub trait TaggedKind {
     type Document: Tagged;
     /// One call of an update.
     type Step;
+
+    /// How often it is looked at, every two seconds, until it shows a change.
+    const ATTEMPTS: u32 = SETTLE_ATTEMPTS;
 
     /// What the host knows of it.
     fn describe() -> description::Kind;
@@ -71,6 +74,8 @@ pub trait TaggedKind {
 impl<K: TaggedKind> Settles for K {
     type Document = K::Document;
     type Step = K::Step;
+
+    const ATTEMPTS: u32 = <K as TaggedKind>::ATTEMPTS;
 
     async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found<K::Document>>, Error> {
         Ok(K::list(cloud, Selection::Ids(&[id.to_owned()])).await?.into_iter().next())
