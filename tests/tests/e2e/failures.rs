@@ -4,6 +4,8 @@ use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
+use nic_tests::things::Attacker;
+use serde_json::json;
 
 use super::every_action::DESIGN;
 use super::replacement::CLASSIC;
@@ -131,4 +133,22 @@ async fn who_is_not_let_in_is_told_once_and_nothing_is_begun() -> Result<()> {
     // Everything answers, except who says whose credentials these are.
     site.aws.faults().always(Matching::action("sts", "GetCallerIdentity"), When::BeforeServer, Effect::AccessDenied);
     is_refused(&site, CLASSIC, &["CREDENTIALS_REFUSED"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_may_be_asked_of_the_machine() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let lent = Credentials { session_token: Some("lent".to_owned()), ..site.aws.credentials() };
+    site.aws.set_credentials(lent.clone());
+    let answer = json!({
+        "AccessKeyId": lent.access_key, "SecretAccessKey": lent.secret_key, "Token": lent.session_token,
+        "Expiration": "2099-01-01T00:00:00Z",
+    });
+    let lender = Attacker::start("200 OK", |_| answer.to_string()).await?;
+    let mut workspace = site.workspace(CLASSIC)?;
+    workspace.env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "").env("AWS_SESSION_TOKEN", "");
+    workspace.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", lender.url());
+    workspace.ok(&["plan"]).await?;
+    ensure!(lender.connections() == 1, "asked {} times", lender.connections());
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The user's own credentials. They are found as every AWS tool finds them and never leave this room.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_config::meta::region::RegionProviderChain;
@@ -9,6 +9,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use nic_core::error::ProviderError;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -59,6 +65,26 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
+/// The HTTP client of the login services. The SDK's own reads the trusted certificates as soon as it is set up, and most logins
+/// need none of those services.
+#[derive(Debug, Default)]
+struct WhenAsked(OnceLock<SharedHttpClient>);
+
+impl HttpClient for WhenAsked {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        let client = self.0.get_or_init(|| {
+            Builder::new().build_with_connector_fn(|settings, parts| {
+                let mut connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+                connector.set_connector_settings(settings.cloned());
+                connector.set_sleep_impl(parts.and_then(RuntimeComponents::sleep_impl));
+                connector.set_proxy_config(Some(ProxyConfig::from_env()));
+                connector.build()
+            })
+        });
+        client.http_connector(settings, parts)
+    }
+}
+
 /// Finds credentials once and keeps them while they last.
 #[derive(Clone)]
 pub struct CredentialCache(Arc<Inner>);
@@ -89,7 +115,7 @@ impl CredentialCache {
             )
             .or_else(aws_config::profile::ProfileFileRegionProvider::new())
             .or_else(Region::new("us-east-1"));
-            aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
+            aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(WhenAsked::default()).load().await
         };
         self.0.config.get_or_init(load).await
     }
