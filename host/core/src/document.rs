@@ -242,63 +242,77 @@ pub fn without_unknown(value: &Value) -> Value {
 /// [`DocumentError::Malformed`] with the place.
 pub fn references(document: &Value) -> Result<BTreeSet<Address>, DocumentError> {
     let mut found = BTreeSet::new();
-    collect(document, "", &mut found)?;
+    collect(document, &At::Root, &mut found)?;
     Ok(found)
 }
 
-fn malformed(pointer: &str, why: impl Into<String>) -> DocumentError {
-    DocumentError::Malformed { pointer: pointer.to_owned(), why: why.into() }
+/// A place in a document, written out when it is told.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Root,
+    Member(&'a At<'a>, &'a str),
+    Element(&'a At<'a>, usize),
 }
 
-fn parse_ref(members: &Map<String, Value>, pointer: &str) -> Result<(Address, String), DocumentError> {
-    let address =
-        members.get(REF).and_then(Value::as_str).ok_or_else(|| malformed(pointer, "`$ref` is not a string"))?;
-    let address = address.parse().map_err(|e| malformed(pointer, format!("{e}")))?;
+impl At<'_> {
+    fn pointer(&self) -> String {
+        match self {
+            At::Root => String::new(),
+            At::Member(above, key) => child_pointer(&above.pointer(), key),
+            At::Element(above, index) => format!("{}/{index}", above.pointer()),
+        }
+    }
+}
+
+fn malformed(at: &At<'_>, why: impl Into<String>) -> DocumentError {
+    DocumentError::Malformed { pointer: at.pointer(), why: why.into() }
+}
+
+fn parse_ref(members: &Map<String, Value>, at: &At<'_>) -> Result<(Address, String), DocumentError> {
+    let address = members.get(REF).and_then(Value::as_str).ok_or_else(|| malformed(at, "`$ref` is not a string"))?;
+    let address = address.parse().map_err(|e| malformed(at, format!("{e}")))?;
     let path = match members.get("path") {
         None => String::new(),
         Some(Value::String(path)) if path.is_empty() || path.starts_with('/') => path.clone(),
-        Some(_) => return Err(malformed(pointer, "`path` is not an RFC 6901 pointer")),
+        Some(_) => return Err(malformed(at, "`path` is not an RFC 6901 pointer")),
     };
     if members.keys().any(|key| key != REF && key != "path") {
-        return Err(malformed(pointer, "a `$ref` has only `path` beside it"));
+        return Err(malformed(at, "a `$ref` has only `path` beside it"));
     }
     Ok((address, path))
 }
 
-fn collect(value: &Value, pointer: &str, found: &mut BTreeSet<Address>) -> Result<(), DocumentError> {
+fn collect(value: &Value, at: &At<'_>, found: &mut BTreeSet<Address>) -> Result<(), DocumentError> {
     match value {
         Value::Object(members) => {
             if members.contains_key(REF) {
-                found.insert(parse_ref(members, pointer)?.0);
+                found.insert(parse_ref(members, at)?.0);
                 return Ok(());
             }
             if let Some(parts) = members.get(JOIN) {
                 let parts = parts.as_array().filter(|_| members.len() == 1);
-                let parts = parts.ok_or_else(|| malformed(pointer, "`$join` holds one array and stands alone"))?;
-                return parts.iter().try_for_each(|part| collect(part, pointer, found));
+                let parts = parts.ok_or_else(|| malformed(at, "`$join` holds one array and stands alone"))?;
+                return parts.iter().try_for_each(|part| collect(part, at, found));
             }
             if members.contains_key(SECRET) {
                 return if secret_name(value).is_some() && members.len() == 1 {
                     Ok(())
                 } else {
-                    Err(malformed(pointer, "`$secret` holds a name and stands alone"))
+                    Err(malformed(at, "`$secret` holds a name and stands alone"))
                 };
             }
             for (key, member) in members {
                 if key.starts_with('$') && !key.starts_with("$$") {
-                    return Err(malformed(
-                        pointer,
-                        format!("unknown member `{key}`; a literal one is written `${key}`"),
-                    ));
+                    return Err(malformed(at, format!("unknown member `{key}`; a literal one is written `${key}`")));
                 }
-                collect(member, &child_pointer(pointer, key), found)?;
+                collect(member, &At::Member(at, key), found)?;
             }
             Ok(())
         }
         Value::Array(elements) => elements
             .iter()
             .enumerate()
-            .try_for_each(|(index, element)| collect(element, &child_pointer(pointer, &index.to_string()), found)),
+            .try_for_each(|(index, element)| collect(element, &At::Element(at, index), found)),
         _ => Ok(()),
     }
 }
@@ -308,17 +322,17 @@ fn collect(value: &Value, pointer: &str, found: &mut BTreeSet<Address>) -> Resul
 /// # Errors
 /// [`DocumentError::Dangling`] for an attribute that is not there, [`DocumentError::Malformed`] for a bad shape.
 pub fn resolve(document: &Value, lookup: &dyn Fn(&Address, &str) -> Resolution) -> Result<Value, DocumentError> {
-    resolve_at(document, "", lookup)
+    resolve_at(document, &At::Root, lookup)
 }
 
 fn resolve_at(
     value: &Value,
-    pointer: &str,
+    at: &At<'_>,
     lookup: &dyn Fn(&Address, &str) -> Resolution,
 ) -> Result<Value, DocumentError> {
     match value {
         Value::Object(members) if members.contains_key(REF) => {
-            let (address, path) = parse_ref(members, pointer)?;
+            let (address, path) = parse_ref(members, at)?;
             match lookup(&address, &path) {
                 Resolution::Known(value) => Ok(value),
                 Resolution::Unknown => Ok(unknown(&address, &path)),
@@ -326,27 +340,27 @@ fn resolve_at(
             }
         }
         Value::Object(members) if members.contains_key(JOIN) => {
-            let parts = members[JOIN].as_array().ok_or_else(|| malformed(pointer, "`$join` holds an array"))?;
+            let parts = members[JOIN].as_array().ok_or_else(|| malformed(at, "`$join` holds an array"))?;
             let mut text = String::new();
             for part in parts {
-                match resolve_at(part, pointer, lookup)? {
+                match resolve_at(part, at, lookup)? {
                     Value::String(part) => text.push_str(&part),
                     unknown if is_unknown(&unknown) => return Ok(unknown),
                     Value::Number(part) => text.push_str(&part.to_string()),
-                    _ => return Err(malformed(pointer, "a part of `$join` is neither text nor number")),
+                    _ => return Err(malformed(at, "a part of `$join` is neither text nor number")),
                 }
             }
             Ok(Value::String(text))
         }
         Value::Object(members) => members
             .iter()
-            .map(|(key, member)| Ok((key.clone(), resolve_at(member, &child_pointer(pointer, key), lookup)?)))
+            .map(|(key, member)| Ok((key.clone(), resolve_at(member, &At::Member(at, key), lookup)?)))
             .collect::<Result<Map<_, _>, _>>()
             .map(Value::Object),
         Value::Array(elements) => elements
             .iter()
             .enumerate()
-            .map(|(index, element)| resolve_at(element, &child_pointer(pointer, &index.to_string()), lookup))
+            .map(|(index, element)| resolve_at(element, &At::Element(at, index), lookup))
             .collect::<Result<Vec<_>, _>>()
             .map(Value::Array),
         leaf => Ok(leaf.clone()),

@@ -138,7 +138,8 @@ impl Session {
             Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
             _ => None,
         };
-        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, (gate()?, printer)).await
+        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, (gate()?, printer))
+            .await
     }
 
     async fn assemble(

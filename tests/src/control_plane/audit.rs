@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_definition_takes_until_it_is_established() {
-        let event = |verb, subresource, second| event(verb, "customresourcedefinitions", "a.example", subresource, second);
+        let event =
+            |verb, subresource, second| event(verb, "customresourcedefinitions", "a.example", subresource, second);
         let log = [
             event("patch", "", 1),
             event("update", "status", 2),

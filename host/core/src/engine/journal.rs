@@ -29,8 +29,8 @@ struct Books {
     durable: Arc<State>,
     /// The records of `durable`, by address, as calls get them.
     shared: Arc<Vec<Record>>,
-    /// With the changes that are not written yet.
-    next: State,
+    /// With the changes that are not written yet. The same as `durable` until there is one.
+    next: Arc<State>,
     /// The records those changes touched; none when they may have touched anything.
     touched: Option<BTreeSet<Address>>,
     /// Number of the last change.
@@ -52,10 +52,11 @@ struct Batch {
 impl Journal {
     /// Takes over a state that was just read.
     pub fn new(state: State, backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, version: &str) -> Self {
+        let state = Arc::new(state);
         let books = Books {
             shared: state.snapshot(),
             next: state.clone(),
-            durable: Arc::new(state),
+            durable: state,
             touched: Some(BTreeSet::new()),
             asked: 0,
             answered: 0,
@@ -96,12 +97,12 @@ impl Journal {
     pub async fn change(&self, change: impl FnOnce(&mut State) + Send) -> Result<(), BackendError> {
         let number = {
             let mut books = self.books();
-            let mut next = books.next.clone();
+            let mut next = State::clone(&books.next);
             change(&mut next);
-            if next == books.next {
+            if next == *books.next {
                 return Ok(());
             }
-            books.next = next;
+            books.next = Arc::new(next);
             books.touched = None;
             books.asked += 1;
             books.asked
@@ -143,9 +144,10 @@ impl Journal {
             if before == after.as_ref() {
                 return Ok(());
             }
+            let next = Arc::make_mut(&mut books.next);
             match after {
-                Some(record) => books.next.records.insert(address.clone(), record),
-                None => books.next.records.remove(address),
+                Some(record) => next.records.insert(address.clone(), record),
+                None => next.records.remove(address),
             };
             if let Some(touched) = &mut books.touched {
                 touched.insert(address.clone());
@@ -168,9 +170,10 @@ impl Journal {
                 _ if books.answered >= number => return Ok(()),
                 _ => {}
             }
-            books.next.serial += 1;
-            books.next.metadata.updated_at = self.clock.now();
-            books.next.metadata.nic_version.clone_from(&self.version);
+            let next = Arc::make_mut(&mut books.next);
+            next.serial += 1;
+            next.metadata.updated_at = self.clock.now();
+            next.metadata.nic_version.clone_from(&self.version);
             match format_v1::encode(&books.next) {
                 Ok(bytes) => (bytes, books.batch()),
                 Err(error) => {
@@ -197,11 +200,12 @@ impl Journal {
 impl Books {
     fn batch(&mut self) -> Batch {
         let Some(touched) = self.touched.replace(BTreeSet::new()) else {
-            return Batch { upto: self.asked, state: self.next.clone(), records: None };
+            return Batch { upto: self.asked, state: State::clone(&self.next), records: None };
         };
-        let records = std::mem::take(&mut self.next.records);
-        let state = self.next.clone();
-        self.next.records = records;
+        let next = Arc::make_mut(&mut self.next);
+        let records = std::mem::take(&mut next.records);
+        let state = next.clone();
+        next.records = records;
         let records = touched.into_iter().map(|address| {
             let record = self.next.records.get(&address).cloned();
             (address, record)
@@ -239,7 +243,7 @@ impl Books {
     fn take_back(&mut self, error: &BackendError) {
         self.failed = Some((self.answered + 1, self.asked, error.clone()));
         self.answered = self.asked;
-        self.next = State::clone(&self.durable);
+        self.next = self.durable.clone();
         self.touched = Some(BTreeSet::new());
     }
 }

@@ -100,16 +100,18 @@ impl Run {
         let mut batches = Vec::new();
         // By provider: the batch that has room, and its kinds.
         let mut open: BTreeMap<String, (Vec<Target>, BTreeSet<String>)> = BTreeMap::new();
-        for (kind, targets) in by_kind(targets) {
+        for (kind, mut targets) in by_kind(targets) {
             let most = self.kind(&kind).map_or(1, |k| k.read_batch.max(1) as usize);
             let provider = self.served(&kind).map_or_else(|| kind.clone(), |(_, p)| p.description().name.clone());
-            for chunk in targets.chunks(most) {
+            while !targets.is_empty() {
+                let rest = targets.split_off(most.min(targets.len()));
+                let chunk = std::mem::replace(&mut targets, rest);
                 let (batch, kinds) = open.entry(provider.clone()).or_default();
                 if kinds.contains(&kind) || !batch.is_empty() && batch.len() + chunk.len() > TARGETS_OF_A_CALL {
                     batches.push(std::mem::take(batch));
                     kinds.clear();
                 }
-                batch.extend_from_slice(chunk);
+                batch.extend(chunk);
                 kinds.insert(kind.clone());
             }
         }
@@ -144,10 +146,10 @@ impl Run {
             return Err(ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`")));
         };
         let mut answers: BTreeMap<Address, Observed> = BTreeMap::new();
-        let mut left = targets.to_vec();
+        let mut left: Vec<&Target> = targets.iter().collect();
         for attempt in 1..=READ_ATTEMPTS {
             let call = self.call().await;
-            match provider.read(&call, left.clone()).await {
+            match provider.read(&call, left.iter().copied().cloned().collect()).await {
                 Ok(batch) => answers.extend(batch.into_iter().map(|o| (o.address.clone(), o))),
                 Err(error) if error.retry() == Retry::No => return Err(error),
                 Err(error) => {
@@ -276,6 +278,7 @@ fn target(address: &Address, graph: &DesiredGraph, record: Option<&Record>, seen
             // Read beside what it references: the baseline fills what is not known yet.
             fill(&document, &record.baseline)
         }
+        (_, Some(document), _) if !has_unknown(&document) => document,
         (_, Some(document), _) => without_unknown(&document),
         (_, None, Some(record)) if !record.baseline.is_null() => record.baseline.clone(),
         (Some(sent), None, _) => sent.clone(),

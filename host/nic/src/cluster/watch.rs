@@ -27,7 +27,8 @@ impl Connected {
             let name = segment(&object.name).ok()?;
             let only = format!("fieldSelector=metadata.name%3D{name}&resourceVersion={version}&timeoutSeconds=5");
             let token = self.token(None).await.ok()?;
-            let request = self.request(&Method::GET, &format!("{beside}?watch=true&{only}"), token.as_ref(), None).ok()?;
+            let request =
+                self.request(&Method::GET, &format!("{beside}?watch=true&{only}"), token.as_ref(), None).ok()?;
             let mut events = std::pin::pin!(self.client.request_events::<Value>(request).await.ok()?);
             while let Ok(Some(event)) = events.try_next().await {
                 if let Some(found) = found(event) {

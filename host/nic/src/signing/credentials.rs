@@ -115,7 +115,11 @@ impl CredentialCache {
             )
             .or_else(aws_config::profile::ProfileFileRegionProvider::new())
             .or_else(Region::new("us-east-1"));
-            aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(WhenAsked::default()).load().await
+            aws_config::defaults(BehaviorVersion::latest())
+                .region(region)
+                .http_client(WhenAsked::default())
+                .load()
+                .await
         };
         self.0.config.get_or_init(load).await
     }
