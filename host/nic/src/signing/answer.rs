@@ -67,7 +67,7 @@ pub fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
     Ok(())
 }
 
-/// Refuses an answer that repeats what only the host may know: a service that explains a bad signature does.
+/// Refuses an answer that repeats what only the host may know.
 pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), ProviderError> {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
