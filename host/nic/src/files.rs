@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::CommandError;
 
+/// How much is written at a time. Linux keeps together what it got together, and maps it together: of compiled code, of which a run needs
+/// a little here and there, that is half as much memory again.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Replaces a file that people and later stages read, making its directory if need be.
 ///
 /// # Errors
@@ -35,7 +39,7 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let write = || {
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
+        bytes.chunks(PIECE_BYTES).try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
         drop(file);
         fs::rename(&temporary, path)
