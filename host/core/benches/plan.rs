@@ -157,15 +157,7 @@ fn platform(resources: usize) -> Platform {
             state_path: platform.kinds[&kind].state_path.clone(),
         };
         platform.records.insert(address.clone(), record);
-        platform.desired.push(Desired {
-            address,
-            kind,
-            document,
-            depends_on: BTreeSet::new(),
-            deleted_before: BTreeSet::new(),
-            external: false,
-            create_first: None,
-        });
+        platform.desired.push(Desired::new(address, kind, document));
     }
     platform
 }

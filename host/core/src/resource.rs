@@ -34,6 +34,19 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// A resource of ours, which needs what its document references.
+    pub fn new(address: Address, kind: impl Into<String>, document: Value) -> Self {
+        Self {
+            address,
+            kind: kind.into(),
+            document,
+            depends_on: BTreeSet::new(),
+            deleted_before: BTreeSet::new(),
+            external: false,
+            create_first: None,
+        }
+    }
+
     /// A document of it under the name it has: that of a replacement ends in the suffix that its record says, or, where nothing
     /// was accepted yet, what is there in its place.
     #[must_use]

@@ -1,8 +1,9 @@
 //! Drift: told, accepted, or planned away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Planned, Run, RunError, provider_failed};
+use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
 use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, unrecorded};
@@ -16,7 +17,7 @@ pub struct Drift {
     /// How everything compares.
     pub report: DriftReport,
     /// What the cloud shows, for every record.
-    pub observed: BTreeMap<crate::address::Address, Observed>,
+    pub observed: BTreeMap<Address, Observed>,
     /// Who could not look for what is not recorded, and why.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -101,13 +102,9 @@ impl Run {
         let state = self.journal.state().await;
         let records = &state.records;
         let desired = records.values().map(|record| Desired {
-            address: record.address.clone(),
-            kind: record.kind.clone(),
-            document: record.baseline.clone(),
             depends_on: record.dependencies.iter().filter(|need| records.contains_key(*need)).cloned().collect(),
-            deleted_before: BTreeSet::new(),
             external: record.external,
-            create_first: None,
+            ..Desired::new(record.address.clone(), record.kind.as_str(), record.baseline.clone())
         });
         let graph = DesiredGraph::build(desired.collect()).map_err(RunError::Refused)?;
         let planned = self.plan_graph(Purpose::Restore, graph, drift.observed, drift.diagnostics).await?;

@@ -58,13 +58,8 @@ mod tests {
 
     fn graph(edges: &[(&str, &[&str])]) -> DesiredGraph {
         let desired = edges.iter().map(|(address, needs)| Desired {
-            address: at(address),
-            kind: "t.k".to_owned(),
-            document: json!({}),
             depends_on: needs.iter().map(|need| at(need)).collect(),
-            deleted_before: BTreeSet::new(),
-            external: false,
-            create_first: None,
+            ..Desired::new(at(address), "t.k", json!({}))
         });
         DesiredGraph::build(desired.collect()).unwrap()
     }

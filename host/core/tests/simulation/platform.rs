@@ -1,7 +1,5 @@
 //! What is deployed: the kinds, and a small platform of them.
 
-use std::collections::BTreeSet;
-
 use nic_core::address::Address;
 use nic_core::kind::{CreateSafety, Description, Kind, TimeLimits};
 use nic_core::resource::Desired;
@@ -126,15 +124,7 @@ pub fn to(address: &str, path: &str) -> Value {
 /// One desired resource.
 pub fn resource(address: &str, document: Value) -> Desired {
     let kind = address.rsplit_once('.').unwrap().0.to_owned();
-    Desired {
-        address: at(address),
-        kind,
-        document,
-        depends_on: BTreeSet::new(),
-        deleted_before: BTreeSet::new(),
-        external: false,
-        create_first: None,
-    }
+    Desired::new(at(address), kind, document)
 }
 
 fn subnet(name: &str, cidr: &str) -> Desired {

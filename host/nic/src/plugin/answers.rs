@@ -132,15 +132,7 @@ mod tests {
     }
 
     fn resource(address: &str, kind: &str) -> Desired {
-        Desired {
-            address: address.parse().unwrap(),
-            kind: kind.to_owned(),
-            document: json!({}),
-            depends_on: BTreeSet::new(),
-            deleted_before: BTreeSet::new(),
-            external: false,
-            create_first: None,
-        }
+        Desired::new(address.parse().unwrap(), kind, json!({}))
     }
 
     fn target(address: &str) -> Target {
