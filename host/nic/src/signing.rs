@@ -241,9 +241,10 @@ impl Gate {
     /// Begins what a first request waits for, so that it is there by then. What fails here that request tells of.
     pub fn get_ready(&self) {
         let gate = self.clone();
-        tokio::spawn(async move { gate.0.credentials.get_ready().await });
-        let gate = self.clone();
-        tokio::spawn(async move { gate.client(!gate.0.options.endpoints.is_empty()).await.is_ok() });
+        tokio::spawn(async move {
+            let endpoints = gate.endpoints().await?;
+            gate.client(!endpoints.is_empty()).await.map(drop)
+        });
     }
 
     /// Checks, signs and sends one request of a guest.

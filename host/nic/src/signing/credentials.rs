@@ -124,13 +124,6 @@ impl CredentialCache {
         self.0.config.get_or_init(load).await
     }
 
-    /// Reads the environment and the profile. Credentials are looked for when they are needed.
-    pub async fn get_ready(&self) {
-        if matches!(self.0.source, CredentialSource::Chain) {
-            self.config().await;
-        }
-    }
-
     /// The endpoint that the environment or the profile puts in place of all services.
     pub async fn configured_endpoint(&self) -> Option<String> {
         match self.0.source {
