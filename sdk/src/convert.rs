@@ -13,8 +13,8 @@ use crate::bindings::nic::plugin::types as wit;
 use crate::error::{Error, Failure};
 use crate::provider::Facts;
 use crate::types::{
-    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Progress, Query, Recorded, Resource, Severity,
-    Status, Target,
+    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, OtherLineage, Progress, Query, Recorded, Resource,
+    Severity, Status, Target,
 };
 
 /// JSON text that came over the boundary; `what` names it in the error.
@@ -132,6 +132,9 @@ fn resource(resource: Resource) -> wit::Resource {
     if let Some(pointer) = resource.create_first {
         extra["create_first"] = pointer.into();
     }
+    if resource.claim {
+        extra["claim"] = true.into();
+    }
     if !resource.deleted_before.is_empty() {
         extra["deleted_before"] = resource.deleted_before.into();
     }
@@ -155,12 +158,18 @@ pub fn fact(fact: Fact) -> wit::Fact {
 
 /// What was read.
 pub fn observation(observation: Observation) -> wit::Observation {
+    let extra = match observation.other_lineage {
+        Some(OtherLineage { lineage, since }) => {
+            serde_json::json!({ "other_lineage": { "lineage": lineage, "since": since } })
+        }
+        None => serde_json::json!({}),
+    };
     wit::Observation {
         address: observation.address,
         remote_id: observation.remote_id,
         status: status(observation.status),
         document: observation.document.to_string(),
-        extra: "{}".to_owned(),
+        extra: extra.to_string(),
     }
 }
 

@@ -28,6 +28,7 @@
 //! | `natural-name` | part of what the thing is found by while its remote id is not known |
 //! | `remote-id` | the remote id: references to it are good as soon as a create has told it |
 //! | `goes-with` | on the whole document: the kind of what these are parts of, gone when that is |
+//! | `root` | on the whole document: everything else of a platform stands on these; where none is left, the platform is gone |
 //! | `outlives` | on the whole document: the kind of something that they need, and that may be deleted before they are |
 //! | `only-deletes` | on the whole document: only a delete has work to do, so a create waits for nothing that it does not reference |
 //! | `sensitive` | never shown |
@@ -174,6 +175,12 @@ impl Schema {
     /// used as soon as they have an id.
     pub fn remote_id(self) -> Self {
         self.computed().annotated("remote-id", json!(true))
+    }
+
+    /// Everything else of a platform stands on these.
+    #[must_use]
+    pub fn root(self) -> Self {
+        self.annotated("root", json!(true))
     }
 
     /// On the schema of a whole document: these are parts of something of the kind `kind` that they reference. When that is deleted

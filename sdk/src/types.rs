@@ -103,6 +103,9 @@ pub struct Resource {
     /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before the
     /// old one goes. The host hangs a suffix on that name then, and keeps it from there on.
     pub create_first: Option<String>,
+    /// A thing whose name nobody else can have, and whose mark says which state made it: while it is to be created, the host begins
+    /// nothing else. See [`Resource::claim`].
+    pub claim: bool,
 }
 
 impl Resource {
@@ -116,7 +119,16 @@ impl Resource {
             deleted_before: Vec::new(),
             external: false,
             create_first: None,
+            claim: false,
         }
+    }
+
+    /// Makes it the first thing that is created: of two first deploys at the same moment, the one that is refused its name stops
+    /// before it has made anything else.
+    #[must_use]
+    pub fn claim(mut self) -> Self {
+        self.claim = true;
+        self
     }
 
     /// Lets a replacement be made, with a suffix on the name at the pointer, before the old one goes.
@@ -202,22 +214,46 @@ pub struct Observation {
     pub status: Status,
     /// The whole document, `Value::Null` when there is none.
     pub document: Value,
+    /// Of something foreign: the state of this very platform (project, environment, region) whose mark it bears. The user may go on
+    /// with that state (`--take-over`).
+    pub other_lineage: Option<OtherLineage>,
+}
+
+/// Another state of the same platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherLineage {
+    /// Its lineage, as in the mark.
+    pub lineage: String,
+    /// RFC 3339 instant at which the thing was made, where the cloud tells.
+    pub since: Option<String>,
 }
 
 impl Observation {
     /// It is there and looks like this.
     pub fn present(address: impl Into<String>, remote_id: impl Into<String>, document: Value) -> Self {
-        Self { address: address.into(), remote_id: Some(remote_id.into()), status: Status::Present, document }
+        Self {
+            address: address.into(),
+            remote_id: Some(remote_id.into()),
+            status: Status::Present,
+            document,
+            other_lineage: None,
+        }
     }
 
     /// It does not exist.
     pub fn absent(address: impl Into<String>) -> Self {
-        Self { address: address.into(), remote_id: None, status: Status::Absent, document: Value::Null }
+        Self {
+            address: address.into(),
+            remote_id: None,
+            status: Status::Absent,
+            document: Value::Null,
+            other_lineage: None,
+        }
     }
 
     /// Could not be read.
     pub fn unreadable(address: impl Into<String>, error: Error) -> Self {
-        Self { address: address.into(), remote_id: None, status: Status::Unreadable(error), document: Value::Null }
+        Self { status: Status::Unreadable(error), ..Self::absent(address) }
     }
 }
 

@@ -211,6 +211,11 @@ impl AwsCloud {
         locked(&self.front.shared.hidden).sorts()
     }
 
+    /// Lets everyone whose credentials are accepted be of this account: what the emulator holds stands in another from now on.
+    pub fn be_account(&self, account: &str) {
+        *locked(&self.front.shared.account) = account.to_owned();
+    }
+
     /// Sets how long EKS and EFS take.
     pub async fn pace(&self, pace: Pace) {
         self.front.shared.efs.lock().await.pace = pace.storage;

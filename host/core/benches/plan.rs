@@ -136,6 +136,7 @@ fn platform(resources: usize) -> Platform {
                 status: Status::Present,
                 document: shown.clone(),
                 attributes: None,
+                other_lineage: None,
             },
         );
         let dependencies = nic_core::document::references(&document).expect("references");

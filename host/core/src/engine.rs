@@ -4,6 +4,7 @@ mod apply;
 mod desire;
 mod drift;
 mod journal;
+mod owner;
 mod preflight;
 mod refresh;
 mod step;
@@ -18,15 +19,17 @@ use serde_json::Value;
 pub use apply::{ApplyReport, Outcome as StepOutcome};
 pub use drift::Drift;
 pub use journal::Journal;
+pub use owner::{Looked, Owner};
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::too_deep;
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
+use crate::identity::Identity;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
-use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, Interrupt, Provider, Reporter};
+use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, IdentitySource, Interrupt, Provider, Reporter};
 use crate::resource::Observed;
 use crate::secret::Fingerprints;
 use crate::state::format_v1::holds_a_mark;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub targets: BTreeSet<Address>,
     /// Addresses and kinds that stay when everything else is destroyed, as [`retained`] reads them.
     pub retain: Vec<String>,
+    /// Whether the loss of everything that is recorded and reads as absent is accepted.
+    pub accept_loss: bool,
     /// Every wait is multiplied by this; 1 outside tests.
     pub pace: f64,
     /// Version of NIC, for the state.
@@ -63,6 +68,8 @@ pub struct Run {
     pub participants: Vec<Participant>,
     /// What calls run for.
     pub context: Context,
+    /// Whose platform it is.
+    pub identity: Arc<dyn IdentitySource>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who shows what happens.
@@ -108,6 +115,8 @@ pub struct Planned {
     pub observed: BTreeMap<Address, Observed>,
     /// What each recorded resource was recorded as needing.
     pub recorded: BTreeMap<Address, BTreeSet<Address>>,
+    /// Whose platform it is; recorded when the plan is carried out.
+    pub identity: Option<Identity>,
     /// Warnings of the providers.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -142,20 +151,24 @@ impl Run {
     /// # Errors
     /// [`RunError`] with every problem that was found.
     pub async fn plan(&self, purpose: Purpose) -> Result<Planned, RunError> {
+        if purpose == Purpose::Restore {
+            let drift = self.drift().await?;
+            return self.plan_restore(drift).await;
+        }
         let mut diagnostics = Vec::new();
-        let graph = match purpose {
-            Purpose::Deploy => {
+        let read = async {
+            let graph = if purpose == Purpose::Destroy {
+                DesiredGraph::default()
+            } else {
                 diagnostics.extend(self.validate().await?);
                 self.desire().await?
-            }
-            Purpose::Destroy => DesiredGraph::default(),
-            Purpose::Restore => {
-                let drift = self.drift().await?;
-                return self.plan_restore(drift).await;
-            }
+            };
+            let observed = self.refresh(&graph).await?;
+            Ok((graph, observed))
         };
-        let observed = self.refresh(&graph).await?;
-        self.plan_graph(purpose, graph, observed, diagnostics).await
+        let ((graph, observed), told) = self.asking_whose(read).await?;
+        let owner = self.owner(told, &observed).await?;
+        self.plan_graph(purpose, graph, Looked { observed, owner }, diagnostics).await
     }
 
     /// The plan for a graph, from what the cloud shows.
@@ -163,9 +176,12 @@ impl Run {
         &self,
         purpose: Purpose,
         graph: DesiredGraph,
-        observed: BTreeMap<Address, Observed>,
-        diagnostics: Vec<Diagnostic>,
+        Looked { observed, owner }: Looked,
+        mut diagnostics: Vec<Diagnostic>,
     ) -> Result<Planned, RunError> {
+        let Owner { identity, warnings } = owner;
+        self.still_stands(&observed, identity.as_ref()).await?;
+        diagnostics.extend(warnings);
         let state = self.journal.state().await;
         let recorded = state.records.values().map(|r| (r.address.clone(), r.dependencies.clone())).collect();
         let (graph, records) = if self.settings.targets.is_empty() {
@@ -204,7 +220,7 @@ impl Run {
             if unread { RunError::Broke(problems) } else { RunError::Refused(problems) }
         })?;
         self.reporter.report(Event::Planned(Arc::new(plan.clone())));
-        Ok(Planned { purpose, plan, graph, observed, recorded, diagnostics })
+        Ok(Planned { purpose, plan, graph, observed, recorded, identity, diagnostics })
     }
 
     /// What providers say is wrong with the config; refused when any of it is an error.

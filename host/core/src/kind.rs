@@ -95,6 +95,11 @@ impl Kind {
         self.schema.pointer("/x-nic/outlives").and_then(Value::as_str)
     }
 
+    /// Whether everything else of a platform stands on these, as on a network: where none of them is left, the platform is gone.
+    pub fn is_root(&self) -> bool {
+        self.schema.pointer("/x-nic/root") == Some(&Value::Bool(true))
+    }
+
     /// Whether only a delete of these has work to do: then `depends_on` says what is deleted after them and nothing else.
     pub fn only_deletes(&self) -> bool {
         self.schema.pointer("/x-nic/only-deletes") == Some(&Value::Bool(true))

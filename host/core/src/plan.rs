@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::refusal::UNREADABLE;
-use self::refusal::{gathered, kind_unknown, secrets_unclear, unusable};
+pub(crate) use self::refusal::another_state;
+pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
+use self::refusal::{gathered, kind_unknown, of_another_state, secrets_unclear, unusable};
 pub use self::retain::retained;
 pub use self::scope::scope;
 use crate::address::Address;
@@ -248,7 +249,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         notes.push(secrets_unclear());
     }
     if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
-        return Err(gathered(problems, request.observed));
+        return Err(of_another_state(gathered(problems, request.observed), request.observed));
     }
     Ok(Plan { changes: in_order(changes, request), inputs: request.inputs.clone(), notes })
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::error::{ChangeFailure, ProviderError};
+use crate::identity::Identity;
 use crate::kind::Description;
 use crate::plan::{Action, Plan};
 use crate::resource::{Desired, Observed, Record};
@@ -194,6 +195,13 @@ pub trait Provider: Send + Sync {
     /// What is wrong with a document under its kind's schema; `partial` when references and unknown values are wildcards.
     /// Each entry is a pointer and a sentence.
     fn check_document(&self, kind: &str, document: &Value, partial: bool) -> Vec<(String, String)>;
+}
+
+/// Whose platform a run works on, asked by the user's own login and by no provider.
+#[async_trait]
+pub trait IdentitySource: Send + Sync {
+    /// The owner; none when the platform has none that could be asked.
+    async fn identity(&self, call: &Call) -> Result<Option<Identity>, ProviderError>;
 }
 
 /// Why the state could not be read or written.

@@ -31,6 +31,9 @@ pub struct Desired {
     /// Where its name stands in the document, as an RFC 6901 pointer, when a replacement may be made under another name before
     /// the old one goes.
     pub create_first: Option<String>,
+    /// Whose name nobody else can have: while it is to be created, nothing else is begun, so that of two first deploys at the same
+    /// moment one stops before it has made anything.
+    pub claim: bool,
 }
 
 impl Desired {
@@ -44,6 +47,7 @@ impl Desired {
             deleted_before: BTreeSet::new(),
             external: false,
             create_first: None,
+            claim: false,
         }
     }
 
@@ -223,6 +227,17 @@ pub struct Observed {
     pub document: Value,
     /// What state shows for it, where that is not the document itself (host-native kinds).
     pub attributes: Option<Value>,
+    /// Of something foreign: the state of this very platform that made it, which is not the one in use.
+    pub other_lineage: Option<OtherLineage>,
+}
+
+/// Another state of the same platform, as the marks of what it made tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherLineage {
+    /// Its lineage.
+    pub lineage: String,
+    /// RFC 3339 instant since when it has been there, where that is known.
+    pub since: Option<String>,
 }
 
 impl Observed {
@@ -234,6 +249,7 @@ impl Observed {
             status: Status::Absent,
             document: Value::Null,
             attributes: None,
+            other_lineage: None,
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::address::Address;
+use crate::identity::Identity;
 use crate::ports::Facts;
 use crate::resource::Record;
 
@@ -31,6 +32,8 @@ pub struct State {
     pub lineage: String,
     /// Whether Terraform made what is recorded.
     pub imported_from_terraform: bool,
+    /// Whose platform it is; none before the first deploy, and in states of before it was recorded.
+    pub identity: Option<Identity>,
     /// The records by address.
     pub records: BTreeMap<Address, Record>,
     /// Recorded answers by provider and key.
@@ -80,6 +83,7 @@ impl State {
             serial: 0,
             lineage: lineage.to_owned(),
             imported_from_terraform: false,
+            identity: None,
             records: BTreeMap::new(),
             facts: BTreeMap::new(),
             metadata: Metadata { created_at: now.to_owned(), ..Metadata::default() },

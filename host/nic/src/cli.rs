@@ -170,6 +170,9 @@ pub struct RunFlags {
     /// Only this resource and what it needs; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<nic_core::address::Address>,
+    /// Go on although nothing of the platform is found: make it again, or forget what is recorded of it
+    #[arg(long)]
+    pub accept_loss: bool,
     /// What `destroy` leaves.
     #[arg(skip)]
     pub retain: Vec<String>,
@@ -193,6 +196,10 @@ pub struct Deploy {
     /// Where to write the kubeconfig [default: kubeconfig beside the state]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// Go on with the platform that another state of this project made, as when that state is lost for good; names its lineage where
+    /// there are several
+    #[arg(long, value_name = "LINEAGE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub take_over: Option<String>,
     /// Carry out this plan, which `nic plan --out` wrote, or nothing
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
@@ -213,6 +220,9 @@ pub struct Plan {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Plan as if the platform that another state of this project made were this state's
+    #[arg(long, value_name = "LINEAGE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub take_over: Option<String>,
     /// Write the plan to a file for `nic deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -248,7 +258,7 @@ pub struct Destroy {
     /// efs or ecr; may be given several times
     #[arg(long, value_name = "NAME")]
     pub retain: Vec<String>,
-    /// Do not ask
+    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -339,7 +349,7 @@ pub struct DriftAct {
     /// How it behaves.
     #[command(flatten)]
     pub run: RunFlags,
-    /// Do not ask
+    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -371,6 +381,25 @@ pub enum State {
         #[command(flatten)]
         of: StateOf,
     },
+    /// Put the state of a platform that is gone for good aside
+    ///
+    /// Nothing is asked of any cloud, and nothing is deleted in one: the state is renamed, outputs.json and kubeconfig beside it go,
+    /// and the next deploy begins anew.
+    #[command(
+        after_help = "Examples:\n  nic state retire -f nebari-config.yaml\n  nic state retire --state nic-state.json --yes"
+    )]
+    Retire(Retire),
+}
+
+/// `nic state retire`
+#[derive(Debug, Args)]
+pub struct Retire {
+    /// Which state.
+    #[command(flatten)]
+    pub of: StateOf,
+    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// Which state to look at.

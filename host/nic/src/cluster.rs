@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use nic_core::document;
 use nic_core::error::ProviderError;
+use nic_core::identity::Identity;
 use nic_core::ports::Locator;
 use serde::Deserialize;
 use serde_json::Value;
@@ -188,6 +189,17 @@ impl ClusterSource {
             }
         };
         Ok(kept.connection.clone())
+    }
+
+    /// Which cluster it is, where the user's kubeconfig says it; none of clusters that belong to an account, whose that is.
+    pub async fn identity(&self, locator: &Locator, generation: Generation) -> Result<Option<Identity>, ProviderError> {
+        if !matches!(Place::of(locator)?, Place::Kubeconfig { .. }) {
+            return Ok(None);
+        }
+        match self.connect(locator, generation).await? {
+            Some(cluster) => cluster.identity().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// How others reach the cluster, or none while there is none. `exec` is how the user calls this program for a token.

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod confirm;
 mod deploy;
 mod destroy;
 mod doctor;
@@ -11,6 +12,7 @@ mod kubeconfig;
 mod man;
 mod outputs;
 mod plan;
+mod planned;
 mod provider;
 mod state;
 mod status;

@@ -52,6 +52,30 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
 }
 
+/// Renames a file beside where it stands, durably.
+///
+/// # Errors
+/// What the operating system says.
+pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    File::open(directory_of(to))?.sync_all()
+}
+
+/// Removes a file that later stages read, if it is there.
+///
+/// # Errors
+/// `FILE_NOT_WRITABLE` with the path.
+pub fn remove(path: &Path) -> Result<(), CommandError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let detail = format!("`{}`: {error}", path.display());
+            Err(CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be removed", detail)
+                .hint("remove it by hand: what it describes is gone"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A file beside another: its path with something added.
 pub fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

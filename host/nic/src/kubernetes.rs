@@ -254,6 +254,7 @@ fn observed(address: &Address, object: &ObjectName, document: &Value, live: &Val
         status: if leaving { Status::InProgress("Terminating".to_owned()) } else { Status::Present },
         document: shown,
         attributes: Some(observe::attributes(object, document, live)),
+        other_lineage: None,
     }
 }
 

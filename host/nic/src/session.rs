@@ -1,6 +1,7 @@
 //! One run put together: config, component, state under its lock, cluster, and the engine over them.
 
 mod cluster;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,13 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
+use nic_core::resource::Record;
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
+use self::owner::PlatformOwner;
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
@@ -52,11 +55,16 @@ pub struct Session {
 }
 
 /// How a run behaves when no flags say so.
-pub(crate) const DEFAULT_FLAGS: RunFlags =
-    RunFlags { parallelism: DEFAULT_PARALLELISM as u16, confirm: Vec::new(), target: Vec::new(), retain: Vec::new() };
+pub(crate) const DEFAULT_FLAGS: RunFlags = RunFlags {
+    parallelism: DEFAULT_PARALLELISM as u16,
+    confirm: Vec::new(),
+    target: Vec::new(),
+    accept_loss: false,
+    retain: Vec::new(),
+};
 
 impl Session {
-    /// For commands with a config and a state.
+    /// For commands with a config and a state. With a lineage it goes on as the state of that one, which is lost.
     ///
     /// # Errors
     /// What the backend, the state, the component or the sandbox say, by code.
@@ -64,8 +72,8 @@ impl Session {
         config: &Config,
         state: &StatePath,
         flags: &RunFlags,
-        access: Access,
-        operation: &str,
+        (access, operation): (Access, &str),
+        lineage: Option<&str>,
         printer: Printer,
     ) -> Result<Self, CommandError> {
         let gate = gate()?;
@@ -76,6 +84,10 @@ impl Session {
         if let Some(recorded) = &recorded {
             same_platform(config, recorded, &path)?;
         }
+        let recorded = match lineage {
+            Some(lineage) => Some(taking_over(recorded, config, lineage, &path)?),
+            None => recorded,
+        };
         let backend: Arc<dyn Backend> = match access {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
@@ -208,6 +220,8 @@ impl Session {
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
+        let schemes = component.manifest().schemes().map(str::to_owned).collect();
+        let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
         component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
         let run = Run {
@@ -216,12 +230,14 @@ impl Session {
                 Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
             ],
             context,
+            identity: Arc::new(owner),
             clock,
             reporter: printer.reporter(&state_path),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
                 targets: flags.target.iter().cloned().collect(),
+                accept_loss: flags.accept_loss,
                 retain: config
                     .map(Config::retain)
                     .unwrap_or_default()
@@ -372,6 +388,22 @@ fn fresh_state(config: Option<&Config>, provider: &str, clock: &dyn Clock) -> St
     let mut state = State::empty(provider, project, namespace, topology, &clock.token(), &clock.now());
     state.region = config.and_then(Config::region);
     state
+}
+
+/// The state that goes on with what another one made.
+fn taking_over(recorded: Option<State>, config: &Config, lineage: &str, path: &Path) -> Result<State, CommandError> {
+    let mut state = recorded.unwrap_or_else(|| fresh_state(Some(config), &config.provider, &SystemClock::default()));
+    let made = |record: &&Record| record.remote_id.is_some() || !record.baseline.is_null();
+    if let Some(own) = state.records.values().find(made) {
+        let detail = format!("`{}` records things of its own, such as `{}`", path.display(), own.address);
+        let refused = Diagnostic::error("TAKE_OVER_REFUSED", "One state cannot go on as two", detail)
+            .hint("give another path with `--state`, or put this state aside with `nic state retire`");
+        return Err(CommandError::refused(vec![refused]));
+    }
+    // What was begun in vain stands in the way of what is there.
+    state.records.clear();
+    lineage.clone_into(&mut state.lineage);
+    Ok(state)
 }
 
 /// A state belongs to one platform: acting on another one's would destroy it.

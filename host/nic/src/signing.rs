@@ -31,7 +31,7 @@ pub use self::catalogue::Class;
 pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
 pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
 pub use self::grant::Grant;
-pub use self::identity::aws_identity;
+pub use self::identity::{account, aws_identity};
 pub use self::refusal::{Refusal, breaks_the_phase};
 
 use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};

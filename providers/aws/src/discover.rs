@@ -1,4 +1,4 @@
-//! Things that bear our marks and are not recorded: left over from a state that was lost, or made twice.
+//! Things that bear this state's marks and are not recorded: left over, or made twice. Another state's are not ours to tell of.
 
 use futures::try_join;
 use nic_sdk::error::Error;
@@ -110,8 +110,8 @@ async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
 /// What the mark says that it is; none when it is not ours.
 fn ours(cloud: &Cloud, kind: &str, remote_id: String, tags: &Tags) -> Option<Target> {
     let address = marked_address(tags)?.to_owned();
-    let foreign = cloud.marks.claim(tags, &address, &Tags::new()) == Claim::Foreign;
-    (!foreign).then(|| Target { address, kind: kind.to_owned(), remote_id: Some(remote_id), document: Value::Null })
+    let ours = cloud.marks.claim(tags, &address, &Tags::new()) == Claim::Ours;
+    ours.then(|| Target { address, kind: kind.to_owned(), remote_id: Some(remote_id), document: Value::Null })
 }
 
 /// The node groups of the cluster of our name. A replacement is called otherwise than its address: its mark tells.

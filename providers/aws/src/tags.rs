@@ -47,8 +47,8 @@ pub fn visible(all: &Tags) -> Tags {
 pub enum Claim {
     /// It bears no mark for that address.
     Foreign,
-    /// Marked for that address by another state of the same platform: the state was lost.
-    Orphaned,
+    /// Marked for that address by another state of the same platform: somebody else's, or one that was lost.
+    AnotherState,
     /// Marked by this very state.
     Ours,
 }
@@ -126,13 +126,19 @@ impl Marks {
         };
         // Roles are of no region, and platforms of one name may be in several.
         let here = region.is_none() || region == self.region.as_deref();
-        if here && same(&self.project) && same(&self.environment) { Claim::Orphaned } else { Claim::Foreign }
+        if here && same(&self.project) && same(&self.environment) { Claim::AnotherState } else { Claim::Foreign }
     }
 }
 
 /// The address a thing is marked for, whatever the lineage.
 pub fn marked_address(shown: &Tags) -> Option<&str> {
     shown.get(OWNER_KEY).and_then(|mark| mark.rsplit_once('/')).map(|(_, address)| address)
+}
+
+/// The lineage of the state that made a thing.
+pub fn marked_lineage(shown: &Tags) -> Option<&str> {
+    let (owner, _) = shown.get(OWNER_KEY)?.rsplit_once('/')?;
+    Some(owner.split_once('@').map_or(owner, |(lineage, _)| lineage))
 }
 
 /// What an update does to tags.
@@ -202,7 +208,7 @@ mod tests {
             ])
         );
         let lost = tags(&[("project", "demo"), ("environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
-        assert_eq!(Marks::new(&context).claim(&lost, "aws.vpc.main", &Tags::new()), Claim::Orphaned);
+        assert_eq!(Marks::new(&context).claim(&lost, "aws.vpc.main", &Tags::new()), Claim::AnotherState);
     }
 
     #[test]
@@ -213,10 +219,10 @@ mod tests {
         assert_eq!(marks.claim(&ours, "aws.vpc.main", &Tags::new()), Claim::Ours);
         assert_eq!(marks.claim(&ours, "aws.subnet.0", &Tags::new()), Claim::Foreign);
         let lost = tags(&[("Project", "demo"), ("Environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
-        assert_eq!(marks.claim(&lost, "aws.vpc.main", &Tags::new()), Claim::Orphaned);
+        assert_eq!(marks.claim(&lost, "aws.vpc.main", &Tags::new()), Claim::AnotherState);
         let other = tags(&[("Project", "other"), ("Environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
         assert_eq!(marks.claim(&other, "aws.vpc.main", &Tags::new()), Claim::Foreign);
-        assert_eq!(marks.claim(&other, "aws.vpc.main", &tags(&[("Project", "other")])), Claim::Orphaned);
+        assert_eq!(marks.claim(&other, "aws.vpc.main", &tags(&[("Project", "other")])), Claim::AnotherState);
         assert_eq!(visible(&ours), tags(&[("Project", "demo"), ("Environment", "dev")]));
     }
 
@@ -229,10 +235,10 @@ mod tests {
         };
         let dev = [("Project", "demo"), ("Environment", "dev")];
         assert_eq!(claim("l-1@us-west-2/aws.iam-role.cluster", &dev), Claim::Ours);
-        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &dev), Claim::Orphaned);
+        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &dev), Claim::AnotherState);
         // Of before regions were told, and of kinds without tags.
-        assert_eq!(claim("l-0/aws.iam-role.cluster", &dev), Claim::Orphaned);
-        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &[]), Claim::Orphaned);
+        assert_eq!(claim("l-0/aws.iam-role.cluster", &dev), Claim::AnotherState);
+        assert_eq!(claim("l-0@us-west-2/aws.iam-role.cluster", &[]), Claim::AnotherState);
         assert_eq!(claim("l-0@eu-west-1/aws.iam-role.cluster", &dev), Claim::Foreign);
         assert_eq!(
             claim("l-0@us-west-2/aws.iam-role.cluster", &[("Project", "demo"), ("Environment", "prod")]),

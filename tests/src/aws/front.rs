@@ -20,6 +20,7 @@ mod models;
 mod quota;
 mod resource_groups;
 mod signature;
+mod sts;
 mod token;
 mod upstream;
 mod wait;
@@ -44,7 +45,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::aws::{Credentials, locked};
+use crate::aws::{ACCOUNT, Credentials, locked};
 use answer::{Answer, Fault, Outcome};
 use call::{Call, Protocol};
 use upstream::Upstream;
@@ -66,6 +67,8 @@ pub(crate) const INSPECTOR_KEY: &str = "AKIANICINSPECTOR0000";
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub credentials: Mutex<Credentials>,
+    /// Whose the credentials are.
+    pub account: Mutex<String>,
     pub log: log::Log,
     pub faults: Faults,
     pub upstream: Upstream,
@@ -95,6 +98,7 @@ impl Front {
         let address = listener.local_addr().context("read the front's own address")?;
         let shared = Arc::new(Shared {
             credentials: Mutex::new(credentials),
+            account: Mutex::new(ACCOUNT.to_owned()),
             log: log::Log::new(),
             faults: Faults::default(),
             upstream: Upstream::new(emulator, region)?,
@@ -272,6 +276,7 @@ impl Shared {
             "resource-groups" => resource_groups::handle(self, call).await?,
             "autoscaling" => autoscaling::handle(self, call).await?,
             "servicequotas" => quota::handle(self, call).await?,
+            "sts" => sts::handle(self, call).await?,
             _ => self.upstream.forward(call).await?,
         };
         if let Some(id) = hide::created(call).filter(|_| answer.succeeded()) {

@@ -102,12 +102,12 @@ async fn commands_on_a_platform() -> Result<()> {
     both(nic, "drift_diff", &["drift", "diff"], "drift.json", LeftOut).await?;
     is_as_read("drift_fix", &in_text(nic, &["drift", "fix", "--yes"], LeftOut).await?);
     platform.most_users(8).await?;
-    let (json, _) = in_json(nic, &["drift", "fix"], "destroy.json", LeftOut).await?;
+    let (json, _) = in_json(nic, &["drift", "fix", "--yes"], "destroy.json", LeftOut).await?;
     is_as_read("drift_fix_in_json", &json);
     platform.most_users(7).await?;
     is_as_read("drift_accept", &in_text(nic, &["drift", "accept", "--yes"], LeftOut).await?);
     platform.most_users(6).await?;
-    let (json, document) = in_json(nic, &["drift", "accept"], "drift-accepted.json", LeftOut).await?;
+    let (json, document) = in_json(nic, &["drift", "accept", "--yes"], "drift-accepted.json", LeftOut).await?;
     conforms(&document, "drift.json")?;
     is_as_read("drift_accept_in_json", &json);
     Ok(())

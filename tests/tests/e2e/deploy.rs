@@ -118,11 +118,23 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     let user = only(&found["nodegroups"], "nodegroupName", "user")?;
     ensure!(user["scalingConfig"] == json!({ "minSize": 0, "maxSize": 10, "desiredSize": 2 }), "{user:#}");
 
-    // State lost: everything is found again by name and tags, nothing is made twice.
+    // State lost: everything is found again by name and tags, and taken over as it is; nothing is made twice.
+    let lineage = workspace.state()?["lineage"].as_str().context("a lineage")?.to_owned();
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
     platform.aws.clear_log();
-    workspace.ok(&["deploy"]).await?;
+    let refused = workspace.run(&["deploy"]).await?;
+    let told = refused.stderr.matches("error[").count();
+    ensure!(
+        refused.code == 1 && refused.stderr.contains("PLATFORM_OF_ANOTHER_STATE") && told == 1,
+        "{}",
+        refused.said()
+    );
+    ensure!(refused.stderr.contains(&format!("lineage {lineage} (since 20")), "{}", refused.said());
+    let plan = workspace.ok(&["plan", "--take-over"]).await?;
+    ensure!(plan.stdout.contains("Done. (0 changes)"), "{}", plan.said());
+    workspace.ok(&["deploy", &format!("--take-over={lineage}")]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+    ensure!(workspace.state()?["lineage"] == lineage.as_str(), "{:#}", workspace.state()?["lineage"]);
 
     // Destroy: empty.
     workspace.ok(&["destroy", "--yes"]).await?;

@@ -104,7 +104,7 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     workspace.config(CONFIG)?;
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
     platform.aws.clear_log();
-    workspace.ok(&["deploy"]).await?;
+    workspace.ok(&["deploy", "--take-over"]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
 
     // A group that cannot be changed in place is replaced beside the old one, once that is confirmed.

@@ -72,7 +72,7 @@ async fn drift_is_told_accepted_and_fixed() -> Result<()> {
 
     // Fixed without the config, in as many requests as there are changes.
     platform.aws.clear_log();
-    let ran = workspace.ok(&["drift", "fix", "--state", STATE]).await?;
+    let ran = workspace.ok(&["drift", "fix", "--state", STATE, "--yes"]).await?;
     ensure!(ran.stdout.contains("Done. (2 changes)"), "{}", ran.said());
     ensure!(platform.aws.mutating_count() == 2, "{:#?}", platform.aws.log());
     ensure!(drift(&workspace).await?["has_drift"] == false);

@@ -25,3 +25,4 @@ mod secret_edit;
 mod secrets;
 mod status;
 mod upgrade;
+mod whose;

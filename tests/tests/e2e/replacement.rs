@@ -104,7 +104,7 @@ async fn a_replacement_is_taken_back_when_the_state_is_lost() -> Result<()> {
     // Nothing but its mark says that it is the group `user`.
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
     site.aws.clear_log();
-    workspace.ok(&["deploy"]).await?;
+    workspace.ok(&["deploy", "--take-over"]).await?;
     ensure!(site.changes().is_empty(), "{:?}", site.changes());
     let found = site.aws.inventory().await?;
     ensure!(users(&found)?["nodegroupName"] == name, "{:#}", found["nodegroups"]);

@@ -137,7 +137,7 @@ async fn without_a_version_the_newest_is_taken_and_kept() -> Result<()> {
     // A state that is lost does not move a cluster that is there.
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
     platform.aws.clear_log();
-    workspace.ok(&["deploy"]).await?;
+    workspace.ok(&["deploy", "--take-over"]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
     Ok(())
 }

@@ -111,7 +111,7 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
     }
 }
 
-/// Facts, and the attributes and secrets of what is as it should be, in one write. The results of changes are recorded by their steps.
+/// Whose platform it is, facts, and the attributes and secrets of what is as it should be, in one write. The results of changes are recorded by their steps.
 async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunError> {
     let facts = run.facts.lock().await.clone();
     let up_to_date = planned.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.reason == Reason::UpToDate);
@@ -120,6 +120,9 @@ async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunErr
     run.journal
         .change(|state| {
             state.facts.extend(facts);
+            if let Some(identity) = &planned.identity {
+                state.identity = Some(identity.clone());
+            }
             for observed in seen {
                 let Some(record) = state.records.get_mut(&observed.address) else { continue };
                 let shown = observed.attributes.as_ref().unwrap_or(&observed.document).clone();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Planned, Run, RunError, provider_failed};
+use super::{Looked, Owner, Planned, Run, RunError, provider_failed};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
@@ -18,6 +18,8 @@ pub struct Drift {
     pub report: DriftReport,
     /// What the cloud shows, for every record.
     pub observed: BTreeMap<Address, Observed>,
+    /// Whose platform it is.
+    pub owner: Owner,
     /// Who could not look for what is not recorded, and why.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -26,9 +28,9 @@ impl Run {
     /// Compares what was accepted with what the cloud shows, and looks for what is marked as ours and not recorded.
     ///
     /// # Errors
-    /// None of its own: what cannot be read is in the report as unreadable.
+    /// As [`Run::look`]; what cannot be read is in the report as unreadable.
     pub async fn drift(&self) -> Result<Drift, RunError> {
-        let mut observed = self.refresh(&DesiredGraph::default()).await?;
+        let Looked { mut observed, owner } = self.look(&DesiredGraph::default()).await?;
         let (discovered, diagnostics) = self.discovered().await;
         let state = self.journal.state().await;
         for seen in observed.values_mut() {
@@ -38,7 +40,8 @@ impl Run {
                 seen.document = without_edits(std::mem::take(&mut seen.document), &record.baseline, &edits);
             }
         }
-        Ok(Drift { report: drift(&state.records, &observed, &discovered, &self.kinds()), observed, diagnostics })
+        let report = drift(&state.records, &observed, &discovered, &self.kinds());
+        Ok(Drift { report, observed, owner, diagnostics })
     }
 
     /// What bears our marks and is not recorded, as after everything was destroyed; and who could not look, and why.
@@ -63,9 +66,10 @@ impl Run {
     /// Takes what the cloud shows for what is accepted from now on: the state changes, the cloud does not.
     ///
     /// # Errors
-    /// `DRIFT_UNKNOWN` while something could not be compared; what the backend says.
+    /// `DRIFT_UNKNOWN` while something could not be compared; `PLATFORM_VANISHED`; what the backend says.
     pub async fn accept_drift(&self, drift: &Drift) -> Result<usize, RunError> {
         comparable(&drift.report)?;
+        self.still_stands(&drift.observed, drift.owner.identity.as_ref()).await?;
         let mut count = 0;
         self.journal
             .change(|state| {
@@ -107,7 +111,8 @@ impl Run {
             ..Desired::new(record.address.clone(), record.kind.as_str(), record.baseline.clone())
         });
         let graph = DesiredGraph::build(desired.collect()).map_err(RunError::Refused)?;
-        let planned = self.plan_graph(Purpose::Restore, graph, drift.observed, drift.diagnostics).await?;
+        let looked = Looked { observed: drift.observed, owner: drift.owner };
+        let planned = self.plan_graph(Purpose::Restore, graph, looked, drift.diagnostics).await?;
         let renamed = planned.plan.changes.iter().filter(|c| matches!(c.action, Action::Create | Action::Replace));
         let broken: Vec<Diagnostic> = renamed
             .filter_map(|change| {

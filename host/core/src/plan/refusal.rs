@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::error::ProviderError;
 use crate::kind::Kind;
-use crate::resource::{Observed, Status};
+use crate::resource::{Observed, OtherLineage, Status};
 
 /// The code of what could not be read.
 pub const UNREADABLE: &str = "RESOURCE_UNREADABLE";
@@ -58,6 +60,58 @@ fn unreadable(title: &str, address: &Address, error: &ProviderError) -> Diagnost
         details["remote_error"] = serde_json::json!({ "status": status, "code": code, "message": message });
     }
     diagnostic.hint("nothing was changed; mend the cause and run again").details(details)
+}
+
+/// What bears the marks of another state of this platform is told as that, once, and before everything else.
+pub(super) fn of_another_state(problems: Vec<Diagnostic>, observed: &BTreeMap<Address, Observed>) -> Vec<Diagnostic> {
+    let seen = |problem: &Diagnostic| {
+        let seen = observed.get(problem.address.as_ref()?)?;
+        seen.other_lineage.clone().map(|other| (seen.address.clone(), other))
+    };
+    let marked: Vec<(Address, OtherLineage)> = problems.iter().filter_map(seen).collect();
+    if marked.is_empty() {
+        return problems;
+    }
+    let rest = problems.iter().filter(|problem| seen(problem).is_none()).cloned();
+    std::iter::once(another_state(&marked)).chain(rest).collect()
+}
+
+/// The code of what bears the marks of another state.
+pub const ANOTHER_STATE: &str = "PLATFORM_OF_ANOTHER_STATE";
+
+/// The message for things that were made from another state of this platform.
+pub(crate) fn another_state(marked: &[(Address, OtherLineage)]) -> Diagnostic {
+    let mut lineages: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for (_, other) in marked {
+        let since = lineages.entry(&other.lineage).or_default();
+        *since = [*since, other.since.as_deref()].into_iter().flatten().min();
+    }
+    let told: Vec<String> = lineages
+        .iter()
+        .map(|(lineage, since)| match since {
+            Some(since) => format!("{lineage} (since {since})"),
+            None => (*lineage).to_owned(),
+        })
+        .collect();
+    let first = &marked[0].0;
+    let things = match marked.len() {
+        1 => format!("`{first}` was"),
+        more => format!("`{first}` and {} more were", more - 1),
+    };
+    let detail = format!("{things} made from the state of lineage {}, which is not the one in use", told.join(", "));
+    let take_over = match told.len() {
+        1 => "--take-over".to_owned(),
+        _ => "--take-over=LINEAGE".to_owned(),
+    };
+    let mut diagnostic = Diagnostic::error(ANOTHER_STATE, "The platform belongs to another state", detail)
+        .hint("ask who else deploys this project, and use that state: `--state FILE`")
+        .hint(format!("if that state is lost for good, `nic deploy {take_over}` goes on where it ended"))
+        .hint("for a second platform beside it, choose another project_name or namespace");
+    let lineages: Vec<_> =
+        lineages.iter().map(|(lineage, since)| json!({ "lineage": lineage, "since": since })).collect();
+    let addresses: Vec<&Address> = marked.iter().map(|(address, _)| address).collect();
+    diagnostic.details = json!({ "lineages": lineages, "resources": addresses });
+    diagnostic
 }
 
 /// One cause is told once: without credentials nothing at all can be read, and a page of the same words helps nobody. Which

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use self::tree::{Members, Node, place};
 use crate::address::Address;
+use crate::identity::Identity;
 use crate::ports::Facts;
 use crate::resource::{Pending, Record};
 use crate::secret::Accepted;
@@ -111,13 +112,15 @@ struct Head {
     #[serde(default)]
     imported_from_terraform: bool,
     #[serde(default)]
+    identity: Option<Identity>,
+    #[serde(default)]
     facts: BTreeMap<String, Facts>,
     #[serde(default)]
     metadata: Metadata,
 }
 
 /// Members of the document that [`Head`] or this codec own.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "version",
     "format_version",
     "provider",
@@ -128,6 +131,7 @@ const KNOWN: [&str; 14] = [
     "serial",
     "lineage",
     "imported_from_terraform",
+    "identity",
     "facts",
     "metadata",
     "cloud",
@@ -170,6 +174,7 @@ pub fn decode(bytes: &[u8]) -> Result<State, FormatError> {
         serial: head.serial,
         lineage: head.lineage,
         imported_from_terraform: head.imported_from_terraform,
+        identity: head.identity,
         records,
         facts: head.facts,
         metadata: head.metadata,
@@ -268,6 +273,9 @@ pub fn encode(state: &State) -> Result<Vec<u8>, FormatError> {
         ("cloud", Node::Object(Members::new())),
         ("kubernetes", Node::Object(Members::new())),
     ]);
+    if let Some(identity) = &state.identity {
+        document.insert("identity", own(serde_json::to_value(identity).map_err(not_json)?));
+    }
     document.extend(state.unknown.iter().map(|(key, value)| (key.as_str(), Node::Whole(value))));
 
     // Shorter paths first, so that a parent is there before what stands in it.

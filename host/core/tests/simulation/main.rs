@@ -15,6 +15,7 @@ mod create_first;
 mod drift;
 mod interrupts;
 mod lies;
+mod owner;
 mod parts;
 mod preflight;
 mod random_faults;

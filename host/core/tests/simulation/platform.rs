@@ -14,10 +14,13 @@ pub fn at(text: &str) -> Address {
 }
 
 fn kind(name: &str, create: CreateSafety, state_path: &str, properties: &Value) -> Kind {
+    let is_root = ["vpc", "cluster"].contains(&name);
     Kind {
         kind: format!("sim.{name}"),
         title: name.to_owned(),
-        schema: json!({ "type": "object", "properties": properties }),
+        schema: json!({
+            "type": "object", "x-nic": {"root": is_root}, "properties": properties,
+        }),
         schema_version: 1,
         state_path: state_path.to_owned(),
         protected: name == "cluster",

@@ -12,7 +12,7 @@ use nic_core::kind::{CreateSafety, Description};
 use nic_core::ports::{
     Answer, Call, Change, Clock, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting,
 };
-use nic_core::resource::{Desired, Observed, Status};
+use nic_core::resource::{Desired, Observed, OtherLineage, Status};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Phase, Thing};
@@ -168,9 +168,17 @@ impl SimProvider {
                     called
                 }
             }
-            None => cloud.find(now, |t| {
-                t.kind == target.kind && t.owner.as_deref() == Some(owner) && t.phase != Phase::Deleting
-            }),
+            None => {
+                let mut found = |ours: &dyn Fn(&str) -> bool| {
+                    cloud.find(now, |t| {
+                        t.kind == target.kind && t.owner.as_deref().is_some_and(ours) && t.phase != Phase::Deleting
+                    })
+                };
+                match found(&|marked| marked == owner) {
+                    none if none.is_empty() => found(&|marked| another_state(marked, owner).is_some()),
+                    ours => ours,
+                }
+            }
         };
         let absent = Observed::absent(&target.address);
         if ids.len() > 1 {
@@ -178,8 +186,10 @@ impl SimProvider {
         }
         let Some(id) = ids.into_iter().next() else { return absent };
         let Some((status, document)) = cloud.show(&id, now) else { return absent };
-        if target.remote_id.is_none() && cloud.things[&id].owner.as_deref() != Some(owner) {
-            return Observed { status: Status::Foreign(id), ..absent };
+        let marked = cloud.things[&id].owner.clone();
+        if target.remote_id.is_none() && marked.as_deref() != Some(owner) {
+            let other_lineage = marked.as_deref().and_then(|marked| another_state(marked, owner));
+            return Observed { status: Status::Foreign(id), other_lineage, ..absent };
         }
         let document = self.vault.shown(document, &target.document);
         Observed { remote_id: Some(id), status, document, ..absent }
@@ -365,4 +375,11 @@ impl Provider for SimProvider {
     fn check_document(&self, _: &str, _: &Value, _: bool) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// The state that made what bears the one mark, when the other is for the same address.
+fn another_state(marked: &str, owner: &str) -> Option<OtherLineage> {
+    let ((lineage, address), (ours, sought)) = (marked.split_once('/')?, owner.split_once('/')?);
+    let other = OtherLineage { lineage: lineage.to_owned(), since: Some("2026-01-01T00:00:00Z".to_owned()) };
+    (address == sought && lineage != ours).then_some(other)
 }

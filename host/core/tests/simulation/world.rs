@@ -10,8 +10,10 @@ use async_trait::async_trait;
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{ApplyReport, Journal, Participant, Run, RunError, Settings, StepOutcome};
+use nic_core::error::ProviderError;
+use nic_core::identity::Identity;
 use nic_core::plan::{Action, Plan, Purpose};
-use nic_core::ports::{Backend, BackendError, Context, Event, Reporter};
+use nic_core::ports::{Backend, BackendError, Call, Context, Event, IdentitySource, Reporter};
 use nic_core::resource::Desired;
 use nic_core::state::{State, format_v1};
 use serde_json::Value;
@@ -128,6 +130,9 @@ pub struct How {
     pub confirmed: Vec<&'static str>,
     pub targets: Vec<&'static str>,
     pub retain: Vec<&'static str>,
+    pub accept_loss: bool,
+    /// Of a state that is begun; `lineage-1` when empty.
+    pub lineage: &'static str,
 }
 
 /// A cloud, a disk and a clock.
@@ -138,13 +143,38 @@ pub struct World {
     pub faults: Arc<Faults>,
     /// What the config's secrets are, and the key of their fingerprints.
     pub vault: Vault,
+    /// Whose the login is that NIC finds.
+    pub login: Arc<Login>,
+}
+
+/// Who answers when it is asked whose platform it is.
+pub struct Login(pub Mutex<Result<Option<Identity>, ProviderError>>);
+
+impl Login {
+    pub fn is(&self, told: Result<Option<Identity>, ProviderError>) {
+        *self.0.lock().unwrap() = told;
+    }
+}
+
+#[async_trait]
+impl IdentitySource for Login {
+    async fn identity(&self, _: &Call) -> Result<Option<Identity>, ProviderError> {
+        self.0.lock().unwrap().clone()
+    }
 }
 
 impl World {
     pub fn new() -> Self {
         let faults = Arc::new(Faults::default());
         let disk = Arc::new(Disk { faults: faults.clone(), ..Disk::default() });
-        Self { time: Arc::new(Time::default()), cloud: Arc::default(), disk, faults, vault: Vault::default() }
+        Self {
+            time: Arc::new(Time::default()),
+            cloud: Arc::default(),
+            disk,
+            faults,
+            vault: Vault::default(),
+            login: Arc::new(Login(Mutex::new(Ok(None)))),
+        }
     }
 
     /// A world in which that was deployed.
@@ -178,19 +208,7 @@ impl World {
         let provider = Arc::new(provider);
         let events = Arc::new(Events::default());
         let started = self.time.now();
-        let process = async {
-            let state = match self.disk.read().await.unwrap() {
-                Some(bytes) => format_v1::decode(&bytes).unwrap(),
-                None => State::empty("sim", "test", "dev", "design", "lineage-1", "2026-01-01T00:00:00Z"),
-            };
-            let run = self.run(state, &provider, &events, how);
-            let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
-            let planned = run.plan(purpose).await?;
-            run.preflight(&planned).await?;
-            let report = run.apply(&planned).await?;
-            run.outputs().await?;
-            Ok::<_, RunError>((planned.plan, report))
-        };
+        let process = self.process(&provider, &events, how);
         let result = self.time.run(process, || self.faults.crashed());
         let mut ran = Ran { took: self.time.now().saturating_sub(started), ..Ran::default() };
         match result {
@@ -204,6 +222,49 @@ impl World {
         ran.events = std::mem::take(&mut events.0.lock().unwrap());
         self.disk.state();
         ran
+    }
+
+    async fn process(
+        &self,
+        provider: &Arc<SimProvider>,
+        events: &Arc<Events>,
+        how: &How,
+    ) -> Result<(Plan, ApplyReport), RunError> {
+        let state = match self.disk.read().await.unwrap() {
+            Some(bytes) => format_v1::decode(&bytes).unwrap(),
+            None => {
+                let lineage = if how.lineage.is_empty() { "lineage-1" } else { how.lineage };
+                State::empty("sim", "test", "dev", "design", lineage, "2026-01-01T00:00:00Z")
+            }
+        };
+        let run = self.run(state, provider, events, how);
+        let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
+        let planned = run.plan(purpose).await?;
+        run.preflight(&planned).await?;
+        let report = run.apply(&planned).await?;
+        run.outputs().await?;
+        Ok((planned.plan, report))
+    }
+
+    /// Another directory in the same world: it has no state, and finds the same cloud.
+    pub fn beside(&self) -> Self {
+        Self { time: self.time.clone(), cloud: self.cloud.clone(), ..Self::new() }
+    }
+
+    async fn first_deploy(&self, lineage: &'static str, wanted: Vec<Desired>) -> Result<ApplyReport, RunError> {
+        let provider = Arc::new(self.provider(wanted));
+        let how = How { lineage, ..How::default() };
+        self.process(&provider, &Arc::default(), &how).await.map(|(_, report)| report)
+    }
+
+    /// Two first deploys that begin at the same moment, each with a lineage of its own.
+    pub fn race(&self, other: &Self, wanted: &[Desired]) -> [Result<ApplyReport, RunError>; 2] {
+        let both = futures::future::join(
+            self.first_deploy("lineage-1", wanted.to_vec()),
+            other.first_deploy("lineage-2", wanted.to_vec()),
+        );
+        let (one, other) = self.time.run(both, || false).expect("no crash");
+        [one, other]
     }
 
     /// One process that does something else than deploy or destroy.
@@ -223,6 +284,7 @@ impl World {
         Run {
             participants: vec![Participant { provider: provider.clone(), config: Value::Null, declares: true }],
             context,
+            identity: self.login.clone(),
             clock: self.time.clone(),
             reporter: events.clone(),
             interrupt: self.time.clone(),
@@ -230,6 +292,7 @@ impl World {
                 targets: how.targets.iter().map(|address| address.parse().unwrap()).collect(),
                 confirmed: how.confirmed.iter().map(|address| address.parse().unwrap()).collect(),
                 retain: how.retain.iter().map(|&name| name.to_owned()).collect(),
+                accept_loss: how.accept_loss,
                 pace: 1.0,
                 version: "0.0.0".to_owned(),
             },

@@ -12,7 +12,7 @@ use nic_core::ports::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::files::{replace_durably, suffixed};
+use crate::files::{rename_durably, replace_durably, suffixed};
 
 /// Largest state that is read. A platform of 10,000 resources is about 20 MiB.
 const MAX_STATE_BYTES: u64 = 256 << 20;
@@ -111,6 +111,37 @@ impl LocalBackend {
         Ok(Self { path: path.to_owned(), lock: Some(file), writes: AtomicU64::new(0) })
     }
 
+    /// Renames the state, so that there is none any more; gives its new path. `at` is an instant, of which digits and letters count.
+    ///
+    /// # Errors
+    /// `STATE_NOT_LOCKED`, `STATE_NOT_WRITABLE`.
+    pub fn retire(&self, at: &str) -> Result<PathBuf, BackendError> {
+        self.must_be_locked()?;
+        let instant: String = at.chars().filter(char::is_ascii_alphanumeric).collect();
+        let names = (1_u32..).map(|number| match number {
+            1 => format!(".retired-{instant}"),
+            number => format!(".retired-{instant}-{number}"),
+        });
+        let free = names.map(|name| suffixed(&self.path, &name)).find(|path| !path.exists());
+        // Numbers do not end before names are free.
+        let retired = free.unwrap_or_else(|| suffixed(&self.path, ".retired"));
+        rename_durably(&self.path, &retired)
+            .map_err(|e| failed("STATE_NOT_WRITABLE", "cannot rename", &self.path, &e))?;
+        Ok(retired)
+    }
+
+    fn must_be_locked(&self) -> Result<(), BackendError> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        Err(BackendError {
+            code: "STATE_NOT_LOCKED",
+            message: format!("`{}` was opened without its lock", self.path.display()),
+            hints: Vec::new(),
+            details: json!({}),
+        })
+    }
+
     /// Who holds the lock right now, if anyone does.
     pub fn holder(path: &Path) -> Option<LockInfo> {
         let lock_path = suffixed(path, ".lock");
@@ -178,14 +209,7 @@ impl Backend for LocalBackend {
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
-        if self.lock.is_none() {
-            return Err(BackendError {
-                code: "STATE_NOT_LOCKED",
-                message: format!("`{}` was opened without its lock", self.path.display()),
-                hints: Vec::new(),
-                details: json!({}),
-            });
-        }
+        self.must_be_locked()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         fault(number, "before");
         replace_durably(&self.path, bytes).map_err(|e| failed("STATE_NOT_WRITABLE", "cannot write", &self.path, &e))?;

@@ -8,10 +8,13 @@ use std::time::Duration;
 use http::{HeaderValue, Method, Request, header};
 use kube::core::Status;
 use kube::{Client, Config};
+use nic_core::document::hex;
 use nic_core::error::ProviderError;
+use nic_core::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::eks::EksTokens;
@@ -129,6 +132,9 @@ pub struct Connected {
 
 struct Inner {
     name: String,
+    endpoint: String,
+    /// Of the authorities that vouch for it, when they are its own.
+    ca_sha256: Option<String>,
     tokens: Option<EksTokens>,
     /// Whether the far end did not answer as the cluster that was meant.
     failed: AtomicBool,
@@ -165,8 +171,11 @@ impl Connected {
         config.reset_reader_on_write = true;
         // Whether a request may be repeated is the engine's decision.
         config.default_retry = false;
+        let endpoint = config.cluster_url.to_string();
+        let ca_sha256 = config.root_cert.as_ref().map(|authorities| hex(&Sha256::digest(authorities.concat())));
         let client = Client::try_from(config).map_err(|error| unusable(&name, &error))?;
-        let inner = Inner { name, tokens, failed: AtomicBool::new(false), served: std::sync::Mutex::default() };
+        let (failed, served) = (AtomicBool::new(false), std::sync::Mutex::default());
+        let inner = Inner { name, endpoint, ca_sha256, tokens, failed, served };
         Ok(Self { client, inner: Arc::new(inner) })
     }
 
@@ -178,6 +187,19 @@ impl Connected {
     /// Whether it broke off, met a stranger, or was refused its login: the cluster may be another one by now.
     pub(super) fn has_failed(&self) -> bool {
         self.inner.failed.load(Ordering::Relaxed)
+    }
+
+    /// Which cluster it is: by the uid of the namespace that none is without, or, where that may not be read, by its authority.
+    pub async fn identity(&self) -> Result<Identity, ProviderError> {
+        let id = match self.call(Method::GET, "/api/v1/namespaces/kube-system", "", None).await {
+            Ok(namespace) => namespace["metadata"]["uid"].as_str().map(str::to_owned),
+            Err(error) if matches!(error.code(), Some(403 | 404)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let Inner { name, endpoint, ca_sha256, .. } = &*self.inner;
+        let which = id.as_ref().map_or_else(String::new, |uid| format!(", with uid {uid} of `kube-system`"));
+        let name = format!("the cluster `{name}` at {}{which}", endpoint.trim_end_matches('/'));
+        Ok(Identity { kind: "cluster".to_owned(), id, ca_sha256: ca_sha256.clone(), name })
     }
 
     /// The version of its API server, `v1.34.2`.

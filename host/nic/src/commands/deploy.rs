@@ -2,9 +2,9 @@
 
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::ApplyReport;
-use nic_core::plan::Purpose;
 use serde_json::{Value, json};
 
+use super::planned::{Wanted, planned};
 use super::{Ended, Result};
 use crate::cli::Deploy;
 use crate::config::Config;
@@ -13,7 +13,7 @@ use crate::exit::ExitStatus;
 use crate::files;
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::plan_file::SavedPlan;
-use crate::session::{Access, Session};
+use crate::session::Access;
 
 pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
@@ -29,10 +29,15 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         ));
     }
     let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
-    let session = Session::open(&config, &flags.state, &flags.run, Access::Write, "deploy", printer).await;
-    let session = session.map_err(|error| Ended::in_config(error, &config))?;
+    let wanted = Wanted {
+        state: &flags.state,
+        run: &flags.run,
+        access: Access::Write,
+        operation: "deploy",
+        take_over: flags.take_over.as_deref(),
+    };
+    let (session, planned) = planned(&config, &wanted, printer).await?;
     let in_config = |error| Ended::in_config(error, &config);
-    let planned = session.run.plan(Purpose::Deploy).await.map_err(in_config)?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
     if let Some(saved) = &saved {

@@ -1,38 +1,37 @@
 //! `nic destroy`
 
-use std::io::{BufRead, IsTerminal};
-
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::drift::Unrecorded;
-use nic_core::plan::Purpose;
+use nic_core::plan::{Action, Purpose};
 use serde_json::json;
 
+use super::confirm::{Answer, Question, in_place};
 use super::{Ended, Result};
 use crate::cli::{Destroy, RunFlags};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Format, Printer, Verbosity, human, json as views};
+use crate::output::{Printer, Verbosity, human, json as views};
 use crate::session::{Access, Session};
 
 pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     let run_flags = RunFlags { retain: flags.retain.clone(), ..flags.run.clone() };
-    let session = Session::open(&config, &flags.state, &run_flags, Access::Write, "destroy", printer).await;
+    let session = Session::open(&config, &flags.state, &run_flags, (Access::Write, "destroy"), None, printer).await;
     let session = session.map_err(|error| Ended::in_config(error, &config))?;
     let planned = session.run.plan(Purpose::Destroy).await.map_err(|error| Ended::in_config(error, &config))?;
-    if planned.plan.change_count() > 0 {
+    printer.diagnostics(&planned.diagnostics, None);
+    let count = |action| planned.plan.changes.iter().filter(|change| change.action == action).count();
+    let (deleted, forgotten) = (count(Action::Delete), count(Action::Forget));
+    let place = in_place(planned.identity.as_ref());
+    if deleted + forgotten > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
-        // Programs and pipes are not asked: there is nobody to answer.
-        let ask = !flags.yes && printer.format == Format::Text && std::io::stdin().is_terminal();
-        if ask && !confirmed(&config.project_name, printer) {
-            return Err(CommandError::refused(vec![Diagnostic::error(
-                "NOT_CONFIRMED",
-                "Nothing was destroyed",
-                "the project's name was not typed",
-            )])
-            .into());
+        if forgotten > deleted {
+            printer.diagnostics(&[mostly_forgotten(deleted, forgotten, &place)], None);
         }
+        let project = config.project_name.as_str();
+        let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
+        Question { text, answer: Answer::Typed(project), undone: "destroyed" }.ask(flags.yes, printer)?;
     }
     let report = session.run.apply(&planned).await.map_err(CommandError::from)?;
     super::deploy::finished(&report, "destroy")?;
@@ -67,15 +66,18 @@ fn still_there(left: &[Unrecorded]) -> CommandError {
         "Something of the platform is still there",
         format!("everything recorded is gone, but these bear the platform's marks: {}", names.join(", ")),
     )
-    .hint("delete them by hand, or run `nic deploy` and then `nic destroy`: deploy takes over what bears its marks");
+    .hint("delete them by hand, or run `nic deploy` and then `nic destroy`: deploy records what bears its marks");
     if let Some(diagnostic) = error.diagnostics.first_mut() {
         diagnostic.details = json!({ "left": names });
     }
     error
 }
 
-fn confirmed(project_name: &str, printer: Printer) -> bool {
-    printer.talk("info", format!("\nThis cannot be undone. Type `{project_name}` to destroy all of it:"));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).is_ok() && answer.trim() == project_name
+/// A destroy that finds little of what it should delete may be in the wrong place.
+fn mostly_forgotten(deleted: usize, forgotten: usize, place: &str) -> Diagnostic {
+    let detail = format!(
+        "{forgotten} of the recorded resources are not found{place}: only their records go. {deleted} are found, and deleted"
+    );
+    Diagnostic::warning("DESTROY_MOSTLY_FORGETS", "More is forgotten than deleted", detail)
+        .hint("see whether credentials, region and endpoints are those it was made with")
 }

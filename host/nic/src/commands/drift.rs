@@ -1,17 +1,17 @@
 //! `nic drift detect|diff|accept|fix`
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
 
 use nic_core::diagnostic::Diagnostic;
 use nic_core::drift::{Condition, DriftReport, ResourceDrift};
 use serde_json::json;
 
 use super::Result;
+use super::confirm::{Answer, Question, in_place};
 use crate::cli::{Drift, DriftAct, DriftDetect};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Format, Printer, Verbosity, drift as views, human, json as documents};
+use crate::output::{Printer, Verbosity, drift as views, human, json as documents};
 use crate::session::Session;
 
 pub(super) async fn run(command: &Drift, printer: Printer) -> Result {
@@ -27,6 +27,7 @@ async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
+    printer.diagnostics(&drift.owner.warnings, None);
     printer.line(views::text(&drift.report, whole || printer.verbosity == Verbosity::Verbose));
     let unknown = unknown(&drift.report, &drift.diagnostics);
     if !drift.report.has_drift() && !unknown.is_empty() {
@@ -68,9 +69,13 @@ async fn accept(flags: &DriftAct, printer: Printer) -> Result {
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
     printer.line(views::text(&drift.report, true));
-    let question = "Record this as what is right? The next deploy follows the config all the same. [y/N]";
-    if drift.report.has_drift() && !agreed(flags, question, printer) {
-        return Err(refused("accepted"));
+    printer.diagnostics(&drift.owner.warnings, None);
+    if drift.report.has_drift() {
+        let place = in_place(drift.owner.identity.as_ref());
+        let text = format!(
+            "Record what is found{place} as what is right? The next deploy follows the config all the same. [y/N]"
+        );
+        Question { text, answer: Answer::Yes, undone: "accepted" }.ask(flags.yes, printer)?;
     }
     let accepted = session.run.accept_drift(&drift).await.map_err(CommandError::from)?;
     printer.line(format!("Accepted. ({accepted} {})", if accepted == 1 { "record" } else { "records" }));
@@ -86,12 +91,12 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
     let report = views::document(&drift.report);
+    printer.diagnostics(&drift.owner.warnings, None);
     let planned = session.run.plan_restore(drift).await.map_err(CommandError::from)?;
     if planned.plan.change_count() > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
-        if !agreed(flags, "Change the cloud back? [y/N]", printer) {
-            return Err(refused("changed"));
-        }
+        let text = format!("Change it back{}? [y/N]", in_place(planned.identity.as_ref()));
+        Question { text, answer: Answer::Yes, undone: "changed" }.ask(flags.yes, printer)?;
     }
     let applied = session.run.apply(&planned).await.map_err(CommandError::from)?;
     super::deploy::finished(&applied, "drift fix")?;
@@ -103,20 +108,4 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
         "drift": report,
     }));
     Ok(ExitStatus::Success)
-}
-
-/// Programs and pipes are not asked: there is nobody to answer.
-fn agreed(flags: &DriftAct, question: &str, printer: Printer) -> bool {
-    if flags.yes || printer.format != Format::Text || !std::io::stdin().is_terminal() {
-        return true;
-    }
-    printer.talk("info", format!("\n{question}"));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).is_ok()
-        && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-fn refused(what: &str) -> super::Ended {
-    let error = Diagnostic::error("NOT_CONFIRMED", format!("Nothing was {what}"), "the answer was not yes");
-    CommandError::refused(vec![error]).into()
 }

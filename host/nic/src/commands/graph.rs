@@ -41,7 +41,7 @@ async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeM
 
 async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, Node>, Ended> {
     let config = Config::load(&flags.of.config.file)?;
-    let session = Session::open(&config, &flags.of.state, &DEFAULT_FLAGS, Access::Read, "graph", printer).await;
+    let session = Session::open(&config, &flags.of.state, &DEFAULT_FLAGS, (Access::Read, "graph"), None, printer).await;
     let session = session.map_err(|error| Ended::in_config(error, &config))?;
     let kinds = session.run.kinds();
     let graph = session.run.desire().await.map_err(|error| Ended::in_config(error, &config))?;

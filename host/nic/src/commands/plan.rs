@@ -1,22 +1,27 @@
 //! `nic plan`
 
-use nic_core::plan::Purpose;
 use serde_json::json;
 
-use super::{Ended, Result};
+use super::Result;
+use super::planned::{Wanted, planned};
 use crate::cli::Plan;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, human};
 use crate::plan_file;
-use crate::session::{Access, Session};
+use crate::session::Access;
 
 pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
-    let session = Session::open(&config, &flags.state, &flags.run, Access::Read, "plan", printer).await;
-    let session = session.map_err(|error| Ended::in_config(error, &config))?;
-    let planned = session.run.plan(Purpose::Deploy).await.map_err(|error| Ended::in_config(error, &config))?;
+    let wanted = Wanted {
+        state: &flags.state,
+        run: &flags.run,
+        access: Access::Read,
+        operation: "plan",
+        take_over: flags.take_over.as_deref(),
+    };
+    let (session, planned) = planned(&config, &wanted, printer).await?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
     if let Some(path) = &flags.out {

@@ -1,19 +1,22 @@
-//! `nic state list|show`
+//! `nic state list|show|retire`
 
-use nic_core::ports::Backend;
+use nic_core::ports::{Backend, Clock};
 use nic_core::state::format_v1;
 use serde_json::{Value, json};
 
 use super::Result;
+use super::confirm::{Answer, Question, in_place};
 use crate::backend;
-use crate::cli::{State as StateCommand, StateOf};
+use crate::cli::{Retire, State as StateCommand, StateOf};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::files;
 use crate::output::Printer;
 use crate::session::state_error;
 
 pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
     match command {
+        StateCommand::Retire(flags) => retire(flags, printer).await?,
         StateCommand::List(of) => {
             let (state, _) = read(of).await?;
             for record in state.records.values() {
@@ -59,6 +62,40 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
         }
     }
     Ok(ExitStatus::Success)
+}
+
+/// Puts the state of a platform that is gone aside. Nothing is asked of any cloud: whoever is asked would show nothing.
+async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), CommandError> {
+    let (of, lock_timeout) = (&flags.of, flags.of.state.lock_timeout);
+    let path = of.state.resolve(&of.config.file);
+    // Before the lock, whose file would be made beside no state.
+    let (state, _) = read(of).await?;
+    let backend = backend::lock(&path, "state retire", lock_timeout).await?;
+    let (project, count) = (state.project_name.as_str(), state.records.len());
+    let whose = in_place(state.identity.as_ref());
+    printer.line(format!(
+        "{}: {count} {} of `{project}`{whose}.",
+        path.display(),
+        if count == 1 { "resource" } else { "resources" }
+    ));
+    let text = format!(
+        "NIC will know nothing of them any more, whether they are gone or not. Type `{project}` to put the state aside:"
+    );
+    Question { text, answer: Answer::Typed(project), undone: "retired" }.ask(flags.yes, printer)?;
+    let now = crate::clock::SystemClock::default().now();
+    let retired = backend.retire(&now)?;
+    for name in ["outputs.json", "kubeconfig"] {
+        files::remove(&path.with_file_name(name))?;
+    }
+    printer.line(format!("Retired: it stands at {} now.", retired.display()));
+    printer.document(&json!({
+        "success": true,
+        "retired": retired,
+        "project_name": project,
+        "resource_count": count,
+        "identity": state.identity,
+    }));
+    Ok(())
 }
 
 async fn read(of: &StateOf) -> std::result::Result<(nic_core::state::State, Value), CommandError> {

@@ -31,11 +31,11 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let state = session.run.journal.state().await;
     let lock = LocalBackend::holder(&session.state_path);
     let (looked, asked) = tokio::join!(look(&session, flags.drift), ask(&session));
-    let Looked { observed, drift, blind } = looked?;
+    let Looked { observed, drift, blind, unsure } = looked?;
     let found = Found { state: &state, observed: &observed, asked: &asked, lock: lock.as_ref() };
     let namespaces = found.namespaces();
     let mut issues = found.issues(&namespaces);
-    issues.unknown.extend(blind.iter().map(|diagnostic| diagnostic.detail.clone()));
+    issues.unknown.extend(blind.iter().chain(&unsure).map(|diagnostic| diagnostic.detail.clone()));
     let health = match issues {
         Issues { ref wrong, .. } if !wrong.is_empty() => Health::Unhealthy,
         Issues { ref unknown, .. } if !unknown.is_empty() => Health::Unknown,
@@ -95,15 +95,19 @@ struct Looked {
     drift: DriftReport,
     /// Who could not look for what is not recorded.
     blind: Vec<Diagnostic>,
+    /// Why nobody can be sure whose platform it is.
+    unsure: Vec<Diagnostic>,
 }
 
 /// Reads what is recorded; what it differs in costs no further request, what is not recorded does.
 async fn look(session: &Session, further: bool) -> std::result::Result<Looked, CommandError> {
     if further {
         let found = session.run.drift().await?;
-        return Ok(Looked { observed: found.observed, drift: found.report, blind: found.diagnostics });
+        let unsure = found.owner.warnings;
+        return Ok(Looked { observed: found.observed, drift: found.report, blind: found.diagnostics, unsure });
     }
-    let mut observed = session.run.refresh(&DesiredGraph::default()).await?;
+    let looked = session.run.look(&DesiredGraph::default()).await?;
+    let (mut observed, unsure) = (looked.observed, looked.owner.warnings);
     let state = session.run.journal.state().await;
     for (address, seen) in &mut observed {
         // A secret that was edited in the config is no drift.
@@ -114,7 +118,7 @@ async fn look(session: &Session, further: bool) -> std::result::Result<Looked, C
         }
     }
     let drift = drift(&state.records, &observed, &[], &session.run.kinds());
-    Ok(Looked { observed, drift, blind: Vec::new() })
+    Ok(Looked { observed, drift, blind: Vec::new(), unsure })
 }
 
 /// What came of asking the cluster.

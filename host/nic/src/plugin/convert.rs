@@ -9,7 +9,7 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::document::{canonical, escape, references, too_deep, unescape, without_unknown};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Change, Context, Facts, Locator, Progress, Query, Target, Waiting};
-use nic_core::resource::{Desired, Observed, Record, Status};
+use nic_core::resource::{Desired, Observed, OtherLineage, Record, Status};
 use serde_json::Value;
 
 use super::bindings::{self, access, lifecycle, types};
@@ -257,7 +257,12 @@ pub(super) fn desired_from_guest(resource: types::Resource) -> Result<Desired, F
     };
     // Whatever is needed otherwise has to be there first.
     deleted_before.retain(|other| !depends_on.contains(other) && !referenced.contains(other));
-    Ok(Desired { address, kind: resource.kind, document, depends_on, deleted_before, external, create_first })
+    let claim = match extra.get("claim") {
+        None => false,
+        Some(Value::Bool(claim)) => *claim,
+        Some(_) => return Fault::bad(format!("`claim` of `{address}` is not a boolean")),
+    };
+    Ok(Desired { address, kind: resource.kind, document, depends_on, deleted_before, external, create_first, claim })
 }
 
 pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Observed, Fault> {
@@ -288,7 +293,23 @@ pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Obs
         Status::Absent => None,
         _ => observation.remote_id.map(remote_id).transpose()?,
     };
-    Ok(Observed { address, remote_id, status, document, attributes: None })
+    let extra = json(&observation.extra, &format!("`extra` of `{address}`"), MAX_DOCUMENT_BYTES)?;
+    let foreign = matches!(status, Status::Foreign(_));
+    let other_lineage = extra.get("other_lineage").filter(|_| foreign).map(|other| other_lineage(&address, other));
+    let other_lineage = other_lineage.transpose()?;
+    Ok(Observed { address, remote_id, status, document, attributes: None, other_lineage })
+}
+
+/// The state that a mark tells of. What is shown, and may be taken over, is shaped like a lineage.
+fn other_lineage(address: &Address, told: &Value) -> Result<OtherLineage, Fault> {
+    let text = |member: &str| told.get(member).and_then(Value::as_str);
+    let shaped = |text: &&str| {
+        !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let Some(lineage) = text("lineage").filter(shaped) else {
+        return Fault::bad(format!("`other_lineage` of `{address}` names no lineage"));
+    };
+    Ok(OtherLineage { lineage: lineage.to_owned(), since: text("since").map(line) })
 }
 
 pub(super) fn progress_from_guest(progress: lifecycle::Progress) -> Result<Progress, Fault> {

@@ -113,6 +113,15 @@ impl Manifest {
         }
     }
 
+    /// The ways of signing it asks for.
+    pub(crate) fn schemes(&self) -> impl Iterator<Item = &str> {
+        let cloud = self.grants.iter().filter_map(|grant| match grant {
+            Grant::CloudHttp(grant) => Some(grant),
+            Grant::Kubernetes(_) => None,
+        });
+        cloud.flat_map(|grant| &grant.schemes).map(String::as_str)
+    }
+
     /// The manifest of code; that of bundled code was found when the binary was built.
     pub(crate) fn of(file: &str, code: &Code) -> Result<Self, PluginError> {
         match code.manifest() {

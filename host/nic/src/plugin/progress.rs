@@ -148,6 +148,7 @@ mod tests {
             status: Status::Present,
             document,
             attributes: None,
+            other_lineage: None,
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use nic_core::engine::Journal;
 use nic_core::error::ProviderError;
-use nic_core::ports::{Call, Context, Provider};
+use nic_core::identity::Identity;
+use nic_core::ports::{Call, Context, Locator, Provider};
 use serde_json::Value;
 
 use crate::cluster::{ClusterSource, Connected, FindCluster, Generation};
@@ -24,15 +25,26 @@ impl ClusterOf {
     pub(super) fn new(clusters: ClusterSource, provider: &Arc<dyn Provider>, config: Value) -> Self {
         Self { clusters, provider: Arc::downgrade(provider), config }
     }
+
+    /// Which cluster the provider means; none while there is none, or where it belongs to an account.
+    pub(super) async fn identity(&self, call: &Call) -> Result<Option<Identity>, ProviderError> {
+        let Some((locator, generation)) = self.locate(call).await? else { return Ok(None) };
+        self.clusters.identity(&locator, generation).await
+    }
+
+    async fn locate(&self, call: &Call) -> Result<Option<(Locator, Generation)>, ProviderError> {
+        let over = || ProviderError::other("HOST_FAILED", "the cluster was asked for after the run");
+        let provider = self.provider.upgrade().ok_or_else(over)?;
+        let Some(locator) = provider.cluster(call, &self.config).await? else { return Ok(None) };
+        let generation = Generation::of(&provider.description().name, &locator, call.records.iter());
+        Ok(Some((locator, generation)))
+    }
 }
 
 #[async_trait]
 impl ClusterResolver for ClusterOf {
     async fn connect(&self, call: &Call) -> Result<Option<Connected>, ProviderError> {
-        let over = || ProviderError::other("HOST_FAILED", "the cluster was asked for after the run");
-        let provider = self.provider.upgrade().ok_or_else(over)?;
-        let Some(locator) = provider.cluster(call, &self.config).await? else { return Ok(None) };
-        let generation = Generation::of(&provider.description().name, &locator, call.records.iter());
+        let Some((locator, generation)) = self.locate(call).await? else { return Ok(None) };
         self.clusters.connect(&locator, generation).await
     }
 }

@@ -1,15 +1,43 @@
 //! Who the user's credentials are, as the cloud says it.
 
 use nic_core::error::ProviderError;
+use nic_core::identity::Identity;
 use serde_json::json;
 
+use super::admission::AWS_SIGV4;
 use super::{CloudRequest, Gate, partition};
+
+/// Whose the credentials are.
+struct AwsCaller {
+    account: String,
+    arn: String,
+}
+
+/// The account that requests signed in this way act on; none for ways of signing that know no account.
+///
+/// # Errors
+/// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
+pub async fn account(gate: &Gate, scheme: &str, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+    let (AWS_SIGV4, Some(region)) = (scheme, region) else { return Ok(None) };
+    let AwsCaller { account, arn } = aws_caller(gate, region).await?;
+    let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
+    let name = match partition {
+        "aws" => format!("AWS account {account}"),
+        other => format!("AWS account {account} of the partition {other}"),
+    };
+    let id = Some(format!("{partition}:{account}"));
+    Ok(Some(Identity { kind: "aws-account".to_owned(), id, ca_sha256: None, name }))
+}
 
 /// The ARN that AWS answers for the credentials found.
 ///
 /// # Errors
-/// What the credential chain says, or AWS: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
+/// As [`account`].
 pub async fn aws_identity(gate: &Gate, region: &str) -> Result<String, ProviderError> {
+    aws_caller(gate, region).await.map(|caller| caller.arn)
+}
+
+async fn aws_caller(gate: &Gate, region: &str) -> Result<AwsCaller, ProviderError> {
     let suffix = partition(region)?.dns_suffix;
     let request = CloudRequest {
         credential: "default".to_owned(),
@@ -27,8 +55,8 @@ pub async fn aws_identity(gate: &Gate, region: &str) -> Result<String, ProviderE
         let (_, rest) = text.split_once(&format!("<{tag}>"))?;
         rest.split_once(&format!("</{tag}>")).map(|(inside, _)| inside.trim().to_owned())
     };
-    match (answer.status, within("Arn")) {
-        (200, Some(arn)) => Ok(arn),
+    match (answer.status, within("Arn").zip(within("Account"))) {
+        (200, Some((arn, account))) => Ok(AwsCaller { account, arn }),
         (status, _) => Err(ProviderError::Remote {
             status,
             code: within("Code").unwrap_or_else(|| "Unknown".to_owned()),

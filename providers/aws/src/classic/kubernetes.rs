@@ -27,7 +27,7 @@ const NODE_POLICIES: [&str; 4] = [
 pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>) {
     let names = platform.names;
     let cluster_role = role(platform, &names.cluster_role(), "eks.amazonaws.com");
-    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, cluster_role));
+    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, cluster_role).claim());
     let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
     cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
 

@@ -23,7 +23,9 @@ const NODE_POLICIES: [&str; 3] =
 /// Adds the cluster and what belongs to it, in the given place.
 pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>) {
     let names = platform.names;
-    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), "eks.amazonaws.com")));
+    resources.push(
+        Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), "eks.amazonaws.com")).claim(),
+    );
     let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
     cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
     resources.push(Resource::new(NODE_ROLE, IAM_ROLE, role(platform, &names.node_role(), "ec2.amazonaws.com")));

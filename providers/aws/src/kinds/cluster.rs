@@ -259,6 +259,7 @@ fn vpc_config(desired: &Document) -> VpcConfigRequest {
 fn schema() -> Value {
     let texts = || list(string()).set();
     object()
+        .root()
         .required("name", string().immutable().natural_name())
         .optional("id", string().computed())
         .optional("arn", string().computed())

@@ -130,6 +130,7 @@ fn found(volume: &Shown) -> Option<Found<Document>> {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
+        .root()
         .optional("id", string().computed())
         .required("size", integer().minimum(1).description("GiB. AWS lets it grow, never shrink."))
         .required("type", string())

@@ -248,6 +248,7 @@ fn found(cloud: &Cloud, shown: &Shown) -> Found {
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
+        .root()
         .optional("id", string().computed())
         .optional("arn", string().computed())
         .optional("name", string().computed().description("The Name tag."))

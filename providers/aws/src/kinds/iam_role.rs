@@ -1,6 +1,7 @@
 //! `aws.iam-role`: a role, who may assume it, and the boundary of what it may do.
 
 use aws_sdk_iam::types::Role;
+use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
@@ -71,8 +72,8 @@ impl Kind for IamRole {
         join_all(targets.iter().map(|target| async move {
             let named = target.document.get("name").and_then(Value::as_str);
             let Some(name) = target.remote_id.as_deref().or(named) else { return Observation::absent(&target.address) };
-            match Self::look(cloud, name).await {
-                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
+            match get(cloud, name).await {
+                Ok(Some(role)) => observe(cloud, target, &role),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -111,11 +112,7 @@ impl Settles for IamRole {
     type Step = Step;
 
     async fn look(cloud: &Cloud, name: &str) -> Result<Option<Found<Document>>, Error> {
-        match cloud.iam.get_role().role_name(name).send().await.map_err(from_aws) {
-            Ok(answer) => Ok(answer.role.as_ref().map(found)),
-            Err(error) if is_not_found(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(get(cloud, name).await?.as_ref().map(found))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -162,6 +159,24 @@ impl Settles for IamRole {
         }
         Ok(())
     }
+}
+
+async fn get(cloud: &Cloud, name: &str) -> Result<Option<Role>, Error> {
+    match cloud.iam.get_role().role_name(name).send().await.map_err(from_aws) {
+        Ok(answer) => Ok(answer.role),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn observe(cloud: &Cloud, target: &Target, role: &Role) -> Observation {
+    let found = found(role);
+    let mut observation = named::observe(cloud, target, &found.id, &found.tags, &found.document);
+    // A platform's first thing is a role: its age is that of the state.
+    if let Some(other) = &mut observation.other_lineage {
+        other.since = role.create_date().fmt(Format::DateTime).ok();
+    }
+    observation
 }
 
 fn found(role: &Role) -> Found<Document> {

@@ -1,17 +1,21 @@
 //! Kinds with a unique name: what bears the name is either ours or in the way.
 
-use nic_sdk::types::{Observation, Status, Target};
+use nic_sdk::types::{Observation, OtherLineage, Status, Target};
 use serde::Serialize;
 
 use super::present;
 use crate::cloud::Cloud;
-use crate::tags::{Claim, OWNER_KEY, Tags, marked_address, of_document};
+use crate::tags::{Claim, OWNER_KEY, Tags, marked_address, marked_lineage, of_document};
 
 /// What is there under the target's name. A recorded one is ours without a mark: it may be imported.
 pub fn observe(cloud: &Cloud, target: &Target, remote_id: &str, tags: &Tags, document: &impl Serialize) -> Observation {
-    let claim = || cloud.marks.claim_named(tags, &target.address, &of_document(&target.document));
-    if target.remote_id.is_some() || claim() != Claim::Foreign {
+    if target.remote_id.is_some() {
         return present(&target.address, remote_id, document);
+    }
+    match cloud.marks.claim_named(tags, &target.address, &of_document(&target.document)) {
+        Claim::Ours => return present(&target.address, remote_id, document),
+        Claim::AnotherState => return of_another_state(&target.address, remote_id, tags),
+        Claim::Foreign => {}
     }
     let text = match marked_address(tags) {
         Some(address) if address == target.address => {
@@ -21,6 +25,18 @@ pub fn observe(cloud: &Cloud, target: &Target, remote_id: &str, tags: &Tags, doc
         None => format!("`{remote_id}` exists and does not bear NIC's mark"),
     };
     Observation { status: Status::Foreign(text), ..Observation::absent(&target.address) }
+}
+
+/// What another state of this platform made. The host tells all of it at once, and may be told to go on with that state.
+pub fn of_another_state(address: &str, remote_id: &str, tags: &Tags) -> Observation {
+    let lineage = marked_lineage(tags).unwrap_or_default().to_owned();
+    Observation {
+        status: Status::Foreign(format!(
+            "`{remote_id}` was made from another state of this platform, lineage {lineage}"
+        )),
+        other_lineage: Some(OtherLineage { lineage, since: None }),
+        ..Observation::absent(address)
+    }
 }
 
 /// What is there and ours, in the state that it says it is in.

@@ -14,12 +14,13 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::named::of_another_state;
 use super::settle::{Found, Settles, Tagged, poll, settle};
-use super::tagged::{Selection, claimed};
+use super::tagged::{Selection, ambiguous, claimed};
 use super::{Kind, document, failure, present, remote_id};
 use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
 use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::tags::{Claim, TagEdits, Tags, visible};
 
 /// How long it gets before it is asked again.
 const POLL_AFTER: Duration = Duration::from_secs(5);
@@ -199,14 +200,15 @@ async fn seek(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
     });
     let of = |target: Target| match &shown {
         Err(error) => Observation::unreadable(target.address, error.clone()),
-        Ok(shown) => match claimed(cloud, &target, shown).as_slice() {
-            [] => Observation::absent(target.address),
-            [one] => observe(&target.address, one),
-            several => Observation {
-                status: Status::Ambiguous(several.iter().map(|found| found.id.clone()).collect()),
-                ..Observation::absent(target.address)
-            },
-        },
+        Ok(shown) => {
+            let (claim, found) = claimed(cloud, &target, shown);
+            match (claim, found.as_slice()) {
+                (_, []) => Observation::absent(target.address),
+                (Claim::AnotherState, [one, ..]) => of_another_state(&target.address, &one.id, &one.tags),
+                (_, [one]) => observe(&target.address, one),
+                (_, several) => ambiguous(target, several),
+            }
+        }
     };
     targets.into_iter().map(of).collect()
 }

@@ -6,6 +6,7 @@ use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use nic_sdk::{description, report};
 use serde_json::Value;
 
+use super::named::of_another_state;
 use super::settle::{Found, SETTLE_ATTEMPTS, Settles, Tagged, complete, poll, settle};
 use super::{Kind, document, failure, gone, present, remote_id};
 use crate::cloud::{Cloud, filter};
@@ -152,17 +153,24 @@ async fn seek<K: TaggedKind>(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observa
     join_all(targets.into_iter().map(|target| async move {
         match found {
             Err(error) => Observation::unreadable(target.address, error.clone()),
-            Ok(found) => match claimed(cloud, &target, found).as_slice() {
-                [] => stranger::<K>(cloud, target).await,
-                [one] => present(&target.address, &one.id, &one.document),
-                several => Observation {
-                    status: Status::Ambiguous(several.iter().map(|found| found.id.clone()).collect()),
-                    ..Observation::absent(target.address)
-                },
-            },
+            Ok(found) => {
+                let (claim, found) = claimed(cloud, &target, found);
+                match (claim, found.as_slice()) {
+                    (_, []) => stranger::<K>(cloud, target).await,
+                    (Claim::AnotherState, [one, ..]) => of_another_state(&target.address, &one.id, &one.tags),
+                    (_, [one]) => present(&target.address, &one.id, &one.document),
+                    (_, several) => ambiguous(target, several),
+                }
+            }
         }
     }))
     .await
+}
+
+/// Several things bear one mark.
+pub fn ambiguous<D>(target: Target, several: &[&Found<D>]) -> Observation {
+    let ids = several.iter().map(|found| found.id.clone()).collect();
+    Observation { status: Status::Ambiguous(ids), ..Observation::absent(target.address) }
 }
 
 async fn stranger<K: TaggedKind>(cloud: &Cloud, target: Target) -> Observation {
@@ -182,11 +190,12 @@ pub async fn marked<K: TaggedKind>(
     Ok(found.into_iter().map(|found| (kind, found.id, found.tags)).collect())
 }
 
-/// Those with the surest claim to the target's address.
-pub fn claimed<'a, D>(cloud: &Cloud, target: &Target, found: &'a [Found<D>]) -> Vec<&'a Found<D>> {
+/// Those with the surest claim to the target's address, and which that is.
+pub fn claimed<'a, D>(cloud: &Cloud, target: &Target, found: &'a [Found<D>]) -> (Claim, Vec<&'a Found<D>>) {
     let wanted = of_document(&target.document);
     let claims = found.iter().map(|found| (cloud.marks.claim(&found.tags, &target.address, &wanted), found));
     let claims: Vec<_> = claims.filter(|(claim, _)| *claim != Claim::Foreign).collect();
     let surest = claims.iter().map(|(claim, _)| *claim).max();
-    claims.into_iter().filter(|(claim, _)| Some(*claim) == surest).map(|(_, found)| found).collect()
+    let found = claims.into_iter().filter(|(claim, _)| Some(*claim) == surest).map(|(_, found)| found).collect();
+    (surest.unwrap_or(Claim::Foreign), found)
 }

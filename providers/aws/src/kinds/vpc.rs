@@ -173,6 +173,7 @@ fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>,
 /// The JSON Schema of the document.
 fn schema() -> Value {
     object()
+        .root()
         .optional("id", string().remote_id())
         .optional("name", string().computed().description("The Name tag."))
         .required("cidr", string().immutable().normalise(Normalise::Cidr))

@@ -188,6 +188,7 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
             }
         }
     }
+    claim_first(planned, &mut steps);
     let kinds: BTreeMap<&Address, &str> =
         planned.plan.changes.iter().map(|change| (&change.address, change.kind.as_str())).collect();
     for change in &planned.plan.changes {
@@ -221,6 +222,25 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
         }
     }
     steps
+}
+
+/// While what claims the platform is to be created, nothing else is: but what it needs itself.
+fn claim_first(planned: &Planned, steps: &mut Waits) {
+    let creates = |change: &&PlannedChange| change.action == Action::Create;
+    let claims = |change: &&PlannedChange| planned.graph.get(&change.address).is_some_and(|desired| desired.claim);
+    for claim in planned.plan.changes.iter().filter(creates).filter(claims) {
+        let mut needed = BTreeSet::from([&claim.address]);
+        let mut open = vec![&claim.address];
+        while let Some(address) = open.pop() {
+            open.extend(planned.graph.needs(address).filter(|need| needed.insert(*need)));
+        }
+        let others = planned.plan.changes.iter().filter(creates).filter(|change| !needed.contains(&change.address));
+        for other in others {
+            if let Some(waits) = steps.get_mut(&(other.address.clone(), Verb::Converge)) {
+                waits.insert((claim.address.clone(), Verb::Converge));
+            }
+        }
+    }
 }
 
 /// What was deposed goes when its replacement is there, and nothing stands on it any more.

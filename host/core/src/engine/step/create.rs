@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::failure::in_the_way;
 use super::wait::FollowError;
-use super::{StepError, Subject, Worker, unexpected};
+use super::{StepError, Subject, Worker};
 use crate::diff::{Truths, differences};
 use crate::error::{ChangeFailure, Retry};
 use crate::kind::CreateSafety;
@@ -63,7 +64,7 @@ impl Worker<'_> {
                         self.back_off(subject, attempt, error).await?;
                         continue;
                     }
-                    status => return Err(subject.failed(&unexpected(status))),
+                    _ => return Err(in_the_way(subject, &found)),
                 }
             }
             change.remote_id = None;

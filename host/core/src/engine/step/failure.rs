@@ -1,9 +1,11 @@
 //! From an error to what the user is told.
 
+use super::{StepError, Subject};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::error::ProviderError;
-use crate::resource::{PendingAction, Status};
+use crate::plan::another_state;
+use crate::resource::{Observed, PendingAction, Status};
 
 /// A status that the step cannot go on from.
 pub(super) fn unexpected(status: &Status) -> ProviderError {
@@ -20,6 +22,17 @@ pub(super) fn unexpected(status: &Status) -> ProviderError {
         Status::InProgress(what) => ProviderError::TimedOut(format!("the cloud is still changing it ({what})")),
         Status::Present => other("PROVIDER_LIED", "the provider says that it is there, where it cannot be".to_owned()),
         Status::Absent => other("PROVIDER_LIED", "the provider says that it is not there, where it must be".to_owned()),
+    }
+}
+
+/// What stands in the way of a create, or cannot be gone on from.
+pub(super) fn in_the_way(subject: &Subject<'_>, found: &Observed) -> StepError {
+    match &found.other_lineage {
+        Some(other) => {
+            let marked = (found.address.clone(), other.clone());
+            StepError::Failed(Box::new(another_state(&[marked]).at(&found.address)))
+        }
+        None => subject.failed(&unexpected(&found.status)),
     }
 }
 

@@ -1,0 +1,68 @@
+//! Asking before something is lost. Where nobody can answer, nothing is done that was not agreed to.
+
+use std::io::{BufRead, IsTerminal};
+
+use nic_core::diagnostic::Diagnostic;
+use nic_core::identity::Identity;
+
+use crate::error::CommandError;
+use crate::output::{Format, Printer};
+
+/// Says yes for every command, as `--yes` does for one.
+const VARIABLE: &str = "NIC_YES";
+
+/// What is agreed to.
+pub(super) enum Answer<'a> {
+    /// This has to be typed.
+    Typed(&'a str),
+    /// `y` or `yes`.
+    Yes,
+}
+
+/// One thing that is asked.
+pub(super) struct Question<'a> {
+    /// The question, as it is asked.
+    pub(super) text: String,
+    /// What agrees.
+    pub(super) answer: Answer<'a>,
+    /// What was not done without it, in the past tense: `destroyed`.
+    pub(super) undone: &'static str,
+}
+
+impl Question<'_> {
+    /// Returns when it is agreed to, by `--yes`, by the environment or by an answer.
+    ///
+    /// # Errors
+    /// `CONFIRMATION_NEEDED` where there is nobody to ask, `NOT_CONFIRMED` when the answer is another.
+    pub(super) fn ask(&self, yes: bool, printer: Printer) -> Result<(), CommandError> {
+        if yes || std::env::var_os(VARIABLE).is_some_and(|value| value == "1") {
+            return Ok(());
+        }
+        let nothing = format!("Nothing was {}", self.undone);
+        if printer.format != Format::Text || !std::io::stdin().is_terminal() {
+            let detail = "this command asks before it goes on, and there is no terminal to ask at";
+            let needed = Diagnostic::error("CONFIRMATION_NEEDED", nothing, detail)
+                .hint(format!("give `--yes`, or set {VARIABLE}=1, where nobody is there to answer"));
+            return Err(CommandError::refused(vec![needed]));
+        }
+        printer.talk("info", format!("\n{}", self.text));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        let answer = answer.trim();
+        let (agreed, why) = match self.answer {
+            Answer::Typed(word) => (answer == word, format!("`{word}` was not typed")),
+            Answer::Yes => {
+                (matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"), "the answer was not yes".to_owned())
+            }
+        };
+        if read.is_ok() && agreed {
+            return Ok(());
+        }
+        Err(CommandError::refused(vec![Diagnostic::error("NOT_CONFIRMED", nothing, why)]))
+    }
+}
+
+/// ` in AWS account 123456789012`; nothing where nobody knows.
+pub(super) fn in_place(identity: Option<&Identity>) -> String {
+    identity.map_or_else(String::new, |identity| format!(" in {}", identity.name))
+}

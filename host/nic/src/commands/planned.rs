@@ -1,0 +1,74 @@
+//! From the config to the plan of a deploy, for the commands that show it and the one that carries it out.
+
+use nic_core::diagnostic::Diagnostic;
+use nic_core::engine::{Planned, RunError};
+use nic_core::plan::{ANOTHER_STATE, Purpose};
+use serde_json::Value;
+
+use super::Ended;
+use crate::cli::{RunFlags, StatePath};
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::output::Printer;
+use crate::session::{Access, Session};
+
+/// What a plan is made from, besides the config.
+pub(super) struct Wanted<'a> {
+    pub(super) state: &'a StatePath,
+    pub(super) run: &'a RunFlags,
+    pub(super) access: Access,
+    pub(super) operation: &'a str,
+    /// Go on with what another state made: with this lineage, or, when it is empty, with the only one.
+    pub(super) take_over: Option<&'a str>,
+}
+
+/// Opens the state and plans a deploy.
+pub(super) async fn planned(
+    config: &Config,
+    wanted: &Wanted<'_>,
+    printer: Printer,
+) -> Result<(Session, Planned), Ended> {
+    let in_config = |error: CommandError| Ended::in_config(error, config);
+    let session = open(config, wanted, None, printer).await?;
+    let refused = match session.run.plan(Purpose::Deploy).await {
+        Ok(planned) => return Ok((session, planned)),
+        Err(error) => error,
+    };
+    let lineage = wanted.take_over.map(|asked| found(asked, &refused)).transpose().map_err(in_config)?.flatten();
+    let Some(lineage) = lineage else { return Err(in_config(refused.into())) };
+    // Another session of the same state: this one ends its lock first.
+    drop(session);
+    printer.talk("info", format!("Going on with the state of lineage {lineage}."));
+    let session = open(config, wanted, Some(&lineage), printer).await?;
+    let planned = session.run.plan(Purpose::Deploy).await.map_err(|error| in_config(error.into()))?;
+    Ok((session, planned))
+}
+
+async fn open(config: &Config, wanted: &Wanted<'_>, lineage: Option<&str>, printer: Printer) -> Result<Session, Ended> {
+    let Wanted { state, run, access, operation, .. } = *wanted;
+    let session = Session::open(config, state, run, (access, operation), lineage, printer).await;
+    session.map_err(|error| Ended::in_config(error, config))
+}
+
+/// The lineage to go on with; none when the plan was refused for another reason, or it is not clear which one is meant.
+fn found(asked: &str, refused: &RunError) -> Result<Option<String>, CommandError> {
+    let RunError::Refused(problems) = refused else { return Ok(None) };
+    let Some(problem) = problems.iter().find(|problem| problem.code == ANOTHER_STATE) else { return Ok(None) };
+    let lineages = problem.details["lineages"].as_array().into_iter().flatten();
+    let lineages: Vec<&str> = lineages.filter_map(|told| told["lineage"].as_str()).collect();
+    match lineages.as_slice() {
+        [only] if asked.is_empty() => Ok(Some((*only).to_owned())),
+        _ if asked.is_empty() => Ok(None),
+        all if all.contains(&asked) => Ok(Some(asked.to_owned())),
+        all => {
+            let detail = format!("nothing is marked by `{asked}`; what is found is marked by {}", all.join(", "));
+            let unknown = Diagnostic::error("TAKE_OVER_UNKNOWN", "There is nothing of that lineage", detail)
+                .hint("give one that is found, or `--take-over` alone where there is only one");
+            Err(CommandError::refused(vec![unknown.details(Value::from(lineages_of(all)))]))
+        }
+    }
+}
+
+fn lineages_of(all: &[&str]) -> serde_json::Map<String, Value> {
+    serde_json::Map::from_iter([("lineages".to_owned(), Value::from(all.to_vec()))])
+}
