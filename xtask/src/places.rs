@@ -1,12 +1,19 @@
 //! Where things are built.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-/// The workspace's root.
+/// The workspace's root: of the checkout that is worked on, which need not be the one that this program was compiled in, since
+/// several checkouts may share a target directory.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let own = own.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        own.parent().unwrap_or(Path::new(".")).to_owned()
+    })
 }
 
 /// A directory that outlives the checkout.

@@ -128,7 +128,8 @@ impl Question<'_> {
             // What cannot be read is told as that, and for the same cause most of the time.
             let mut warning = Diagnostic::warning(UNKNOWN, UNKNOWN_SUMMARY, detail);
             warning.hints = hints.to_vec();
-            return Ok((!unread).then_some(warning).into_iter().collect());
+            let told = !unread && !self.observed.is_empty();
+            return Ok(told.then_some(warning).into_iter().collect());
         };
         let others = match missing.count() {
             0 => String::new(),

@@ -1,12 +1,19 @@
 //! Whose it is: another account, another cluster, another state, a platform of which nothing is left; and nobody to answer.
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::Api;
+use kube::api::PostParams;
 use nic_tests::aws::Emulator;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
-use serde_json::{Value, json};
+use serde_json::{Value, from_value, json};
 
 /// A cluster, and what it stands on.
 const CONFIG: &str = "\
@@ -179,9 +186,9 @@ async fn a_context_that_leads_to_another_cluster_destroys_nothing_there() -> Res
     );
 
     // Another team's namespace of that name, with something in it.
-    let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(theirs.client());
-    let namesake = serde_json::from_value(json!({"metadata": {"name": "dev", "labels": {"team": "theirs"}}}))?;
-    let made = namespaces.create(&kube::api::PostParams::default(), &namesake).await?;
+    let namespaces: Api<Namespace> = Api::all(theirs.client());
+    let namesake = from_value(json!({"metadata": {"name": "dev", "labels": {"team": "theirs"}}}))?;
+    let made = namespaces.create(&PostParams::default(), &namesake).await?;
     workspace.env("KUBECONFIG", theirs.kubeconfig().display().to_string());
     for command in [&["destroy", "--yes"][..], &["deploy"], &["plan"], &["status"], &["drift", "fix", "--yes"]] {
         let document = refused(&workspace, command, "STATE_OF_ANOTHER_PLATFORM").await?;
@@ -192,7 +199,46 @@ async fn a_context_that_leads_to_another_cluster_destroys_nothing_there() -> Res
     ensure!(now.metadata.resource_version == made.metadata.resource_version, "{now:?}");
 
     // Where the namespace may not be read, the certificate authority decides.
+    workspace.write("reader.yaml", &reader(&ours).await?)?;
+    workspace.env("KUBECONFIG", "reader.yaml");
+    let plan = workspace.ok(&["plan"]).await?;
+    ensure!(plan.stdout.contains("Done. (0 changes)") && !plan.stderr.contains("IDENTITY_UNKNOWN"), "{}", plan.said());
+    workspace.write("reader.yaml", &reader(&theirs).await?)?;
+    refused(&workspace, &["plan"], "STATE_OF_ANOTHER_PLATFORM").await?;
+
     workspace.env("KUBECONFIG", ours.kubeconfig().display().to_string());
     workspace.ok(&["destroy", "--yes"]).await?;
     Ok(())
+}
+
+/// The kubeconfig of somebody who may look at the namespace `dev` and at definitions, and at nothing else.
+async fn reader(cluster: &ControlPlane) -> Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), "default");
+    accounts.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}}))?).await?;
+    let roles: Api<ClusterRole> = Api::all(cluster.client());
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["dev"], "verbs": ["get"]},
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
+    ]);
+    roles.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}, "rules": rules}))?).await?;
+    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client());
+    let binding = json!({
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "default"}],
+    });
+    bindings.create(&PostParams::default(), &from_value(binding)?).await?;
+    let request: TokenRequest = from_value(json!({"metadata": {}, "spec": {"audiences": []}}))?;
+    let token = accounts.create_token_request("reader", &PostParams::default(), &request).await?;
+    let token = token.status.context("a token")?.token;
+    let authority = STANDARD.encode(cluster.ca_pem());
+    Ok(json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": cluster.server(), "certificate-authority-data": authority}}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "nic-test", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "nic-test",
+    })
+    .to_string())
 }

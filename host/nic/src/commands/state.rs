@@ -84,6 +84,7 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     Question { text, answer: Answer::Typed(project), undone: "retired" }.ask(flags.yes, printer)?;
     let now = crate::clock::SystemClock::default().now();
     let retired = backend.retire(&now)?;
+    let retired = std::path::absolute(&retired).unwrap_or(retired);
     for name in ["outputs.json", "kubeconfig"] {
         files::remove(&path.with_file_name(name))?;
     }

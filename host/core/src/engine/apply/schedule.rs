@@ -224,7 +224,7 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
     steps
 }
 
-/// While what claims the platform is to be created, nothing else is: but what it needs itself.
+/// While what claims the platform is to be created, nothing else is made, changed or recorded: but what it needs itself.
 fn claim_first(planned: &Planned, steps: &mut Waits) {
     let creates = |change: &&PlannedChange| change.action == Action::Create;
     let claims = |change: &&PlannedChange| planned.graph.get(&change.address).is_some_and(|desired| desired.claim);
@@ -234,10 +234,10 @@ fn claim_first(planned: &Planned, steps: &mut Waits) {
         while let Some(address) = open.pop() {
             open.extend(planned.graph.needs(address).filter(|need| needed.insert(*need)));
         }
-        let others = planned.plan.changes.iter().filter(creates).filter(|change| !needed.contains(&change.address));
-        for other in others {
-            if let Some(waits) = steps.get_mut(&(other.address.clone(), Verb::Converge)) {
-                waits.insert((claim.address.clone(), Verb::Converge));
+        let made = (claim.address.clone(), Verb::Converge);
+        for ((address, verb), waits) in steps.iter_mut() {
+            if *verb == Verb::Converge && !needed.contains(address) {
+                waits.insert(made.clone());
             }
         }
     }
