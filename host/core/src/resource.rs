@@ -112,6 +112,27 @@ pub struct Record {
 }
 
 impl Record {
+    /// Of something that was not made yet.
+    pub fn unmade(address: Address, kind: String) -> Self {
+        Self {
+            address,
+            kind,
+            remote_id: None,
+            attributes: Value::Object(serde_json::Map::new()),
+            baseline: Value::Null,
+            dependencies: BTreeSet::new(),
+            secrets: Accepted::new(),
+            pending: None,
+            imported: false,
+            external: false,
+            schema_version: 1,
+            component_digest: String::new(),
+            state_path: String::new(),
+            name_suffix: None,
+            deposed: None,
+        }
+    }
+
     /// Makes room for a replacement under another name: the old one, which stands under an address of its own until it is gone,
     /// and the record of the new one, which does not exist yet.
     pub fn depose(self, suffix: &str) -> (Self, Self) {

@@ -1,6 +1,7 @@
 //! What is there: every desired and recorded resource is read, in as few rounds as references allow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -51,12 +52,17 @@ impl Run {
         let mut ready: Vec<&Address> =
             unread.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
         let mut running = FuturesUnordered::new();
+        let mut found = Arc::new(Vec::new());
         // The graph has no circle, so everything gets ready.
         loop {
             let targets = ready.drain(..).map(|address| target(address, graph, records.get(address), &seen)).collect();
-            running.extend(self.batches(targets).into_iter().map(|batch| self.read_batch(batch)));
+            running.extend(self.batches(targets).into_iter().map(|batch| self.read_batch(batch, Arc::clone(&found))));
             let Some(answers) = running.next().await else { break };
             for answer in answers {
+                if let Some(record) = found_record(&answer, graph).filter(|found| !records.contains_key(&found.address))
+                {
+                    Arc::make_mut(&mut found).push(record);
+                }
                 for dependent in needed_by.get(&answer.address).into_iter().flatten() {
                     if let Some(needs) = unread.get_mut(*dependent) {
                         *needs -= 1;
@@ -91,7 +97,8 @@ impl Run {
 
     /// Reads targets in batches, all at the same time. Every target has exactly one answer.
     pub(super) async fn read_all(&self, targets: Vec<Target>) -> Vec<Observed> {
-        let reads = self.batches(targets).into_iter().map(|batch| self.read_batch(batch));
+        let nothing = Arc::default();
+        let reads = self.batches(targets).into_iter().map(|batch| self.read_batch(batch, Arc::clone(&nothing)));
         join_all(reads).await.concat()
     }
 
@@ -120,12 +127,13 @@ impl Run {
     }
 
     /// Reads the targets of one provider in one call. When the call fails as a whole, each kind is read by itself: what one of them
-    /// does wrong is not the others' fault.
-    async fn read_batch(&self, targets: Vec<Target>) -> Vec<Observed> {
+    /// does wrong is not the others' fault. `found` is what is there and not recorded, as far as it was read before.
+    async fn read_batch(&self, targets: Vec<Target>, found: Arc<Vec<Record>>) -> Vec<Observed> {
         let unreadable = |targets: &[Target], error: &ProviderError| -> Vec<Observed> {
             targets.iter().map(|target| Observed::unreadable(&target.address, error.clone())).collect()
         };
-        let error = match self.try_read_batch(&targets).await {
+        let found = &found;
+        let error = match self.try_read_batch(&targets, found).await {
             Ok(observed) => return observed,
             Err(error) => error,
         };
@@ -133,14 +141,14 @@ impl Run {
             return unreadable(&targets, &error);
         }
         let reads = by_kind(targets).into_values().map(|targets| async move {
-            let read = self.try_read_batch(&targets).await;
+            let read = self.try_read_batch(&targets, found).await;
             read.unwrap_or_else(|error| unreadable(&targets, &error))
         });
         join_all(reads).await.concat()
     }
 
     /// The same, or the error of the whole call.
-    async fn try_read_batch(&self, targets: &[Target]) -> Result<Vec<Observed>, ProviderError> {
+    async fn try_read_batch(&self, targets: &[Target], found: &[Record]) -> Result<Vec<Observed>, ProviderError> {
         let kind = targets.first().map(|target| target.kind.as_str()).unwrap_or_default();
         let Some((_, provider)) = self.served(kind) else {
             return Err(ProviderError::other("KIND_UNKNOWN", format!("no loaded provider knows the kind `{kind}`")));
@@ -148,7 +156,10 @@ impl Run {
         let mut answers: BTreeMap<Address, Observed> = BTreeMap::new();
         let mut left: Vec<&Target> = targets.iter().collect();
         for attempt in 1..=READ_ATTEMPTS {
-            let call = self.call().await;
+            let mut call = self.call().await;
+            if !found.is_empty() {
+                Arc::make_mut(&mut call.records).extend(found.iter().cloned());
+            }
             match provider.read(&call, left.iter().copied().cloned().collect()).await {
                 Ok(batch) => answers.extend(batch.into_iter().map(|o| (o.address.clone(), o))),
                 Err(error) if error.retry() == Retry::No => return Err(error),
@@ -218,6 +229,17 @@ impl Run {
         let whole = 0.5 * f64::from(1_u32 << attempt.saturating_sub(1).min(6));
         std::time::Duration::from_secs_f64(whole.min(20.0) * (0.5 + self.clock.jitter() / 2.0))
     }
+}
+
+/// What is there and not recorded, as its record is going to be: what is read after it may be looked for in it, as objects are in a
+/// cluster.
+fn found_record(answer: &Observed, graph: &DesiredGraph) -> Option<Record> {
+    let desired = graph.get(&answer.address).filter(|_| answer.is_present())?;
+    Some(Record {
+        remote_id: answer.remote_id.clone(),
+        attributes: answer.document.clone(),
+        ..Record::unmade(answer.address.clone(), desired.kind.clone())
+    })
 }
 
 fn by_kind(targets: Vec<Target>) -> BTreeMap<String, Vec<Target>> {

@@ -288,21 +288,10 @@ impl<'a> Worker<'a> {
         let mut pending = self.pending(subject.action, &change.token, &change.document);
         let begun = |before: Option<Record>| {
             let mut record = before.unwrap_or_else(|| Record {
-                address: subject.address.clone(),
-                kind: subject.kind.kind.clone(),
-                remote_id: None,
-                attributes: Value::Object(serde_json::Map::new()),
-                baseline: Value::Null,
-                dependencies: BTreeSet::new(),
-                secrets: Accepted::new(),
-                pending: None,
-                imported: false,
-                external: false,
                 schema_version: subject.kind.schema_version,
                 component_digest: subject.provider.digest().to_owned(),
                 state_path: subject.kind.state_path_of(&change.document),
-                name_suffix: None,
-                deposed: None,
+                ..Record::unmade(subject.address.clone(), subject.kind.kind.clone())
             });
             // It may come to stand on these from now on, on the recorded ones until it is done.
             record.dependencies.extend(self.needs(subject.address));
