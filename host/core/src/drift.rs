@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Truths, differences};
 use crate::document::is_mark;
 use crate::error::ProviderError;
@@ -79,6 +80,31 @@ impl DriftReport {
             Condition::InSync | Condition::Differs(_) | Condition::Gone => None,
         })
     }
+}
+
+/// Why nobody can say that there is no drift: one diagnostic for each cause, whatever it concerns in the details.
+pub fn undecided(report: &DriftReport) -> Vec<Diagnostic> {
+    let mut causes: BTreeMap<String, (String, Vec<String>, Vec<&Address>)> = BTreeMap::new();
+    for (resource, why) in report.unknown() {
+        let (cause, hints) = match &resource.condition {
+            Condition::Unreadable(error) => (error.cause(), error.hints()),
+            _ => (why.clone(), Vec::new()),
+        };
+        causes.entry(cause).or_insert_with(|| (why, hints, Vec::new())).2.push(&resource.address);
+    }
+    let told = causes.into_values().filter_map(|(why, hints, addresses)| {
+        let (first, others) = addresses.split_first()?;
+        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        let detail = format!("`{first}`{more}: {why}");
+        let mut diagnostic =
+            Diagnostic::error("DRIFT_UNKNOWN", "Nobody can say whether there is drift", detail).at(first);
+        diagnostic.hints = hints;
+        if !others.is_empty() {
+            diagnostic.details = serde_json::json!({ "resources": addresses });
+        }
+        Some(diagnostic)
+    });
+    told.collect()
 }
 
 /// Compares every record with what the cloud shows, and lists what is marked as ours and not recorded.

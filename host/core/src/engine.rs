@@ -242,11 +242,13 @@ impl Run {
         answered(found, broke)
     }
 
-    /// Carries the plan out.
+    /// Carries the plan out, if whatever it would lose was confirmed.
     ///
     /// # Errors
-    /// [`RunError::Backend`] when the journal cannot be written: nothing more is begun then. Failed changes are in the report.
+    /// [`RunError::Refused`] with [`Plan::confirmed`]'s; [`RunError::Backend`] when the journal cannot be written: nothing more is begun
+    /// then. Failed changes are in the report.
     pub async fn apply(&self, planned: &Planned) -> Result<ApplyReport, RunError> {
+        planned.plan.confirmed().map_err(RunError::Refused)?;
         apply::apply(self, planned).await
     }
 

@@ -47,6 +47,12 @@ pub enum ProviderError {
     },
 }
 
+/// What a provider answers that does not do what was asked.
+pub const NOT_IMPLEMENTED: &str = "OPERATION_NOT_IMPLEMENTED";
+
+/// Codes that the host itself gives a request which got no answer of the one it was meant for: no cloud was there to say them.
+const UNANSWERED: [&str; 4] = ["CLUSTER_UNREACHABLE", "CLOUD_UNREACHABLE", "PROXY_UNREACHABLE", "PROXY_REFUSED"];
+
 /// The cause that all refusals of a login have in common.
 const LOGIN_REFUSED: &str = "login refused";
 
@@ -109,6 +115,12 @@ impl ProviderError {
             Self::Remote { code, .. } if code == "CLUSTER_UNREACHABLE" => {
                 vec!["see whether the cluster is up and can be reached from here: `kubectl get nodes`".to_owned()]
             }
+            Self::Remote { code, .. } if code == "PROXY_UNREACHABLE" => vec![
+                "see whether the proxy runs and is the right one; what needs none is listed in NO_PROXY".to_owned(),
+            ],
+            Self::Remote { code, .. } if code == "PROXY_REFUSED" => {
+                vec!["ask who runs the proxy to let this host through, or list the host in NO_PROXY".to_owned()]
+            }
             Self::Remote { code, .. } if code == "CLOUD_UNREACHABLE" => vec![
                 "see whether this machine reaches the internet, whether a proxy is set, and whether the region exists"
                     .to_owned(),
@@ -133,7 +145,7 @@ impl ProviderError {
             Self::Denied(text) if text.split(':').next().is_some_and(|code| LOGIN.contains(&code)) => {
                 LOGIN_REFUSED.to_owned()
             }
-            Self::Remote { code, .. } if code.ends_with("_UNREACHABLE") => code.clone(),
+            Self::Remote { code, .. } if UNANSWERED.contains(&code.as_str()) => code.clone(),
             Self::Other { code, .. } if code.starts_with("CREDENTIALS_") => code.clone(),
             other => other.to_string(),
         }
@@ -147,8 +159,7 @@ impl ProviderError {
             Self::Conflict(_) => "CONFLICT",
             Self::Throttled(_) => "THROTTLED",
             Self::Invalid(_) => "INVALID",
-            // The host's own words: no cloud was there to say them.
-            Self::Remote { code, .. } if code == "CLUSTER_UNREACHABLE" || code == "CLOUD_UNREACHABLE" => code,
+            Self::Remote { code, .. } if UNANSWERED.contains(&code.as_str()) => code,
             Self::Remote { .. } => "REMOTE_ERROR",
             Self::TimedOut(_) => "TIMED_OUT",
             Self::Other { code, .. } => code,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use self::refusal::another_state;
 pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
-use self::refusal::{gathered, kind_unknown, of_another_state, secrets_unclear, unusable};
+use self::refusal::{gathered, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
 pub use self::retain::retained;
 pub use self::scope::scope;
 use crate::address::Address;
@@ -84,6 +84,8 @@ pub enum Reason {
     Failed,
     /// The last run did not finish it.
     PendingFromLastRun,
+    /// The cloud is changing it, and not for us.
+    ChangedByOthers,
     /// What replaced it stands under another name.
     Deposed,
     /// The config no longer asks for it.
@@ -125,6 +127,9 @@ pub struct PlannedChange {
     /// It is an old one that was not gone when the last run ended: the address it had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deposed: Option<Address>,
+    /// What would be lost, and why nobody loses that without having named it: deploy refuses until it is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<String>,
 }
 
 impl PlannedChange {
@@ -159,12 +164,22 @@ pub struct Plan {
     pub inputs: PlanInputs,
     /// Differences that are told but not acted on (imported resources).
     pub notes: Vec<Diagnostic>,
+    /// What would be lost and was not confirmed: the plan can be looked at, and is not carried out.
+    pub needs_confirmation: Vec<Address>,
 }
 
 impl Plan {
     /// How many changes there are in the cloud.
     pub fn change_count(&self) -> usize {
         self.changes.iter().filter(|change| change.action.is_change()).count()
+    }
+
+    /// Whether whatever it would lose was confirmed.
+    ///
+    /// # Errors
+    /// `PROTECTED_NEEDS_CONFIRMATION`, once for all of it.
+    pub fn confirmed(&self) -> Result<(), Vec<Diagnostic>> {
+        if self.needs_confirmation.is_empty() { Ok(()) } else { Err(vec![unconfirmed(self)]) }
     }
 }
 
@@ -226,7 +241,7 @@ pub fn look_up(outcomes: &BTreeMap<Address, Outcome>, address: &Address, pointer
 ///
 /// # Errors
 /// Every reason not to go on: `RESOURCE_UNREADABLE`, `RESOURCE_FOREIGN`, `RESOURCE_AMBIGUOUS`, `EXTERNAL_NOT_FOUND`,
-/// `PROTECTED_NEEDS_CONFIRMATION`, `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
+/// `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
 pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut planner = Planner {
         request,
@@ -251,7 +266,10 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
         return Err(of_another_state(gathered(problems, request.observed), request.observed));
     }
-    Ok(Plan { changes: in_order(changes, request), inputs: request.inputs.clone(), notes })
+    let changes = in_order(changes, request);
+    let unconfirmed = changes.iter().filter(|change| change.confirmation.is_some());
+    let needs_confirmation = unconfirmed.map(|change| change.address.clone()).collect();
+    Ok(Plan { changes, inputs: request.inputs.clone(), notes, needs_confirmation })
 }
 
 /// What would become of something that is protected.
@@ -327,9 +345,8 @@ impl Planner<'_> {
             return;
         }
         let (action, reason, differences) = self.decide(kind, &document, record, observed);
-        if action == Action::Replace {
-            self.guard(kind, record, address, &Loss::Replaced(&differences));
-        }
+        let replaced = (action == Action::Replace).then_some(Loss::Replaced(&differences));
+        let confirmation = replaced.and_then(|loss| self.guard(kind, record, address, &loss));
         let document_digest = if action.is_change() { digest(&document) } else { String::new() };
         // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
         let room = kind.state_path.ends_with("[]") && kind.create != CreateSafety::Tagged && address.leaves_room();
@@ -346,6 +363,7 @@ impl Planner<'_> {
             && let Some(change) = self.changes.get_mut(address)
         {
             change.document_digest = Some(document_digest);
+            change.confirmation = confirmation;
         }
     }
 
@@ -394,23 +412,19 @@ impl Planner<'_> {
                 };
                 (Action::Create, reason, Vec::new())
             }
+            Status::InProgress(_) if record.is_some() && pending.is_none() => {
+                // What it is becoming is not known; what it is now may differ all the same, and an upgrade is not to be hidden.
+                let shown = observed.document.is_object();
+                let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
+                let found = if shown { self.differing(kind, record, truths, &secrets) } else { Vec::new() };
+                (Action::Update, Reason::ChangedByOthers, found)
+            }
+            Status::InProgress(_) if record.is_none() => (Action::Update, Reason::Found, Vec::new()),
             Status::InProgress(_) => (Action::Update, Reason::PendingFromLastRun, Vec::new()),
             Status::Failed(_) => (Action::Replace, Reason::Failed, Vec::new()),
             _ => {
                 let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-                let mut found = differences_since(&kind.schema, truths, &secrets);
-                if record.is_some_and(|r| r.imported) && self.request.purpose != Purpose::Restore {
-                    let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
-                    found = edits;
-                    self.notes.extend(drift.iter().map(|change| {
-                        Diagnostic::warning(
-                            "IMPORTED_DIFFERS",
-                            "An imported resource differs from the config",
-                            format!("`{}` of `{}` is left as it is", change.pointer, observed.address),
-                        )
-                        .at(&observed.address)
-                    }));
-                }
+                let found = self.differing(kind, record, truths, &secrets);
                 self.unclear |= secrets.iter().any(|(name, change)| {
                     // A kind that can compare shows the reference where the value is the wanted one.
                     *change == SecretChange::Unclear && !secret_names(&observed.document).contains(name.as_str())
@@ -436,6 +450,30 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// What deploy would act on. Of what was imported only edits are; its drift is told.
+    fn differing(
+        &mut self,
+        kind: &Kind,
+        record: Option<&Record>,
+        truths: Truths<'_>,
+        secrets: &SecretChanges,
+    ) -> Vec<AttributeChange> {
+        let found = differences_since(&kind.schema, truths, secrets);
+        let Some(imported) = record.filter(|r| r.imported && self.request.purpose != Purpose::Restore) else {
+            return found;
+        };
+        let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
+        self.notes.extend(drift.iter().map(|change| {
+            Diagnostic::warning(
+                "IMPORTED_DIFFERS",
+                "An imported resource differs from the config",
+                format!("`{}` of `{}` is left as it is", change.pointer, imported.address),
+            )
+            .at(&imported.address)
+        }));
+        edits
     }
 
     /// Whether the record says what the config asks for, and on what it stands. An edit may ask for what is there already.
@@ -473,10 +511,9 @@ impl Planner<'_> {
             _ if record.deposed.is_some() => (Action::Delete, Reason::Deposed),
             _ => (Action::Delete, Reason::NotInConfig),
         };
-        // Its replacement was confirmed.
-        if action == Action::Delete && !destroy && record.deposed.is_none() {
-            self.guard(kind, Some(record), address, &Loss::Deleted);
-        }
+        // The replacement of what is deposed was confirmed.
+        let guarded = action == Action::Delete && !destroy && record.deposed.is_none();
+        let confirmation = if guarded { self.guard(kind, Some(record), address, &Loss::Deleted) } else { None };
         self.changes.insert(
             address.clone(),
             PlannedChange {
@@ -492,34 +529,21 @@ impl Planner<'_> {
                 document_digest: None,
                 create_first: false,
                 deposed: record.deposed.clone(),
+                confirmation,
             },
         );
     }
 
-    /// Protected and imported things go only when the user named them.
-    fn guard(&mut self, kind: &Kind, record: Option<&Record>, address: &Address, loss: &Loss<'_>) {
+    /// Protected and imported things go only when the user named them: until then, what would become of them and why that is no small
+    /// matter.
+    fn guard(&self, kind: &Kind, record: Option<&Record>, address: &Address, loss: &Loss<'_>) -> Option<String> {
         let never_ready = record.is_some_and(|r| r.baseline.is_null());
         let why = match record {
             Some(record) if record.imported => "it was imported",
             _ if kind.protected && !never_ready => "its kind is protected",
-            _ => return,
+            _ => return None,
         };
-        if self.request.confirmed.contains(address) {
-            return;
-        }
-        let mut problem = Diagnostic::error(
-            "PROTECTED_NEEDS_CONFIRMATION",
-            "A protected resource would be lost",
-            format!("`{address}` would be {loss}, and {why}"),
-        )
-        .at(address)
-        .hint(format!("if that is what you want, run again with `--confirm {address}`"))
-        .hint("otherwise undo the edit that leads to it");
-        if let Loss::Replaced(differences) = loss {
-            let forcing: Vec<_> = differences.iter().filter(|change| change.forces_replace).collect();
-            problem = problem.details(serde_json::json!({ "differences": forcing }));
-        }
-        self.problems.push(problem);
+        (!self.request.confirmed.contains(address)).then(|| format!("it would be {loss}, and {why}"))
     }
 
     fn push(
@@ -546,6 +570,7 @@ impl Planner<'_> {
                 document_digest: None,
                 create_first,
                 deposed: None,
+                confirmation: None,
             },
         );
     }

@@ -296,6 +296,8 @@ pub enum Event {
         address: Address,
         /// Why.
         diagnostic: Diagnostic,
+        /// Another one failed for the same cause before: that was told.
+        again: bool,
     },
     /// A change was not begun because something it needs failed.
     Skipped {
@@ -303,6 +305,13 @@ pub enum Event {
         address: Address,
         /// What failed.
         because: Address,
+    },
+    /// All that was not begun, once everything else has ended.
+    NotBegun {
+        /// Which resources, each of which was [`Event::Skipped`].
+        addresses: Vec<Address>,
+        /// What failed.
+        because: Vec<Address>,
     },
 }
 

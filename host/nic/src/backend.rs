@@ -1,12 +1,15 @@
 //! Where the state lives. This list names every backend.
 
+mod damaged;
 pub mod local;
+mod place;
 
 use std::path::Path;
 use std::time::Duration;
 
 use nic_core::ports::BackendError;
 
+pub use damaged::damaged;
 pub use local::{LocalBackend, LockInfo};
 
 /// Opens the backend that a `--state` value names.
@@ -21,10 +24,10 @@ pub async fn lock(location: &Path, operation: &str, timeout: Duration) -> Result
 /// Opens it for reading only, without the lock.
 ///
 /// # Errors
-/// As [`lock`], but never `STATE_LOCKED`.
+/// As [`lock`], but never `STATE_LOCKED` or `STATE_NOT_WRITABLE`.
 pub fn open(location: &Path) -> Result<LocalBackend, BackendError> {
     refuse_urls(location)?;
-    Ok(LocalBackend::read_only(location))
+    LocalBackend::read_only(location)
 }
 
 fn refuse_urls(location: &Path) -> Result<(), BackendError> {

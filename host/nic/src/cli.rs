@@ -139,6 +139,33 @@ pub enum Command {
     Version,
 }
 
+impl Command {
+    /// What it is called, without its arguments.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Deploy(_) => "deploy",
+            Self::Plan(_) => "plan",
+            Self::Graph(_) => "graph",
+            Self::Destroy(_) => "destroy",
+            Self::Validate(_) => "validate",
+            Self::Status(_) => "status",
+            Self::Outputs(_) => "outputs",
+            Self::Drift(Drift::Detect(_)) => "drift detect",
+            Self::Drift(Drift::Diff(_)) => "drift diff",
+            Self::Drift(Drift::Accept(_)) => "drift accept",
+            Self::Drift(Drift::Fix(_)) => "drift fix",
+            Self::Config(_) => "config",
+            Self::Doctor(_) => "doctor",
+            Self::Provider(_) => "provider",
+            Self::State(_) => "state",
+            Self::Kubeconfig(_) => "kubeconfig",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
+            Self::Version => "version",
+        }
+    }
+}
+
 /// Which config.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigPath {

@@ -23,7 +23,9 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{self, Format, Printer, Verbosity, json};
+use crate::fault;
+use crate::output::{self, Printer, json};
+use crate::rlimit;
 
 /// A command's end, with the config's text where its diagnostics lead.
 pub struct Ended {
@@ -57,14 +59,9 @@ type Result = std::result::Result<ExitStatus, Ended>;
 
 /// Runs what the command line asks for.
 pub async fn run(cli: Cli) -> ExitStatus {
-    let verbosity = match (cli.global.quiet, cli.global.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    let format = if cli.global.events { Format::Json } else { cli.global.format };
-    let log = cli.global.log_format();
-    let printer = Printer { format, log, verbosity, events: cli.global.events };
+    let printer = Printer::of(&cli.global);
+    fault::panics_at("command");
+    fault::panics_elsewhere().await;
     let result = match cli.command {
         Command::Deploy(flags) => deploy::run(&flags, printer).await,
         Command::Plan(flags) => plan::run(&flags, printer).await,
@@ -85,7 +82,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
     };
     let status = match result {
         Ok(status) => status,
-        Err(ended) => {
+        Err(mut ended) => {
+            name_limits(&mut ended.error);
             printer.diagnostics(&ended.error.diagnostics, ended.source.as_deref());
             printer.document(&json::error_document(&ended.error));
             ended.error.status
@@ -97,5 +95,18 @@ pub async fn run(cli: Cli) -> ExitStatus {
             error.status
         }
         None => status,
+    }
+}
+
+/// A limit of the system may be met anywhere, and whoever meets it knows only its number.
+fn name_limits(error: &mut CommandError) {
+    for diagnostic in &mut error.diagnostics {
+        let of_sandbox = diagnostic.code == "PLUGIN_SANDBOX_FAILED";
+        let threads = || rlimit::in_panic(&diagnostic.detail).and_then(|error| rlimit::hint(&error));
+        let limit = rlimit::hint_in(&diagnostic.detail).or_else(|| threads().filter(|_| of_sandbox));
+        // Whatever else was said takes the limit for what it kept from being done.
+        if let Some(limit) = limit {
+            diagnostic.hints = vec![limit];
+        }
     }
 }

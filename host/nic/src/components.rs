@@ -10,6 +10,9 @@ include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 /// A directory of further components, `<name>.wasm`; what stands there wins over what is bundled.
 const COMPONENTS_DIR: &str = "NIC_COMPONENTS_DIR";
 
+/// Providers that Nebari has, and NIC will have.
+const NOT_BUILT: [&str; 2] = ["azure", "gcp"];
+
 /// A component that can be loaded.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -64,16 +67,23 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
         names.push("local".to_owned());
     }
     all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
-        CommandError::broke(
-            "PROVIDER_NOT_AVAILABLE",
-            "There is no component for this provider",
-            format!("the provider is `{provider}`, which nothing here serves"),
-        )
-        .hint(if names.is_empty() {
+        let not_built = NOT_BUILT.contains(&provider);
+        let detail = if not_built {
+            format!("the provider `{provider}` is not built into NIC yet; a later version will have it")
+        } else {
+            format!("this version of NIC has no provider `{provider}`")
+        };
+        let error = CommandError::broke("PROVIDER_NOT_AVAILABLE", "There is no component for this provider", detail);
+        let error = error.hint(if names.is_empty() {
             "this binary has no components: build one that does with `cargo xtask dist`".to_owned()
         } else {
-            format!("providers that are served here: {}", names.join(", "))
-        })
+            format!("providers that are here: {}", names.join(", "))
+        });
+        if not_built {
+            error.hint("until then, deploy this platform with Nebari itself")
+        } else {
+            error.hint("a component of another provider is found in the directory that NIC_COMPONENTS_DIR names")
+        }
     })
 }
 

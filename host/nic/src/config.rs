@@ -5,6 +5,7 @@ mod schema;
 pub mod typed;
 pub mod yaml;
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -147,7 +148,7 @@ impl Config {
     /// `CONFIG_NOT_FOUND`, `CONFIG_NOT_READABLE`, `CONFIG_NOT_YAML`, `CONFIG_NOT_A_MAP`, `CONFIG_MISSING_KEY`,
     /// `CONFIG_INVALID_VALUE`, `CONFIG_PROVIDER_*`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let overrides = std::env::vars().filter(|(name, _)| name.starts_with(OVERRIDE_PREFIX)).collect();
+        let overrides = overrides(std::env::vars_os()).map_err(|error| ConfigError { error, source: None })?;
         Self::load_with(path, overrides)
     }
 
@@ -213,6 +214,7 @@ impl Config {
                     if let Some(span) = span {
                         problem.details = place(path, &source, span);
                     }
+                    name_variable(&root, problem);
                 }
                 let source = Some(ConfigSource { path: path.to_owned(), text: source, spans });
                 Err(ConfigError { error: CommandError::refused(problems), source })
@@ -288,6 +290,7 @@ impl Config {
 
     /// The diagnostic with file, line and column of what its pointer leads to.
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        name_variable(&self.root, &mut diagnostic);
         if let Some(span) = span_of(&self.root, &diagnostic) {
             let place = place(&self.path, &self.source, &span);
             match (&mut diagnostic.details, place) {
@@ -310,8 +313,62 @@ fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usize>> {
     // These are about the key, whatever its value is.
     const OF_KEYS: [&str; 4] = ["UNKNOWN_KEY", "CONFIG_UNKNOWN_KEY", "CONFIG_ALIAS_CONFLICT", "KEY_NOT_IN_TOPOLOGY"];
     let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none())?;
+    if variable_of(root, pointer).is_some() {
+        return None;
+    }
     let key = OF_KEYS.contains(&diagnostic.code.as_str()).then(|| root.key(pointer)).flatten();
     Some(key.unwrap_or_else(|| root.nearest(pointer).0))
+}
+
+/// The variables that override values of the config. Others are nobody's business here, whatever they hold.
+fn overrides(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, CommandError> {
+    let ours = variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(OVERRIDE_PREFIX.as_bytes()));
+    let text = |(name, value): (OsString, OsString)| match (name.to_str(), value.into_string()) {
+        (Some(name), Ok(value)) => Ok((name.to_owned(), value)),
+        _ => {
+            let detail = format!("the environment variable `{}` is not UTF-8 text", name.to_string_lossy());
+            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
+            Err(CommandError::refused(vec![diagnostic.hint("set it to UTF-8 text, or unset it")]))
+        }
+    };
+    ours.map(text).collect()
+}
+
+/// The variable that set what an RFC 6901 pointer leads to, or something above it.
+fn variable_of(root: &Node, pointer: &str) -> Option<String> {
+    let (mut node, mut name) = (root, String::new());
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        node = match &node.value {
+            NodeValue::Mapping(_) => node.get(&token)?,
+            NodeValue::Sequence(elements) => elements.get(token.parse::<usize>().ok()?)?,
+            NodeValue::Scalar { .. } => return None,
+        };
+        name = if name.is_empty() { token } else { format!("{name}__{token}") };
+        if node.secret {
+            return Some(format!("{OVERRIDE_PREFIX}{name}"));
+        }
+    }
+    None
+}
+
+/// Says where a value comes from that does not stand in the file: whoever looks there finds it right.
+fn name_variable(root: &Node, diagnostic: &mut Diagnostic) {
+    let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none());
+    let Some(variable) = pointer.and_then(|pointer| variable_of(root, pointer)) else { return };
+    let hint = format!("the value comes from the environment variable `{variable}`: set that to another, or unset it");
+    if diagnostic.hints.contains(&hint) {
+        return;
+    }
+    // What is kept secret is handed on as a reference, which is a map.
+    diagnostic.detail = diagnostic.detail.replace("found a map", "found what is kept secret");
+    diagnostic.hints.insert(0, hint);
+    match &mut diagnostic.details {
+        Value::Object(details) => {
+            details.insert("variable".to_owned(), variable.into());
+        }
+        details => *details = serde_json::json!({ "variable": variable }),
+    }
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
@@ -717,6 +774,50 @@ mod tests {
         assert_eq!(with_section("existing: {kube_context: a}\nkubernetes:\n"), "classic");
         let groups = "amazon_web_services: {region: r, node_groups: {general: {instance: m5.xlarge}}}\n";
         assert_eq!(with_section(&format!("{groups}{section}")), "classic");
+    }
+
+    #[test]
+    fn a_variable_is_named_where_its_value_is_wrong_and_others_are_left_alone() {
+        let schema = json!({"properties": {"region": {"type": "string"}, "nodes": {"type": "integer"}, "password": {
+            "type": "string", "x-nic": {"sensitive": true},
+        }}});
+        let text = "project_name: abc\nexisting: {region: r}\n";
+        let variables = [
+            ("NEBARI_SECRET__existing__region", "elsewhere"),
+            ("NEBARI_SECRET__existing__nodes", "3"),
+            ("NEBARI_SECRET__existing__password", "hunter2"),
+        ];
+        let config = load(text, &variables).unwrap();
+        let (sections, secrets) = config.sections(&BTreeMap::from([("existing".to_owned(), schema)]));
+        // As if it stood in the file; only what is secret there is secret here.
+        assert_eq!(sections["existing"]["region"], "elsewhere");
+        assert_eq!((&sections["existing"]["nodes"], secrets.len()), (&json!(3), 1));
+
+        let wrong = Diagnostic::error("VALUE_TYPE", "A value has the wrong type", "expected text, found a map");
+        let told = config.locate(Diagnostic { pointer: Some("/existing/region".to_owned()), ..wrong });
+        assert_eq!(told.details, json!({"variable": "NEBARI_SECRET__existing__region"}));
+        assert!(
+            told.hints[0].contains("`NEBARI_SECRET__existing__region`") && !told.detail.contains("a map"),
+            "{told:?}"
+        );
+
+        let error = load("project_name: abc\n", &[("NEBARI_SECRET__project_name", "1x")]).unwrap_err().error;
+        assert_eq!(error.diagnostics[0].details, json!({"variable": "NEBARI_SECRET__project_name"}));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_of_our_variables_alone() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let told = |name: &[u8], value: &[u8]| overrides([(bytes(name), bytes(value))].into_iter());
+        assert_eq!(told(b"PS1", b"caf\xe9").unwrap(), []);
+        assert_eq!(told(b"caf\xe9", b"x").unwrap(), []);
+        assert_eq!(told(b"NEBARI_SECRET__a", b"x").unwrap(), [("NEBARI_SECRET__a".to_owned(), "x".to_owned())]);
+        for (name, value) in [(&b"NEBARI_SECRET__a"[..], &b"caf\xe9"[..]), (b"NEBARI_SECRET__a\xe9", b"x")] {
+            let error = told(name, value).unwrap_err();
+            assert_eq!(error.diagnostics[0].code, "CONFIG_INVALID_VALUE");
+            assert!(error.diagnostics[0].detail.contains("NEBARI_SECRET__a"), "{error:?}");
+        }
     }
 
     #[test]

@@ -4,16 +4,34 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use nic::cli::Cli;
+use nic::exit::ExitStatus;
+use nic::output::Printer;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    nic::rlimit::note();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    nic::panic::is_told("", nic::usage::printer(&arguments));
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return nic::usage::told(&error, &std::env::args_os().collect::<Vec<_>>()),
+        Err(error) => return nic::usage::told(&error, &arguments),
     };
+    let printer = Printer::of(&cli.global);
+    nic::panic::is_told(cli.command.name(), printer);
     nic::logging::init(&cli.global);
     nic::signing::install_crypto_provider();
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(nic::commands::run(cli)).into(),
-        Err(_) => nic::exit::ExitStatus::Broke.into(),
-    }
+    nic::fault::panics_at("start");
+    let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(nic::commands::run(cli)),
+        Err(error) => not_started(&error, printer),
+    };
+    nic::panic::wait_until_told();
+    status.into()
+}
+
+fn not_started(error: &std::io::Error, printer: Printer) -> ExitStatus {
+    let (code, summary, hint) = match nic::rlimit::hint(error) {
+        Some(hint) => ("PROCESS_LIMIT_REACHED", "The system gives this process no more", hint),
+        None => ("RUNTIME_NOT_STARTED", "NIC could not start", "see `ulimit -a`, and what else runs here".to_owned()),
+    };
+    printer.error(&nic::error::CommandError::broke(code, summary, error.to_string()).hint(hint))
 }

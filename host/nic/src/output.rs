@@ -20,8 +20,10 @@ use nic_core::ports::Reporter;
 use serde_json::Value;
 
 use self::progress::{Level, Progress, Style};
+use crate::cli::Global;
 use crate::config::ConfigSource;
 use crate::error::CommandError;
+use crate::exit::ExitStatus;
 use crate::logging;
 
 /// How results are written.
@@ -65,9 +67,13 @@ fn note(written: std::io::Result<()>) {
 
 /// Why data was lost, if any was: a result on a full disk is no result.
 pub fn lost() -> Option<CommandError> {
-    let why = LOST.get()?;
-    let error = CommandError::broke("OUTPUT_NOT_WRITTEN", "The result could not be written to stdout", why.as_str());
-    Some(error.hint("make room where stdout leads; what was done is recorded"))
+    Some(not_written(LOST.get()?))
+}
+
+/// The error of data that did not reach stdout.
+pub fn not_written(why: &str) -> CommandError {
+    let error = CommandError::broke("OUTPUT_NOT_WRITTEN", "The result could not be written to stdout", why);
+    error.hint("make room where stdout leads; what was done is recorded")
 }
 
 /// Where words go, passed down as a value.
@@ -84,6 +90,24 @@ pub struct Printer {
 }
 
 impl Printer {
+    /// As the command line asks.
+    pub fn of(global: &Global) -> Self {
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let format = if global.events { Format::Json } else { global.format };
+        Self { format, log: global.log_format(), verbosity, events: global.events }
+    }
+
+    /// An error in words and as a document, and how the process exits with it.
+    pub fn error(&self, error: &CommandError) -> ExitStatus {
+        self.diagnostics(&error.diagnostics, None);
+        self.document(&json::error_document(error));
+        error.status
+    }
+
     /// A line of data for a person; nothing in JSON, where [`Printer::document`] is the data.
     pub fn line(&self, line: impl AsRef<str>) {
         if self.format == Format::Text {

@@ -117,9 +117,14 @@ fn edited_secret(then: &Value, now: &Value) -> Option<String> {
     edited.next().map(|(name, _)| name.clone())
 }
 
-/// What would be done: unchanged resources may come and go.
-fn changes(plan: &Value) -> Vec<&Value> {
-    plan["changes"].as_array().into_iter().flatten().filter(|change| change["action"] != "no-op").collect()
+/// What would be done: unchanged resources may come and go, and what was not confirmed then may be confirmed now.
+fn changes(plan: &Value) -> Vec<Value> {
+    let mut changes = plan["changes"].as_array().cloned().unwrap_or_default();
+    changes.retain(|change| change["action"] != "no-op");
+    for change in changes.iter_mut().filter_map(Value::as_object_mut) {
+        change.remove("confirmation");
+    }
+    changes
 }
 
 #[cfg(test)]

@@ -191,7 +191,9 @@ impl Session {
         let provider: Arc<dyn Provider> = component.clone();
         let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets = Secrets::new(secrets);
-        let fingerprints = secrets.fingerprints_beside(&state_path, access).unwrap_or_else(|error| {
+        // The key belongs to the state itself: two paths to one state find the same.
+        let beside = std::fs::canonicalize(&state_path).unwrap_or_else(|_| state_path.clone());
+        let fingerprints = secrets.fingerprints_beside(&beside, access).unwrap_or_else(|error| {
             printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
             Fingerprints::new()
         });
@@ -360,26 +362,9 @@ pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, Comm
     Ok(credential.to_string())
 }
 
-/// What is wrong with a state's bytes, for the user.
-pub fn state_error(path: &Path, error: &format_v1::FormatError) -> CommandError {
-    let (code, hint) = match error {
-        format_v1::FormatError::Newer { .. } => {
-            ("STATE_NEWER_FORMAT", "use the version of NIC that wrote it, or a later one")
-        }
-        format_v1::FormatError::NotJson(_) => {
-            ("STATE_DAMAGED", "restore it from a backup; NIC itself never leaves half a file")
-        }
-        _ => (
-            "STATE_DAMAGED",
-            "is it a NIC state? A Terraform state cannot be used as one: name another file with `--state`",
-        ),
-    };
-    CommandError::broke(code, "The state cannot be used", format!("`{}`: {error}", path.display())).hint(hint)
-}
-
 async fn read_state(backend: &dyn Backend, path: &Path) -> Result<Option<State>, CommandError> {
     let Some(bytes) = backend.read().await? else { return Ok(None) };
-    format_v1::decode(&bytes).map(Some).map_err(|error| state_error(path, &error))
+    format_v1::decode(&bytes).map(Some).map_err(|error| backend::damaged(path, &error))
 }
 
 fn fresh_state(config: Option<&Config>, provider: &str, clock: &dyn Clock) -> State {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderName, HeaderValue};
+use hyper_util::client::proxy::matcher::Matcher;
 use nic_core::error::ProviderError;
 use tokio::sync::OnceCell;
 use url::{Host, Url};
@@ -185,6 +186,9 @@ impl Default for GateOptions {
 impl GateOptions {
     /// With the endpoints that the environment names.
     pub fn from_environment() -> Result<Self, EndpointError> {
+        if let Some(name) = no_text("AWS_ENDPOINT_URL") {
+            return Err(EndpointError { name, why: "it is not UTF-8 text".to_owned() });
+        }
         Ok(Self { endpoints: EndpointOverrides::from_variables(variables())?, ..Self::default() })
     }
 }
@@ -192,6 +196,14 @@ impl GateOptions {
 /// The environment, without what is not text.
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The first variable of these whose value is no text. Whoever looks for text would go on as if it were not set.
+fn no_text(prefix: &str) -> Option<String> {
+    let names = std::env::vars_os()
+        .filter(|(_, value)| value.to_str().is_none())
+        .filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with(prefix)).min()
 }
 
 /// Makes aws-lc-rs the TLS of the whole process. Harmless when it is done already.
@@ -402,7 +414,9 @@ impl Gate {
         if !parsed.body.is_empty() {
             *request.body_mut() = Some(parsed.body.clone().into());
         }
-        let response = client.execute(request).await.map_err(|error| answer::explain(&error, &target))?;
+        let proxy = proxy_of(request.url());
+        let response = client.execute(request).await;
+        let response = response.map_err(|error| answer::explain(&error, &target, proxy.as_deref()))?;
         answer::read(response, &target).await
     }
 
@@ -445,6 +459,13 @@ impl Gate {
             ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
         })
     }
+}
+
+/// The proxy that a request goes through, as host and port: a password may stand beside those.
+fn proxy_of(url: &Url) -> Option<String> {
+    let proxy = Matcher::from_env().intercept(&url.as_str().parse().ok()?)?;
+    let host = proxy.uri().host()?;
+    Some(proxy.uri().port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// Origin and path as they are; the parser must not find anything to change.

@@ -1,37 +1,39 @@
 //! A command line that is not understood, told in the form that it asks for.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Format, Printer, Verbosity, json::error_document};
+use crate::output::{Format, Printer, Verbosity, not_written};
 
 /// Prints help, the version or what is wrong, and says how the process exits.
 pub fn told(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let printer = printer(arguments);
     if !error.use_stderr() {
         // Help and version are data: they were asked for.
-        return if error.print().is_ok() { ExitStatus::Success.into() } else { ExitStatus::Broke.into() };
+        return match error.print() {
+            Err(lost) if lost.kind() != ErrorKind::BrokenPipe => printer.error(&not_written(&lost.to_string())).into(),
+            _ => ExitStatus::Success.into(),
+        };
     }
-    let Some(printer) = for_programs(arguments) else {
+    if printer.format == Format::Text {
         let _ = error.print();
         return ExitStatus::Broke.into();
-    };
-    let error = refused(error);
-    printer.diagnostics(&error.diagnostics, None);
-    printer.document(&error_document(&error));
-    error.status.into()
+    }
+    printer.error(&refused(error)).into()
 }
 
-/// The printer for a command line that asks for JSON, as far as one that is not understood can ask.
-fn for_programs(arguments: &[OsString]) -> Option<Printer> {
+/// The printer for a command line, as far as one that is not understood can say how it wants to be answered.
+pub fn printer(arguments: &[OsString]) -> Printer {
     let is = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
     let pairs = || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
     let events = is("--events");
-    let asked = events || is("--format=json") || pairs();
-    asked.then_some(Printer { format: Format::Json, log: Format::Json, verbosity: Verbosity::Normal, events })
+    let format = if events || is("--format=json") || pairs() { Format::Json } else { Format::Text };
+    Printer { format, log: format, verbosity: Verbosity::Normal, events }
 }
 
 fn refused(error: &clap::Error) -> CommandError {
@@ -56,9 +58,9 @@ mod tests {
     #[test]
     fn programs_are_told_in_json_and_people_in_words() {
         let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert!(for_programs(&arguments("nic plan --bogus")).is_none());
+        assert_eq!(printer(&arguments("nic plan --bogus")).format, Format::Text);
         for text in ["nic plan --bogus --format json", "nic plan --format=json --bogus", "nic --events plan --bogus"] {
-            assert!(for_programs(&arguments(text)).is_some(), "{text}");
+            assert_eq!(printer(&arguments(text)).format, Format::Json, "{text}");
         }
         let error = Cli::try_parse_from(arguments("nic plan --bogus")).unwrap_err();
         let refused = refused(&error);

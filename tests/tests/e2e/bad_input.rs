@@ -7,5 +7,8 @@ mod cloud;
 mod component;
 mod config;
 mod disk;
+mod environment;
+mod process;
 mod said;
+mod silence;
 mod state;

@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
+use nic_tests::schemas::conforms;
 use nic_tests::things::Attacker;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::every_action::DESIGN;
 use super::replacement::CLASSIC;
@@ -41,6 +42,40 @@ async fn what_ends_as_failed_says_why_and_is_made_anew() -> Result<()> {
     let groups = found["nodegroups"].as_array().map_or(&[][..], Vec::as_slice);
     ensure!(found["clusters"].as_array().map(Vec::len) == Some(1) && groups.len() == 2, "{found:#}");
     ensure!(groups.iter().all(|group| group["status"] == "ACTIVE"), "{groups:#?}");
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
+}
+
+/// Credentials that end when the plan is made: whatever is begun fails, for one cause, which is told once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_one_cause_is_told_once() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let workspace = site.workspace(CLASSIC)?;
+    site.aws.faults().always(Matching::mutating(), When::BeforeServer, Effect::ExpiredToken);
+    let ran = workspace.run(&["deploy"]).await?;
+    let said = &ran.stderr;
+    ensure!(ran.code == 2 && said.matches("error[").count() == 1, "{}", ran.said());
+    ensure!(said.matches(" failed: ").count() == 1 && said.matches("not begun").count() == 1, "{}", ran.said());
+    ensure!(said.contains("changes were not begun, because"), "{}", ran.said());
+
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    let told = ran.json()?;
+    conforms(&told, "error.json")?;
+    let details = &told["error"]["details"];
+    ensure!(told["error"]["code"] == "CHANGES_FAILED" && details["cause"] == "CREDENTIALS_EXPIRED", "{told:#}");
+    let count = |member: &str| details[member].as_array().map_or(0, Vec::len);
+    ensure!(count("resources") > 3 && count("not_begun") > 20 && details["diagnostics"].is_null(), "{told:#}");
+    let lines: Vec<Value> = ran.stderr.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let left = lines.iter().find_map(|line| line["addresses"].as_array()).context("no line with addresses")?;
+    ensure!(left.len() == count("not_begun"), "{left:?}");
+
+    // Each is told to who wants to know.
+    let ran = workspace.run(&["deploy", "-v"]).await?;
+    ensure!(ran.stderr.matches("was not begun, because").count() > 20, "{}", ran.stderr);
+
+    // With new ones it goes on.
+    site.aws.faults().clear();
+    workspace.ok(&["deploy"]).await?;
     site.assert_settled(&workspace).await?;
     site.destroy(&workspace).await
 }

@@ -3,7 +3,10 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
+use nic_tests::golden::fits_a_terminal;
+use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
+use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
 pub(super) const CLASSIC: &str = r#"
@@ -49,6 +52,36 @@ fn edited(config: &str) -> String {
     config.replace("m5.xlarge", "m5.2xlarge")
 }
 
+/// The plan says what it would lose and how that is confirmed; it is no refusal, and whoever carries it out is refused.
+async fn is_shown_and_refused(workspace: &Workspace) -> Result<()> {
+    let ran = workspace.ok(&["plan", "--out", "plan.json"]).await?;
+    ensure!(ran.stdout.contains("-/+ Node group user"), "{}", ran.stdout);
+    ensure!(
+        ran.stdout.contains("--confirm aws.node-group.user") && ran.stdout.contains("deploy refuses"),
+        "{}",
+        ran.stdout
+    );
+    fits_a_terminal(&ran.stdout)?;
+    conforms(&serde_json::from_str(&workspace.read("plan.json")?)?, "plan.json")?;
+    let ran = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
+    let told = ran.json()?;
+    conforms(&told, "plan-result.json")?;
+    ensure!(ran.code == 3 && told["needs_confirmation"] == json!(["aws.node-group.user"]), "{}", ran.said());
+    for arguments in [&["deploy"][..], &["deploy", "--plan", "plan.json"]] {
+        let refused = workspace.run(arguments).await?;
+        ensure!(refused.code == 1 && refused.stderr.contains("PROTECTED_NEEDS_CONFIRMATION"), "{}", refused.said());
+        ensure!(
+            refused.stdout.contains("-/+ Node group user"),
+            "what is to be confirmed is not shown: {}",
+            refused.said()
+        );
+    }
+    // What was saved holds once it is confirmed: that changes nothing but the answer.
+    let held = workspace.run(&["deploy", "--plan", "plan.json", "--confirm", "aws.node-group.general"]).await?;
+    ensure!(held.code == 1 && held.said().contains("PROTECTED_NEEDS_CONFIRMATION"), "{}", held.said());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn classic_replaces_a_node_group_under_its_name_once_that_is_confirmed() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
@@ -57,21 +90,18 @@ async fn classic_replaces_a_node_group_under_its_name_once_that_is_confirmed() -
     let before = site.aws.inventory().await?;
     let objects = site.cluster.objects();
 
-    // The users' nodes are not lost by an edit alone.
+    // The users' nodes are not lost by an edit alone: the plan is shown, and deploy refuses it.
     workspace.config(&edited(CLASSIC))?;
     site.aws.clear_log();
     site.cluster.clear_writes();
-    for command in ["plan", "deploy"] {
-        let refused = workspace.run(&[command]).await?;
-        ensure!(refused.code == 1 && refused.said().contains("PROTECTED_NEEDS_CONFIRMATION"), "{}", refused.said());
-    }
+    is_shown_and_refused(&workspace).await?;
     ensure!(site.changes().is_empty() && site.cluster.writes().is_empty(), "{:?}", site.changes());
 
     // Its name is taken until it is gone; what the autoscaler reads goes with it, and is written again.
     let ran = workspace.ok(&[&["plan"][..], &CONFIRMED].concat()).await?;
     ensure!(ran.stdout.contains("-/+ Node group user"), "{}", ran.stdout);
     site.aws.clear_log();
-    workspace.ok(&[&["deploy"][..], &CONFIRMED].concat()).await?;
+    workspace.ok(&[&["deploy", "--plan", "plan.json"][..], &CONFIRMED].concat()).await?;
     let order = site.changes();
     ensure!(order == ["DeleteNodegroup", "CreateNodegroup", "CreateOrUpdateTags"], "{order:?}");
 

@@ -42,6 +42,8 @@ async fn the_control_plane_moves_by_steps_and_the_nodes_follow(emulator: Emulato
     workspace.config(&at_version("\"1.32\""))?;
     workspace.ok(&["deploy"]).await?;
     ensure!(versions(&platform).await? == all_at("1.32"));
+    let path = workspace.stage().join("nic-state.json");
+    let old = std::fs::read(&path)?;
 
     // The plan shows all of it before anything moves.
     workspace.config(&at_version("1.34"))?;
@@ -80,6 +82,23 @@ show([[update["status"], next(p["value"] for p in update["params"] if p["type"] 
     let ran = workspace.ok(&["deploy"]).await?;
     ensure!(ran.stdout.contains("Done. (0 changes)"), "{}", ran.stdout);
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+
+    // A copy of the state from before is put back: what is there counts, so nothing goes back, and nothing is made twice.
+    let new = std::fs::read(&path)?;
+    std::fs::write(&path, &old)?;
+    let plan = workspace.run(&["plan", "--detailed-exitcode"]).await?;
+    ensure!(plan.code == 0, "{}", plan.said());
+    workspace.ok(&["deploy"]).await?;
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+    // With the config of that time the plan says what differs, and deploy refuses.
+    std::fs::write(&path, &old)?;
+    workspace.config(&at_version("\"1.32\""))?;
+    let plan = workspace.ok(&["plan"]).await?;
+    ensure!(plan.stdout.contains("version: 1.34 → 1.32"), "{}", plan.said());
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(ran.code == 1 && ran.json()?["error"]["code"] == "KUBERNETES_VERSION_DOWNGRADE", "{}", ran.said());
+    ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
+    std::fs::write(&path, new)?;
 
     // Down is refused before anything is changed, and says where the cluster stands.
     workspace.config(&at_version("\"1.33\""))?;

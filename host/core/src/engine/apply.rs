@@ -1,6 +1,7 @@
 //! Carrying a plan out: steps in graph order, as many at a time as the graph allows.
 
 mod schedule;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use self::schedule::{Key, Schedule};
-use super::step::{Step, StepError, Verb, Worker};
+use super::step::{Failure, Step, StepError, Verb, Worker};
 use super::{Planned, Run, RunError};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
@@ -38,6 +39,8 @@ pub enum Outcome {
 pub struct ApplyReport {
     /// By address, with the planned action. Resources without a change are not listed.
     pub outcomes: BTreeMap<Address, (Action, Outcome)>,
+    /// Of what failed, what it has in common with whatever else failed for the same cause.
+    pub causes: BTreeMap<Address, String>,
 }
 
 impl ApplyReport {
@@ -167,9 +170,16 @@ impl Settling<'_> {
                 }
                 None
             }
-            Err(StepError::Failed(diagnostic)) => {
-                self.run.reporter.report(Event::Failed { address: address.clone(), diagnostic: (*diagnostic).clone() });
-                self.report.outcomes.insert(address, (action, Outcome::Failed(*diagnostic)));
+            Err(StepError::Failed(failure)) => {
+                let Failure { diagnostic, cause } = *failure;
+                let again = self.report.causes.values().any(|other| *other == cause);
+                self.run.reporter.report(Event::Failed {
+                    address: address.clone(),
+                    diagnostic: diagnostic.clone(),
+                    again,
+                });
+                self.report.causes.insert(address.clone(), cause);
+                self.report.outcomes.insert(address, (action, Outcome::Failed(diagnostic)));
                 self.skip_after(&key);
                 None
             }
@@ -195,8 +205,12 @@ impl Settling<'_> {
         }
     }
 
-    /// Whatever was not begun was held back by an interrupt.
+    /// Whatever was not begun was held back by what failed, which is told in one, or by an interrupt.
     fn close(mut self) -> ApplyReport {
+        let (addresses, because) = self.report.not_begun();
+        if !addresses.is_empty() {
+            self.run.reporter.report(Event::NotBegun { addresses, because });
+        }
         for (address, _) in self.schedule.left() {
             let action = self.action(&address);
             self.report.outcomes.entry(address).or_insert((action, Outcome::Interrupted));

@@ -6,7 +6,8 @@ use super::{Looked, Owner, Planned, Run, RunError, provider_failed};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
-use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, unrecorded};
+use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, undecided, unrecorded};
+use crate::error::NOT_IMPLEMENTED;
 use crate::graph::DesiredGraph;
 use crate::plan::{Action, Purpose};
 use crate::resource::{Desired, Observed, Record};
@@ -57,6 +58,8 @@ impl Run {
         for participant in self.participants.iter().filter(|p| p.declares) {
             match self.until_answered(|| participant.provider.discover(&call)).await {
                 Ok(found) => discovered.extend(found.into_iter().filter(Observed::is_present)),
+                // It marks nothing that could be looked for.
+                Err(error) if error.code() == NOT_IMPLEMENTED => {}
                 Err(error) => diagnostics.push(provider_failed(participant, "discover", &error)),
             }
         }
@@ -140,16 +143,6 @@ fn stands_on(record: &Record, other: &Record) -> bool {
 }
 
 fn comparable(report: &DriftReport) -> Result<(), RunError> {
-    let unknown: Vec<Diagnostic> = report
-        .unknown()
-        .map(|(resource, why)| {
-            Diagnostic::error(
-                "DRIFT_UNKNOWN",
-                "Nobody can say whether there is drift",
-                format!("`{}`: {why}", resource.address),
-            )
-            .at(&resource.address)
-        })
-        .collect();
+    let unknown = undecided(report);
     if unknown.is_empty() { Ok(()) } else { Err(RunError::Broke(unknown)) }
 }

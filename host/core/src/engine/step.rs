@@ -15,10 +15,10 @@ use futures::channel::mpsc::UnboundedSender;
 use serde_json::Value;
 
 use self::birth::Birth;
+pub(super) use self::failure::Failure;
 use self::failure::{failed, unexpected};
 use super::{Planned, Run};
 use crate::address::Address;
-use crate::diagnostic::Diagnostic;
 use crate::document::{has_unknown, resolve, without_secrets};
 use crate::error::ProviderError;
 use crate::kind::Kind;
@@ -58,7 +58,7 @@ pub(super) struct Step {
 /// Why a step did not finish.
 pub(super) enum StepError {
     /// The change failed.
-    Failed(Box<Diagnostic>),
+    Failed(Box<Failure>),
     /// The user wanted to stop; what is pending is in the journal.
     Interrupted,
     /// The journal could not be written.

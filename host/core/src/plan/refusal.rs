@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::error::ProviderError;
 use crate::kind::Kind;
+use crate::plan::Plan;
 use crate::resource::{Observed, OtherLineage, Status};
 
 /// The code of what could not be read.
@@ -147,6 +148,28 @@ pub(super) fn gathered(problems: Vec<Diagnostic>, observed: &BTreeMap<Address, O
         problem.details["resources"] = serde_json::json!(addresses);
     }
     told
+}
+
+/// Everything that nobody loses without having named it: what becomes of it, why that is no small matter, and how to name it.
+pub(super) fn unconfirmed(plan: &Plan) -> Diagnostic {
+    let lost = || plan.changes.iter().filter_map(|change| Some((change, change.confirmation.as_deref()?)));
+    let told: Vec<String> = lost().map(|(change, why)| format!("`{}`: {why}", change.address)).collect();
+    let named: Vec<String> = lost().map(|(change, _)| format!("--confirm {}", change.address)).collect();
+    let forcing = |(change, _): (&crate::plan::PlannedChange, &str)| {
+        let forcing: Vec<_> = change.differences.iter().filter(|difference| difference.forces_replace).collect();
+        (change.address.to_string(), serde_json::json!(forcing))
+    };
+    let differences: serde_json::Map<_, _> = lost().map(forcing).collect();
+    let summary =
+        if told.len() == 1 { "A protected resource would be lost" } else { "Protected resources would be lost" };
+    let mut problem = Diagnostic::error("PROTECTED_NEEDS_CONFIRMATION", summary, told.join("\n"))
+        .hint(format!("if that is what you want, run again with `{}`", named.join(" ")))
+        .hint("otherwise undo the edit that leads to it")
+        .details(serde_json::json!({ "needs_confirmation": plan.needs_confirmation, "differences": differences }));
+    if let [only] = plan.needs_confirmation.as_slice() {
+        problem = problem.at(only);
+    }
+    problem
 }
 
 /// The key that tells an edited secret from an unedited one is another than the recorded one.

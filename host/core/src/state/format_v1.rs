@@ -3,6 +3,7 @@
 //! A record stands where its kind's state path says: its attributes under the document's names, plus the reserved member
 //! `_nic`. Records are found again by that member, so the codec knows no kind.
 
+mod damage;
 mod tree;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::damage::Damage;
 use self::tree::{Members, Node, place};
 use crate::address::Address;
 use crate::identity::Identity;
@@ -28,8 +30,11 @@ const MARK: &str = "_nic";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// Not JSON, or cut off.
-    #[error("it is not whole JSON: {0}")]
-    NotJson(String),
+    #[error("{0}")]
+    NotJson(Damage),
+    /// JSON, and another program's.
+    #[error("it is a state of Terraform, not of NIC")]
+    OfTerraform,
     /// JSON, but not a state.
     #[error("it is JSON, but not a NIC state: {0}")]
     NotState(String),
@@ -138,16 +143,32 @@ const KNOWN: [&str; 15] = [
     "kubernetes",
 ];
 
+/// What some editors put before a text to say that it is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The document in a state's bytes, whoever wrote it.
+///
+/// # Errors
+/// [`FormatError::NotJson`].
+pub fn document(bytes: &[u8]) -> Result<Value, FormatError> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    serde_json::from_slice(bytes).map_err(|error| FormatError::NotJson(Damage::of(bytes, &error)))
+}
+
 /// Reads a state.
 ///
 /// # Errors
 /// [`FormatError`]; nothing is guessed.
 pub fn decode(bytes: &[u8]) -> Result<State, FormatError> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|e| FormatError::NotJson(e.to_string()))?;
-    let version = document
-        .get("format_version")
-        .and_then(Value::as_str)
-        .ok_or_else(|| FormatError::NotState("`format_version` is missing".to_owned()))?;
+    let document = document(bytes)?;
+    let version = match document.get("format_version") {
+        Some(Value::String(version)) => version.clone(),
+        Some(Value::Number(version)) => version.to_string(),
+        _ if document.get("terraform_version").is_some() || document.get("version").is_some_and(Value::is_u64) => {
+            return Err(FormatError::OfTerraform);
+        }
+        _ => return Err(FormatError::NotState("`format_version` is missing".to_owned())),
+    };
     if version != FORMAT_VERSION {
         return Err(FormatError::Newer { found: version.chars().take(20).collect() });
     }
@@ -372,9 +393,22 @@ mod tests {
         twice.records.pop_last();
         let bytes = encode(&twice).unwrap();
         assert!(matches!(decode(&bytes[..bytes.len() / 2]), Err(FormatError::NotJson(_))));
-        assert!(matches!(decode(b"{\"version\": 4, \"resources\": []}"), Err(FormatError::NotState(_))));
+        assert!(matches!(decode(b"{\"version\": 4, \"resources\": []}"), Err(FormatError::OfTerraform)));
+        assert!(matches!(decode(b"{\"version\": \"4\"}"), Err(FormatError::NotState(_))));
+        assert!(matches!(decode(b"{\"format_version\": 9999}"), Err(FormatError::Newer { .. })));
         let newer = String::from_utf8(bytes).unwrap().replace("\"format_version\": \"1\"", "\"format_version\": \"2\"");
         assert!(matches!(decode(newer.as_bytes()), Err(FormatError::Newer { .. })));
+    }
+
+    #[test]
+    fn what_an_editor_adds_changes_nothing() {
+        let state = state(vec![record("aws.vpc.main", "cloud.vpc", json!({"id": "vpc-1"}))]);
+        let text = String::from_utf8(encode(&state).unwrap()).unwrap();
+        for edited in
+            [format!("\u{feff}{text}"), text.replace('\n', "\r\n"), format!("\u{feff}{text}").replace('\n', "\r\n")]
+        {
+            assert_eq!(decode(edited.as_bytes()).unwrap(), state);
+        }
     }
 
     #[test]

@@ -120,6 +120,15 @@ impl Cloud {
         Ok(())
     }
 
+    /// Somebody begins to change the one thing of a kind, past NIC.
+    pub fn by_hand(&mut self, kind: &str, done_at: Duration, edit: impl FnOnce(&mut Value)) {
+        let (id, thing) = self.things.iter_mut().find(|(_, thing)| thing.kind == kind).expect("one of that kind");
+        let mut document = thing.document.clone();
+        edit(&mut document);
+        (thing.phase, thing.done_at) = (Phase::Updating(document), done_at);
+        self.under_way.insert(id.clone());
+    }
+
     /// Makes a thing, or replays the token's answer.
     pub fn create(
         &mut self,

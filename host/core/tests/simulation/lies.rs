@@ -47,6 +47,11 @@ fn a_created_thing_that_is_not_what_was_asked_for_is_told_and_replaced() {
     let world = World::new();
     let ran = lied(&world, platform(), "sim.subnet.a", Lie::OtherCidr);
     assert_eq!(failed(&ran, "sim.subnet.a"), ("SUBNET_UPDATE_FAILED", &json!("CHANGE_NOT_POSSIBLE")));
+    // What is there, what was asked for, and where to see what that takes.
+    let Some(StepOutcome::Failed(diagnostic)) = ran.outcome("sim.subnet.a") else { unreachable!() };
+    let said = &diagnostic.detail;
+    assert!(said.contains("`/cidr` is `") && said.contains("and should be `10."), "{said}");
+    assert!(diagnostic.hints[0].contains("`nic plan`"), "{:?}", diagnostic.hints);
     assert!(matches!(ran.outcome("sim.subnet.b"), Some(StepOutcome::Done(_))));
     assert_eq!(ran.outcome("sim.cluster.main"), Some(&StepOutcome::Skipped(at("sim.subnet.a"))));
     let ran = world.deploy(platform());

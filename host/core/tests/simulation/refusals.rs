@@ -1,15 +1,17 @@
 //! What a plan refuses, before anything is changed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nic_core::engine::StepOutcome;
-use nic_core::plan::Action;
+use nic_core::plan::{Action, Plan, Reason};
+use nic_core::ports::Event;
 use serde_json::json;
 
 use crate::cloud::{Phase, Thing};
 use crate::platform::{at, edited, platform, without};
 use crate::provider::Lie;
-use crate::world::{How, World};
+use crate::world::{How, Ran, World};
 
 #[test]
 fn unreadable_is_never_absent() {
@@ -95,18 +97,53 @@ fn two_things_with_our_marks_are_told_and_not_guessed() {
     assert_eq!(world.mutations(), 9);
 }
 
+fn planned(ran: &Ran) -> &Plan {
+    let plans = ran.events.iter().filter_map(|event| if let Event::Planned(plan) = event { Some(plan) } else { None });
+    plans.last().expect("a plan")
+}
+
+/// A cluster that somebody upgrades by hand: their update is waited for, and what the config asks for is not hidden by it.
+#[test]
+fn what_somebody_else_is_changing_is_told_as_that_and_what_differs_is_shown() {
+    let world = World::with(platform());
+    let until = world.time.now() + Duration::from_secs(60);
+    world.cloud.lock().unwrap().by_hand("sim.cluster", until, |document| document["version"] = json!("1.31"));
+    let wanted = edited(platform(), "sim.cluster.main", |d| d["version"] = json!("1.33"));
+    let ran = world.deploy(wanted.clone());
+    let cluster = planned(&ran).changes.iter().find(|c| c.address == at("sim.cluster.main")).unwrap();
+    assert_eq!((cluster.reason, cluster.in_progress), (Reason::ChangedByOthers, true));
+    let found: Vec<_> = cluster.differences.iter().map(|d| (d.pointer.as_str(), &d.new)).collect();
+    assert!(found.contains(&("/version", &json!("1.33"))), "{found:?}");
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    world.assert_settled(wanted);
+}
+
 #[test]
 fn a_protected_resource_goes_only_by_name_or_with_everything() {
     let world = World::with(platform());
     let renamed = edited(platform(), "sim.cluster.main", |d| d["name"] = json!("other"));
-    let refused = world.deploy(renamed.clone()).refused;
+    let ran = world.deploy(renamed.clone());
+    let refused = &ran.refused;
     assert_eq!(refused[0].code, "PROTECTED_NEEDS_CONFIRMATION");
     // Who is asked for a confirmation is told what it is about.
     assert!(refused[0].detail.contains("(`/name` cannot be changed in place)"), "{}", refused[0].detail);
-    assert_eq!(refused[0].details["differences"][0]["new"], "other");
+    assert_eq!(refused[0].details["differences"]["sim.cluster.main"][0]["new"], "other");
+    // The plan is there to be looked at, and says what it lacks; what stands on it is part of it.
+    let plan = planned(&ran);
+    assert!(plan.needs_confirmation.contains(&at("sim.cluster.main")), "{:?}", plan.needs_confirmation);
+    let cluster = plan.changes.iter().find(|c| c.address == at("sim.cluster.main")).unwrap();
+    assert!(cluster.confirmation.as_deref().is_some_and(|why| why.ends_with("its kind is protected")), "{cluster:?}");
+    let user = plan.changes.iter().find(|c| c.address == at("sim.node-group.user")).unwrap();
+    assert_eq!((cluster.action, user.action), (Action::Replace, Action::Replace));
+
     let groups = ["sim.node-group.user", "sim.node-group.general", "sim.node-group.worker", "sim.cluster.main"];
     let gone = without(platform(), &groups);
-    assert_eq!(world.deploy(gone).codes(), BTreeSet::from(["PROTECTED_NEEDS_CONFIRMATION"]));
+    let ran = world.deploy(gone);
+    // One refusal for all of it, and one command that confirms all of it.
+    assert_eq!(ran.refused.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(), ["PROTECTED_NEEDS_CONFIRMATION"]);
+    let named = planned(&ran).needs_confirmation.iter().map(|address| format!("--confirm {address}"));
+    let named = named.collect::<Vec<_>>().join(" ");
+    assert!(named.contains("sim.cluster.main") && ran.refused[0].hints[0].contains(&named), "{:?}", ran.refused);
     assert_eq!(world.mutations(), 9);
 
     let ran = world.go(world.provider(renamed.clone()), &How { confirmed: vec!["sim.cluster.main"], ..How::default() });

@@ -1,7 +1,7 @@
 //! A local file: replaced by rename, durable by fsync, guarded by an operating system lock that dies with its holder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,10 @@ use nic_core::ports::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::place::real;
+use crate::fault;
 use crate::files::{rename_durably, replace_durably, suffixed};
+use crate::rlimit;
 
 /// Largest state that is read. A platform of 10,000 resources is about 20 MiB.
 const MAX_STATE_BYTES: u64 = 256 << 20;
@@ -35,50 +38,81 @@ pub struct LockInfo {
 
 /// The state in a local file.
 pub struct LocalBackend {
+    /// As the user calls it.
     path: PathBuf,
+    /// The file that this leads to.
+    file: PathBuf,
     /// Held as long as this value lives; none when only reading.
     lock: Option<File>,
     writes: AtomicU64,
 }
 
-fn failed(code: &'static str, what: &str, path: &Path, error: &std::io::Error) -> BackendError {
-    let hint = match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
-            "make room (disk, quota or file size limit) and run again: the last state that was written is whole"
-        }
-        std::io::ErrorKind::ReadOnlyFilesystem => {
-            "the directory is on a read-only file system; give `--state` another place"
-        }
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-            "something that is no directory stands in the path; give `--state` another place"
-        }
-        _ => "the last state that was written is whole",
+/// What a file was wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Reading,
+    /// Before anything else of a run.
+    Locking,
+    /// In the middle of one. The state as it was before is there, or none was ever written.
+    Writing {
+        before: bool,
+    },
+}
+
+pub(super) fn failed(doing: Doing, what: &str, path: &Path, error: &io::Error) -> BackendError {
+    /// Links that lead in a circle, which has no stable name in the standard library yet.
+    const CIRCLE: i32 = 40;
+    let code = if doing == Doing::Reading { "STATE_NOT_READABLE" } else { "STATE_NOT_WRITABLE" };
+    let safe = match doing {
+        Doing::Writing { before: true } => "the state is whole, as it was last written",
+        Doing::Reading | Doing::Locking | Doing::Writing { before: false } => "nothing was begun",
     };
-    BackendError {
-        code,
-        message: format!("{what} `{}`: {error}", path.display()),
-        hints: vec![hint.to_owned()],
-        details: json!({}),
-    }
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "see who owns the file and its directory: what a run with `sudo` wrote is root's, and `sudo chown -R \"$USER\"` on it gives \
+             it back"
+                .to_owned()
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            format!("make room (disk, quota or file size limit) and run again: {safe}")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the directory is on a read-only file system; give `--state` another place".to_owned()
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "something that is no directory stands in the path; give `--state` another place".to_owned()
+        }
+        io::ErrorKind::IsADirectory => "a directory stands where the file should; give `--state` another place".to_owned(),
+        io::ErrorKind::Unsupported if doing == Doing::Locking => {
+            "this file system keeps no locks, so two runs could not be told apart; give `--state` a place on another".to_owned()
+        }
+        _ if error.raw_os_error() == Some(CIRCLE) => "links in the path lead in a circle; remove one of them".to_owned(),
+        _ => rlimit::hint(error).unwrap_or_else(|| format!("mend the cause and run again: {safe}")),
+    };
+    let message = format!("{what} `{}`: {error}", path.display());
+    BackendError { code, message, hints: vec![hint], details: json!({}) }
 }
 
 impl LocalBackend {
     /// The file, for reading only.
-    pub fn read_only(path: &Path) -> Self {
-        Self { path: path.to_owned(), lock: None, writes: AtomicU64::new(0) }
+    ///
+    /// # Errors
+    /// `STATE_NOT_READABLE` when the path leads nowhere, or to what is no file.
+    pub fn read_only(path: &Path) -> Result<Self, BackendError> {
+        Ok(Self { path: path.to_owned(), file: real(path)?, lock: None, writes: AtomicU64::new(0) })
     }
 
     /// Takes the lock, waiting up to `timeout` for who holds it.
     ///
     /// # Errors
-    /// `STATE_LOCKED` with who, since when and for what; `STATE_NOT_WRITABLE` when the lock file cannot be made.
+    /// `STATE_LOCKED` with who, since when and for what; `STATE_NOT_WRITABLE` when the lock file cannot be made; `STATE_NOT_READABLE` as
+    /// for [`Self::read_only`].
     pub async fn lock(path: &Path, operation: &str, timeout: Duration) -> Result<Self, BackendError> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent)
-                .map_err(|e| failed("STATE_NOT_WRITABLE", "cannot make the directory", parent, &e))?;
+            fs::create_dir_all(parent).map_err(|e| failed(Doing::Locking, "cannot make the directory", parent, &e))?;
         }
-        let lock_path = suffixed(path, ".lock");
+        let state = real(path)?;
+        let lock_path = suffixed(&state, ".lock");
         let file = OpenOptions::new()
             .create(true)
             .read(true)
@@ -86,13 +120,13 @@ impl LocalBackend {
             .truncate(false)
             .mode(0o600)
             .open(&lock_path)
-            .map_err(|e| failed("STATE_NOT_WRITABLE", "cannot open the lock file", &lock_path, &e))?;
+            .map_err(|e| failed(Doing::Locking, "cannot open the lock file", &lock_path, &e))?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => {
-                    return Err(failed("STATE_NOT_WRITABLE", "cannot lock", &lock_path, &error));
+                    return Err(failed(Doing::Locking, "cannot lock", &lock_path, &error));
                 }
                 Err(TryLockError::WouldBlock) if started.elapsed() < timeout => tokio::time::sleep(LOCK_RETRY).await,
                 Err(TryLockError::WouldBlock) => return Err(held(path, &lock_path)),
@@ -108,7 +142,7 @@ impl LocalBackend {
         let text = serde_json::to_vec_pretty(&info).unwrap_or_default();
         let _ = file.set_len(0);
         let _ = (&file).write_all(&text);
-        Ok(Self { path: path.to_owned(), lock: Some(file), writes: AtomicU64::new(0) })
+        Ok(Self { path: path.to_owned(), file: state, lock: Some(file), writes: AtomicU64::new(0) })
     }
 
     /// Renames the state, so that there is none any more; gives its new path. `at` is an instant, of which digits and letters count.
@@ -122,11 +156,15 @@ impl LocalBackend {
             1 => format!(".retired-{instant}"),
             number => format!(".retired-{instant}-{number}"),
         });
-        let free = names.map(|name| suffixed(&self.path, &name)).find(|path| !path.exists());
+        let free = names.map(|name| suffixed(&self.file, &name)).find(|path| !path.exists());
         // Numbers do not end before names are free.
-        let retired = free.unwrap_or_else(|| suffixed(&self.path, ".retired"));
-        rename_durably(&self.path, &retired)
-            .map_err(|e| failed("STATE_NOT_WRITABLE", "cannot rename", &self.path, &e))?;
+        let retired = free.unwrap_or_else(|| suffixed(&self.file, ".retired"));
+        let not_renamed = |e: io::Error| failed(Doing::Writing { before: true }, "cannot rename", &self.path, &e);
+        rename_durably(&self.file, &retired).map_err(not_renamed)?;
+        if self.path != self.file {
+            // A link that leads nowhere would be no absent state.
+            fs::remove_file(&self.path).map_err(not_renamed)?;
+        }
         Ok(retired)
     }
 
@@ -144,7 +182,7 @@ impl LocalBackend {
 
     /// Who holds the lock right now, if anyone does.
     pub fn holder(path: &Path) -> Option<LockInfo> {
-        let lock_path = suffixed(path, ".lock");
+        let lock_path = suffixed(&real(path).ok()?, ".lock");
         let file = File::open(&lock_path).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => read_info(&lock_path),
@@ -180,21 +218,12 @@ fn held(path: &Path, lock_path: &Path) -> BackendError {
     }
 }
 
-/// For tests of crash safety: `NIC_FAULT=journal-write:<n>:before|after` ends the process at the n-th write, as kill -9 would.
-fn fault(number: u64, moment: &str) {
-    if let Ok(fault) = std::env::var("NIC_FAULT")
-        && fault == format!("journal-write:{number}:{moment}")
-    {
-        std::process::abort();
-    }
-}
-
 #[async_trait]
 impl Backend for LocalBackend {
     async fn read(&self) -> Result<Option<Vec<u8>>, BackendError> {
-        match fs::metadata(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("STATE_NOT_READABLE", "cannot read", &self.path, &error)),
+        match fs::metadata(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(Doing::Reading, "cannot read", &self.path, &error)),
             Ok(metadata) if metadata.len() > MAX_STATE_BYTES => {
                 return Err(BackendError {
                     code: "STATE_NOT_READABLE",
@@ -205,15 +234,17 @@ impl Backend for LocalBackend {
             }
             Ok(_) => {}
         }
-        fs::read(&self.path).map(Some).map_err(|e| failed("STATE_NOT_READABLE", "cannot read", &self.path, &e))
+        fs::read(&self.file).map(Some).map_err(|e| failed(Doing::Reading, "cannot read", &self.path, &e))
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
         self.must_be_locked()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        fault(number, "before");
-        replace_durably(&self.path, bytes).map_err(|e| failed("STATE_NOT_WRITABLE", "cannot write", &self.path, &e))?;
-        fault(number, "after");
+        fault::at_write(number, "before");
+        replace_durably(&self.file, bytes).map_err(|error| {
+            failed(Doing::Writing { before: self.file.exists() }, "cannot write", &self.path, &error)
+        })?;
+        fault::at_write(number, "after");
         Ok(())
     }
 }
@@ -251,6 +282,38 @@ mod tests {
         assert_eq!(backend.read().await.unwrap().unwrap(), b"two");
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "{names:?}");
-        assert_eq!(LocalBackend::read_only(&path).write(b"x").await.unwrap_err().code, "STATE_NOT_LOCKED");
+        assert_eq!(LocalBackend::read_only(&path).unwrap().write(b"x").await.unwrap_err().code, "STATE_NOT_LOCKED");
+    }
+
+    #[tokio::test]
+    async fn two_paths_to_one_state_meet_at_one_lock_and_a_link_stays_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("shared.json"), directory.path().join("site/nic-state.json"));
+        fs::create_dir(link.parent().unwrap()).unwrap();
+        fs::write(&file, "one").unwrap();
+        std::os::unix::fs::symlink("../shared.json", &link).unwrap();
+        let first = LocalBackend::lock(&link, "deploy", Duration::ZERO).await.unwrap();
+        let Err(error) = LocalBackend::lock(&file, "plan", Duration::ZERO).await else { panic!("locked twice") };
+        assert_eq!(error.code, "STATE_LOCKED");
+        for path in [&file, &link] {
+            assert_eq!(LocalBackend::holder(path).unwrap().operation, "deploy");
+        }
+        assert_eq!(first.read().await.unwrap().unwrap(), b"one");
+        first.write(b"two").await.unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!((fs::read(&file).unwrap(), fs::read(&link).unwrap()), (b"two".to_vec(), b"two".to_vec()));
+        assert_eq!(fs::read_dir(link.parent().unwrap()).unwrap().count(), 1, "the lock stands beside the file");
+    }
+
+    #[test]
+    fn only_what_was_written_is_called_whole() {
+        let said = |doing| {
+            let error = io::Error::from(io::ErrorKind::StorageFull);
+            failed(doing, "cannot write", Path::new("state"), &error).hints.concat()
+        };
+        assert!(said(Doing::Writing { before: true }).contains("the state is whole"));
+        for doing in [Doing::Locking, Doing::Writing { before: false }, Doing::Reading] {
+            assert!(!said(doing).contains("whole") && said(doing).contains("nothing was begun"), "{doing:?}");
+        }
     }
 }

@@ -173,7 +173,7 @@ impl Connected {
         config.default_retry = false;
         let endpoint = config.cluster_url.to_string();
         let ca_sha256 = config.root_cert.as_ref().map(|authorities| hex(&Sha256::digest(authorities.concat())));
-        let client = Client::try_from(config).map_err(|error| unusable(&name, &error))?;
+        let client = Client::try_from(config).map_err(|error| no_client(&name, &error))?;
         let (failed, served) = (AtomicBool::new(false), std::sync::Mutex::default());
         let inner = Inner { name, endpoint, ca_sha256, tokens, failed, served };
         Ok(Self { client, inner: Arc::new(inner) })
@@ -431,6 +431,27 @@ impl Connected {
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+}
+
+/// Why there is no client. What proxies there are says nothing of what stands in their URLs beside host and port.
+fn no_client(name: &str, error: &kube::Error) -> ProviderError {
+    let (kube::Error::ProxyProtocolDisabled { proxy_url, .. } | kube::Error::ProxyProtocolUnsupported { proxy_url }) =
+        error
+    else {
+        return unusable(name, error);
+    };
+    let host = proxy_url.host().unwrap_or_default();
+    let proxy = proxy_url.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    ProviderError::Other {
+        code: "PROXY_NOT_IMPLEMENTED".to_owned(),
+        message: format!(
+            "the way to cluster `{name}` leads through the proxy `{proxy}`, and NIC reaches no cluster through a proxy yet"
+        ),
+        detail: json!({
+            "hint": "the proxy comes from `proxy-url` in the kubeconfig, or from HTTPS_PROXY: if the cluster can be reached without it, \
+                     run again with that unset",
+        }),
+    }
 }
 
 fn unusable(name: &str, error: &dyn std::error::Error) -> ProviderError {

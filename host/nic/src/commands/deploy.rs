@@ -1,7 +1,7 @@
 //! `nic deploy`: the whole table of docs/lifecycle.md, once, downwards.
 
 use nic_core::diagnostic::Diagnostic;
-use nic_core::engine::ApplyReport;
+use nic_core::engine::{ApplyReport, RunError};
 use serde_json::{Value, json};
 
 use super::planned::{Wanted, planned};
@@ -46,6 +46,10 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     let changes = planned.plan.change_count();
     if changes == 0 {
         printer.line(human::unchanged(&planned.plan));
+    } else if let Err(unconfirmed) = planned.plan.confirmed() {
+        // Who is to confirm something has to see what it is.
+        printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+        return Err(in_config(RunError::Refused(unconfirmed)));
     } else {
         let checks = session.run.preflight(&planned).await.map_err(in_config)?;
         printer.diagnostics(&checks, Some(&config.excerpts(&checks)));
@@ -86,7 +90,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
 
 /// What is left to say when not everything was done.
 pub(super) fn finished(report: &ApplyReport, operation: &str) -> std::result::Result<(), CommandError> {
-    let mut failures: Vec<Diagnostic> = report.failures().cloned().collect();
+    let mut failures: Vec<Diagnostic> = report.told();
     let status =
         if failures.is_empty() && report.was_interrupted() { ExitStatus::Interrupted } else { ExitStatus::Broke };
     if report.was_interrupted() {

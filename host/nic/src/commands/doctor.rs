@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use nic_core::diagnostic::Diagnostic;
+use nic_core::error::ProviderError;
 use nic_core::ports::Backend;
 use nic_core::state::format_v1;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, human};
-use crate::session::{self, Session, state_error};
+use crate::session::{self, Session};
 use crate::signing::aws_identity;
 
 /// What came of one look.
@@ -59,15 +60,16 @@ pub(super) async fn run(flags: &Doctor, printer: Printer) -> Result {
         None => checks.push(Check::skipped("provider", "no usable config")),
     }
     let recorded = state(flags).await;
-    let deployed = matches!(&recorded, Ok((_, resources)) if *resources > 0);
+    let resources = recorded.as_ref().ok().map(|(_, resources)| *resources);
     checks.push(Check::of("state", recorded.map(|(told, _)| told)));
     checks.push(lock(flags));
     checks.push(Check { name: "endpoints", finding: endpoints() });
     checks.push(credentials(config.as_ref()).await);
-    checks.push(if deployed {
-        cluster(flags, printer).await
-    } else {
-        Check::skipped("cluster", "nothing is deployed")
+    checks.push(match resources {
+        Some(0) => Check::skipped("cluster", "nothing is deployed"),
+        Some(_) => cluster(flags, printer).await,
+        // What cannot be read may record anything.
+        None => Check::skipped("cluster", "the state cannot be read"),
     });
     Ok(tell(&checks, printer))
 }
@@ -81,7 +83,7 @@ async fn state(flags: &Doctor) -> std::result::Result<(String, usize), CommandEr
     let Some(bytes) = backend::open(&path)?.read().await? else {
         return Ok((format!("none yet at {}", path.display()), 0));
     };
-    let state = format_v1::decode(&bytes).map_err(|error| state_error(&path, &error))?;
+    let state = format_v1::decode(&bytes).map_err(|error| backend::damaged(&path, &error))?;
     let count = state.records.len();
     Ok((format!("{} ({count} resources, serial {})", path.display(), state.serial), count))
 }
@@ -122,14 +124,30 @@ async fn credentials(config: Option<&Config>) -> Check {
     let Some(region) = config.region() else { return Check::skipped(name, "the config names no region") };
     let told = match session::gate() {
         Ok(gate) => aws_identity(&gate, &region).await.map_err(|error| {
+            let hint = what_to_mend(&error);
             let error = CommandError::from(error);
             let silent = error.diagnostics[0].hints.is_empty();
-            let hint = "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions";
             if silent { error.hint(hint) } else { error }
         }),
         Err(error) => Err(error),
     };
     Check::of(name, told)
+}
+
+/// What stands between the user and an answer of AWS, when the error itself does not say it. Only a refusal of the login is one.
+fn what_to_mend(error: &ProviderError) -> &'static str {
+    match error {
+        ProviderError::Denied(text) if text.ends_with("[ADDRESS_NOT_ALLOWED]") => {
+            "a VPC endpoint or a VPN answers for this name: if that is meant, name it with AWS_ENDPOINT_URL_STS and its like"
+        }
+        ProviderError::Denied(_) | ProviderError::Remote { status: 400..=403, .. } => {
+            "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions"
+        }
+        ProviderError::Other { code, .. } if code == "CLOUD_TLS_FAILED" => {
+            "see whether this network puts certificates of its own in place of AWS's"
+        }
+        _ => "see whether this machine reaches AWS: its network, its proxy, its name server",
+    }
 }
 
 async fn cluster(flags: &Doctor, printer: Printer) -> Check {
@@ -177,4 +195,24 @@ fn tell(checks: &[Check], printer: Printer) -> ExitStatus {
     }
     printer.document(&document);
     if healthy { ExitStatus::Success } else { ExitStatus::Refused }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_not_let_in_is_told_to_sign_in_again() {
+        let sign_in = |error: &ProviderError| what_to_mend(error).contains("sign in again");
+        let remote = |status| ProviderError::Remote { status, code: "X".to_owned(), message: String::new() };
+        assert!(sign_in(&remote(403)) && sign_in(&ProviderError::Denied("AccessDenied: no".to_owned())));
+        let refused = "`sts.us-west-2.amazonaws.com` is at 10.0.0.1, a private network [ADDRESS_NOT_ALLOWED]";
+        let address = ProviderError::Denied(refused.to_owned());
+        assert!(!sign_in(&address) && what_to_mend(&address).contains("AWS_ENDPOINT_URL_STS"));
+        for other in
+            [remote(503), ProviderError::other("CLOUD_TLS_FAILED", "no"), ProviderError::TimedOut(String::new())]
+        {
+            assert!(!sign_in(&other), "{other:?}");
+        }
+    }
 }

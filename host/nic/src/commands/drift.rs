@@ -1,9 +1,7 @@
 //! `nic drift detect|diff|accept|fix`
 
-use std::collections::BTreeMap;
-
 use nic_core::diagnostic::Diagnostic;
-use nic_core::drift::{Condition, DriftReport, ResourceDrift};
+use nic_core::drift::{DriftReport, undecided};
 use serde_json::json;
 
 use super::Result;
@@ -44,24 +42,8 @@ async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
 
 /// What keeps anybody from saying that there is no drift.
 fn unknown(report: &DriftReport, undiscovered: &[Diagnostic]) -> Vec<Diagnostic> {
-    // One cause is told once; the report has every resource.
-    let mut causes: BTreeMap<String, (&ResourceDrift, String, Vec<String>, usize)> = BTreeMap::new();
-    for (resource, why) in report.unknown() {
-        let (cause, hints) = match &resource.condition {
-            Condition::Unreadable(error) => (error.cause(), error.hints()),
-            _ => (why.clone(), Vec::new()),
-        };
-        causes.entry(cause).or_insert_with(|| (resource, why, hints, 0)).3 += 1;
-    }
-    let resources = causes.into_values().map(|(resource, why, hints, count)| {
-        let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        let detail = format!("`{}`{others}: {why}", resource.address);
-        let mut diagnostic = Diagnostic::error("DRIFT_UNKNOWN", "Nobody can say whether there is drift", detail);
-        diagnostic.hints = hints;
-        diagnostic.at(&resource.address)
-    });
     let documents = |diagnostic: Diagnostic| diagnostic.details(json!({ "report": views::document(report) }));
-    resources.chain(undiscovered.iter().cloned()).map(documents).collect()
+    undecided(report).into_iter().chain(undiscovered.iter().cloned()).map(documents).collect()
 }
 
 async fn accept(flags: &DriftAct, printer: Printer) -> Result {
@@ -95,6 +77,7 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
     let planned = session.run.plan_restore(drift).await.map_err(CommandError::from)?;
     if planned.plan.change_count() > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+        planned.plan.confirmed().map_err(CommandError::refused)?;
         let text = format!("Change it back{}? [y/N]", in_place(planned.identity.as_ref()));
         Question { text, answer: Answer::Yes, undone: "changed" }.ask(flags.yes, printer)?;
     }

@@ -37,6 +37,12 @@ pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
     if let Some(path) = &flags.out {
         printer.talk("info", format!("\nSaved. Carry it out with `nic deploy --plan {}`.", path.display()));
     }
-    printer.document(&json!({ "success": true, "has_changes": changes > 0, "summary": crate::output::json::summary(&planned.plan), "plan": planned.plan }));
+    printer.document(&json!({
+        "success": true,
+        "has_changes": changes > 0,
+        "summary": crate::output::json::summary(&planned.plan),
+        "needs_confirmation": planned.plan.needs_confirmation,
+        "plan": planned.plan,
+    }));
     Ok(if changes > 0 && flags.detailed_exitcode { ExitStatus::ChangesFound } else { ExitStatus::Success })
 }

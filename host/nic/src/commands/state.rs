@@ -12,7 +12,6 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
 use crate::output::Printer;
-use crate::session::state_error;
 
 pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
     match command {
@@ -106,6 +105,6 @@ async fn read(of: &StateOf) -> std::result::Result<(nic_core::state::State, Valu
             .hint("give its path with `--state`, or the config's with `-f`")
     };
     let bytes = backend::open(&path)?.read().await?.ok_or_else(missing)?;
-    let state = format_v1::decode(&bytes).map_err(|error| state_error(&path, &error))?;
-    Ok((state, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+    let damaged = |error| backend::damaged(&path, &error);
+    Ok((format_v1::decode(&bytes).map_err(damaged)?, format_v1::document(&bytes).map_err(damaged)?))
 }

@@ -217,7 +217,7 @@ impl Found<'_> {
             issues.wrong.push("nothing is deployed".to_owned());
         }
         self.of_cluster(namespaces, &mut issues);
-        let mut unread: BTreeMap<String, Vec<&Address>> = BTreeMap::new();
+        let mut unread: BTreeMap<String, (String, Vec<&Address>)> = BTreeMap::new();
         for (address, observed) in self.observed {
             // Of these the cluster itself has told.
             let told = namespaces.iter().any(|n| n.address == *address && n.state != NamespaceState::Active);
@@ -232,13 +232,14 @@ impl Found<'_> {
                 Seen::Ambiguous(ids) => format!("{address} is ambiguous: {}", ids.join(", ")),
                 Seen::Unreadable(_) if in_cluster && matches!(self.asked, Asked::Failed { .. }) => continue,
                 Seen::Unreadable(error) => {
-                    unread.entry(error.to_string()).or_default().push(address);
+                    let told = || (error.to_string(), Vec::new());
+                    unread.entry(error.cause()).or_insert_with(told).1.push(address);
                     continue;
                 }
             };
             issues.wrong.push(wrong);
         }
-        for (error, addresses) in unread {
+        for (error, addresses) in unread.into_values() {
             issues.unknown.push(format!("{} could not be read: {error}", listed(&addresses)));
         }
         for record in self.state.records.values().filter(|record| record.pending.is_some()) {

@@ -9,15 +9,16 @@ use super::yaml::{Node, NodeValue, is_null_text};
 /// A secret that was taken out of a section: its name, and its value.
 pub type Secret = (String, String);
 
-/// The section as JSON. Secret leaves (marked so by the schema, or given by the environment) become `$secret` references
-/// named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
+/// The section as JSON. Secret leaves (marked so by the schema, or given by the environment where the schema says nothing) become
+/// `$secret` references named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
 /// needs it can tell that it is missing.
 pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secret>) -> Value {
     walk(node, SchemaNode::root(schema), pointer, false, secrets)
 }
 
 fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, secrets: &mut Vec<Secret>) -> Value {
-    let secret = inherited || node.secret || schema.annotations().sensitive;
+    // A place that is known to be none for secrets takes a variable's value as if it stood in the file.
+    let secret = inherited || schema.annotations().sensitive || node.secret && schema.types().is_empty();
     match &node.value {
         NodeValue::Scalar { text, .. } if secret && !node.is_null() && !text.trim().is_empty() => {
             let name = pointer.trim_start_matches('/').to_owned();

@@ -21,7 +21,7 @@ pub struct Node {
     pub value: NodeValue,
     /// Bytes in the source; empty for values that do not come from it.
     pub span: Range<usize>,
-    /// Came from the environment: never shown, never given to a component.
+    /// Came from the environment: a secret, unless it stands where the schema knows of none.
     pub secret: bool,
 }
 

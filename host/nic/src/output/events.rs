@@ -55,7 +55,7 @@ pub(super) fn line(event: &Event, board: &Board, now: Duration) -> Option<Value>
         Event::Finished { address, action, took } => json!({
             "event": "finished", "address": address, "action": action, "seconds": seconds(*took),
         }),
-        Event::Failed { address, diagnostic } => {
+        Event::Failed { address, diagnostic, .. } => {
             json!({ "event": "failed", "address": address, "diagnostic": diagnostic })
         }
         Event::Skipped { address, because } => json!({ "event": "skipped", "address": address, "because": because }),

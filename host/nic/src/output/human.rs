@@ -149,6 +149,12 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
         for difference in &change.differences {
             attribute(&mut text, difference, change.action);
         }
+        if let Some(why) = &change.confirmation {
+            let red = AnsiColor::Red.on_default();
+            // A line of its own, to be copied.
+            let told = format!("{why}; deploy needs\n--confirm {}", change.address);
+            let _ = writeln!(text, "{}", wrap::hanging(&format!("        {red}!{red:#} "), 10, &told));
+        }
         if verbose {
             let _ = writeln!(text, "        {DIM}{}{DIM:#}", change.address);
         }
@@ -157,6 +163,16 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
         let _ = writeln!(text, "  {DIM}  = {} {} (stays: `retain`){DIM:#}", change.title, change.address.name());
     }
     let _ = write!(text, "{}", summary(plan));
+    match plan.needs_confirmation.len() {
+        0 => {}
+        1 => text.push_str("\nOne of them loses what is protected: deploy refuses it until it is confirmed."),
+        several => {
+            let _ = write!(
+                text,
+                "\n{several} of them lose what is protected: deploy refuses them until they are confirmed."
+            );
+        }
+    }
     text
 }
 
@@ -179,6 +195,7 @@ fn because(change: &PlannedChange) -> String {
         Reason::CannotUpdateInPlace => "cannot be changed in place",
         Reason::Failed => "it failed",
         Reason::PendingFromLastRun => "begun by an earlier run",
+        Reason::ChangedByOthers => "somebody else is changing it; that is waited for",
         Reason::NotInConfig => "no longer in the config",
         Reason::Deposed => "it was replaced",
         Reason::Found => "found with our marks, not recorded",

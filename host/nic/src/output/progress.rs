@@ -137,7 +137,7 @@ impl Shared {
 }
 
 fn tell(format: Format, least: Level, lines: &[Line]) {
-    for Line { level, message, address } in lines.iter().filter(|line| line.level >= least) {
+    for Line { level, message, address, addresses } in lines.iter().filter(|line| line.level >= least) {
         let text = match format {
             Format::Text => {
                 let now = SystemClock::default().now();
@@ -147,6 +147,9 @@ fn tell(format: Format, least: Level, lines: &[Line]) {
                 let mut line = logging::line(level.word(), message);
                 if let Some(address) = address {
                     line["address"] = json!(address);
+                }
+                if !addresses.is_empty() {
+                    line["addresses"] = json!(addresses);
                 }
                 line.to_string()
             }

@@ -4,6 +4,7 @@
 //! finds an empty line; and nothing (cursor, colours, modes) has to be put back.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use console::measure_text_width;
@@ -21,6 +22,9 @@ pub struct Size {
 }
 
 static AREA: Mutex<Area> = Mutex::new(Area { lines: Vec::new() });
+
+/// Whether the area is not kept any more.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
 /// Whether stderr is a terminal on which lines can be painted over.
 pub fn can_paint() -> bool {
@@ -54,8 +58,17 @@ pub fn clear_at_once() {
     }
 }
 
+/// The same for a process that breaks: from now on nobody waits for the area, which may be held by who will never let go of it.
+pub fn give_up() {
+    clear_at_once();
+    GIVEN_UP.store(true, Ordering::SeqCst);
+}
+
 /// Writes whole lines, to stdout or stderr, above the area.
 pub fn aside<T>(writing: impl FnOnce() -> T) -> T {
+    if GIVEN_UP.load(Ordering::SeqCst) {
+        return writing();
+    }
     let mut area = AREA.lock().unwrap_or_else(PoisonError::into_inner);
     if area.lines.is_empty() {
         return writing();
@@ -122,7 +135,9 @@ pub struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        aside(|| std::io::stderr().lock().write_all(bytes)).map(|()| bytes.len())
+        // Who logs would panic at an error here. A stderr that nobody reads any more stops no deploy.
+        let _ = aside(|| std::io::stderr().lock().write_all(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -183,8 +183,15 @@ pub fn text(report: &Report) -> String {
     match &report.cluster {
         Cluster::None => fact("cluster", "none"),
         Cluster::Reachable { name, version } => fact("cluster", &format!("{name} answers, Kubernetes {version}")),
-        Cluster::Unreachable { name, .. } => {
-            fact("cluster", &format!("{} does not answer", name.as_deref().unwrap_or("it")));
+        Cluster::Unreachable { name, code, .. } => {
+            let how = match code.as_str() {
+                // It did answer, and that is something else to mend.
+                "DENIED" | "CLUSTER_LOGIN_FAILED" => "answers, and does not let this login in",
+                "CLUSTER_TLS_FAILED" => "answers, and is not who it should be",
+                "CLUSTER_UNREACHABLE" | "TIMED_OUT" => "does not answer",
+                _ => "cannot be asked",
+            };
+            fact("cluster", &format!("{} {how}", name.as_deref().unwrap_or("it")));
         }
     }
     match &report.nodes {
@@ -331,6 +338,9 @@ mod tests {
             ..report()
         };
         insta::assert_snapshot!(plain(&unknown));
+        let refused = Cluster::Unreachable { name: None, code: "DENIED".to_owned(), error: "403".to_owned() };
+        let refused = plain(&Report { cluster: refused, ..unknown.clone() });
+        assert!(refused.contains("it answers, and does not let this login in") && !refused.contains("does not answer"));
         assert!(plain(&report()).lines().chain(plain(&unknown).lines()).all(|line| line.chars().count() <= 80));
     }
 }

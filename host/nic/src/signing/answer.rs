@@ -45,7 +45,7 @@ pub async fn read(mut response: reqwest::Response, target: &str) -> Result<Cloud
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target, None))? {
         if body.len() + chunk.len() > MAX_RESPONSE_BODY_BYTES {
             return Err(too_long());
         }
@@ -90,17 +90,24 @@ fn contains(body: &[u8], wanted: &[u8]) -> bool {
     body.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// Whether the cloud says that the credentials have ended.
+/// Whether the cloud says that the credentials have ended: in the body, or, as services do that answer in REST and JSON, in a header.
 pub fn says_expired(response: &CloudResponse) -> bool {
-    matches!(response.status, 400 | 401 | 403)
-        && response.body.len() < 64 * 1024
-        && [&b"ExpiredToken"[..], b"RequestExpired"].iter().any(|code| contains(&response.body, code))
+    const CODES: [&str; 2] = ["ExpiredToken", "RequestExpired"];
+    let in_header = |code: &&str| {
+        response.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(ERROR_TYPE) && value.contains(*code))
+    };
+    let in_body = |code: &&str| response.body.len() < 64 * 1024 && contains(&response.body, code.as_bytes());
+    matches!(response.status, 400 | 401 | 403) && CODES.iter().any(|code| in_header(code) || in_body(code))
 }
 
-/// What a request that got no answer means for the caller.
-pub fn explain(error: &reqwest::Error, target: &str) -> ProviderError {
+/// Where AWS's services that answer in JSON name the error.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// What a request that got no answer means for the caller. `proxy` is what it went through, if anything.
+pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> ProviderError {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut last = String::new();
+    let mut refused_by_proxy = false;
     while let Some(current) = cause {
         if let Some(refused) = current.downcast_ref::<EgressRefused>() {
             return ProviderError::Denied(refused.to_string());
@@ -109,7 +116,18 @@ pub fn explain(error: &reqwest::Error, target: &str) -> ProviderError {
             return ProviderError::other("CLOUD_TLS_FAILED", format!("no trusted connection to {target}: {tls}"));
         }
         last = current.to_string();
+        // The connector's error type is not ours to name; its texts are fixed.
+        refused_by_proxy |= last.strip_prefix(TUNNEL).is_some_and(|why| why != NO_PROXY_THERE);
         cause = current.source();
+    }
+    if let Some(proxy) = proxy.filter(|_| error.is_connect() || refused_by_proxy) {
+        let (code, message) = if refused_by_proxy {
+            let why = last.trim_start_matches(TUNNEL);
+            ("PROXY_REFUSED", format!("the proxy `{proxy}` lets nothing through to {target}: {why}"))
+        } else {
+            ("PROXY_UNREACHABLE", format!("the proxy `{proxy}`, on the way to {target}, cannot be reached: {last}"))
+        };
+        return ProviderError::Remote { status: 503, code: code.to_owned(), message };
     }
     if error.is_connect() && !error.is_timeout() {
         // Status 503 lets the engine try again; nothing was sent.
@@ -122,6 +140,10 @@ pub fn explain(error: &reqwest::Error, target: &str) -> ProviderError {
     // The request may have arrived.
     ProviderError::TimedOut(format!("{target} gave no answer: {last}"))
 }
+
+/// What begins every error between us and a proxy, and what follows where there is none.
+const TUNNEL: &str = "tunnel error: ";
+const NO_PROXY_THERE: &str = "failed to create underlying connection";
 
 fn inner_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

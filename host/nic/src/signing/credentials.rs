@@ -18,6 +18,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use nic_core::error::ProviderError;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::no_text;
+
 /// Credentials that end sooner than this are fetched anew: a request must arrive before they do.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
@@ -93,6 +95,8 @@ struct Inner {
     source: CredentialSource,
     config: OnceCell<SdkConfig>,
     kept: Mutex<Option<Credentials>>,
+    /// What was said when none were found. The SDK says of a profile once what is wrong with it, and afterwards only that it did.
+    unusable: OnceLock<ProviderError>,
 }
 
 impl fmt::Debug for CredentialCache {
@@ -104,7 +108,7 @@ impl fmt::Debug for CredentialCache {
 impl CredentialCache {
     /// Nothing is looked for before it is needed.
     pub fn new(source: CredentialSource) -> Self {
-        Self(Arc::new(Inner { source, config: OnceCell::new(), kept: Mutex::new(None) }))
+        Self(Arc::new(Inner { source, config: OnceCell::new(), kept: Mutex::new(None), unusable: OnceLock::new() }))
     }
 
     async fn config(&self) -> &SdkConfig {
@@ -139,13 +143,20 @@ impl CredentialCache {
         if let Some(credentials) = kept.as_ref().filter(|c| c.expiry().is_none_or(|expiry| expiry > soon)) {
             return Ok(credentials.clone());
         }
+        let chain = matches!(self.0.source, CredentialSource::Chain);
+        if let Some(name) = no_text("AWS_").filter(|_| chain) {
+            return Err(unusable(
+                format!("the environment variable `{name}` is not UTF-8 text"),
+                "set it to text, or unset it",
+            ));
+        }
         let find = async {
             let provider = match &self.0.source {
                 CredentialSource::Chain => self.config().await.credentials_provider(),
                 CredentialSource::Given(provider) => Some(provider.clone()),
             };
             match provider {
-                Some(provider) => provider.provide_credentials().await.map_err(|error| explain(&error)),
+                Some(provider) => provider.provide_credentials().await.map_err(|error| self.explain(&error)),
                 None => Err(missing("no credential provider is configured")),
             }
         };
@@ -156,6 +167,20 @@ impl CredentialCache {
         }
         *kept = Some(credentials.clone());
         Ok(credentials)
+    }
+
+    fn explain(&self, error: &CredentialsError) -> ProviderError {
+        let text = whole(error);
+        if text.contains(SAID_BEFORE)
+            && let Some(said) = self.0.unusable.get()
+        {
+            return said.clone();
+        }
+        let told = explain(error, &text);
+        if told.code() != EXPIRED {
+            let _ = self.0.unusable.set(told.clone());
+        }
+        told
     }
 
     /// Forgets what is kept: the cloud said that it has ended.
@@ -176,28 +201,98 @@ fn missing(why: &str) -> ProviderError {
 /// The error for credentials that were good once.
 pub fn expired(why: &str) -> ProviderError {
     ProviderError::Other {
-        code: "CREDENTIALS_EXPIRED".to_owned(),
+        code: EXPIRED.to_owned(),
         message: why.to_owned(),
         detail: serde_json::json!({ "hint": "log in again, for instance with `aws sso login`" }),
     }
 }
 
-fn explain(error: &CredentialsError) -> ProviderError {
+/// The code of what was found and is of no use, and of what was of use once.
+const UNUSABLE: &str = "CREDENTIALS_INVALID";
+const EXPIRED: &str = "CREDENTIALS_EXPIRED";
+
+/// What the SDK says of a profile from the second time on.
+const SAID_BEFORE: &str = "initialization error already taken";
+
+/// The SDK's words for a profile that its own `source_profile` leads back to.
+const CIRCLE: &str = "infinite loop";
+
+fn unusable(why: String, hint: &str) -> ProviderError {
+    ProviderError::Other { code: UNUSABLE.to_owned(), message: why, detail: serde_json::json!({ "hint": hint }) }
+}
+
+/// An error with everything that it came from.
+fn whole(error: &CredentialsError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
+    text
+}
+
+/// The profile that the user chose by name.
+fn chosen_profile() -> Option<String> {
+    std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty())
+}
+
+fn explain(error: &CredentialsError, text: &str) -> ProviderError {
     let ended = ["expired", "Expired"].iter().any(|word| text.contains(word));
+    let profile = chosen_profile();
     match error {
         _ if ended => expired(&format!("the AWS login has ended: {text}")),
         CredentialsError::CredentialsNotLoaded(_) => {
             // The chain tells at length what each of its links did not find.
             tracing::debug!(why = %text, "no credentials");
-            missing("none in the environment, in a profile, by web identity, in the container or on the machine")
+            let elsewhere = "none in the environment, by web identity, in the container or on the machine";
+            missing(&match profile {
+                Some(profile) => {
+                    format!("the profile `{profile}`, which AWS_PROFILE names, is not there or has none; {elsewhere}")
+                }
+                None => "none in the environment, in a profile, by web identity, in the container or on the machine"
+                    .to_owned(),
+            })
         }
-        CredentialsError::ProviderTimedOut(_) => ProviderError::TimedOut(text),
-        _ => ProviderError::other("CREDENTIALS_INVALID", format!("the AWS credentials cannot be used: {text}")),
+        CredentialsError::ProviderTimedOut(_) => ProviderError::TimedOut(text.to_owned()),
+        _ if text.contains(CIRCLE) => unusable(
+            format!(
+                "the AWS profile `{}` leads back to itself by `source_profile`",
+                profile.as_deref().unwrap_or("default")
+            ),
+            "let `source_profile` in ~/.aws/config name a profile that has keys or a login of its own",
+        ),
+        _ => unusable(
+            match profile {
+                Some(profile) => format!("the AWS credentials of the profile `{profile}` cannot be used: {text}"),
+                None => format!("the AWS credentials cannot be used: {text}"),
+            },
+            "mend the profile in ~/.aws/config, or choose another with AWS_PROFILE",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_that_cannot_be_used_is_told_each_time_in_the_same_words() {
+        let cache = CredentialCache::new(CredentialSource::Chain);
+        let circle = "ProfileFile provider could not be built: profile formed an infinite loop. first we loaded [..]";
+        let first = cache.explain(&CredentialsError::invalid_configuration(circle));
+        assert_eq!(first.code(), "CREDENTIALS_INVALID");
+        assert!(
+            first.to_string().contains("leads back to itself") && first.hints()[0].contains("source_profile"),
+            "{first:?}"
+        );
+        let again = "profile file credentials provider initialization error already taken";
+        assert_eq!(cache.explain(&CredentialsError::unhandled(again)), first);
+
+        // One that is not there is no error at first, and is one from then on.
+        let cache = CredentialCache::new(CredentialSource::Chain);
+        let first = cache.explain(&CredentialsError::not_loaded("profile `missing` was not defined"));
+        assert_eq!(first.code(), "CREDENTIALS_MISSING");
+        assert_eq!(cache.explain(&CredentialsError::unhandled(again)), first);
     }
 }

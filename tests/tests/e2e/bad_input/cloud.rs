@@ -97,6 +97,47 @@ async fn a_cloud_out_of_reach_is_told_once() -> Result<()> {
     left_nothing(&workspace)
 }
 
+/// The proxy is what is out of reach, or says no; whatever lies behind it had no say.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_told_as_the_proxy() -> Result<()> {
+    let mut workspace = site(CONFIG)?;
+    with_login(&mut workspace, "");
+    workspace.env("HTTPS_PROXY", "http://user:PLANTED@127.0.0.1:1");
+    refused(&workspace, "cloud_proxy_unreachable", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    let proxy = Attacker::start("403 Forbidden", |_| "{}".to_owned()).await?;
+    workspace.env("HTTPS_PROXY", format!("http://user:PLANTED@{}", proxy.address()));
+    refused(&workspace, "cloud_proxy_refuses", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    let ran = workspace.run(&["plan", "-v"]).await?;
+    ensure!(!ran.said().contains("PLANTED"), "{}", ran.said());
+
+    // No cluster is reached through one yet.
+    let mut workspace = site("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: mine}\n")?;
+    workspace.env("KUBECONFIG", "kubeconfig").env("HTTPS_PROXY", "http://user:PLANTED@proxy.example.com:3128");
+    workspace.write("kubeconfig", &kubeconfig("https://127.0.0.1:1").to_string())?;
+    refused(&workspace, "cluster_behind_a_proxy", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    left_nothing(&workspace)
+}
+
+/// A profile that cannot be used is named, the first time and every time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_cannot_be_used_is_named() -> Result<()> {
+    let mut workspace = site(CONFIG)?;
+    let profiles = "\
+[profile circle]
+role_arn = arn:aws:iam::123456789012:role/a
+source_profile = other
+[profile other]
+role_arn = arn:aws:iam::123456789012:role/b
+source_profile = circle
+";
+    workspace.write("aws-config", profiles)?;
+    workspace.env("AWS_CONFIG_FILE", "aws-config").env("AWS_PROFILE", "circle");
+    refused(&workspace, "cloud_profile_in_a_circle", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    workspace.env("AWS_PROFILE", "missing");
+    refused(&workspace, "cloud_profile_missing", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    left_nothing(&workspace)
+}
+
 fn kubeconfig(server: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "mine",

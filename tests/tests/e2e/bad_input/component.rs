@@ -42,6 +42,8 @@ async fn what_is_no_component_of_this_boundary_is_refused_before_it_runs() -> Re
         let ran = workspace.run(&["provider", "list", "--format", "json"]).await?;
         ensure!(ran.code == 2 && ran.json()?["error"]["code"] == code, "{name}: {}", ran.said());
     }
+    workspace.config("project_name: my-nebari\ngoogle_cloud_platform: {project: p, region: us-central1}\n")?;
+    refused(&workspace, "component_not_built", &["plan"], (2, "PROVIDER_NOT_AVAILABLE")).await?;
     let state = workspace.stage().join("nic-state.json");
     ensure!(!state.exists(), "something was recorded");
     Ok(())

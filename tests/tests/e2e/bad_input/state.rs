@@ -1,13 +1,16 @@
 //! States that cannot be used, and places where none can be kept. Whatever is wrong, the bytes that are there stay as they are.
 
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nic_core::state::{State, format_v1};
 use nic_tests::nic::Workspace;
+use nic_tests::platform::PACE;
+use nic_tests::things::{Things, granting};
 use serde_json::{Value, json};
 
 use super::said::{refused, told};
@@ -56,6 +59,10 @@ async fn a_state_that_cannot_be_used_is_refused_and_stays_as_it_is() -> Result<(
         ("newer_format", edited("\"format_version\": \"1\"", "\"format_version\": \"2\"")?, (2, "STATE_NEWER_FORMAT")),
         ("cut_in_half", whole[..whole.len() / 2].to_vec(), (2, "STATE_DAMAGED")),
         ("empty", Vec::new(), (2, "STATE_DAMAGED")),
+        ("zeros", vec![0; whole.len()], (2, "STATE_DAMAGED")),
+        ("written_twice", whole.repeat(2), (2, "STATE_DAMAGED")),
+        ("utf16", utf16(&text), (2, "STATE_DAMAGED")),
+        ("conflict", conflict(&text).into_bytes(), (2, "STATE_DAMAGED")),
         ("terraform", b"{\"version\": 4, \"serial\": 3, \"resources\": []}\n".to_vec(), (2, "STATE_DAMAGED")),
         ("member_of_wrong_type", edited("\"serial\": 0", "\"serial\": \"three\"")?, (2, "STATE_DAMAGED")),
     ] {
@@ -64,6 +71,142 @@ async fn a_state_that_cannot_be_used_is_refused_and_stays_as_it_is() -> Result<(
         let unread = workspace.run(&["destroy", "--yes", "--format", "json"]).await?;
         ensure!(unread.code == expected.0 && unread.json()?["error"]["code"] == expected.1, "{}", unread.said());
         ensure!(std::fs::read(path(&workspace))? == bytes, "{name}: the state was written");
+    }
+    Ok(())
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+}
+
+fn conflict(text: &str) -> String {
+    format!("<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
+}
+
+/// Every command that reads a state, and how it ends when that cannot be read.
+const READERS: [(&[&str], i32); 15] = [
+    (&["deploy"], 2),
+    (&["plan"], 2),
+    (&["destroy", "--yes"], 2),
+    (&["status"], 2),
+    (&["outputs"], 2),
+    (&["kubeconfig"], 2),
+    (&["graph"], 2),
+    (&["graph", "--recorded"], 2),
+    (&["state", "list"], 2),
+    (&["state", "show"], 2),
+    (&["drift", "detect"], 2),
+    (&["drift", "diff"], 2),
+    (&["drift", "accept", "--yes"], 2),
+    (&["drift", "fix", "--yes"], 2),
+    // It looks at everything, and the answer is that something is wrong.
+    (&["doctor"], 1),
+];
+
+/// Whoever asks is told the same, and nobody takes it for a platform of which nothing is there.
+async fn is_no_empty_platform(workspace: &Workspace, name: &str, code: &str) -> Result<()> {
+    for (arguments, exit) in READERS {
+        let ran = workspace.run(&[arguments, &["--format", "json"]].concat()).await?;
+        let told = ran.json()?;
+        let found = if exit == 1 {
+            told["checks"].as_array().into_iter().flatten().any(|c| c["diagnostics"][0]["code"] == code)
+        } else {
+            told["error"]["code"] == code
+        };
+        ensure!(ran.code == exit && found, "{name}: {arguments:?} ended with {}: {}", ran.code, ran.said());
+        for empty in ["STATE_NOT_FOUND", "nothing is deployed", "none yet at"] {
+            ensure!(!ran.said().contains(empty), "{name}: {arguments:?}: {}", ran.said());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_is_no_empty_platform_to_any_command() -> Result<()> {
+    let (mut workspace, whole) = site()?;
+    workspace.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    let text = String::from_utf8(whole.clone())?;
+    for (name, bytes, code) in [
+        ("empty", Vec::new(), "STATE_DAMAGED"),
+        ("half", whole[..whole.len() / 2].to_vec(), "STATE_DAMAGED"),
+        ("conflict", conflict(&text).into_bytes(), "STATE_DAMAGED"),
+        (
+            "newer",
+            text.replace("\"format_version\": \"1\"", "\"format_version\": 9999").into_bytes(),
+            "STATE_NEWER_FORMAT",
+        ),
+    ] {
+        std::fs::write(path(&workspace), &bytes)?;
+        is_no_empty_platform(&workspace, name, code).await?;
+        ensure!(std::fs::read(path(&workspace))? == bytes, "{name}: the state was written");
+    }
+    // What an editor adds changes nothing.
+    for text in [format!("\u{feff}{text}"), text.replace('\n', "\r\n")] {
+        std::fs::write(path(&workspace), &text)?;
+        ensure!(workspace.ok(&["state", "list", "--format", "json"]).await?.json()?["serial"] == 0);
+        ensure!(workspace.ok(&["state", "show", "--format", "json"]).await?.json()?["project_name"] == "my-nebari");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_leads_to_no_file_is_no_empty_platform_to_any_command() -> Result<()> {
+    let (mut workspace, _) = site()?;
+    workspace.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    let state = path(&workspace);
+    let make: [(&str, fn(&Path) -> Result<()>); 4] = [
+        ("dangling_link", |state| Ok(symlink("/nowhere/nic-state.json", state)?)),
+        ("circle_of_links", |state| Ok(symlink("nic-state.json", state)?)),
+        ("directory", |state| Ok(std::fs::create_dir(state)?)),
+        ("socket", |state| UnixListener::bind(state).map(drop).context("a socket")),
+    ];
+    for (name, make) in make {
+        make(&state)?;
+        refused(&workspace, &format!("state_{name}"), &["deploy"], (2, "STATE_NOT_READABLE")).await?;
+        is_no_empty_platform(&workspace, name, "STATE_NOT_READABLE").await?;
+        if state.is_dir() { std::fs::remove_dir(&state)? } else { std::fs::remove_file(&state)? }
+    }
+    // A link in the place of a directory: who would write is told of the directory, who looks of the link.
+    std::fs::remove_dir_all(workspace.path().join(".nebari"))?;
+    symlink("/nowhere", workspace.path().join(".nebari"))?;
+    for (arguments, code) in [(&["deploy"][..], "STATE_NOT_WRITABLE"), (&["status"], "STATE_NOT_READABLE")] {
+        let ran = workspace.run(&[arguments, &["--format", "json"]].concat()).await?;
+        ensure!(ran.code == 2 && ran.json()?["error"]["code"] == code, "{arguments:?}: {}", ran.said());
+    }
+    Ok(())
+}
+
+/// A state that is kept elsewhere: a link to it is as good as the file, and stays a link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_state_is_followed_locked_and_kept() -> Result<()> {
+    let things = Things::new("link")?;
+    let components = granting(&things, |_| ())?;
+    let mut workspace = Workspace::new()?;
+    workspace.env("NIC_COMPONENTS_DIR", components.path().display().to_string()).env("NIC_PACE", PACE.to_string());
+    let section = json!({ "endpoint": things.endpoint(), "resources": [{ "name": "a" }] });
+    workspace
+        .config(&json!({ "project_name": "my-nebari", "provider": "scripted", "scripted": section }).to_string())?;
+    workspace.ok(&["deploy"]).await?;
+    let (link, file) = (path(&workspace), workspace.path().join("kept/state.json"));
+    std::fs::create_dir(workspace.path().join("kept"))?;
+    std::fs::rename(&link, &file)?;
+    symlink("../../../kept/state.json", &link)?;
+
+    let section = json!({ "endpoint": things.endpoint(), "resources": [{ "name": "a" }, { "name": "b" }] });
+    workspace
+        .config(&json!({ "project_name": "my-nebari", "provider": "scripted", "scripted": section }).to_string())?;
+    workspace.ok(&["deploy"]).await?;
+    ensure!(std::fs::symlink_metadata(&link)?.is_symlink(), "the link was replaced");
+    ensure!(things.made()?.values().all(|times| *times == 1), "{:?}", things.made()?);
+    let listed = workspace.ok(&["state", "list", "--state", "kept/state.json", "--format", "json"]).await?.json()?;
+    ensure!(listed["resources"].as_array().map(Vec::len) == Some(2), "{listed:#}");
+
+    // Who holds it by one path holds it by the other.
+    let held = std::fs::File::options().append(true).open(workspace.path().join("kept/state.json.lock"))?;
+    held.try_lock()?;
+    for state in [&[][..], &["--state", "kept/state.json"]] {
+        let ran = workspace.run(&[&["plan", "--format", "json"][..], state].concat()).await?;
+        ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "STATE_LOCKED", "{state:?}: {}", ran.said());
     }
     Ok(())
 }
@@ -113,10 +256,34 @@ async fn a_place_that_is_no_directory_is_told() -> Result<()> {
     Ok(())
 }
 
-/// A directory without permission to write. Root writes there all the same, so `nic` runs without the capability that lets it.
+/// Root reads and writes everywhere, so `nic` runs without the capabilities that let it.
+const WITHOUT: &[&str] = &["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"];
+
+/// A state that was written under `sudo`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_may_not_be_read_is_told_and_what_sudo_has_to_do_with_it() -> Result<()> {
+    let (workspace, whole) = site()?;
+    std::fs::write(path(&workspace), &whole)?;
+    let wrapper = if std::fs::metadata("/proc/self")?.uid() == 0 { WITHOUT } else { &["env"] };
+    let permissions = |of: &Path, mode| std::fs::set_permissions(of, std::fs::Permissions::from_mode(mode));
+    let (arguments, with_json) = (["deploy"], ["deploy", "--format", "json"]);
+    permissions(&path(&workspace), 0o000)?;
+    let text = workspace.run_under(wrapper, &arguments).await?;
+    let json = workspace.run_under(wrapper, &with_json).await?;
+    told(&workspace, "state_of_root", (&arguments, &text), (&with_json, &json), (2, "STATE_NOT_READABLE"))?;
+    // Nor may anybody say that there is none where the directory does not let look.
+    permissions(&path(&workspace), 0o600)?;
+    permissions(&workspace.stage(), 0o000)?;
+    let ran = workspace.run_under(wrapper, &["state", "list", "--format", "json"]).await;
+    permissions(&workspace.stage(), 0o755)?;
+    let ran = ran?;
+    ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "STATE_NOT_READABLE", "{}", ran.said());
+    Ok(())
+}
+
+/// A directory without permission to write.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_directory_is_told_and_what_is_in_it_can_still_be_read() -> Result<()> {
-    const WITHOUT: &[&str] = &["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"];
     let (workspace, whole) = site()?;
     std::fs::write(path(&workspace), &whole)?;
     let permissions = |mode| std::fs::set_permissions(workspace.stage(), std::fs::Permissions::from_mode(mode));

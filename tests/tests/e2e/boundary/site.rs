@@ -145,30 +145,25 @@ fn collect(value: &Value, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// Every failure that the error document tells, by address.
+/// Every failure that the error document tells, by address. Those of one cause are told as one.
 pub fn failures(ran: &Ran) -> Result<BTreeMap<String, Failure>> {
     let document = ran.json()?;
     let error = &document["error"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found = BTreeMap::new();
-    if let Some(several) = error["details"]["diagnostics"].as_array() {
-        for one in several {
-            let failure = Failure {
-                code: text(&one["code"]),
-                cause: text(&one["details"]["cause"]),
-                detail: text(&one["detail"]),
-            };
-            if found.insert(text(&one["address"]), failure).is_some() {
-                bail!("{} failed twice: {document:#}", one["address"]);
+    let mut note = |code: &Value, detail: &Value, details: &Value| {
+        let resources = details["resources"].as_array().cloned();
+        for address in resources.unwrap_or_else(|| vec![details["resource"].clone()]) {
+            let failure = Failure { code: text(code), cause: text(&details["cause"]), detail: text(detail) };
+            if found.insert(text(&address), failure).is_some() {
+                bail!("{address} failed twice: {document:#}");
             }
         }
-    } else {
-        let failure = Failure {
-            code: text(&error["code"]),
-            cause: text(&error["details"]["cause"]),
-            detail: text(&error["message"]),
-        };
-        found.insert(text(&error["details"]["resource"]), failure);
+        Ok(())
+    };
+    match error["details"]["diagnostics"].as_array() {
+        Some(several) => several.iter().try_for_each(|one| note(&one["code"], &one["detail"], &one["details"]))?,
+        None => note(&error["code"], &error["message"], &error["details"])?,
     }
     Ok(found)
 }

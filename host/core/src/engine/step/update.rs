@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::wait::FollowError;
 use super::{Standing, StepError, Subject, Worker};
 use crate::diff::{AttributeChange, Origin, Truths, differences_since};
+use crate::document::{canonical, is_mark};
 use crate::error::{ProviderError, Retry};
 use crate::plan::overlay;
 use crate::ports::{Change, Progress};
@@ -98,10 +99,15 @@ impl Worker<'_> {
 /// Why going on would not help.
 fn stuck(left: &[AttributeChange], before: Option<&[AttributeChange]>) -> Option<ProviderError> {
     if let Some(stuck) = left.iter().find(|change| change.forces_replace) {
-        return Some(ProviderError::other(
-            "CHANGE_NOT_POSSIBLE",
-            format!("`{}` cannot be changed in place, and is not what was asked for", stuck.pointer),
-        ));
+        let (is, wanted) = (said(stuck, &stuck.old), said(stuck, &stuck.new));
+        return Some(ProviderError::Other {
+            code: "CHANGE_NOT_POSSIBLE".to_owned(),
+            message: format!(
+                "`{}` is {is} and should be {wanted}, which this kind of thing cannot become once it is made",
+                stuck.pointer
+            ),
+            detail: serde_json::json!({ "hint": "run `nic plan`: it shows the replacement that this takes" }),
+        });
     }
     // An edit that did not take has become a drift: only the values count.
     let values = |changes: &[AttributeChange]| -> Vec<_> {
@@ -111,8 +117,27 @@ fn stuck(left: &[AttributeChange], before: Option<&[AttributeChange]>) -> Option
         return None;
     }
     let pointers: Vec<&str> = left.iter().map(|change| change.pointer.as_str()).collect();
-    Some(ProviderError::other(
-        "CHANGE_NOT_CONVERGING",
-        format!("the update was done, and {} still differs", pointers.join(", ")),
-    ))
+    Some(ProviderError::Other {
+        code: "CHANGE_NOT_CONVERGING".to_owned(),
+        message: format!("the update was done, and {} still differs", pointers.join(", ")),
+        detail: serde_json::json!({ "hint": "see what sets it back: another tool, a policy of the account, or the cloud itself" }),
+    })
+}
+
+/// Longest value that is told, in characters.
+const MAX_VALUE: usize = 60;
+
+/// A value in words; what is not to be shown is not.
+fn said(change: &AttributeChange, value: &Value) -> String {
+    if value.is_null() {
+        return "not set".to_owned();
+    }
+    if change.sensitive || is_mark(value) {
+        return "a secret".to_owned();
+    }
+    let whole = value.as_str().map_or_else(|| canonical(value), str::to_owned);
+    match whole.char_indices().nth(MAX_VALUE) {
+        Some((end, _)) => format!("`{}…`", &whole[..end]),
+        None => format!("`{whole}`"),
+    }
 }

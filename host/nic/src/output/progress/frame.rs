@@ -74,8 +74,8 @@ pub(super) fn above(board: &Board, event: &Event, now: Duration, columns: usize)
             let room = columns.saturating_sub(4 + measure_text_width(&took));
             return vec![format!("  {GREEN}✓{GREEN:#} {}{took}", truncate_str(name, room, "…"))];
         }
-        Event::Failed { .. } => (RED, '✗'),
-        Event::Skipped { .. } => (YELLOW, '✗'),
+        Event::Failed { again: false, .. } => (RED, '✗'),
+        Event::NotBegun { .. } => (YELLOW, '✗'),
         _ => return Vec::new(),
     };
     debug_assert!(level >= Level::Warn, "what went well is one line");

@@ -19,6 +19,8 @@ pub(super) struct Line {
     pub(super) message: String,
     /// What it is about.
     pub(super) address: Option<Address>,
+    /// The same of a line that is about many.
+    pub(super) addresses: Vec<Address>,
 }
 
 /// What was said when.
@@ -49,7 +51,8 @@ impl Lines {
             let since = before.map_or(now, |(at, _)| *at);
             self.said.insert(address.clone(), (since, Some(words.clone())));
         }
-        Some(Line { level, message, address })
+        let addresses = if let Event::NotBegun { addresses, .. } = event { addresses.clone() } else { Vec::new() };
+        Some(Line { level, message, address, addresses })
     }
 
     /// What has been going on for so long that somebody may wonder.
@@ -65,7 +68,7 @@ impl Lines {
             let words = running.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
             let time = of_usual(now.saturating_sub(running.since), thing.usual);
             let message = format!("Still {} {}{words} ({time})", doing(running.doing).to_lowercase(), thing.name);
-            lines.push(Line { level: Level::Info, message, address: Some(address.clone()) });
+            lines.push(Line { level: Level::Info, message, address: Some(address.clone()), addresses: Vec::new() });
         }
         lines
     }

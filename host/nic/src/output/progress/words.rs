@@ -121,11 +121,22 @@ pub(super) fn describe(board: &Board, event: &Event, now: Duration) -> Option<(L
         Event::Finished { address, action, took } => {
             (Level::Info, format!("{} {} ({})", done(*action), board.name(address), spoken(*took)))
         }
-        Event::Failed { address, diagnostic } => {
+        Event::Failed { address, diagnostic, again: false } => {
             (Level::Error, format!("{} failed: {}", board.name(address), plain_text(&diagnostic.detail)))
         }
+        // One cause is told once; what it concerns is counted in the end.
+        Event::Failed { address, .. } => (Level::Debug, format!("{} failed, for the same cause", board.name(address))),
         Event::Skipped { address, because } => {
-            (Level::Warn, format!("{} was not begun, because {} failed", board.name(address), board.name(because)))
+            (Level::Debug, format!("{} was not begun, because {} failed", board.name(address), board.name(because)))
+        }
+        Event::NotBegun { addresses, because } => {
+            let what = match addresses.as_slice() {
+                [one] => format!("{} was", board.name(one)),
+                several => format!("{} changes were", several.len()),
+            };
+            let (first, others) = because.split_first()?;
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            (Level::Warn, format!("{what} not begun, because {}{more} failed", board.name(first)))
         }
         _ => return None,
     })
