@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -14,6 +15,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -43,11 +46,17 @@ const KINDS: [(&str, &str, &str, bool); 21] = [
     ("v1", "configmaps", "ConfigMap", true),
 ];
 
+/// What NIC marks its objects with.
+const MARK: &str = "nic.nebari.dev/owner";
+
 /// Objects by their paths.
 type Objects = Arc<Mutex<BTreeMap<String, Value>>>;
 
 /// Requests that were to change something, as `PATCH /api/v1/namespaces/dev`.
 type Writes = Arc<Mutex<Vec<String>>>;
+
+/// How many objects were made: each has a uid of its own, also after one of its name.
+static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// The server. It ends when it is dropped.
 #[must_use = "the server ends when it is dropped"]
@@ -120,16 +129,30 @@ impl NamespaceServer {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Everything there is, as it was applied, by its path.
+    /// Everything there is, as it was applied, by its path: without what the server adds, and without NIC's mark, which differs from state to
+    /// state.
     pub fn objects(&self) -> BTreeMap<String, Value> {
         let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for object in objects.values_mut().filter_map(Value::as_object_mut) {
             object.remove("status");
             if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.retain(|key, _| !["uid", "managedFields"].contains(&key.as_str()));
+                metadata.retain(|key, _| !["uid", "creationTimestamp", "managedFields"].contains(&key.as_str()));
+                if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                    annotations.remove(MARK);
+                    if annotations.is_empty() {
+                        metadata.remove("annotations");
+                    }
+                }
             }
         }
         objects
+    }
+
+    /// The paths of what does not say that NIC made it.
+    pub fn unmarked(&self) -> Vec<String> {
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let unmarked = objects.iter().filter(|(_, object)| !object["metadata"]["annotations"][MARK].is_string());
+        unmarked.map(|(path, _)| path.clone()).collect()
     }
 
     /// The requests that were to change something since the start or the last `clear_writes`, in the order they came. A dry run is none.
@@ -169,12 +192,18 @@ async fn answer(
     } else {
         match head.method {
             Method::GET => found(known.get(path).cloned(), path),
-            Method::PATCH => {
-                let object = applied(known.get(path), path, &body);
-                if !dry_run {
-                    known.insert(path.to_owned(), object.clone());
+            Method::PATCH => match applied(known.get(path), &body) {
+                Ok(object) => {
+                    let status = if known.contains_key(path) { StatusCode::OK } else { StatusCode::CREATED };
+                    if !dry_run {
+                        known.insert(path.to_owned(), object.clone());
+                    }
+                    (status, object)
                 }
-                (StatusCode::OK, object)
+                Err(message) => refused(StatusCode::CONFLICT, message),
+            },
+            Method::DELETE if !is_meant(known.get(path), &body) => {
+                refused(StatusCode::CONFLICT, "the precondition names another uid")
             }
             Method::DELETE => {
                 // What is in a namespace goes with it.
@@ -192,18 +221,34 @@ async fn answer(
     Ok(response.unwrap_or_default())
 }
 
-/// What is there after server-side apply by one manager: what it sent.
-fn applied(before: Option<&Value>, path: &str, body: &[u8]) -> Value {
+/// What is there after server-side apply by one manager: what it sent. A uid in it must be that of what is there.
+fn applied(before: Option<&Value>, body: &[u8]) -> Result<Value, &'static str> {
     let mut object: Value = serde_json::from_slice(body).unwrap_or_default();
-    object["metadata"]["uid"] =
-        before.map_or_else(|| json!(format!("uid-{path}")), |old| old["metadata"]["uid"].clone());
+    let meant = object["metadata"]["uid"].take();
+    if !meant.is_null() && before.is_none_or(|old| old["metadata"]["uid"] != meant) {
+        return Err("the uid is that of no object of this name");
+    }
+    let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339).unwrap_or_default();
+    let (uid, made_at) = match before {
+        Some(old) => (old["metadata"]["uid"].clone(), old["metadata"]["creationTimestamp"].clone()),
+        None => (json!(format!("uid-{}", MADE.fetch_add(1, Ordering::Relaxed))), json!(now)),
+    };
+    (object["metadata"]["uid"], object["metadata"]["creationTimestamp"]) = (uid, made_at);
     object["metadata"]["managedFields"] = json!([{
         "manager": "nic", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},
+        "time": object["metadata"]["creationTimestamp"],
     }]);
     if object["kind"] == "CustomResourceDefinition" {
         object["status"] = json!({ "conditions": [{ "type": "Established", "status": "True" }] });
     }
-    object
+    Ok(object)
+}
+
+/// Whether a delete is of the object that is there, as far as it says which one it means.
+fn is_meant(there: Option<&Value>, body: &[u8]) -> bool {
+    let options: Value = serde_json::from_slice(body).unwrap_or_default();
+    let uid = &options["preconditions"]["uid"];
+    uid.is_null() || there.is_none_or(|there| there["metadata"]["uid"] == *uid)
 }
 
 /// The path's part below `/api/v1` or `/apis/<group>/<version>`, and what stands before it.
@@ -240,7 +285,11 @@ fn found(object: Option<Value>, path: &str) -> (StatusCode, Value) {
 }
 
 fn refused(status: StatusCode, message: &str) -> (StatusCode, Value) {
-    let reason = if status == StatusCode::NOT_FOUND { "NotFound" } else { "BadRequest" };
+    let reason = match status {
+        StatusCode::NOT_FOUND => "NotFound",
+        StatusCode::CONFLICT => "Conflict",
+        _ => "BadRequest",
+    };
     let document = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure", "message": message, "reason": reason, "code": status.as_u16(),
     });

@@ -107,6 +107,8 @@ impl Site {
         ensure!(ran.stdout.contains("Done. (0 changes)"), "a further deploy found something: {}", ran.said());
         let (changes, writes) = (self.changes(), self.cluster.writes());
         ensure!(changes.is_empty() && writes.is_empty(), "a further deploy did {changes:?} and {writes:?}");
+        let unmarked = self.cluster.unmarked();
+        ensure!(unmarked.is_empty(), "objects do not say whose they are: {unmarked:?}");
         Ok(())
     }
 

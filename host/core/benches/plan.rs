@@ -131,12 +131,10 @@ fn platform(resources: usize) -> Platform {
         platform.observed.insert(
             address.clone(),
             Observed {
-                address: address.clone(),
                 remote_id: remote_id.clone(),
                 status: Status::Present,
                 document: shown.clone(),
-                attributes: None,
-                other_lineage: None,
+                ..Observed::absent(&address)
             },
         );
         let dependencies = nic_core::document::references(&document).expect("references");
@@ -155,6 +153,7 @@ fn platform(resources: usize) -> Platform {
             component_digest: "0".repeat(64),
             name_suffix: None,
             deposed: None,
+            shared: false,
             state_path: platform.kinds[&kind].state_path.clone(),
         };
         platform.records.insert(address.clone(), record);

@@ -21,6 +21,8 @@ pub enum Condition {
     Differs(Vec<AttributeChange>),
     /// The cloud does not have it.
     Gone,
+    /// Ours is gone, and something of others stands in its place. The words say since when.
+    Foreign(String),
     /// A change of it was begun and not finished.
     Unfinished,
     /// It is there, and cannot be compared: it is changing, broken, not ours, or there are several. The words say which.
@@ -67,7 +69,8 @@ pub struct DriftReport {
 impl DriftReport {
     /// Whether anything is known to differ.
     pub fn has_drift(&self) -> bool {
-        let drifted = |r: &ResourceDrift| matches!(r.condition, Condition::Differs(_) | Condition::Gone);
+        let drifted =
+            |r: &ResourceDrift| matches!(r.condition, Condition::Differs(_) | Condition::Gone | Condition::Foreign(_));
         self.resources.iter().any(drifted) || !self.unrecorded.is_empty()
     }
 
@@ -77,7 +80,7 @@ impl DriftReport {
             Condition::Unreadable(error) => Some((resource, error.to_string())),
             Condition::Unclear(why) => Some((resource, why.clone())),
             Condition::Unfinished => Some((resource, "a change of it was begun and not finished".to_owned())),
-            Condition::InSync | Condition::Differs(_) | Condition::Gone => None,
+            Condition::InSync | Condition::Differs(_) | Condition::Gone | Condition::Foreign(_) => None,
         })
     }
 }
@@ -150,6 +153,7 @@ fn condition(record: &Record, observed: Option<&Observed>, kind: Option<&Kind>) 
     };
     match &observed.status {
         Status::Unreadable(error) => Condition::Unreadable(error.clone()),
+        Status::Foreign(what) if observed.shared => Condition::Foreign(what.clone()),
         _ if record.pending.is_some() => Condition::Unfinished,
         Status::Absent => Condition::Gone,
         Status::InProgress(what) => Condition::Unclear(format!("it is changing ({what})")),

@@ -3,6 +3,7 @@
 mod refusal;
 mod retain;
 mod scope;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,9 @@ pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
 use self::refusal::{gathered, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
 pub use self::retain::retained;
 pub use self::scope::scope;
+use self::shared::{Held, conflicts, differs};
 use crate::address::Address;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::diff::{AttributeChange, Origin, Truths, differences_since};
 use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, resolve, secret_names};
 use crate::graph::{DesiredGraph, order};
@@ -88,6 +90,10 @@ pub enum Reason {
     ChangedByOthers,
     /// What replaced it stands under another name.
     Deposed,
+    /// It is not ours to delete: it stood before, or somebody else made it.
+    Shared,
+    /// Other platforms use it: they have it from now on.
+    UsedByOthers,
     /// The config no longer asks for it.
     NotInConfig,
     /// Everything is destroyed.
@@ -130,6 +136,12 @@ pub struct PlannedChange {
     /// What would be lost, and why nobody loses that without having named it: deploy refuses until it is confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<String>,
+    /// It stood before, or somebody else made it: it is used, and never deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+    /// Which other platforms use what NIC made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub used_by: Vec<String>,
 }
 
 impl PlannedChange {
@@ -241,7 +253,7 @@ pub fn look_up(outcomes: &BTreeMap<Address, Outcome>, address: &Address, pointer
 ///
 /// # Errors
 /// Every reason not to go on: `RESOURCE_UNREADABLE`, `RESOURCE_FOREIGN`, `RESOURCE_AMBIGUOUS`, `EXTERNAL_NOT_FOUND`,
-/// `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
+/// `FIELD_MANAGER_CONFLICT`, `SHARED_OBJECT_DIFFERS`, `KIND_UNKNOWN`, `GRAPH_BAD_REFERENCE`.
 pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut planner = Planner {
         request,
@@ -249,6 +261,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         changes: BTreeMap::new(),
         notes: Vec::new(),
         problems: Vec::new(),
+        held: Vec::new(),
         unclear: false,
     };
     for desired in request.graph.ordered() {
@@ -259,11 +272,14 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     }
     planner.audit_state_paths();
     planner.let_go_first();
-    let Planner { changes, mut notes, problems, unclear, .. } = planner;
+    let Planner { changes, mut notes, mut problems, held, unclear, .. } = planner;
+    let (refused, told): (Vec<_>, Vec<_>) = conflicts(&held).into_iter().partition(|d| d.severity == Severity::Error);
+    problems.extend(refused);
+    notes.extend(told);
     if unclear {
         notes.push(secrets_unclear());
     }
-    if problems.iter().any(|p| p.severity == crate::diagnostic::Severity::Error) {
+    if problems.iter().any(|p| p.severity == Severity::Error) {
         return Err(of_another_state(gathered(problems, request.observed), request.observed));
     }
     let changes = in_order(changes, request);
@@ -299,6 +315,8 @@ struct Planner<'a> {
     changes: BTreeMap<Address, PlannedChange>,
     notes: Vec<Diagnostic>,
     problems: Vec<Diagnostic>,
+    /// What others decide of shared things.
+    held: Vec<Held>,
     /// Whether some secret cannot be compared.
     unclear: bool,
 }
@@ -345,7 +363,12 @@ impl Planner<'_> {
             return;
         }
         let (action, reason, differences) = self.decide(kind, &document, record, observed);
-        let replaced = (action == Action::Replace).then_some(Loss::Replaced(&differences));
+        let title = kind.title_of(&desired.document);
+        self.held.extend(Held::of(&title, observed));
+        if action == Action::Replace && observed.shared {
+            self.problems.push(differs(&title, address, &differences));
+        }
+        let replaced = (action == Action::Replace && !observed.shared).then_some(Loss::Replaced(&differences));
         let confirmation = replaced.and_then(|loss| self.guard(kind, record, address, &loss));
         let document_digest = if action.is_change() { digest(&document) } else { String::new() };
         // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
@@ -507,6 +530,8 @@ impl Planner<'_> {
             _ if never_made => (Action::Forget, Reason::AlreadyGone),
             Status::Absent => (Action::Forget, Reason::AlreadyGone),
             _ if destroy && self.request.retained.contains(address) => (Action::NoOp, Reason::Retained),
+            _ if observed.shared => (Action::Forget, Reason::Shared),
+            _ if !observed.used_by.is_empty() => (Action::Forget, Reason::UsedByOthers),
             _ if destroy => (Action::Delete, Reason::Destroy),
             _ if record.deposed.is_some() => (Action::Delete, Reason::Deposed),
             _ => (Action::Delete, Reason::NotInConfig),
@@ -530,6 +555,8 @@ impl Planner<'_> {
                 create_first: false,
                 deposed: record.deposed.clone(),
                 confirmation,
+                shared: observed.shared,
+                used_by: observed.used_by.clone(),
             },
         );
     }
@@ -571,6 +598,8 @@ impl Planner<'_> {
                 create_first,
                 deposed: None,
                 confirmation: None,
+                shared: observed.shared,
+                used_by: observed.used_by.clone(),
             },
         );
     }

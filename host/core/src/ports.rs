@@ -180,6 +180,17 @@ pub trait Provider: Send + Sync {
     /// Deletes one resource.
     async fn delete(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure>;
 
+    /// Something shared is used from now on, which may be said where it stands. Done twice, it is as if done once.
+    async fn claim(&self, _: &Call, _: &Change) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    /// Lets go of something that stays: what we added to what is shared, and nobody else wants, is taken away; what is ours and used by
+    /// others is theirs from then on. Done twice, it is as if done once.
+    async fn release(&self, _: &Call, _: &Change) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// How a pending change is doing.
     async fn poll(&self, call: &Call, change: &Change, operation: &Value) -> Result<Progress, ChangeFailure>;
 

@@ -109,6 +109,8 @@ pub struct Record {
     pub name_suffix: Option<String>,
     /// Of the old one, until it is gone: the address it had.
     pub deposed: Option<Address>,
+    /// It stood before, or somebody else made it: used, never deleted.
+    pub shared: bool,
 }
 
 impl Record {
@@ -130,6 +132,7 @@ impl Record {
             state_path: String::new(),
             name_suffix: None,
             deposed: None,
+            shared: false,
         }
     }
 
@@ -250,6 +253,13 @@ pub struct Observed {
     pub attributes: Option<Value>,
     /// Of something foreign: the state of this very platform that made it, which is not the one in use.
     pub other_lineage: Option<OtherLineage>,
+    /// It stood before, or somebody else made it, and it may be used all the same: it is never deleted. Of something foreign: it may be
+    /// used from now on, if that is wished.
+    pub shared: bool,
+    /// Of something shared: what others decide of it, and is not as it is wanted.
+    pub conflicts: Vec<FieldConflict>,
+    /// Of something of ours: which other platforms said that they use it. It is not deleted while there are any.
+    pub used_by: Vec<String>,
 }
 
 /// Another state of the same platform, as the marks of what it made tell of it.
@@ -259,6 +269,17 @@ pub struct OtherLineage {
     pub lineage: String,
     /// RFC 3339 instant since when it has been there, where that is known.
     pub since: Option<String>,
+}
+
+/// A field that somebody else decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldConflict {
+    /// As the cloud writes it: `.spec.replicas`.
+    pub field: String,
+    /// Whose it is.
+    pub manager: String,
+    /// The thing serves all the same: the field stays as it is.
+    pub left: bool,
 }
 
 impl Observed {
@@ -271,6 +292,9 @@ impl Observed {
             document: Value::Null,
             attributes: None,
             other_lineage: None,
+            shared: false,
+            conflicts: Vec::new(),
+            used_by: Vec::new(),
         }
     }
 

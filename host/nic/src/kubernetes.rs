@@ -6,14 +6,17 @@
 //! # Guarantees
 //!
 //! - Fields that the document does not name are not touched, and are no drift.
-//! - A field that someone else owns is not taken when an object is first found, only named in the error; once the object is
-//!   recorded, a field is taken back if the plan showed it.
+//! - What NIC makes bears a mark, and its uid is recorded. What stood before is shared: used, never forced, never deleted.
+//! - A field that someone else owns is taken back from them only of an object of ours, and only if the plan showed it.
 //! - What a `$secret` stands for is put in where the request leaves, and is shown by no observation and no error.
 
+mod apply;
 mod description;
 mod name;
 mod observe;
+mod owner;
 mod secret;
+mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +31,16 @@ use nic_core::document::{escape, has_unknown};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
 use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting};
-use nic_core::resource::{Observed, Status};
+use nic_core::resource::{Observed, Record, Status};
 use serde_json::{Value, json};
 
 pub use self::name::{remote_id, remote_name};
 pub use self::secret::SecretResolver;
 
+use self::apply::Applied;
 use self::observe::Views;
+use self::owner::{FIELD_MANAGER, Owner, marked, owner, shared_field_manager, unmarked, used_by, using};
+use self::shared::{Given, give_way};
 use crate::cluster::{Apply, Connected, ObjectName, RequestError};
 
 /// How many objects are read at once: more would only queue in the API server.
@@ -42,9 +48,6 @@ const READS_AT_ONCE: usize = 16;
 
 /// How long what takes more time than it was watched is left alone.
 const POLL_AFTER: Duration = Duration::from_secs(1);
-
-/// These come with the cluster and go with it; the API server deletes none of them.
-const BUILT_IN_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// Where the cluster of a call is.
 #[async_trait]
@@ -72,79 +75,56 @@ impl KubernetesProvider {
         Self { description: description::describe(), resolver, secrets }
     }
 
-    async fn read_one(&self, cluster: &Connected, target: &Target) -> Observed {
+    async fn read_one(&self, call: &Call, cluster: &Connected, target: &Target) -> Observed {
         let document = &target.document;
         let named = name::of_document(document).or_else(|| target.remote_id.as_deref().and_then(remote_name));
         // A name that is known after apply is the name of nothing yet.
         let Some(object) = named else { return Observed::absent(&target.address) };
-        let found = Box::pin(self.look(cluster, &object, document, &target.baseline)).await;
-        match found {
-            Ok(Some((live, shown))) => observed(&target.address, &object, document, &live, shown),
+        match Box::pin(self.look(call, cluster, &object, target)).await {
+            Ok(Some(seen)) => seen,
             Ok(None) => Observed::absent(&target.address),
             Err(error) => Observed::unreadable(&target.address, error),
         }
     }
 
-    /// The live object, and what a plan shows of it.
+    /// The object as a plan shows it.
     async fn look(
         &self,
+        call: &Call,
         cluster: &Connected,
         object: &ObjectName,
-        document: &Value,
-        baseline: &Value,
-    ) -> Result<Option<(Value, Value)>, ProviderError> {
+        target: &Target,
+    ) -> Result<Option<Observed>, ProviderError> {
+        let (address, document, baseline) = (&target.address, &target.document, &target.baseline);
         let Some(live) = cluster.get(object).await? else { return Ok(None) };
+        let owner = owner(&call.context, address, record_of(call, address), object, &live);
+        let used_by = if owner == Owner::Ours { used_by(&live) } else { Vec::new() };
+        let (marks, live) = (live.clone(), unmarked(live));
         let resolved = (!has_unknown(document)).then(|| self.secrets.resolve(document)).transpose();
         let resolved = resolved.ok().flatten().map(|resolved| resolved.document);
-        let dry_run = match &resolved {
-            None => None,
+        let Given { live: dry_run, conflicts } = match (&resolved, &owner) {
             // Applying what is there changes nothing: the server, for which a dry run is work, need not be asked.
-            Some(wanted) if observe::is_there(wanted, document, baseline, &live) => Some(live.clone()),
-            // Forced, it tells of every field that differs, whoever owns it.
-            Some(wanted) => match cluster.apply(object, wanted, Apply { dry_run: true, force: true }).await {
-                Ok(would_be) => Some(would_be),
-                // No right to it, or a change that the server refuses: values are compared as they stand.
-                Err(RequestError::Status(status)) if matches!(status.code, 400..=428 | 430..=499) => None,
-                Err(error) => return Err(error.into()),
-            },
+            (Some(wanted), _) if observe::is_there(wanted, document, baseline, &live) => Given::unopposed(live.clone()),
+            (Some(wanted), Owner::Ours) => {
+                let wanted = marked(wanted.clone(), &call.context, address);
+                Given { live: would_be(cluster, object, &wanted, FIELD_MANAGER).await?, conflicts: Vec::new() }
+            }
+            (Some(wanted), Owner::Shared) => {
+                let wanted = using(wanted.clone(), &call.context, &marks);
+                would_give_way(cluster, object, &wanted, &live, &shared_field_manager(&call.context)).await?
+            }
+            _ => Given { live: None, conflicts: Vec::new() },
         };
-        let (live, dry_run) = (escape(live), dry_run.map(escape));
+        let (live, dry_run) = (escape(live), dry_run.map(unmarked).map(escape));
         let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved: resolved.as_ref() };
         let shown = observe::shown(object, views);
-        Ok(Some((live, shown)))
+        let seen = observed(address, object, document, &live, shown);
+        Ok(Some(Observed { conflicts, used_by, ..whose(seen, owner) }))
     }
 
     async fn cluster(&self, call: &Call) -> Result<Connected, ProviderError> {
         let found = self.resolver.connect(call).await?;
         found.ok_or_else(|| ProviderError::other("CLUSTER_NOT_READY", "there is no cluster that answers yet"))
-    }
-
-    /// Applies it; gives the object as it is then.
-    async fn apply(&self, call: &Call, change: &Change, created: bool) -> Result<Applied, ProviderError> {
-        let document = &change.document;
-        let object = name::of_document(document).ok_or_else(nameless)?;
-        let cluster = self.cluster(call).await?;
-        let resolved = self.secrets.resolve(document)?;
-        // Recorded and accepted once, the object is ours to keep as the plan shows it.
-        let accepted = call.records.iter().any(|record| record.address == change.address && !record.baseline.is_null());
-        let mut how = Apply::default();
-        loop {
-            match cluster.apply(&object, &resolved.document, how).await {
-                Ok(live) => return Ok(Applied { cluster, object, live }),
-                Err(RequestError::Status(status)) if status.code == 409 => {
-                    let conflicts = observe::conflicts(&status);
-                    let shown = conflicts.iter().all(|conflict| conflict.is_among(document, &change.paths));
-                    if conflicts.is_empty() {
-                        return Err(resolved.scrub(RequestError::Status(status).into()));
-                    }
-                    if how.force || created || !accepted || !shown {
-                        return Err(observe::owned_by_others(&object, &conflicts));
-                    }
-                    how.force = true;
-                }
-                Err(error) => return Err(resolved.scrub(error.into())),
-            }
-        }
     }
 
     async fn gone(
@@ -171,28 +151,62 @@ impl KubernetesProvider {
     }
 }
 
-/// An object that was applied.
-struct Applied {
-    cluster: Connected,
-    object: ObjectName,
-    live: Value,
+/// What applying to an object of others would come to.
+async fn would_give_way(
+    cluster: &Connected,
+    object: &ObjectName,
+    wanted: &Value,
+    live: &Value,
+    manager: &str,
+) -> Result<Given, ProviderError> {
+    let how = Apply { manager, dry_run: true, force: false };
+    match give_way(cluster, object, wanted, live, how).await {
+        Ok(given) => Ok(given),
+        Err(RequestError::Status(status)) if is_no(&status) => {
+            let conflicts = observe::conflicts(&status);
+            // What else differs is told by a dry run that asks nobody.
+            let asked = if conflicts.is_empty() { None } else { would_be(cluster, object, wanted, manager).await? };
+            Ok(Given { live: asked, conflicts })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-impl Applied {
-    /// Whether it serves by now what it is for.
-    async fn progress(self, change: &Change) -> Progress {
-        let Self { cluster, object, mut live } = self;
-        if is_definition(&object) && !is_established(&live) {
-            let established = |event| match event {
-                WatchEvent::Modified(live) if is_established(&live) => Some(live),
-                _ => None,
-            };
-            match cluster.watch(&object, &live, established).await {
-                Some(now) => live = now,
-                None => return waiting(&object, "established", &live, "waiting for the definition to be established"),
-            }
+/// What would be there after applying, whoever decides what differs. None: there is no right to it, or the server refuses the change;
+/// then values are compared as they stand.
+async fn would_be(
+    cluster: &Connected,
+    object: &ObjectName,
+    wanted: &Value,
+    manager: &str,
+) -> Result<Option<Value>, ProviderError> {
+    match cluster.apply(object, wanted, Apply { manager, dry_run: true, force: true }).await {
+        Ok(applied) => Ok(Some(applied.live)),
+        Err(RequestError::Status(status)) if is_no(&status) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An answer that another try would not change.
+fn is_no(status: &kube::core::Status) -> bool {
+    matches!(status.code, 400..=428 | 430..=499)
+}
+
+/// The record of an address, as it is now.
+fn record_of<'a>(call: &'a Call, address: &Address) -> Option<&'a Record> {
+    call.records.iter().find(|record| record.address == *address)
+}
+
+/// What was seen, with whose it is.
+fn whose(seen: Observed, owner: Owner) -> Observed {
+    match owner {
+        Owner::Ours => seen,
+        Owner::Shared => Observed { shared: true, ..seen },
+        Owner::Foreign(words) => Observed { status: Status::Foreign(words), shared: true, ..seen },
+        Owner::OtherState(other) => {
+            let status = Status::Foreign("it was made from another state of this platform".to_owned());
+            Observed { status, other_lineage: Some(other), ..seen }
         }
-        Progress::Done(made(change, &object, &live))
     }
 }
 
@@ -241,20 +255,14 @@ fn why_still_there(live: &Value) -> String {
     }
 }
 
-/// What was applied is what is there: the server has just said so.
-fn made(change: &Change, object: &ObjectName, live: &Value) -> Observed {
-    observed(&change.address, object, &change.document, live, change.document.clone())
-}
-
 fn observed(address: &Address, object: &ObjectName, document: &Value, live: &Value, shown: Value) -> Observed {
     let leaving = live["metadata"].get("deletionTimestamp").is_some();
     Observed {
-        address: address.clone(),
         remote_id: Some(remote_id(object)),
         status: if leaving { Status::InProgress("Terminating".to_owned()) } else { Status::Present },
         document: shown,
         attributes: Some(observe::attributes(object, document, live)),
-        other_lineage: None,
+        ..Observed::absent(address)
     }
 }
 
@@ -286,7 +294,7 @@ impl Provider for KubernetesProvider {
         };
         let mut reads = Vec::with_capacity(targets.len());
         for target in &targets {
-            reads.push(self.read_one(&cluster, target).boxed());
+            reads.push(self.read_one(call, &cluster, target).boxed());
         }
         Ok(stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await)
     }
@@ -305,7 +313,7 @@ impl Provider for KubernetesProvider {
         change: &Change,
         sink: Arc<dyn CreatedSink>,
     ) -> Result<Progress, ChangeFailure> {
-        let applied = self.apply(call, change, true).await?;
+        let applied = self.make(call, change).await?;
         let remote_id = remote_id(&applied.object);
         sink.created(&remote_id).await.map_err(|error| ChangeFailure {
             error: ProviderError::other(error.code, error.message),
@@ -315,7 +323,7 @@ impl Provider for KubernetesProvider {
     }
 
     async fn update(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure> {
-        Ok(self.apply(call, change, false).await?.progress(change).await)
+        Ok(self.change(call, change).await?.progress(change).await)
     }
 
     async fn delete(&self, call: &Call, change: &Change) -> Result<Progress, ChangeFailure> {
@@ -324,16 +332,35 @@ impl Provider for KubernetesProvider {
         let absent = Progress::Done(Observed::absent(&change.address));
         // With its cluster every object is gone.
         let Some(cluster) = self.resolver.connect(call).await? else { return Ok(absent) };
-        if object.kind == "Namespace" && BUILT_IN_NAMESPACES.contains(&object.name.as_str()) {
-            tracing::info!(namespace = object.name, "left in place: it comes with the cluster and goes with it");
+        let Some(live) = cluster.get(&object).await? else { return Ok(absent) };
+        let record = record_of(call, &change.address);
+        if owner(&call.context, &change.address, record, &object, &live) != Owner::Ours {
+            tracing::warn!("left in place: {} `{}` is not the one that NIC made", object.kind, object.name);
             return Ok(absent);
         }
-        let Some(live) = cluster.get(&object).await? else { return Ok(absent) };
         let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
         if live["metadata"].get("deletionTimestamp").is_none() {
             cluster.delete(&object, uid).await.map_err(ProviderError::from)?;
         }
         Ok(self.gone(&cluster, &object, uid, change).await?)
+    }
+
+    async fn claim(&self, call: &Call, change: &Change) -> Result<(), ProviderError> {
+        self.say_that_it_is_used(call, change).await
+    }
+
+    async fn release(&self, call: &Call, change: &Change) -> Result<(), ProviderError> {
+        let named = change.remote_id.as_deref().and_then(remote_name).or_else(|| name::of_document(&change.document));
+        let object = named.ok_or_else(nameless)?;
+        let Some(cluster) = self.resolver.connect(call).await? else { return Ok(()) };
+        let Some(live) = cluster.get(&object).await? else { return Ok(()) };
+        let record = record_of(call, &change.address);
+        let released = match owner(&call.context, &change.address, record, &object, &live) {
+            Owner::Ours if used_by(&live).is_empty() => Ok(()),
+            Owner::Ours => cluster.annotate(&object, &live, owner::MARK, &Value::Null).await,
+            _ => shared::release(&cluster, &object, &live, &shared_field_manager(&call.context)).await,
+        };
+        Ok(released?)
     }
 
     async fn poll(&self, call: &Call, change: &Change, operation: &Value) -> Result<Progress, ChangeFailure> {
@@ -347,7 +374,11 @@ impl Provider for KubernetesProvider {
             return Ok(self.gone(&cluster, &object, uid, change).await?);
         }
         match cluster.get(&object).await? {
-            Some(live) => Ok(Applied { cluster, object, live }.progress(change).await),
+            Some(live) => {
+                let record = record_of(call, &change.address);
+                let owner = owner(&call.context, &change.address, record, &object, &live);
+                Ok(Applied { cluster, object, live, shared: owner == Owner::Shared }.progress(change).await)
+            }
             None => Ok(Progress::Done(Observed::absent(&change.address))),
         }
     }

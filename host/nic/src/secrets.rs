@@ -135,6 +135,7 @@ mod tests {
                 state_path: "cloud.things[]".to_owned(),
                 name_suffix: None,
                 deposed: None,
+                shared: false,
             };
             let mut state = State::empty("a", "p", "dev", "classic", &lineage, "2026-01-01T00:00:00Z");
             state.records.insert(record.address.clone(), record);

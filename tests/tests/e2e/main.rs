@@ -20,6 +20,7 @@ mod leftovers;
 mod live;
 mod old_guest;
 mod options;
+mod owned;
 mod replacement;
 mod secret_edit;
 mod secrets;

@@ -130,6 +130,7 @@ async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunErr
                 let Some(record) = state.records.get_mut(&observed.address) else { continue };
                 let shown = observed.attributes.as_ref().unwrap_or(&observed.document).clone();
                 record.attributes = without_secrets(shown, &record.baseline);
+                record.shared = observed.shared;
                 record.secrets.extend(accepted(&record.baseline, planned.fingerprints(run)));
                 if observed.remote_id.is_some() {
                     record.remote_id.clone_from(&observed.remote_id);

@@ -87,6 +87,16 @@ impl Run {
                             }
                             count += 1;
                         }
+                        Condition::Foreign(_) => {
+                            let Some(record) = state.records.get_mut(&resource.address) else { continue };
+                            // Used from now on as what it is, and never deleted.
+                            (record.shared, record.pending) = (true, None);
+                            if let Some(shown) = drift.observed.get(&resource.address) {
+                                let attributes = shown.attributes.as_ref().unwrap_or(&shown.document).clone();
+                                record.attributes = without_secrets(attributes, &record.baseline);
+                            }
+                            count += 1;
+                        }
                         Condition::Gone => {
                             state.records.remove(&resource.address);
                             count += 1;
@@ -116,8 +126,18 @@ impl Run {
         let graph = DesiredGraph::build(desired.collect()).map_err(RunError::Refused)?;
         let looked = Looked { observed: drift.observed, owner: drift.owner };
         let planned = self.plan_graph(Purpose::Restore, graph, looked, drift.diagnostics).await?;
+        let gone = planned.plan.changes.iter().filter(|c| c.action == Action::Create);
+        let theirs: Vec<Diagnostic> = gone
+            .filter(|change| records.get(&change.address).is_some_and(|record| record.shared))
+            .map(|change| {
+                let detail = format!("{} `{}` was not made by NIC", change.title, change.address.name());
+                Diagnostic::error("DRIFT_NEEDS_DEPLOY", "Something of others is gone", detail)
+                    .at(&change.address)
+                    .hint("run `nic deploy`, which makes one of its own; or have it made anew by whoever had made it")
+            })
+            .collect();
         let renamed = planned.plan.changes.iter().filter(|c| matches!(c.action, Action::Create | Action::Replace));
-        let broken: Vec<Diagnostic> = renamed
+        let mut broken: Vec<Diagnostic> = renamed
             .filter_map(|change| {
                 let gone = records.get(&change.address)?;
                 let dependent = records.values().find(|other| stands_on(other, gone))?;
@@ -130,6 +150,7 @@ impl Run {
             })
             .map(|diagnostic| diagnostic.hint("run `nic deploy`, which makes it again and links the others to it"))
             .collect();
+        broken.extend(theirs);
         if broken.is_empty() { Ok(planned) } else { Err(RunError::Refused(broken)) }
     }
 }

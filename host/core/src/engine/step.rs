@@ -230,6 +230,13 @@ impl<'a> Worker<'a> {
             status => return Err(subject.failed(&unexpected(&status))),
         };
         let observed = self.update(&subject, &document, observed, standing).await?;
+        if observed.shared && record.is_none_or(|record| !record.shared) {
+            let mut change = subject.change(&document, self.run.clock.token());
+            change.remote_id.clone_from(&observed.remote_id);
+            let call = self.run.call().await;
+            let claimed = self.run.until_answered(|| subject.provider.claim(&call, &change)).await;
+            claimed.map_err(|error| subject.failed(&error))?;
+        }
         self.finish(&subject, desired, &document, observed).await
     }
 
@@ -342,6 +349,7 @@ impl<'a> Worker<'a> {
             state_path: subject.kind.state_path_of(document),
             name_suffix: desired.suffix_of(document).map(str::to_owned),
             deposed: None,
+            shared: observed.shared,
         };
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);

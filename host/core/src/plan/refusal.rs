@@ -27,6 +27,13 @@ pub(super) fn unusable(observed: &Observed, kind: &Kind) -> Option<Diagnostic> {
     let address = &observed.address;
     let diagnostic = match &observed.status {
         Status::Unreadable(error) => unreadable(&title, address, error),
+        Status::Foreign(what) if observed.shared => Diagnostic::error(
+            "RESOURCE_FOREIGN",
+            "Something of that name exists and is not ours",
+            format!("{title} `{}`: {what}", address.name()),
+        )
+        .hint("delete it if nobody needs it: `nic deploy` then makes its own")
+        .hint("or run `nic drift accept`: what stands there is used from then on, and never deleted"),
         Status::Foreign(what) => Diagnostic::error(
             "RESOURCE_FOREIGN",
             "Something of that name exists and is not ours",

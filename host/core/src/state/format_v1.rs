@@ -81,6 +81,8 @@ struct Mark<'a> {
     schema_version: u32,
     #[serde(default, skip_serializing_if = "Accepted::is_empty")]
     secrets: Cow<'a, Accepted>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
 }
 
 impl<'a> Mark<'a> {
@@ -99,6 +101,7 @@ impl<'a> Mark<'a> {
             remote_id: record.remote_id.as_deref().map(Cow::Borrowed),
             schema_version: record.schema_version,
             secrets: Cow::Borrowed(&record.secrets),
+            shared: record.shared,
         }
     }
 }
@@ -263,6 +266,7 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
         state_path: path.to_owned(),
         name_suffix: mark.name_suffix.map(Cow::into_owned),
         deposed: mark.deposed.map(Cow::into_owned),
+        shared: mark.shared,
     };
     if records.contains_key(&address) {
         return Err(FormatError::NotState(format!("`{address}` is recorded twice")));
@@ -334,6 +338,7 @@ mod tests {
             state_path: state_path.to_owned(),
             name_suffix: None,
             deposed: None,
+            shared: false,
         }
     }
 
@@ -370,7 +375,7 @@ mod tests {
         });
         child.secrets = Accepted::from([("a".to_owned(), None)]);
         (child.deposed, child.name_suffix) = (Some("aws.subnet.1".parse().unwrap()), Some("0a1b2c3".to_owned()));
-        (child.imported, child.external) = (true, true);
+        (child.imported, child.external, child.shared) = (true, true, true);
         let parent = json!({"subnets": [], "id": "vpc-1", "gateway": null, "nested": {"deep": true}});
         let gateway = record("aws.gateway.main", "cloud.vpc.gateway", json!({"id": "igw-1"}));
         let deep = record("aws.thing.deep", "cloud.vpc.nested.things[]", json!({}));

@@ -23,4 +23,5 @@ mod refusals;
 mod retain;
 mod scale;
 mod secrets;
+mod shared;
 mod targets;

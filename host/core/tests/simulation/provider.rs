@@ -19,6 +19,7 @@ use crate::cloud::{Cloud, Phase, Thing};
 use crate::faults::{Fault, Faults, LATENCY, Side};
 use crate::platform::description;
 use crate::secrets::Vault;
+use crate::shared::Others;
 use crate::time::Time;
 
 /// How the provider breaks its contract for one address.
@@ -67,6 +68,8 @@ pub struct SimProvider {
     pub description: Description,
     /// What secrets are, at the edge.
     pub vault: Vault,
+    /// How it deals with what others made.
+    pub others: Others,
     calls: Mutex<Calls>,
 }
 
@@ -82,6 +85,7 @@ impl SimProvider {
             checks: Arc::default(),
             description: description(),
             vault: Vault::default(),
+            others: Others::default(),
             calls: Mutex::default(),
         }
     }
@@ -187,12 +191,13 @@ impl SimProvider {
         let Some(id) = ids.into_iter().next() else { return absent };
         let Some((status, document)) = cloud.show(&id, now) else { return absent };
         let marked = cloud.things[&id].owner.clone();
-        if target.remote_id.is_none() && marked.as_deref() != Some(owner) {
+        let (theirs, ours) = (marked.is_none(), marked.as_deref() == Some(owner));
+        if target.remote_id.is_none() && !ours && !(theirs && self.others.are_shared()) {
             let other_lineage = marked.as_deref().and_then(|marked| another_state(marked, owner));
             return Observed { status: Status::Foreign(id), other_lineage, ..absent };
         }
         let document = self.vault.shown(document, &target.document);
-        Observed { remote_id: Some(id), status, document, ..absent }
+        self.others.tell(theirs, Observed { remote_id: Some(id), status, document, ..absent })
     }
 
     fn owner(call: &Call, address: &Address) -> String {
@@ -224,8 +229,9 @@ impl SimProvider {
             if thing.phase == Phase::Broken { Status::Failed("CREATE_FAILED".to_owned()) } else { Status::Present };
         // What was deposed is recorded below the address it bears the mark of.
         debug_assert!(thing.owner.as_ref().is_none_or(|owner| Self::owner(call, &change.address).starts_with(owner)));
+        let theirs = thing.owner.is_none();
         let document = self.vault.shown(thing.document.clone(), &change.document);
-        Observed { remote_id: Some(id.to_owned()), status, document, ..absent }
+        self.others.tell(theirs, Observed { remote_id: Some(id.to_owned()), status, document, ..absent })
     }
 }
 
@@ -343,6 +349,12 @@ impl Provider for SimProvider {
             other => other?,
         };
         Ok(self.progress(call, change, &id, "delete"))
+    }
+
+    async fn release(&self, _: &Call, change: &Change) -> Result<(), ProviderError> {
+        self.call(true, |_, _| Ok(())).await?;
+        self.others.release(&change.address);
+        Ok(())
     }
 
     async fn poll(&self, call: &Call, change: &Change, operation: &Value) -> Result<Progress, ChangeFailure> {

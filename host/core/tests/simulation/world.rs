@@ -22,6 +22,7 @@ use crate::cloud::Cloud;
 use crate::faults::{Crash, Faults, Side};
 use crate::provider::SimProvider;
 use crate::secrets::Vault;
+use crate::shared::Others;
 use crate::time::Time;
 
 /// Where the state lies.
@@ -145,6 +146,8 @@ pub struct World {
     pub vault: Vault,
     /// Whose the login is that NIC finds.
     pub login: Arc<Login>,
+    /// What others made.
+    pub others: Others,
 }
 
 /// Who answers when it is asked whose platform it is.
@@ -173,6 +176,7 @@ impl World {
             disk,
             faults,
             vault: Vault::default(),
+            others: Others::default(),
             login: Arc::new(Login(Mutex::new(Ok(None)))),
         }
     }
@@ -199,6 +203,7 @@ impl World {
     pub fn provider(&self, wanted: Vec<Desired>) -> SimProvider {
         let mut provider = SimProvider::new(self.cloud.clone(), self.time.clone(), self.faults.clone(), wanted);
         provider.vault = self.vault.clone();
+        provider.others = self.others.clone();
         provider
     }
 

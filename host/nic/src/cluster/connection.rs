@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use kube::client::Body;
 use kube::core::Status;
 use kube::{Client, Config};
 use nic_core::document::hex;
@@ -20,9 +21,6 @@ use tokio::sync::Mutex;
 use super::eks::EksTokens;
 use super::served::{Served, ServedList};
 use crate::signing::{SecretString, install_crypto_provider};
-
-/// Who owns the fields that NIC applies.
-const FIELD_MANAGER: &str = "nic";
 
 /// The version at which an object was touched.
 const TOUCHED: &str = "nic.nebari.dev/touched-at";
@@ -61,12 +59,23 @@ pub struct ObjectName {
 }
 
 /// How an object is applied.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Apply {
+#[derive(Debug, Clone, Copy)]
+pub struct Apply<'a> {
+    /// Who owns the fields from then on.
+    pub manager: &'a str,
     /// Only say what would be.
     pub dry_run: bool,
     /// Take fields from other managers.
     pub force: bool,
+}
+
+/// An object that was applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The object as it is then.
+    pub live: Value,
+    /// Whether it did not exist before.
+    pub created: bool,
 }
 
 /// Why the cluster did not do it.
@@ -256,15 +265,17 @@ impl Connected {
     }
 
     /// Server-side apply of a whole document.
-    pub async fn apply(&self, object: &ObjectName, document: &Value, how: Apply) -> Result<Value, RequestError> {
+    pub async fn apply(&self, object: &ObjectName, document: &Value, how: Apply<'_>) -> Result<Applied, RequestError> {
         let Some(path) = self.path(object).await? else {
             // Its definition may have been made a moment ago.
             let message = format!("the cluster does not serve {} {} yet", object.api_version, object.kind);
             return Err(ProviderError::Conflict(message).into());
         };
         let dry_run = if how.dry_run { "&dryRun=All" } else { "" };
-        let query = format!("fieldManager={FIELD_MANAGER}&force={}{dry_run}", how.force);
-        self.call(Method::PATCH, &path, &query, Some(("application/apply-patch+yaml", document))).await
+        let query = format!("fieldManager={}&force={}{dry_run}", how.manager, how.force);
+        let body = Some(("application/apply-patch+yaml", document));
+        let (status, live) = self.answer(Method::PATCH, &path, &query, body).await?;
+        Ok(Applied { live, created: status == StatusCode::CREATED })
     }
 
     /// Deletes the object of that uid; what depends on it goes in the background.
@@ -284,11 +295,22 @@ impl Connected {
 
     /// Changes the object in nothing but an annotation, so that controllers look at it anew.
     pub async fn touch(&self, object: &ObjectName, live: &Value) -> Result<(), RequestError> {
+        self.annotate(object, live, TOUCHED, &live["metadata"]["resourceVersion"]).await
+    }
+
+    /// Changes the object in nothing but an annotation; null takes it away.
+    pub async fn annotate(
+        &self,
+        object: &ObjectName,
+        live: &Value,
+        key: &str,
+        value: &Value,
+    ) -> Result<(), RequestError> {
         let Some(path) = self.path(object).await? else { return Ok(()) };
         let annotated = json!({ "metadata": {
             // Another object of that name is not meant.
             "uid": live["metadata"]["uid"],
-            "annotations": { TOUCHED: live["metadata"]["resourceVersion"] },
+            "annotations": { key: value },
         } });
         self.call(Method::PATCH, &path, "", Some(("application/merge-patch+json", &annotated))).await.map(drop)
     }
@@ -341,17 +363,29 @@ impl Connected {
         query: &str,
         body: Option<(&'static str, &Value)>,
     ) -> Result<Value, RequestError> {
+        self.answer(method, path, query, body).await.map(|(_, document)| document)
+    }
+
+    /// The same, with the status that it was answered with.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        body: Option<(&'static str, &Value)>,
+    ) -> Result<(StatusCode, Value), RequestError> {
         let mut refused = None;
         loop {
             let token = self.token(refused.as_ref()).await?;
             let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
             let request = self.request(&method, &uri, token.as_ref(), body)?;
-            let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.client.request_text(request)).await;
+            let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.send(request)).await;
             let answer = answer.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into())));
             let lost = answer.as_ref().is_err_and(|error| !matches!(error, kube::Error::Api(_)));
             match answer.map_err(|error| self.explain(error)) {
-                Ok(text) => {
-                    return serde_json::from_str(&text).map_err(|error| {
+                Ok((status, bytes)) => {
+                    let document = serde_json::from_slice(&bytes);
+                    return document.map(|document| (status, document)).map_err(|error| {
                         // The text itself may hold a secret.
                         let message = format!("cluster `{}` answered what is no JSON: {error}", self.inner.name);
                         ProviderError::other("CLUSTER_ANSWER_INVALID", message).into()
@@ -367,6 +401,20 @@ impl Connected {
                 }
             }
         }
+    }
+
+    /// One request. What the server refuses is an error, whatever its words are.
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Vec<u8>), kube::Error> {
+        let answer = self.client.send(request.map(Body::from)).await?;
+        let status = answer.status();
+        let bytes = answer.into_body().collect_bytes().await?;
+        if status.is_client_error() || status.is_server_error() {
+            // A proxy between us and the server has words of its own.
+            let other = || Status::failure(String::from_utf8_lossy(&bytes).trim(), "Unknown");
+            let said = serde_json::from_slice(&bytes).ok().filter(|said: &Status| said.code != 0);
+            return Err(kube::Error::Api(said.unwrap_or_else(|| other().with_code(status.as_u16())).boxed()));
+        }
+        Ok((status, bytes.into()))
     }
 
     /// What the cluster knows us by, where that is not part of the connection. Another one than was refused.

@@ -55,6 +55,7 @@ mod tests {
             state_path: String::new(),
             name_suffix: None,
             deposed: None,
+            shared: false,
         }
     }
 

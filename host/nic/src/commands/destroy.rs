@@ -2,7 +2,7 @@
 
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::drift::Unrecorded;
-use nic_core::plan::{Action, Purpose};
+use nic_core::plan::{Action, Purpose, Reason};
 use serde_json::json;
 
 use super::confirm::{Answer, Question, in_place};
@@ -22,9 +22,11 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let planned = session.run.plan(Purpose::Destroy).await.map_err(|error| Ended::in_config(error, &config))?;
     printer.diagnostics(&planned.diagnostics, None);
     let count = |action| planned.plan.changes.iter().filter(|change| change.action == action).count();
-    let (deleted, forgotten) = (count(Action::Delete), count(Action::Forget));
+    let stays = |reason| matches!(reason, Reason::Shared | Reason::UsedByOthers);
+    let staying = planned.plan.changes.iter().filter(|change| stays(change.reason)).count();
+    let (deleted, forgotten) = (count(Action::Delete), count(Action::Forget) - staying);
     let place = in_place(planned.identity.as_ref());
-    if deleted + forgotten > 0 {
+    if deleted + forgotten + staying > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         if forgotten > deleted {
             printer.diagnostics(&[mostly_forgotten(deleted, forgotten, &place)], None);

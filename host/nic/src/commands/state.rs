@@ -23,6 +23,7 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
                     (Some(_), ..) => "  (pending)",
                     (_, true, _) => "  (imported)",
                     (_, _, true) => "  (external)",
+                    _ if record.shared => "  (shared)",
                     _ => "",
                 };
                 printer.line(format!("{:<44} {}{note}", record.address, record.remote_id.as_deref().unwrap_or("-")));
@@ -30,7 +31,10 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
             let records: Vec<Value> = state
                 .records
                 .values()
-                .map(|r| json!({"address": r.address, "kind": r.kind, "remote_id": r.remote_id, "pending": r.pending.is_some()}))
+                .map(|r| {
+                    let (remote_id, pending) = (&r.remote_id, r.pending.is_some());
+                    json!({"address": r.address, "kind": r.kind, "remote_id": remote_id, "pending": pending, "shared": r.shared})
+                })
                 .collect();
             printer.document(&json!({ "serial": state.serial, "lineage": state.lineage, "resources": records }));
         }
@@ -55,6 +59,7 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
                 "dependencies": record.dependencies,
                 "pending": record.pending,
                 "imported": record.imported,
+                "shared": record.shared,
             });
             printer.line(serde_json::to_string_pretty(&document).unwrap_or_default());
             printer.document(&document);

@@ -118,6 +118,7 @@ fn call(baseline: &Value) -> Call {
         component_digest: String::new(),
         name_suffix: None,
         deposed: None,
+        shared: false,
         state_path: String::new(),
     };
     Call { context: Context::default(), records: Arc::new(vec![record]) }

@@ -6,6 +6,7 @@ use nic_core::document::{has_unknown, holds_secret};
 use nic_core::kind::{CreateSafety, Description, KUBERNETES_OBJECT, Kind, TimeLimits};
 use serde_json::{Map, Value, json};
 
+use super::owner::MARK;
 use super::secret::is_secret;
 
 /// Addresses begin with it.
@@ -103,6 +104,10 @@ pub(super) fn check(document: &Value, partial: bool) -> Vec<(String, String)> {
             problems.push((pointer.to_owned(), "the API server alone writes it".to_owned()));
         }
     }
+    if document.pointer("/metadata/annotations").is_some_and(|annotations| annotations.get(MARK).is_some()) {
+        let why = "it says whose the object is, and the host alone writes it".to_owned();
+        problems.push((format!("/metadata/annotations/{}", MARK.replace('/', "~1")), why));
+    }
     problems.extend(secrets_elsewhere(document));
     problems
 }
@@ -188,5 +193,8 @@ mod tests {
         assert_eq!(check(&open, false).len(), 1);
         assert_eq!(check(&json!({"kind": "Namespace", "metadata": {"uid": "1"}}), false).len(), 3);
         assert_eq!(check(&json!([]), true).len(), 1);
+        let mut marked = document;
+        marked["metadata"]["annotations"] = json!({MARK: "mine"});
+        assert_eq!(check(&marked, false)[0].0, "/metadata/annotations/nic.nebari.dev~1owner");
     }
 }

@@ -4,6 +4,7 @@ use kube::core::Status;
 use nic_core::diff::SECRET_CHANGED;
 use nic_core::document::{hidden, holds_secret, secret_name};
 use nic_core::error::ProviderError;
+use nic_core::resource::FieldConflict;
 use serde_json::{Map, Value, json};
 
 use super::secret::is_secret;
@@ -99,7 +100,8 @@ fn changed() -> Value {
     hidden(SECRET_CHANGED)
 }
 
-fn identity(object: &ObjectName) -> Value {
+/// The object's name as a document.
+pub(super) fn identity(object: &ObjectName) -> Value {
     let mut identity =
         json!({"apiVersion": object.api_version, "kind": object.kind, "metadata": {"name": object.name}});
     if let Some(namespace) = &object.namespace {
@@ -284,33 +286,22 @@ fn rules(live: &Value) -> Value {
     rules.map(told).collect()
 }
 
-/// A field that someone else owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldConflict {
-    /// As the server writes it: `.spec.replicas`.
-    field: String,
-    /// Whose it is.
-    manager: String,
-}
-
-impl FieldConflict {
-    /// Whether the plan showed the field: it is one of `paths` (RFC 6901), or lies in or around one. The server keeps the `stringData` of a
-    /// Secret in `data`.
-    pub(super) fn is_among(&self, document: &Value, paths: &[String]) -> bool {
-        // List elements are written `[name="x"]`; pointers say numbers. The list itself is close enough.
-        let field = self.field.split('[').next().unwrap_or_default();
-        let within = |inner: &str, outer: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// Whether the plan showed the field of a conflict: it is one of `paths` (RFC 6901), or lies in or around one. The server keeps the
+/// `stringData` of a Secret in `data`.
+pub(super) fn is_among(conflict: &FieldConflict, document: &Value, paths: &[String]) -> bool {
+    // List elements are written `[name="x"]`; pointers say numbers. The list itself is close enough.
+    let field = conflict.field.split('[').next().unwrap_or_default();
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    paths.iter().any(|path| {
+        let path = match path.strip_prefix("/stringData") {
+            Some(below) if is_secret(document) => format!("/data{below}"),
+            _ => path.clone(),
         };
-        paths.iter().any(|path| {
-            let path = match path.strip_prefix("/stringData") {
-                Some(below) if is_secret(document) => format!("/data{below}"),
-                _ => path.clone(),
-            };
-            let path = path.replace('/', ".").replace("~1", "/").replace("~0", "~");
-            within(field, &path) || within(&path, field)
-        })
-    }
+        let path = path.replace('/', ".").replace("~1", "/").replace("~0", "~");
+        within(field, &path) || within(&path, field)
+    })
 }
 
 /// The fields that kept an apply from happening.
@@ -321,6 +312,7 @@ pub(super) fn conflicts(status: &Status) -> Vec<FieldConflict> {
         .map(|cause| FieldConflict {
             field: cause.field.clone(),
             manager: cause.message.split('"').nth(1).unwrap_or("another manager").to_owned(),
+            left: false,
         })
         .collect()
 }
@@ -508,22 +500,24 @@ mod tests {
 
     #[test]
     fn a_conflict_is_matched_with_what_the_plan_showed() {
-        let conflict = |field: &str| FieldConflict { field: field.to_owned(), manager: "helm".to_owned() };
+        let conflict = |field: &str| FieldConflict { field: field.to_owned(), manager: "helm".to_owned(), left: false };
         let paths = |path: &str| vec![path.to_owned()];
-        assert!(conflict(".spec.replicas").is_among(&Value::Null, &paths("/spec/replicas")));
-        assert!(
-            conflict(".metadata.labels.app.kubernetes.io/name")
-                .is_among(&Value::Null, &paths("/metadata/labels/app.kubernetes.io~1name"))
-        );
-        assert!(
-            conflict(".spec.template.spec.containers[name=\"a\"].image")
-                .is_among(&Value::Null, &paths("/spec/template/spec/containers"))
-        );
-        assert!(conflict(".metadata.labels.a").is_among(&Value::Null, &paths("/metadata/labels")));
-        assert!(!conflict(".spec.replicasets").is_among(&Value::Null, &paths("/spec/replicas")));
-        assert!(!conflict(".spec.replicas").is_among(&Value::Null, &[]));
+        assert!(is_among(&conflict(".spec.replicas"), &Value::Null, &paths("/spec/replicas")));
+        assert!(is_among(
+            &conflict(".metadata.labels.app.kubernetes.io/name"),
+            &Value::Null,
+            &paths("/metadata/labels/app.kubernetes.io~1name")
+        ));
+        assert!(is_among(
+            &conflict(".spec.template.spec.containers[name=\"a\"].image"),
+            &Value::Null,
+            &paths("/spec/template/spec/containers")
+        ));
+        assert!(is_among(&conflict(".metadata.labels.a"), &Value::Null, &paths("/metadata/labels")));
+        assert!(!is_among(&conflict(".spec.replicasets"), &Value::Null, &paths("/spec/replicas")));
+        assert!(!is_among(&conflict(".spec.replicas"), &Value::Null, &[]));
         let secret = json!({"apiVersion": "v1", "kind": "Secret"});
-        assert!(conflict(".data.password").is_among(&secret, &paths("/stringData/password")));
-        assert!(!conflict(".data.password").is_among(&Value::Null, &paths("/stringData/password")));
+        assert!(is_among(&conflict(".data.password"), &secret, &paths("/stringData/password")));
+        assert!(!is_among(&conflict(".data.password"), &Value::Null, &paths("/stringData/password")));
     }
 }

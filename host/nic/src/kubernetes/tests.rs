@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use nic_core::ports::{BackendError, Context};
-use nic_core::resource::Record;
+use nic_core::resource::{FieldConflict, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -145,6 +145,7 @@ fn record(baseline: Value) -> Record {
         component_digest: String::new(),
         name_suffix: None,
         deposed: None,
+        shared: false,
         state_path: String::new(),
     }
 }
@@ -223,24 +224,277 @@ async fn a_create_tells_its_name_and_what_was_made() {
     assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
+fn settings() -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "dev", "labels": {"managed-by": "nic"}}})
+}
+
+/// As it was accepted, with that uid.
+fn accepted(baseline: Value, uid: &str) -> Record {
+    Record { attributes: json!({ "uid": uid }), ..record(baseline) }
+}
+
 #[tokio::test]
 async fn a_field_of_someone_else_is_taken_only_when_it_is_ours_and_the_plan_showed_it() {
-    let (connected, seen) =
-        server(|line, body| if line.contains("force=true") { (200, body.clone()) } else { taken() }).await;
+    let (connected, seen) = server(|line, body| match line {
+        line if line.starts_with("GET") => {
+            (200, json!({"metadata": {"name": "a", "uid": "u", "labels": {"managed-by": "helm"}}}))
+        }
+        line if line.contains("force=true") => (200, body.clone()),
+        _ => taken(),
+    })
+    .await;
     let provider = provider(Some(connected));
-    // Found, not recorded.
+    // Found, not recorded: it stood before.
     for records in [vec![], vec![record(Value::Null)]] {
-        let failure = provider.update(&call(records), &change(namespace("dev"))).await.unwrap_err();
+        let failure = provider.update(&call(records), &change(settings())).await.unwrap_err();
         assert_eq!(failure.error.code(), "FIELD_MANAGER_CONFLICT");
         assert!(failure.error.to_string().contains("`.metadata.labels.managed-by` belongs to `helm`"));
     }
     // Recorded, but the plan showed another field.
-    let ours = || call(vec![record(namespace("dev"))]);
-    let elsewhere = Change { paths: vec!["/metadata/labels/other".to_owned()], ..change(namespace("dev")) };
-    assert_eq!(provider.update(&ours(), &elsewhere).await.unwrap_err().error.code(), "FIELD_MANAGER_CONFLICT");
-    assert!(seen.lock().unwrap().iter().all(|line| line.ends_with("force=false")));
-    // Recorded, and the plan showed it.
-    assert!(matches!(provider.update(&ours(), &change(namespace("dev"))).await.unwrap(), Progress::Done(_)));
+    for ours in [accepted(settings(), "u"), record(settings())] {
+        let elsewhere = Change { paths: vec!["/metadata/labels/other".to_owned()], ..change(settings()) };
+        let failure = provider.update(&call(vec![ours.clone()]), &elsewhere).await.unwrap_err();
+        assert_eq!(failure.error.code(), "FIELD_MANAGER_CONFLICT");
+        assert!(seen.lock().unwrap().iter().all(|line| !line.contains("force=true")));
+        // Recorded, and the plan showed it.
+        let done = provider.update(&call(vec![ours]), &change(settings())).await.unwrap();
+        assert!(matches!(done, Progress::Done(observed) if !observed.shared));
+        seen.lock().unwrap().clear();
+    }
+}
+
+/// A namespace on a server, and the changes that were asked of it: manager, uid and mark.
+#[derive(Default)]
+struct OneNamespace {
+    live: Option<Value>,
+    changes: Vec<(String, Value, bool)>,
+}
+
+/// A server of one namespace, which was there before when it has a uid.
+async fn one_namespace(uid: Option<&str>, labels: &Value) -> (KubernetesProvider, Arc<Mutex<OneNamespace>>) {
+    let live = uid.map(|uid| json!({"metadata": {"name": "dev", "uid": uid, "labels": labels}}));
+    let one = Arc::new(Mutex::new(OneNamespace { live, changes: Vec::new() }));
+    let kept = one.clone();
+    let (connected, _) = server(move |line, body| {
+        let mut one = kept.lock().unwrap();
+        if line.starts_with("GET") {
+            return one.live.clone().map_or_else(not_found, |live| (200, live));
+        }
+        if line.starts_with("DELETE") {
+            one.live = None;
+            one.changes.push(("delete".to_owned(), body["preconditions"]["uid"].clone(), false));
+            return (200, json!({"kind": "Status", "status": "Success"}));
+        }
+        let manager = line.split("fieldManager=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        let (meant, mark) = (body["metadata"]["uid"].clone(), &body["metadata"]["annotations"]["nic.nebari.dev/owner"]);
+        assert!(!line.contains("force=true") || line.contains("dryRun"), "{line}");
+        if !line.contains("dryRun") {
+            one.changes.push((manager.clone(), meant.clone(), mark.is_string()));
+        }
+        let there = one.live.as_ref().map(|live| live["metadata"]["uid"].clone());
+        if !meant.is_null() && there.as_ref() != Some(&meant) {
+            let message = "uid mismatch";
+            return (
+                409,
+                json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": message}),
+            );
+        }
+        let mut live = body.clone();
+        live["metadata"]["uid"] = there.clone().unwrap_or_else(|| json!("new"));
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Apply"}]);
+        if !line.contains("dryRun") {
+            one.live = Some(live.clone());
+        }
+        (if there.is_some() { 200 } else { 201 }, live)
+    })
+    .await;
+    (provider(Some(connected)), one)
+}
+
+fn changes(one: &Mutex<OneNamespace>) -> Vec<(String, Value, bool)> {
+    std::mem::take(&mut one.lock().unwrap().changes)
+}
+
+fn lineage(records: Vec<Record>) -> Call {
+    let context = Context { lineage: "0123456789abcdef".to_owned(), ..Context::default() };
+    Call { context, ..call(records) }
+}
+
+fn done(progress: Progress) -> Observed {
+    let Progress::Done(observed) = progress else { panic!("it is not done: {progress:?}") };
+    observed
+}
+
+#[tokio::test]
+async fn what_is_made_bears_the_mark_each_time_it_is_applied_and_shows_none_of_it() {
+    let (provider, one) = one_namespace(None, &json!({})).await;
+    let made =
+        done(provider.create(&lineage(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await.unwrap());
+    assert_eq!((made.shared, &made.document), (false, &namespace("dev")));
+    assert!(!format!("{made:?}").contains("nic.nebari.dev"), "{made:?}");
+    assert_eq!(changes(&one), [("nic".to_owned(), Value::Null, true)]);
+
+    let ours = || lineage(vec![accepted(namespace("dev"), "new")]);
+    let updated = done(provider.update(&ours(), &change(namespace("dev"))).await.unwrap());
+    assert!(!updated.shared);
+    assert_eq!(changes(&one), [("nic".to_owned(), json!("new"), true)]);
+    // Found again without a state, by its mark; and what is read shows none of it.
+    for records in [vec![], vec![accepted(namespace("dev"), "new")]] {
+        let observed = provider.read(&lineage(records), vec![target(namespace("dev"))]).await.unwrap().remove(0);
+        assert_eq!((observed.status.clone(), observed.shared), (Status::Present, false));
+        assert!(!format!("{observed:?}").contains("nic.nebari.dev/owner"), "{observed:?}");
+    }
+    // An annotation of ours that is given up is missed, though the mark beside it stays.
+    let mut before = namespace("dev");
+    before["metadata"]["annotations"] = json!({"a": "b"});
+    one.lock().unwrap().live.as_mut().unwrap()["metadata"]["annotations"]["a"] = "b".into();
+    let target = Target { baseline: before.clone(), ..target(namespace("dev")) };
+    let observed = provider.read(&lineage(vec![accepted(before, "new")]), vec![target]).await.unwrap().remove(0);
+    assert_eq!(observed.document["metadata"]["annotations"], json!({"a": "b"}));
+}
+
+#[tokio::test]
+async fn what_somebody_made_between_the_look_and_the_create_is_shared_and_loses_the_mark() {
+    let (provider, one) = one_namespace(Some("theirs"), &json!({"team": "x"})).await;
+    let made =
+        done(provider.create(&lineage(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await.unwrap());
+    assert!(made.shared && made.is_present());
+    let theirs = json!("theirs");
+    assert_eq!(
+        changes(&one),
+        [
+            ("nic".to_owned(), Value::Null, true),
+            ("nic".to_owned(), theirs.clone(), false),
+            ("nic-01234567".to_owned(), theirs, false),
+        ]
+    );
+    // One of ours that a lost answer hid is ours.
+    let (provider, _) = one_namespace(Some("new"), &json!({})).await;
+    let again = lineage(vec![accepted(namespace("dev"), "new")]);
+    assert!(!done(provider.create(&again, &change(namespace("dev")), Arc::new(Told::default())).await.unwrap()).shared);
+}
+
+#[tokio::test]
+async fn an_update_is_of_the_object_that_was_read() {
+    let recorded = || lineage(vec![accepted(namespace("dev"), "gone")]);
+    let (provider, one) = one_namespace(Some("theirs"), &json!({})).await;
+    let failure = provider.update(&recorded(), &change(namespace("dev"))).await.unwrap_err();
+    assert_eq!(failure.error.code(), "RESOURCE_FOREIGN");
+    assert_eq!(one.lock().unwrap().live.as_ref().unwrap()["metadata"]["labels"], json!({}));
+    let (provider, one) = one_namespace(None, &json!({})).await;
+    assert!(!done(provider.update(&recorded(), &change(namespace("dev"))).await.unwrap()).shared);
+    assert_eq!(changes(&one), [("nic".to_owned(), json!("gone"), true), ("nic".to_owned(), Value::Null, true)]);
+}
+
+#[tokio::test]
+async fn what_stood_before_is_used_given_back_and_never_deleted() {
+    let (provider, one) = one_namespace(Some("theirs"), &json!({"team": "x"})).await;
+    let observed = provider.read(&lineage(vec![]), vec![target(namespace("dev"))]).await.unwrap().remove(0);
+    assert!(observed.shared && observed.conflicts.is_empty(), "{observed:?}");
+    let used = done(provider.update(&lineage(vec![]), &change(namespace("dev"))).await.unwrap());
+    assert!(used.shared);
+    assert_eq!(changes(&one), [("nic-01234567".to_owned(), json!("theirs"), false)]);
+
+    let shared = || lineage(vec![Record { shared: true, ..accepted(namespace("dev"), "theirs") }]);
+    let gone = done(provider.delete(&shared(), &change(namespace("dev"))).await.unwrap());
+    assert_eq!((gone.status, changes(&one)), (Status::Absent, Vec::new()));
+    provider.release(&shared(), &change(namespace("dev"))).await.unwrap();
+    assert_eq!(changes(&one), [("nic-01234567".to_owned(), json!("theirs"), false)]);
+    assert!(one.lock().unwrap().live.as_ref().unwrap()["metadata"].get("labels").is_none());
+    // Nothing of ours is on it any more: nothing is asked.
+    one.lock().unwrap().live.as_mut().unwrap()["metadata"]["managedFields"] = json!([]);
+    provider.release(&shared(), &change(namespace("dev"))).await.unwrap();
+    assert_eq!(changes(&one), Vec::new());
+}
+
+#[tokio::test]
+async fn another_uid_and_another_state_are_foreign() {
+    let (provider, one) = one_namespace(Some("theirs"), &json!({"managed-by": "nic"})).await;
+    let read =
+        async |records| provider.read(&lineage(records), vec![target(namespace("dev"))]).await.unwrap().remove(0);
+    let observed = read(vec![accepted(namespace("dev"), "ours")]).await;
+    assert!(matches!(&observed.status, Status::Foreign(words) if words.contains("made anew by somebody else")));
+    assert!(observed.shared && observed.attributes.unwrap()["uid"] == "theirs");
+    let gone = done(
+        provider.delete(&lineage(vec![accepted(namespace("dev"), "ours")]), &change(namespace("dev"))).await.unwrap(),
+    );
+    assert_eq!((gone.status, changes(&one)), (Status::Absent, Vec::new()));
+
+    one.lock().unwrap().live.as_mut().unwrap()["metadata"]["annotations"] =
+        json!({"nic.nebari.dev/owner": "fedcba9876543210///aws.kubernetes.x"});
+    let observed = read(vec![]).await;
+    assert_eq!(observed.other_lineage.unwrap().lineage, "fedcba9876543210");
+    assert!(matches!(observed.status, Status::Foreign(_)) && !observed.shared);
+}
+
+#[tokio::test]
+async fn what_others_decide_of_a_namespace_is_left_and_of_anything_else_is_told() {
+    let (connected, seen) = server(|line, body| match line {
+        line if line.starts_with("GET") => {
+            (200, json!({"metadata": {"name": "a", "uid": "u", "labels": {"managed-by": "helm"}}}))
+        }
+        line if line.contains("force=true") => {
+            assert!(line.contains("dryRun=All"), "{line}");
+            (200, body.clone())
+        }
+        _ if body["metadata"]["labels"].get("managed-by").is_some() => taken(),
+        _ => {
+            let mut live = body.clone();
+            live["metadata"]["labels"]["managed-by"] = "helm".into();
+            (200, live)
+        }
+    })
+    .await;
+    let provider = provider(Some(connected));
+    let read = async |document| provider.read(&lineage(vec![]), vec![target(document)]).await.unwrap().remove(0);
+    let told = |left| {
+        vec![FieldConflict { field: ".metadata.labels.managed-by".to_owned(), manager: "helm".to_owned(), left }]
+    };
+    let observed = read(namespace("a")).await;
+    // Nothing that would be tried for ever.
+    assert_eq!((&observed.document, &observed.conflicts), (&namespace("a"), &told(true)));
+    let observed = read(settings()).await;
+    assert_eq!(
+        (&observed.document["metadata"]["labels"]["managed-by"], &observed.conflicts),
+        (&json!("helm"), &told(false))
+    );
+    let mut two = namespace("a");
+    two["metadata"]["labels"]["project"] = "p".into();
+    assert!(done(provider.update(&lineage(vec![]), &change(two)).await.unwrap()).shared);
+    assert!(seen.lock().unwrap().iter().all(|line| !line.contains("fieldManager=nic&")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn who_may_not_change_what_is_there_may_use_it() {
+    let forbidden =
+        || (403, json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}));
+    let (connected, _) = server(move |line, _| match line {
+        line if line.starts_with("GET") => (200, json!({"metadata": {"name": "a", "uid": "u", "labels": {}}})),
+        _ => forbidden(),
+    })
+    .await;
+    let provider = provider(Some(connected));
+    let observed = provider.read(&lineage(vec![]), vec![target(namespace("a"))]).await.unwrap().remove(0);
+    assert!(observed.shared && observed.document == namespace("a"), "{observed:?}");
+    assert_eq!(observed.conflicts[0].field, ".metadata.labels.managed-by");
+    let made =
+        done(provider.create(&lineage(vec![]), &change(namespace("a")), Arc::new(Told::default())).await.unwrap());
+    assert!(made.shared);
+    // What does not serve all the same is as it is wanted, or refused.
+    let failure = provider.create(&lineage(vec![]), &change(settings()), Arc::new(Told::default())).await.unwrap_err();
+    assert_eq!(failure.error.code(), "DENIED");
+    let mut bare = settings();
+    bare["metadata"].as_object_mut().unwrap().remove("labels");
+    let (connected, _) = server(move |line, _| match line {
+        line if line.starts_with("GET") => (
+            200,
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "dev", "uid": "u"}}),
+        ),
+        _ => forbidden(),
+    })
+    .await;
+    let made = self::provider(Some(connected)).create(&lineage(vec![]), &change(bare), Arc::new(Told::default())).await;
+    assert!(done(made.unwrap()).shared);
 }
 
 #[tokio::test]
@@ -291,16 +545,22 @@ async fn a_delete_lasts_until_the_object_is_gone() {
     .await;
     let provider = provider(Some(connected));
     let going = Change { remote_id: Some("Namespace.v1/dev".to_owned()), ..change(Value::Null) };
-    let Progress::Pending(waiting) = provider.delete(&call(vec![]), &going).await.unwrap() else {
-        panic!("still there")
-    };
+    let ours = call(vec![accepted(namespace("dev"), "u")]);
+    let Progress::Pending(waiting) = provider.delete(&ours, &going).await.unwrap() else { panic!("still there") };
     assert_eq!(waiting.message, "Some resources are remaining");
     let progress = provider.poll(&call(vec![]), &going, &waiting.operation).await.unwrap();
     assert!(matches!(progress, Progress::Done(observed) if observed.status == Status::Absent));
-    let before = seen.lock().unwrap().len();
+    assert!(seen.lock().unwrap().iter().any(|line| line.starts_with("DELETE")));
+}
+
+#[tokio::test]
+async fn built_in_namespaces_are_left_alone_whatever_an_older_state_says() {
+    let (connected, seen) = server(|_, _| (200, json!({"metadata": {"name": "default", "uid": "u"}}))).await;
+    let provider = provider(Some(connected));
+    let ours = call(vec![accepted(namespace("default"), "u")]);
     let kept = Change { remote_id: Some("Namespace.v1/default".to_owned()), ..change(Value::Null) };
-    assert!(matches!(provider.delete(&call(vec![]), &kept).await.unwrap(), Progress::Done(_)));
-    assert_eq!(seen.lock().unwrap().len(), before, "built-in namespaces are left alone");
+    assert!(matches!(provider.delete(&ours, &kept).await.unwrap(), Progress::Done(_)));
+    assert_eq!(*seen.lock().unwrap(), ["GET /api/v1/namespaces/default"]);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ impl Counts {
     fn of(report: &DriftReport) -> Self {
         let count = |is: fn(&Condition) -> bool| report.resources.iter().filter(|r| is(&r.condition)).count();
         Self {
-            differing: count(|c| matches!(c, Condition::Differs(_))),
+            differing: count(|c| matches!(c, Condition::Differs(_) | Condition::Foreign(_))),
             gone: count(|c| matches!(c, Condition::Gone)),
             unknown: report.unknown().count(),
             unrecorded: report.unrecorded.len(),
@@ -62,6 +62,7 @@ pub fn text(report: &DriftReport, whole: bool) -> String {
                 line("~", yellow, name, &format!("was changed outside NIC: {}", paths.join(", ")));
             }
             Condition::Gone => line("-", red, name, "is gone from the cloud"),
+            Condition::Foreign(what) => line("!", red, name, &format!("is not ours any more: {what}")),
             Condition::Unfinished => line("?", yellow, name, "was begun and not finished"),
             Condition::Unclear(why) => line("?", yellow, name, &format!("cannot be compared: {why}")),
             Condition::Unreadable(error) => line("?", red, name, &format!("could not be read: {error}")),
@@ -151,6 +152,7 @@ fn entry(resource: &ResourceDrift) -> Value {
             entry
         }
         Condition::Gone => json!({ "drift": true, "reason": "in state but not in the cloud" }),
+        Condition::Foreign(what) => json!({ "drift": true, "reason": what }),
         Condition::Unfinished => json!({ "drift": null, "reason": "a change of it was begun and not finished" }),
         Condition::Unclear(why) => json!({ "drift": null, "reason": why }),
         Condition::Unreadable(error) => json!({ "drift": null, "reason": format!("could not be read: {error}") }),

@@ -159,8 +159,8 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
             let _ = writeln!(text, "        {DIM}{}{DIM:#}", change.address);
         }
     }
-    for change in plan.changes.iter().filter(|change| change.reason == Reason::Retained) {
-        let _ = writeln!(text, "  {DIM}  = {} {} (stays: `retain`){DIM:#}", change.title, change.address.name());
+    for (change, why) in plan.changes.iter().filter_map(|change| Some((change, stays(change)?))) {
+        let _ = writeln!(text, "  {DIM}  = {} {} ({why}){DIM:#}", change.title, change.address.name());
     }
     let _ = write!(text, "{}", summary(plan));
     match plan.needs_confirmation.len() {
@@ -188,8 +188,23 @@ pub fn summary(plan: &Plan) -> String {
     )
 }
 
+/// What is said of something shared when it is first met.
+const SHARED: &str = "exists already and is shared: used, never deleted";
+
+/// Why something is not changed that might have been expected to be.
+fn stays(change: &PlannedChange) -> Option<String> {
+    match change.reason {
+        Reason::Retained => Some("stays: `retain`".to_owned()),
+        Reason::Shared => Some("stays: it is shared, NIC did not make it".to_owned()),
+        Reason::UsedByOthers => Some(format!("stays: used by {}", change.used_by.join(", "))),
+        Reason::Found if change.shared && change.action == Action::NoOp => Some(SHARED.to_owned()),
+        _ => None,
+    }
+}
+
 fn because(change: &PlannedChange) -> String {
     let why = match change.reason {
+        Reason::Found if change.shared => SHARED,
         Reason::GoneFromCloud => "it is gone from the cloud",
         Reason::Drift => "it was changed outside NIC",
         Reason::CannotUpdateInPlace => "cannot be changed in place",
@@ -255,8 +270,15 @@ fn value_text(value: &Value) -> String {
 
 /// `VPC vpc-123 exists, no changes needed.` for the resources people know, and a count of the rest.
 pub fn unchanged(plan: &Plan) -> String {
-    let kept: Vec<&PlannedChange> = plan.changes.iter().filter(|change| change.action == Action::NoOp).collect();
+    let (met, kept): (Vec<&PlannedChange>, Vec<&PlannedChange>) = plan
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::NoOp)
+        .partition(|change| change.shared && change.reason == Reason::Found);
     let mut text = String::new();
+    for change in met {
+        let _ = writeln!(text, "{} {} {SHARED}.", change.title, change.address.name());
+    }
     // The things people talk about: what stands alone at its place, and what stands for nodes.
     let telling = |change: &&&PlannedChange| {
         matches!(

@@ -297,7 +297,8 @@ pub(super) fn observed_from_guest(observation: types::Observation) -> Result<Obs
     let foreign = matches!(status, Status::Foreign(_));
     let other_lineage = extra.get("other_lineage").filter(|_| foreign).map(|other| other_lineage(&address, other));
     let other_lineage = other_lineage.transpose()?;
-    Ok(Observed { address, remote_id, status, document, attributes: None, other_lineage })
+    let absent = Observed::absent(&address);
+    Ok(Observed { remote_id, status, document, other_lineage, ..absent })
 }
 
 /// The state that a mark tells of. What is shown, and may be taken over, is shaped like a lineage.

@@ -142,14 +142,8 @@ mod tests {
     }
 
     fn present(remote_id: Option<&str>, document: Value) -> Observed {
-        Observed {
-            address: "aws.vpc.main".parse().unwrap(),
-            remote_id: remote_id.map(str::to_owned),
-            status: Status::Present,
-            document,
-            attributes: None,
-            other_lineage: None,
-        }
+        let absent = Observed::absent(&"aws.vpc.main".parse().unwrap());
+        Observed { remote_id: remote_id.map(str::to_owned), status: Status::Present, document, ..absent }
     }
 
     fn audited(verb: Verb, change: &Change, told: Option<&str>, progress: Progress) -> Result<Progress, Fault> {

@@ -31,6 +31,9 @@ impl Worker<'_> {
         let Some(observed) = self.still_there(&subject, record.as_ref(), observed).await? else {
             return Ok(self.forget(address).await?);
         };
+        if step.action == Action::Forget && (observed.shared || !observed.used_by.is_empty()) {
+            return self.let_go(&subject, record.as_ref(), observed).await;
+        }
         let action = if step.action == Action::Replace { Action::Delete } else { step.action };
         self.run.reporter.report(Event::Started { address: step.address.clone(), action });
 
@@ -49,6 +52,21 @@ impl Worker<'_> {
         self.begin(&subject, &change).await?;
         self.delete_until_gone(&subject, &mut change).await?;
         Ok(self.forget(address).await?)
+    }
+
+    /// Leaves it to those who use it, and forgets it.
+    async fn let_go(
+        &self,
+        subject: &Subject<'_>,
+        record: Option<&Record>,
+        observed: Observed,
+    ) -> Result<(), StepError> {
+        let mut change = subject.change(&last_known(record, &observed), self.run.clock.token());
+        change.remote_id = observed.remote_id;
+        let call = self.run.call().await;
+        let released = self.run.until_answered(|| subject.provider.release(&call, &change)).await;
+        released.map_err(|error| subject.failed(&error))?;
+        Ok(self.forget(subject.address).await?)
     }
 
     /// Where what this run deposed is recorded: older ones have steps of their own.

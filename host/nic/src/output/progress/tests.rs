@@ -51,6 +51,8 @@ fn change(text: &str, title: &str, action: Action, needs: &[&str]) -> PlannedCha
         create_first: false,
         deposed: None,
         confirmation: None,
+        shared: false,
+        used_by: Vec::new(),
     }
 }
 

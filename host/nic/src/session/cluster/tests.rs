@@ -258,6 +258,7 @@ impl Platform {
             state_path: "cloud.cluster".to_owned(),
             name_suffix: None,
             deposed: None,
+            shared: false,
         });
         self.journal.put(&"sim.cluster.main".parse().unwrap(), |_| record).await.unwrap();
     }
