@@ -29,6 +29,7 @@
 //! | `remote-id` | the remote id: references to it are good as soon as a create has told it |
 //! | `goes-with` | on the whole document: the kind of what these are parts of, gone when that is |
 //! | `root` | on the whole document: everything else of a platform stands on these; where none is left, the platform is gone |
+//! | `hosts` | on the whole document: the kind of what stands in these, is read through them, and is gone when they are |
 //! | `outlives` | on the whole document: the kind of something that they need, and that may be deleted before they are |
 //! | `only-deletes` | on the whole document: only a delete has work to do, so a create waits for nothing that it does not reference |
 //! | `sensitive` | never shown |
@@ -187,6 +188,12 @@ impl Schema {
     /// they are gone with it: then the host waits for that instead of calling `delete`.
     pub fn goes_with(self, kind: &str) -> Self {
         self.annotated("goes-with", json!(kind))
+    }
+
+    /// On the schema of a whole document: what is of the kind `kind` and depends on one of these stands in it, is read through it, and
+    /// is gone when it is. When such a thing cannot be read and all is destroyed, the host lets it go with this.
+    pub fn hosts(self, kind: &str) -> Self {
+        self.annotated("hosts", json!(kind))
     }
 
     /// On the schema of a whole document: these need something of the kind `kind`, and can still be deleted when that is gone. Then the

@@ -56,6 +56,9 @@ const UNANSWERED: [&str; 4] = ["CLUSTER_UNREACHABLE", "CLOUD_UNREACHABLE", "PROX
 /// The cause that all refusals of a login have in common.
 const LOGIN_REFUSED: &str = "login refused";
 
+/// What stands between the object and the reason where Kubernetes refuses a permission.
+const FORBIDDEN: &str = " is forbidden: ";
+
 /// What to do after a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -145,8 +148,14 @@ impl ProviderError {
             Self::Denied(text) if text.split(':').next().is_some_and(|code| LOGIN.contains(&code)) => {
                 LOGIN_REFUSED.to_owned()
             }
+            // A permission of the cluster is refused for a sort of object: which one is meant says nothing more.
+            Self::Denied(text) if text.contains(FORBIDDEN) => {
+                text.split_once(FORBIDDEN).map_or(text.as_str(), |(_, why)| why).to_owned()
+            }
             Self::Remote { code, .. } if UNANSWERED.contains(&code.as_str()) => code.clone(),
-            Self::Other { code, .. } if code.starts_with("CREDENTIALS_") => code.clone(),
+            Self::Other { code, .. } if code.starts_with("CREDENTIALS_") || code == "CLUSTER_LOGIN_FAILED" => {
+                code.clone()
+            }
             other => other.to_string(),
         }
     }

@@ -90,6 +90,11 @@ impl Kind {
         self.schema.pointer("/x-nic/goes-with").and_then(Value::as_str)
     }
 
+    /// The kind of what stands in these, whoever made it: it is read through them, and gone when they are.
+    pub fn hosts(&self) -> Option<&str> {
+        self.schema.pointer("/x-nic/hosts").and_then(Value::as_str)
+    }
+
     /// The kind of what these need only until they are deleted: it may be deleted before they are.
     pub fn outlives(&self) -> Option<&str> {
         self.schema.pointer("/x-nic/outlives").and_then(Value::as_str)

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use self::refusal::another_state;
 pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
-use self::refusal::{gathered, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
+use self::refusal::{gathered, goes_unread, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
 pub use self::retain::retained;
 pub use self::scope::scope;
 use self::shared::{Held, conflicts, differs};
@@ -142,6 +142,9 @@ pub struct PlannedChange {
     /// Which other platforms use what NIC made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub used_by: Vec<String>,
+    /// It cannot be read, and is not deleted by itself: it is gone when this is, in which it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_with: Option<Address>,
 }
 
 impl PlannedChange {
@@ -262,6 +265,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
         notes: Vec::new(),
         problems: Vec::new(),
         held: Vec::new(),
+        unread: BTreeMap::new(),
         unclear: false,
     };
     for desired in request.graph.ordered() {
@@ -272,12 +276,16 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Plan, Vec<Diagnostic>> {
     }
     planner.audit_state_paths();
     planner.let_go_first();
-    let Planner { changes, mut notes, mut problems, held, unclear, .. } = planner;
+    let Planner { changes, mut notes, mut problems, held, unread, unclear, .. } = planner;
     let (refused, told): (Vec<_>, Vec<_>) = conflicts(&held).into_iter().partition(|d| d.severity == Severity::Error);
     problems.extend(refused);
     notes.extend(told);
     if unclear {
         notes.push(secrets_unclear());
+    }
+    for (host, problems) in unread {
+        let title = changes.get(&host).map_or("resource", |change| change.title.as_str());
+        notes.extend(goes_unread(title, &host, gathered(problems, request.observed)));
     }
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Err(of_another_state(gathered(problems, request.observed), request.observed));
@@ -317,6 +325,8 @@ struct Planner<'a> {
     problems: Vec<Diagnostic>,
     /// What others decide of shared things.
     held: Vec<Held>,
+    /// Why what goes with something else could not be read, by the address of that.
+    unread: BTreeMap<Address, Vec<Diagnostic>>,
     /// Whether some secret cannot be compared.
     unclear: bool,
 }
@@ -516,9 +526,16 @@ impl Planner<'_> {
         let observed = self.request.observed.get(address).unwrap_or(&absent);
         // Found by its name alone, and not ours: ours was never made.
         let never_made = matches!(observed.status, Status::Foreign(_)) && record.remote_id.is_none();
+        let is_unread = matches!(observed.status, Status::Unreadable(_));
+        let goes_with = is_unread.then(|| self.host_that_goes(record)).flatten();
         if let Some(problem) = unusable(observed, kind).filter(|_| !never_made) {
-            self.problems.push(problem);
-            return;
+            match &goes_with {
+                Some(host) => self.unread.entry(host.clone()).or_default().push(problem),
+                None => {
+                    self.problems.push(problem);
+                    return;
+                }
+            }
         }
         let destroy = self.request.purpose == Purpose::Destroy;
         // A create of unknown outcome is looked for once more, when applied, before its record goes.
@@ -557,8 +574,35 @@ impl Planner<'_> {
                 confirmation,
                 shared: observed.shared,
                 used_by: observed.used_by.clone(),
+                goes_with,
             },
         );
+    }
+
+    /// Of a destroy: what a resource stands in, when that is there and is deleted too. What stands in it is gone with it, whether or
+    /// not it can be read.
+    fn host_that_goes(&self, record: &Record) -> Option<Address> {
+        let PlanRequest { purpose, records, observed, kinds, retained, .. } = self.request;
+        if *purpose != Purpose::Destroy || retained.contains(&record.address) {
+            return None;
+        }
+        let is_there = |host: &Record| {
+            let seen = observed.get(&host.address).map(|seen| &seen.status);
+            matches!(seen, Some(Status::Present | Status::InProgress(_) | Status::Failed(_)))
+        };
+        let (mut known, mut open) = (BTreeSet::new(), vec![record]);
+        while let Some(next) = open.pop() {
+            for host in next.dependencies.iter().filter_map(|need| records.get(need)) {
+                let hosts = kinds.get(&host.kind).and_then(Kind::hosts) == Some(record.kind.as_str());
+                if hosts && !host.external && !retained.contains(&host.address) && is_there(host) {
+                    return Some(host.address.clone());
+                }
+                if known.insert(&host.address) {
+                    open.push(host);
+                }
+            }
+        }
+        None
     }
 
     /// Protected and imported things go only when the user named them: until then, what would become of them and why that is no small
@@ -600,6 +644,7 @@ impl Planner<'_> {
                 confirmation: None,
                 shared: observed.shared,
                 used_by: observed.used_by.clone(),
+                goes_with: None,
             },
         );
     }

@@ -116,9 +116,9 @@ pub enum Command {
     /// The state: what NIC made
     #[command(subcommand, after_help = "Examples:\n  nic state list\n  nic state show aws.vpc.main")]
     State(State),
-    /// Show the kubeconfig, or mint a token for it
+    /// Show the kubeconfig, which holds no login, or print a login for it
     #[command(
-        after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2"
+        after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2\n  nic kubeconfig --token --context my-cluster"
     )]
     Kubeconfig(Kubeconfig),
     /// Write completions for a shell to stdout
@@ -443,15 +443,19 @@ pub struct StateOf {
 /// `nic kubeconfig`
 #[derive(Debug, Args)]
 pub struct Kubeconfig {
-    /// Mint a token and print it as an ExecCredential, as kubectl's exec plugins do
-    #[arg(long, requires_all = ["cluster", "region"])]
+    /// Print a login as an ExecCredential, as kubectl's exec plugins do: a token of an EKS cluster, or what a context of your own
+    /// kubeconfig logs in with
+    #[arg(long, requires = "whose")]
     pub token: bool,
     /// Name of the EKS cluster to mint a token for
-    #[arg(long)]
+    #[arg(long, requires = "region", group = "whose")]
     pub cluster: Option<String>,
     /// Region of that cluster
-    #[arg(long)]
+    #[arg(long, requires = "cluster")]
     pub region: Option<String>,
+    /// The context, of the kubeconfig that KUBECONFIG or ~/.kube/config is, whose login to print
+    #[arg(long, value_name = "NAME", requires = "token", group = "whose")]
+    pub context: Option<String>,
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,

@@ -13,10 +13,12 @@ mod served;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use nic_core::diagnostic::Diagnostic;
 use nic_core::document;
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
@@ -28,7 +30,7 @@ pub use self::connection::{Applied, Apply, Connected, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
 pub use self::generation::Generation;
 pub use self::health::{ClusterHealth, Count, Nodes, NotReady, cluster_health};
-pub use self::kubeconfig::{ExecCommand, KubeconfigText};
+pub use self::kubeconfig::{ExecCommand, context_credential, is_ours, is_the_users};
 pub use self::reader::{FindCluster, FoundClusterReader};
 
 use crate::signing::Gate;
@@ -64,14 +66,12 @@ pub trait ClusterReader: Send + Sync {
 /// What a user or a later stage needs to reach the cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterAccess {
-    /// Its name.
-    pub name: String,
-    /// `https://...`.
-    pub endpoint: String,
-    /// The certificate authority, PEM in base64; none when the system's own are meant.
-    pub ca_certificate_base64: Option<String>,
-    /// A kubeconfig for this cluster alone.
-    pub kubeconfig: KubeconfigText,
+    /// The context that stands for it in the kubeconfig.
+    pub context: String,
+    /// A kubeconfig for this cluster alone, YAML. It holds no login.
+    pub kubeconfig: String,
+    /// What it will not do by itself.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// The kinds of locators that the host can follow.
@@ -214,21 +214,26 @@ impl ClusterSource {
         match Place::of(locator)? {
             Place::Eks { region, name } => {
                 let found = self.describe(locator, generation, &region, &name).await?;
-                found.map(|cluster| kubeconfig::eks_access(&cluster, exec)).transpose()
+                Ok(found.map(|cluster| kubeconfig::eks_access(&cluster, exec)))
             }
-            Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref()).map(Some),
+            Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref(), exec).map(Some),
         }
     }
 
     /// A login in the words of Nebari's output `kubernetes_credentials`, or none while there is no cluster. For stdout alone, when
-    /// somebody asks for it.
-    pub async fn credentials(&self, locator: &Locator, generation: Generation) -> Result<Option<Value>, ProviderError> {
+    /// somebody asks for it. `written` is where deploy leaves its kubeconfig.
+    pub async fn credentials(
+        &self,
+        locator: &Locator,
+        generation: Generation,
+        written: PathBuf,
+    ) -> Result<Option<Value>, ProviderError> {
         match Place::of(locator)? {
             Place::Eks { region, name } => {
                 let Some(cluster) = self.describe(locator, generation, &region, &name).await? else { return Ok(None) };
                 eks::credentials(&self.0.gate, &cluster).await.map(Some)
             }
-            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref()).map(Some),
+            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref(), written).map(Some),
         }
     }
 

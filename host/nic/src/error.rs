@@ -77,7 +77,12 @@ impl From<BackendError> for CommandError {
 impl From<ProviderError> for CommandError {
     fn from(error: ProviderError) -> Self {
         // The cloud's own code stands in its words; what a user looks up is ours.
-        let mut diagnostic = Diagnostic::error(error.code(), "A provider call failed", error.to_string());
+        let summary = match error.code() {
+            "CLUSTER_LOGIN_FAILED" => "There is no login to the cluster",
+            code if code.starts_with("KUBECONFIG_") => "The kubeconfig cannot be used",
+            _ => "A provider call failed",
+        };
+        let mut diagnostic = Diagnostic::error(error.code(), summary, error.to_string());
         diagnostic.hints = error.hints();
         Self { diagnostics: vec![diagnostic], status: ExitStatus::Broke }
     }

@@ -61,12 +61,13 @@ pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
     File::open(directory_of(to))?.sync_all()
 }
 
-/// Removes a file that later stages read, if it is there.
+/// Removes a file that later stages read, if it is there: gone once it returns, power cut or not.
 ///
 /// # Errors
 /// `FILE_NOT_WRITABLE` with the path.
 pub fn remove(path: &Path) -> Result<(), CommandError> {
-    match fs::remove_file(path) {
+    let removed = fs::remove_file(path).and_then(|()| File::open(directory_of(path))?.sync_all());
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let detail = format!("`{}`: {error}", path.display());
             Err(CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be removed", detail)

@@ -13,6 +13,7 @@ pub mod error;
 pub mod exit;
 pub mod fault;
 mod files;
+mod handover;
 pub mod interrupt;
 pub mod kubernetes;
 pub mod logging;

@@ -26,6 +26,7 @@ use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, Found
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
+use crate::handover::Handover;
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
@@ -308,7 +309,9 @@ impl Session {
     /// What the provider or the cluster's cloud says.
     pub async fn cluster_credentials(&self) -> Result<Option<Value>, CommandError> {
         let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
-        Ok(self.clusters.credentials(&locator, generation).await?)
+        let written = Handover::beside(&self.state_path).kubeconfig;
+        let written = std::path::absolute(&written).unwrap_or(written);
+        Ok(self.clusters.credentials(&locator, generation, written).await?)
     }
 
     /// The first cluster that a provider names.

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use nic_tests::aws::{Emulator, ensure_venv};
+use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
@@ -59,5 +62,24 @@ async fn deploy_validate_and_status_answer_as_the_document_says() -> Result<()> 
     let answer = adapter(&workspace, &["deploy", "nebari-config.yaml", "out"]).await?;
     ensure!(answer["details"]["error"]["code"] == "CONFIG_INVALID_VALUE", "{answer:#}");
     ensure!(answer["details"]["error"]["recovery_suggestions"].is_array(), "{answer:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kubeconfig_in_the_answer_logs_in_though_it_holds_no_login() -> Result<()> {
+    let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
+    let mut workspace = Workspace::new()?;
+    workspace.config("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: nic-test}\n")?;
+    workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string());
+    let own = std::fs::read_to_string(cluster.kubeconfig())?;
+    let key = own.lines().find_map(|line| line.trim().strip_prefix("client-key-data: ")).context("a key")?;
+
+    let answer = adapter(&workspace, &["deploy", "nebari-config.yaml", "out"]).await?;
+    ensure!(!answer.to_string().contains(key), "the key is in the answer");
+    let content = answer["result"]["kubeconfig"]["content"].as_str().with_context(|| format!("{answer:#}"))?;
+    let (kubeconfig, options) = (Kubeconfig::from_yaml(content)?, KubeConfigOptions::default());
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    let namespaces: kube::Api<Namespace> = kube::Api::all(kube::Client::try_from(config)?);
+    namespaces.get("dev").await.context("the kubeconfig does not log in")?;
     Ok(())
 }

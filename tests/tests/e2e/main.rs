@@ -1,5 +1,6 @@
 //! What people and programs meet, end to end and on real parts: one binary, so that the host is linked once.
 
+mod access;
 mod adapter;
 mod aws_harness;
 mod bad_input;

@@ -14,6 +14,9 @@ use crate::resource::{Observed, OtherLineage, Status};
 /// The code of what could not be read.
 pub const UNREADABLE: &str = "RESOURCE_UNREADABLE";
 
+/// What to do about anything that keeps a plan from being made.
+const MEND: &str = "nothing was changed; mend the cause and run again";
+
 /// Nobody can say what it is.
 pub(super) fn kind_unknown(address: &Address, kind: &str) -> Diagnostic {
     Diagnostic::error("KIND_UNKNOWN", "No loaded provider knows this kind", format!("`{address}` is a `{kind}`"))
@@ -67,7 +70,7 @@ fn unreadable(title: &str, address: &Address, error: &ProviderError) -> Diagnost
     if let ProviderError::Remote { status, code, message } = error {
         details["remote_error"] = serde_json::json!({ "status": status, "code": code, "message": message });
     }
-    diagnostic.hint("nothing was changed; mend the cause and run again").details(details)
+    diagnostic.hint(MEND).details(details)
 }
 
 /// What bears the marks of another state of this platform is told as that, once, and before everything else.
@@ -177,6 +180,19 @@ pub(super) fn unconfirmed(plan: &Plan) -> Diagnostic {
         problem = problem.at(only);
     }
     problem
+}
+
+/// What could not be read and is not missed: what it stands in is deleted, and takes it along.
+pub(super) fn goes_unread(title: &str, host: &Address, unread: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
+    unread.into_iter().map(move |problem| {
+        let detail = format!("{}; not deleted one by one, but with {title} `{host}`", problem.detail);
+        let mut note = Diagnostic::warning("GOES_UNREAD", "What cannot be read goes with what it stands in", detail)
+            .at(host)
+            .hint("to have it deleted in its own order first, mend the cause and run again");
+        note.hints.extend(problem.hints.into_iter().filter(|hint| hint != MEND));
+        note.details = problem.details;
+        note
+    })
 }
 
 /// The key that tells an edited secret from an unedited one is another than the recorded one.

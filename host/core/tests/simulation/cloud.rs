@@ -76,7 +76,9 @@ impl Cloud {
                 Phase::Deleting => {
                     let gone = self.things.remove(&id).expect("it was there");
                     let name = gone.document.get("name").filter(|_| gone.kind == "sim.cluster");
-                    let part = |t: &Thing| t.kind == "sim.add-on" && t.document.get("cluster") == name;
+                    let part = |t: &Thing| {
+                        ["sim.add-on", "sim.object"].contains(&t.kind.as_str()) && t.document.get("cluster") == name
+                    };
                     self.things.retain(|_, thing| name.is_none() || !part(thing));
                 }
                 Phase::Broken => thing.phase = Phase::Broken,
@@ -94,7 +96,9 @@ impl Cloud {
                 || (thing.kind == "sim.cluster" && document.get("cluster").and_then(Value::as_str) == name)
         };
         let others = self.things.iter().filter(|(other, t)| {
-            *other != id && !["sim.address", "sim.add-on"].contains(&t.kind.as_str()) && stands_on(&t.document)
+            *other != id
+                && !["sim.address", "sim.add-on", "sim.object"].contains(&t.kind.as_str())
+                && stands_on(&t.document)
         });
         others.map(|(other, _)| other).collect()
     }

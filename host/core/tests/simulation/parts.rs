@@ -1,10 +1,11 @@
 //! What goes with the thing it is a part of, and what outlives the thing it needs.
 
 use nic_core::resource::Desired;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::faults::{Crash, Side};
 use crate::platform::{at, platform, resource, to};
-use crate::world::{How, World};
+use crate::world::{How, Ran, World};
 
 /// The platform with an add-on on its cluster, which comes after the node groups, and something that needs the add-on.
 fn with_add_on() -> Vec<Desired> {
@@ -68,4 +69,95 @@ fn what_may_outlive_something_does_not_hold_up_its_deletion() {
     assert!(!ran.complete());
     let left: Vec<String> = world.disk.state().unwrap().records.keys().map(ToString::to_string).collect();
     assert_eq!(left, ["sim.issuer.main"]);
+}
+
+/// The platform with objects in its cluster: one that stands on the last node group, one in that, and one beside.
+fn with_objects() -> Vec<Desired> {
+    let object = |name: &str, cluster: Value, on: &str| {
+        let document = json!({"name": name, "cluster": cluster});
+        let mut object = resource(&format!("sim.object.{name}"), document);
+        object.depends_on.insert(at(on));
+        object
+    };
+    let cluster = || to("sim.cluster.main", "/name");
+    let objects = [
+        object("namespace", cluster(), "sim.node-group.general"),
+        // Only by what it stands in does it lead to the cluster.
+        object("account", json!("sim-dev"), "sim.object.namespace"),
+        object("definition", cluster(), "sim.cluster.main"),
+    ];
+    platform().into_iter().chain(objects).collect()
+}
+
+fn unread(world: &World, names: &[&str], how: &How) -> Ran {
+    let mut provider = world.provider(with_objects());
+    provider.unreadable = names.iter().map(|name| at(&format!("sim.object.{name}"))).collect();
+    world.go(provider, how)
+}
+
+const ALL: &[&str] = &["account", "definition", "namespace"];
+
+#[test]
+fn what_cannot_be_read_goes_with_the_cluster_it_stands_in() {
+    let world = World::with(with_objects());
+    let ran = unread(&world, ALL, &How { destroy: true, ..How::default() });
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    assert!(world.cloud.lock().unwrap().things.is_empty());
+    assert!(ALL.iter().all(|name| !deleted(&world, &format!("sim.object.{name}"))));
+    assert_eq!(world.disk.state().unwrap().records.len(), 0);
+    // One note for one cause, and the plan says with what each goes.
+    let notes: Vec<_> = ran.plan.notes.iter().map(|note| (note.code.as_str(), note.detail.as_str())).collect();
+    let detail = "object `sim.object.account` and 2 more: denied: no; not deleted one by one, but with cluster `sim.cluster.main`";
+    assert_eq!(notes, [("GOES_UNREAD", detail)]);
+    assert_eq!(ran.plan.notes[0].hints.last().unwrap(), "check that the credentials in use may do this");
+    let with: Vec<_> = ran.plan.changes.iter().filter(|c| c.goes_with == Some(at("sim.cluster.main"))).collect();
+    assert_eq!(with.len(), 3);
+}
+
+#[test]
+fn what_can_be_read_goes_before_the_cluster_all_the_same() {
+    let world = World::with(with_objects());
+    let ran = unread(&world, &["namespace"], &How { destroy: true, ..How::default() });
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    let cloud = world.cloud.lock().unwrap();
+    let gone: Vec<&str> = cloud.log.iter().filter(|(verb, _)| *verb == "delete").map(|(_, of)| of.as_str()).collect();
+    let place = |address: &str| gone.iter().position(|of| *of == format!("lineage-1/{address}"));
+    // It stands on what goes with the cluster, so on the cluster.
+    assert!(place("sim.object.account").unwrap() < place("sim.cluster.main").unwrap(), "{gone:?}");
+    assert_eq!(place("sim.object.namespace"), None);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_lost_while_its_cluster_stays() {
+    let refused = |how: &How| {
+        let world = World::with(with_objects());
+        let before = world.mutations();
+        let ran = unread(&world, ALL, how);
+        assert_eq!(ran.codes(), ["RESOURCE_UNREADABLE"].into(), "{:?}", ran.plan);
+        assert_eq!((ran.refused.len(), world.mutations()), (1, before));
+    };
+    refused(&How::default());
+    refused(&How { destroy: true, retain: vec!["sim.cluster.main"], ..How::default() });
+    refused(&How { destroy: true, retain: vec!["sim.object.definition"], ..How::default() });
+    refused(&How { destroy: true, targets: vec!["sim.object.namespace"], ..How::default() });
+}
+
+#[test]
+fn what_went_unread_stays_recorded_until_the_cluster_is_gone() {
+    for write in 0..60 {
+        let world = World::with(with_objects());
+        let crash = Some(Crash::Write(write, Side::After));
+        let ran = unread(&world, ALL, &How { destroy: true, crash, ..How::default() });
+        let state = world.disk.state().unwrap();
+        let cluster_is_there = world.cloud.lock().unwrap().things.values().any(|thing| thing.kind == "sim.cluster");
+        let recorded = ALL.iter().filter(|name| state.records.contains_key(&at(&format!("sim.object.{name}")))).count();
+        assert!(!cluster_is_there || recorded == ALL.len(), "after write {write}: {recorded}");
+        // Who is asked again where the cluster was finds nothing.
+        assert!(world.destroy().complete());
+        assert!(world.cloud.lock().unwrap().things.is_empty());
+        if !ran.crashed {
+            return;
+        }
+    }
+    panic!("a destroy with more than 60 writes");
 }

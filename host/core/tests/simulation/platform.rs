@@ -62,12 +62,19 @@ pub fn description() -> Description {
             "cloud.roles[]",
             &json!({"id": computed, "name": name, "policy": {"x-nic": {"normalise": "policy"}}}),
         ),
+        Kind {
+            schema: json!({
+                "type": "object", "x-nic": {"hosts": "sim.object"},
+                "properties": {"id": computed, "endpoint": computed, "name": name, "role": immutable, "version": text,
+                    "subnet_ids": set, "log_types": set},
+            }),
+            ..kind("cluster", CreateSafety::Named, "cloud.cluster", &json!({}))
+        },
         kind(
-            "cluster",
+            "object",
             CreateSafety::Named,
-            "cloud.cluster",
-            &json!({"id": computed, "endpoint": computed, "name": name, "role": immutable, "version": text,
-                "subnet_ids": set, "log_types": set}),
+            "kubernetes.objects[]",
+            &json!({"id": computed, "name": name, "cluster": immutable}),
         ),
         kind(
             "node-group",

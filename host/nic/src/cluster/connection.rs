@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use kube::client::Body;
+use kube::client::{AuthError, Body};
 use kube::core::Status;
 use kube::{Client, Config};
 use nic_core::document::hex;
@@ -25,6 +25,9 @@ use crate::signing::{SecretString, install_crypto_provider};
 /// The version at which an object was touched.
 const TOUCHED: &str = "nic.nebari.dev/touched-at";
 
+/// The code of a login that is refused, or that there is not.
+const LOGIN_FAILED: &str = "CLUSTER_LOGIN_FAILED";
+
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -42,7 +45,15 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) endpoint: String,
     pub(super) authorities: Vec<Vec<u8>>,
-    pub(super) tokens: Option<EksTokens>,
+    pub(super) caller: Caller,
+}
+
+/// As whom the host logs in.
+pub(super) enum Caller {
+    /// As a user of the kubeconfig, by what it says; nobody when it names none.
+    User(Option<String>),
+    /// As the AWS login that is in use.
+    Eks(EksTokens),
 }
 
 /// Which object is meant.
@@ -116,9 +127,6 @@ fn explain_status(status: Status) -> ProviderError {
     let Status { code, message, reason, details, .. } = status;
     let causes = || details.iter().flat_map(|details| &details.causes);
     match code {
-        401 => ProviderError::Denied(format!(
-            "the cluster does not accept the login: {message}; on EKS the identity needs an access entry"
-        )),
         403 if causes().any(|cause| cause.reason == "NamespaceTerminating") => ProviderError::Conflict(message),
         403 => ProviderError::Denied(format!("the cluster's permissions refuse it: {message}")),
         404 => ProviderError::NotFound(message),
@@ -144,7 +152,7 @@ struct Inner {
     endpoint: String,
     /// Of the authorities that vouch for it, when they are its own.
     ca_sha256: Option<String>,
-    tokens: Option<EksTokens>,
+    caller: Caller,
     /// Whether the far end did not answer as the cluster that was meant.
     failed: AtomicBool,
     /// Resource types by API version, each asked for by one caller at a time.
@@ -163,17 +171,17 @@ impl Connected {
         let endpoint = server.endpoint.parse().map_err(|error| unusable(&server.name, &error))?;
         let mut config = Config::new(endpoint);
         config.root_cert = Some(server.authorities);
-        Self::with(server.name, config, server.tokens)
+        Self::with(server.name, config, server.caller)
     }
 
     /// Connects to a test's own API server.
     #[cfg(test)]
     pub(crate) fn plain(endpoint: &str) -> Self {
-        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), None).unwrap()
+        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), Caller::User(None)).unwrap()
     }
 
     /// Connects as a client configuration says.
-    pub(super) fn with(name: String, mut config: Config, tokens: Option<EksTokens>) -> Result<Self, ProviderError> {
+    pub(super) fn with(name: String, mut config: Config, caller: Caller) -> Result<Self, ProviderError> {
         install_crypto_provider();
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(REQUEST_TIMEOUT);
@@ -182,9 +190,12 @@ impl Connected {
         config.default_retry = false;
         let endpoint = config.cluster_url.to_string();
         let ca_sha256 = config.root_cert.as_ref().map(|authorities| hex(&Sha256::digest(authorities.concat())));
-        let client = Client::try_from(config).map_err(|error| no_client(&name, &error))?;
+        let client = Client::try_from(config).map_err(|error| match error {
+            kube::Error::Auth(error) => no_login(&name, &error),
+            error => no_client(&name, &error),
+        })?;
         let (failed, served) = (AtomicBool::new(false), std::sync::Mutex::default());
-        let inner = Inner { name, endpoint, ca_sha256, tokens, failed, served };
+        let inner = Inner { name, endpoint, ca_sha256, caller, failed, served };
         Ok(Self { client, inner: Arc::new(inner) })
     }
 
@@ -394,10 +405,11 @@ impl Connected {
                 // The token ended early, or the clock jumped.
                 Err(error) if error.code() == Some(401) && token.is_some() && refused.is_none() => refused = token,
                 Err(error) => {
-                    if lost || error.code() == Some(401) {
+                    let is_refused = error.code() == Some(401);
+                    if lost || is_refused {
                         self.inner.failed.store(true, Ordering::Relaxed);
                     }
-                    return Err(error);
+                    return Err(if is_refused { self.refused().await.into() } else { error });
                 }
             }
         }
@@ -419,9 +431,27 @@ impl Connected {
 
     /// What the cluster knows us by, where that is not part of the connection. Another one than was refused.
     pub(super) async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
-        match &self.inner.tokens {
-            Some(tokens) => tokens.get(refused).await.map(Some),
-            None => Ok(None),
+        match &self.inner.caller {
+            Caller::Eks(tokens) => tokens.get(refused).await.map(Some),
+            Caller::User(_) => Ok(None),
+        }
+    }
+
+    /// The cluster does not know who asks.
+    async fn refused(&self) -> ProviderError {
+        let name = &self.inner.name;
+        match &self.inner.caller {
+            Caller::Eks(tokens) => tokens.refused().await,
+            Caller::User(user) => {
+                let who = user
+                    .as_ref()
+                    .map_or_else(|| "nobody in particular".to_owned(), |user| format!("the user `{user}`"));
+                let message = format!("the cluster of the context `{name}` does not accept the login of {who}");
+                let hint = format!(
+                    "a token or a certificate may have ended: log in again, and see `kubectl --context {name} auth whoami`"
+                );
+                ProviderError::Other { code: LOGIN_FAILED.to_owned(), message, detail: json!({ "hint": hint }) }
+            }
         }
     }
 
@@ -452,6 +482,9 @@ impl Connected {
         let mut connecting = false;
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(current) = cause {
+            if let Some(error) = current.downcast_ref::<AuthError>() {
+                return no_login(name, error).into();
+            }
             if let Some(tls) = tls_error(current) {
                 let message = format!("no trusted connection to cluster `{name}`: {tls}");
                 return ProviderError::other("CLUSTER_TLS_FAILED", message).into();
@@ -463,9 +496,6 @@ impl Connected {
         }
         match error {
             kube::Error::Api(status) => RequestError::Status(status),
-            kube::Error::Auth(_) => {
-                ProviderError::other("CLUSTER_LOGIN_FAILED", format!("no login to cluster `{name}`: {last}")).into()
-            }
             _ if connecting => {
                 // Status 503 lets the engine try again; nothing was sent.
                 let message = format!("cannot connect to cluster `{name}`: {last}");
@@ -474,6 +504,22 @@ impl Connected {
             _ => ProviderError::TimedOut(format!("cluster `{name}`: {last}")).into(),
         }
     }
+}
+
+/// A login that did not get as far as the cluster. How a plugin was called and what it answered are not told: there are secrets in it.
+fn no_login(name: &str, error: &AuthError) -> ProviderError {
+    let why = match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
+            format!("its plugin ended with {}: {}", out.status, last.trim())
+        }
+        AuthError::AuthExecParse(_) => "what its plugin answered is no ExecCredential".to_owned(),
+        error => error.to_string(),
+    };
+    let message = format!("there is no login to the cluster of the context `{name}`: {why}");
+    let hint = format!("see whether `kubectl --context {name} auth whoami` works");
+    ProviderError::Other { code: LOGIN_FAILED.to_owned(), message, detail: json!({ "hint": hint }) }
 }
 
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
@@ -502,7 +548,7 @@ fn no_client(name: &str, error: &kube::Error) -> ProviderError {
     }
 }
 
-fn unusable(name: &str, error: &dyn std::error::Error) -> ProviderError {
+fn unusable(name: &str, error: &dyn std::fmt::Display) -> ProviderError {
     ProviderError::other("CLUSTER_ENDPOINT_INVALID", format!("cluster `{name}` cannot be connected to: {error}"))
 }
 

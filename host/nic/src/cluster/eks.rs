@@ -1,5 +1,7 @@
 //! EKS: the endpoint and certificate that AWS tells, and tokens that the host mints from the user's own credentials.
 
+mod stranger;
+
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -13,10 +15,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
-use super::connection::{Connected, Server};
+use self::stranger::Refusing;
+use super::connection::{Caller, Connected, Server};
 use crate::signing::{CloudRequest, Gate, SecretString, partition};
 
 /// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
@@ -46,6 +49,8 @@ pub struct EksCluster {
     pub ca_certificate_base64: String,
     /// When it was made: another of the same name is another cluster.
     created_at: String,
+    /// It knows nobody but those in its config map.
+    config_map_alone: bool,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +67,13 @@ struct Described {
     certificate_authority: Option<CertificateAuthority>,
     #[serde(default)]
     created_at: Value,
+    access_config: Option<AccessConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessConfig {
+    authentication_mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,8 +117,10 @@ pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Op
     let (Some(endpoint), Some(ca_certificate_base64)) = (described.endpoint, authority) else { return Ok(None) };
     check_endpoint(&endpoint, region, gate.is_overridden("EKS").await?).map_err(|why| broken(name, why))?;
     let created_at = described.created_at.to_string();
+    let mode = described.access_config.and_then(|access| access.authentication_mode);
+    let config_map_alone = mode.as_deref() == Some("CONFIG_MAP");
     let (region, name) = (region.to_owned(), name.to_owned());
-    Ok(Some(EksCluster { region, name, endpoint, ca_certificate_base64, created_at }))
+    Ok(Some(EksCluster { region, name, endpoint, ca_certificate_base64, created_at, config_map_alone }))
 }
 
 /// The token goes there: it must be a name that AWS gives to clusters, unless the user put an emulator in its place.
@@ -150,12 +164,11 @@ pub(super) fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, Pr
     if authorities.is_empty() {
         return Err(broken(&cluster.name, "its certificate authority is empty"));
     }
-    let tokens = EksTokens::new(gate.clone(), &cluster.region, &cluster.name);
     Connected::to(Server {
         name: cluster.name.clone(),
         endpoint: cluster.endpoint.clone(),
         authorities,
-        tokens: Some(tokens),
+        caller: Caller::Eks(EksTokens::new(gate.clone(), cluster)),
     })
 }
 
@@ -205,12 +218,22 @@ pub(super) struct EksTokens {
     gate: Gate,
     region: String,
     name: String,
+    config_map_alone: bool,
     kept: Mutex<Option<(SecretString, Instant)>>,
+    refused: OnceCell<ProviderError>,
 }
 
 impl EksTokens {
-    fn new(gate: Gate, region: &str, name: &str) -> Self {
-        Self { gate, region: region.to_owned(), name: name.to_owned(), kept: Mutex::new(None) }
+    fn new(gate: Gate, cluster: &EksCluster) -> Self {
+        let EksCluster { region, name, config_map_alone, .. } = cluster.clone();
+        Self { gate, region, name, config_map_alone, kept: Mutex::new(None), refused: OnceCell::new() }
+    }
+
+    /// What to say when the cluster takes no token of ours. AWS is asked once who that is, however many requests were refused.
+    pub(super) async fn refused(&self) -> ProviderError {
+        let Self { region, name, config_map_alone, .. } = self;
+        let refusing = Refusing { region: region.clone(), name: name.clone(), config_map_alone: *config_map_alone };
+        self.refused.get_or_init(|| refusing.error(&self.gate)).await.clone()
     }
 
     /// A token that lasts; another than `refused`, which the cluster did not take.

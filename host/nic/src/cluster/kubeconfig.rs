@@ -1,20 +1,26 @@
-//! Kubeconfigs: the user's own as a way in, and small ones for others as a way out.
+//! Kubeconfigs: the user's own as a way in, and small ones for others as a way out, which hold no login.
 
-use std::fmt::Write as _;
+mod found;
+mod login;
+mod yaml;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use std::path::{Path, PathBuf};
+
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::KubeConfigOptions;
+use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use url::Url;
 
+use self::found::{Chosen, Found, unusable};
+use self::login::{API_VERSION, Login, inline, lend, unlendable};
+pub use self::yaml::is_ours;
 use super::ClusterAccess;
-use super::connection::Connected;
+use super::connection::{Caller, Connected};
 use super::eks::EksCluster;
-use crate::signing::SecretString;
 
-/// How a kubeconfig calls this program for a token.
+/// How a kubeconfig calls this program for a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecCommand {
     /// The program, `nic` or its path.
@@ -33,138 +39,154 @@ impl ExecCommand {
             variables: profile.map(|profile| ("AWS_PROFILE".to_owned(), profile)).into_iter().collect(),
         }
     }
-}
 
-/// A kubeconfig as YAML. It may hold a login, so nothing prints it: it belongs into a file that only the user can read,
-/// never into state, outputs or a log.
-#[derive(Debug, Clone)]
-pub struct KubeconfigText {
-    yaml: SecretString,
-    holds_credentials: bool,
-}
-
-impl KubeconfigText {
-    /// Whether whoever reads it can log in with it.
-    pub fn holds_credentials(&self) -> bool {
-        self.holds_credentials
+    /// The `exec` of a user.
+    fn call(&self, arguments: &[&str], variables: &[(String, String)], interactive: bool) -> Value {
+        let mut call = json!({
+            "apiVersion": API_VERSION,
+            "command": self.command,
+            "args": arguments,
+            "interactiveMode": if interactive { "IfAvailable" } else { "Never" },
+        });
+        if !variables.is_empty() {
+            let variables = variables.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+            call["env"] = variables.collect::<Vec<_>>().into();
+        }
+        call
     }
-
-    /// The text.
-    pub fn expose(&self) -> &str {
-        self.yaml.expose()
-    }
-}
-
-fn unreadable(error: &dyn std::fmt::Display) -> ProviderError {
-    ProviderError::Other {
-        code: "KUBECONFIG_UNREADABLE".to_owned(),
-        message: format!("the kubeconfig cannot be used: {error}"),
-        detail: json!({ "hint": "KUBECONFIG names the file, ~/.kube/config is the default; see `kubectl config get-contexts`" }),
-    }
-}
-
-fn read() -> Result<Kubeconfig, ProviderError> {
-    Kubeconfig::read().map_err(|error| unreadable(&error))
 }
 
 /// Connects as `kubectl --context` would.
 pub(super) async fn connect(context: Option<&str>) -> Result<Connected, ProviderError> {
-    let kubeconfig = read()?;
-    let context = chosen(&kubeconfig, context)?;
-    let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unreadable(&error))?;
-    Connected::with(context, config, None)
+    let found = Found::by_environment()?;
+    let Chosen { name, user, .. } = found.choose(context)?;
+    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(found.merged, &options).await;
+    let config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
+    Connected::with(name, config, Caller::User(user.map(|(user, _)| user)))
 }
 
-fn chosen(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<String, ProviderError> {
-    let current = || kubeconfig.current_context.clone().filter(|context| !context.is_empty());
-    let context = context.map(str::to_owned).or_else(current).ok_or_else(|| unreadable(&"no context is chosen"))?;
-    if kubeconfig.contexts.iter().any(|named| named.name == context) {
-        return Ok(context);
+/// A kubeconfig of one context for others. What stands in it is no login: whoever uses it calls this program, which reads the user's
+/// own kubeconfig then.
+pub(super) fn context_access(context: Option<&str>, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+    let found = Found::by_environment()?;
+    minified(&found, &found.choose(context)?, exec)
+}
+
+fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+    let broken = |error: serde_json::Error| unusable(&error);
+    let mut warnings = Vec::new();
+    let mut cluster = serde_json::to_value(&chosen.cluster).map_err(broken)?;
+    inline(&mut cluster, "certificate-authority")?;
+    if let Some(proxy) = cluster["proxy-url"].as_str().and_then(without_login) {
+        cluster["proxy-url"] = proxy.into();
+        let detail = format!("the proxy of the context `{}` asks for a name and a password", chosen.name);
+        let hint = "write them into `proxy-url` of the kubeconfig where it is used";
+        warnings.push(not_lent(detail).hint(hint));
     }
-    let known: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
-    Err(unreadable(&format!("it has no context `{context}`, only {}", known.join(", "))))
-}
 
-/// A kubeconfig of one context, as `kubectl config view --minify --flatten` makes it.
-pub(super) fn context_access(context: Option<&str>) -> Result<ClusterAccess, ProviderError> {
-    let kubeconfig = read()?;
-    let context = chosen(&kubeconfig, context)?;
-    minify(kubeconfig, &context)
-}
-
-/// Where the login is: who has the file can use the context.
-pub(super) fn credentials(context: Option<&str>) -> Result<Value, ProviderError> {
-    let context = chosen(&read()?, context)?;
-    let named = std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty());
-    let path = named.or_else(|| Some(std::env::home_dir()?.join(".kube/config").display().to_string()));
-    Ok(json!({ "config_path": path, "config_context": context }))
-}
-
-fn minify(mut kubeconfig: Kubeconfig, context: &str) -> Result<ClusterAccess, ProviderError> {
-    kubeconfig.contexts.retain(|named| named.name == context);
-    let chosen = kubeconfig.contexts.first().and_then(|named| named.context.clone());
-    let chosen = chosen.ok_or_else(|| unreadable(&format!("context `{context}` is empty")))?;
-    kubeconfig.clusters.retain(|named| named.name == chosen.cluster);
-    kubeconfig.auth_infos.retain(|named| Some(&named.name) == chosen.user.as_ref());
-    kubeconfig.current_context = Some(context.to_owned());
-
-    let cluster = kubeconfig.clusters.first_mut().and_then(|named| named.cluster.as_mut());
-    let cluster = cluster.ok_or_else(|| unreadable(&format!("context `{context}` names no cluster")))?;
-    inline(&mut cluster.certificate_authority, &mut cluster.certificate_authority_data)?;
-    let endpoint = cluster.server.clone().unwrap_or_default();
-    let ca_certificate_base64 = cluster.certificate_authority_data.clone();
-
-    let mut holds_credentials = false;
-    let mut document = json!({});
-    if let Some(user) = kubeconfig.auth_infos.first_mut().and_then(|named| named.auth_info.as_mut()) {
-        inline(&mut user.client_certificate, &mut user.client_certificate_data)?;
-        holds_credentials = user.password.is_some()
-            || user.token.is_some()
-            || user.client_key.is_some()
-            || user.client_key_data.is_some()
-            || user.auth_provider.is_some();
-        // The key's type keeps it from being set here; it is put into the document below.
-        if let Some(path) = user.client_key.take().filter(|_| user.client_key_data.is_none()) {
-            document["client-key-data"] = encode_file(&path)?.into();
+    let mut users = Vec::new();
+    if let Some((name, own)) = &chosen.user {
+        let own = serde_json::to_value(own).map_err(broken)?;
+        // Whom the user acts for is no login.
+        let acts_for = ["as", "as-uid", "as-groups", "as-user-extra"].into_iter();
+        let mut user: Map<String, Value> =
+            acts_for.filter_map(|member| Some((member.to_owned(), own.get(member)?.clone()))).collect();
+        let login = Login::of(&own);
+        if let Login::Unlendable(by) = login {
+            let error = unlendable(name, by);
+            warnings.push(Diagnostic { hints: error.hints(), ..not_lent(error.to_string()) });
+        }
+        let call = match login {
+            Login::None => None,
+            Login::Plugin => own.get("exec").cloned(),
+            Login::Static | Login::SecretPlugin | Login::Unlendable(_) => {
+                let arguments = ["kubeconfig", "--token", "--context", chosen.name.as_str()];
+                Some(exec.call(&arguments, &[("KUBECONFIG".to_owned(), list(found)?)], login == Login::SecretPlugin))
+            }
+        };
+        user.extend(call.map(|call| ("exec".to_owned(), call)));
+        users.push(json!({ "name": name, "user": user }));
+    }
+    let mut context = json!({ "cluster": chosen.context.cluster });
+    for (member, value) in [("user", &chosen.context.user), ("namespace", &chosen.context.namespace)] {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            context[member] = value.as_str().into();
         }
     }
-    let mut whole = serde_json::to_value(&kubeconfig).map_err(|error| unreadable(&error))?;
-    if let (Some(key), Some(user)) = (document.get("client-key-data"), whole.pointer_mut("/users/0/user")) {
-        user["client-key-data"] = key.clone();
-    }
-    whole["apiVersion"] = "v1".into();
-    whole["kind"] = "Config".into();
-    let kubeconfig = text(&whole, holds_credentials)?;
-    Ok(ClusterAccess { name: chosen.cluster, endpoint, ca_certificate_base64, kubeconfig })
+    let document = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": chosen.context.cluster, "cluster": cluster }],
+        "contexts": [{ "name": chosen.name, "context": context }],
+        "current-context": chosen.name,
+        "users": users,
+    });
+    Ok(ClusterAccess { context: chosen.name.clone(), kubeconfig: yaml::text(&document), warnings })
 }
 
-/// Puts a file's content in place of its path.
-fn inline(path: &mut Option<String>, data: &mut Option<String>) -> Result<(), ProviderError> {
-    if let Some(path) = path.take().filter(|_| data.is_none()) {
-        *data = Some(encode_file(&path)?);
-    }
-    Ok(())
+fn not_lent(detail: String) -> Diagnostic {
+    Diagnostic::warning("KUBECONFIG_LOGIN_NOT_LENT", "The kubeconfig that is made will not log in by itself", detail)
 }
 
-fn encode_file(path: &str) -> Result<String, ProviderError> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(&format!("`{path}`: {error}")))?;
-    Ok(STANDARD.encode(bytes))
+/// The proxy without the name and the password that it is given; none when it is given none.
+fn without_login(proxy: &str) -> Option<String> {
+    let mut url = Url::parse(proxy).ok().filter(|url| !url.username().is_empty() || url.password().is_some())?;
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url.to_string())
+}
+
+/// The files, as `KUBECONFIG` lists them.
+fn list(found: &Found) -> Result<String, ProviderError> {
+    let listed = std::env::join_paths(found.paths()).map_err(|error| unusable(&error))?;
+    listed.into_string().map_err(|list| unusable(&format!("`{}` is not UTF-8", list.display())))
+}
+
+/// The `ExecCredential` of a context of the user's kubeconfig, as text: only for whoever asks for the login.
+///
+/// # Errors
+/// `KUBECONFIG_UNREADABLE`, `KUBECONFIG_LOGIN_NOT_LENT`, `CLUSTER_LOGIN_FAILED`.
+pub fn context_credential(context: &str) -> Result<String, ProviderError> {
+    lend(&Found::by_environment()?.choose(Some(context))?).map(|credential| credential.to_string())
+}
+
+/// Whether a file is one of those that the user's logins stand in, and not one that this program has made.
+pub fn is_the_users(path: &Path) -> bool {
+    let same = |one: &PathBuf| one == path || std::fs::canonicalize(one).ok() == std::fs::canonicalize(path).ok();
+    let at_home = found::named(None, std::env::home_dir());
+    let listed = found::named(std::env::var_os("KUBECONFIG"), None);
+    path.exists() && !is_ours(path) && at_home.iter().chain(&listed).any(same)
+}
+
+/// Where the login is: who has the file can use the context. That is what deploy wrote, else the one file of the user's that has all of
+/// it.
+pub(super) fn credentials(context: Option<&str>, written: PathBuf) -> Result<Value, ProviderError> {
+    let told =
+        |path: &Path, context: &str| json!({ "config_path": path.display().to_string(), "config_context": context });
+    if let Ok(chosen) = Found::at(vec![written.clone()]).and_then(|found| found.choose(context)) {
+        return Ok(told(&written, &chosen.name));
+    }
+    let found = Found::by_environment()?;
+    let chosen = found.choose(context)?;
+    let in_pieces = || ProviderError::Other {
+        code: "KUBECONFIG_IN_PIECES".to_owned(),
+        message: format!(
+            "no file by itself holds the context `{}` with its cluster and its user: KUBECONFIG takes them from several",
+            chosen.name
+        ),
+        detail: json!({ "hints": [
+            "run `nic deploy`, which writes such a file beside the state",
+            "or make one with `kubectl config view --minify --flatten`, and let KUBECONFIG name it",
+        ] }),
+    };
+    found.whole(&chosen).map(|path| told(path, &chosen.name)).ok_or_else(in_pieces)
 }
 
 /// A kubeconfig that asks this program for a token whenever one is needed, and so holds none.
-pub(super) fn eks_access(cluster: &EksCluster, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+pub(super) fn eks_access(cluster: &EksCluster, exec: &ExecCommand) -> ClusterAccess {
     let EksCluster { region, name, endpoint, ca_certificate_base64, .. } = cluster;
-    let mut call = json!({
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": exec.command,
-        "args": ["kubeconfig", "--token", "--region", region, "--cluster", name],
-        "interactiveMode": "Never",
-    });
-    if !exec.variables.is_empty() {
-        let variables = exec.variables.iter().map(|(name, value)| json!({ "name": name, "value": value }));
-        call["env"] = variables.collect::<Vec<_>>().into();
-    }
+    let arguments = ["kubeconfig", "--token", "--region", region, "--cluster", name];
     let document = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -174,102 +196,10 @@ pub(super) fn eks_access(cluster: &EksCluster, exec: &ExecCommand) -> Result<Clu
         }],
         "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
         "current-context": name,
-        "users": [{ "name": name, "user": { "exec": call } }],
+        "users": [{ "name": name, "user": { "exec": exec.call(&arguments, &exec.variables, false) } }],
     });
-    Ok(ClusterAccess {
-        name: name.clone(),
-        endpoint: endpoint.clone(),
-        ca_certificate_base64: Some(ca_certificate_base64.clone()),
-        kubeconfig: text(&document, false)?,
-    })
-}
-
-fn text(document: &Value, holds_credentials: bool) -> Result<KubeconfigText, ProviderError> {
-    let mut yaml = String::new();
-    write_yaml(document, 0, &mut yaml).map_err(|error| unreadable(&error))?;
-    Ok(KubeconfigText { yaml: SecretString::new(yaml), holds_credentials })
-}
-
-/// Block style with JSON scalars, which YAML takes as they are.
-fn write_yaml(value: &Value, depth: usize, out: &mut String) -> std::fmt::Result {
-    let indent = "  ".repeat(depth);
-    let nests = |value: &Value| {
-        value.as_object().is_some_and(|o| !o.is_empty()) || value.as_array().is_some_and(|a| !a.is_empty())
-    };
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                // Words of letters and dashes, as nearly all are; a short one could be YAML's idea of a truth value.
-                let plain = key.len() > 3 && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-                let key = if plain { key.clone() } else { Value::from(key.as_str()).to_string() };
-                if nests(member) {
-                    writeln!(out, "{indent}{key}:")?;
-                    write_yaml(member, depth + 1, out)?;
-                } else {
-                    writeln!(out, "{indent}{key}: {member}")?;
-                }
-            }
-        }
-        Value::Array(elements) => {
-            for element in elements {
-                if nests(element) {
-                    // The first line of the element follows the dash.
-                    let mut block = String::new();
-                    write_yaml(element, depth + 1, &mut block)?;
-                    write!(out, "{indent}- {}", block.trim_start())?;
-                } else {
-                    writeln!(out, "{indent}- {element}")?;
-                }
-            }
-        }
-        leaf => writeln!(out, "{indent}{leaf}")?,
-    }
-    Ok(())
+    ClusterAccess { context: name.clone(), kubeconfig: yaml::text(&document), warnings: Vec::new() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_context_becomes_a_file_of_its_own() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str, content: &str| {
-            std::fs::write(directory.path().join(name), content).unwrap();
-        };
-        file("ca.crt", "authority");
-        file("key", "hunter2");
-        file(
-            "config",
-            r"
-apiVersion: v1
-kind: Config
-current-context: other
-clusters:
-- {name: one, cluster: {server: 'https://127.0.0.1:6443', certificate-authority: ca.crt}}
-- {name: two, cluster: {server: 'https://10.0.0.2:6443'}}
-contexts:
-- {name: mine, context: {cluster: one, user: me}}
-- {name: other, context: {cluster: two, user: them}}
-users:
-- {name: me, user: {client-certificate-data: Y2VydA==, client-key: key}}
-- {name: them, user: {token: s3cr3t}}
-",
-        );
-        let kubeconfig = Kubeconfig::read_from(directory.path().join("config")).unwrap();
-        let error = chosen(&kubeconfig, Some("nope")).unwrap_err().to_string();
-        assert!(error.contains("only mine, other"), "{error}");
-        assert_eq!(chosen(&kubeconfig, None).unwrap(), "other");
-        let access = minify(kubeconfig, "mine").unwrap();
-        assert_eq!((access.name.as_str(), access.endpoint.as_str()), ("one", "https://127.0.0.1:6443"));
-        assert_eq!(access.ca_certificate_base64.as_deref(), Some("YXV0aG9yaXR5"));
-        assert!(access.kubeconfig.holds_credentials());
-        let text = access.kubeconfig.expose();
-        assert!(text.contains("aHVudGVyMg==") && text.contains("current-context: \"mine\""), "{text}");
-        assert!(!text.contains("10.0.0.2") && !text.contains("s3cr3t"), "{text}");
-        let printed = format!("{access:?}");
-        assert!(!printed.contains("aHVudGVyMg"), "{printed}");
-        let again: Kubeconfig = Kubeconfig::from_yaml(text).unwrap();
-        assert_eq!(again.auth_infos.len(), 1);
-    }
-}
+mod tests;

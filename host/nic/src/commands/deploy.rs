@@ -1,5 +1,7 @@
 //! `nic deploy`: the whole table of docs/lifecycle.md, once, downwards.
 
+use std::path::Path;
+
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{ApplyReport, RunError};
 use serde_json::{Value, json};
@@ -7,10 +9,12 @@ use serde_json::{Value, json};
 use super::planned::{Wanted, planned};
 use super::{Ended, Result};
 use crate::cli::Deploy;
+use crate::cluster;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
+use crate::handover::Handover;
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::plan_file::SavedPlan;
 use crate::session::Access;
@@ -27,6 +31,12 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
             CommandError::refused(vec![diagnostic.hint("remove it when you mean to deploy")]),
             &config,
         ));
+    }
+    let handover = Handover::beside(&flags.state.resolve(&flags.config.file));
+    let kubeconfig_path = flags.kubeconfig.clone().unwrap_or(handover.kubeconfig);
+    let outputs_path = flags.outputs.clone().unwrap_or(handover.outputs);
+    if cluster::is_the_users(&kubeconfig_path) {
+        return Err(would_be_lost(&kubeconfig_path).into());
     }
     let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
     let wanted = Wanted {
@@ -63,29 +73,36 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     }
 
     let mut outputs = session.outputs().await?;
-    let state = session.state_path.clone();
-    let beside = |name: &str| state.parent().unwrap_or(std::path::Path::new("")).join(name);
-    let kubeconfig_path = flags.kubeconfig.clone().unwrap_or_else(|| beside("kubeconfig"));
-    let outputs_path = flags.outputs.clone().unwrap_or_else(|| beside("outputs.json"));
     let access = session.cluster_access().await?;
     if let Some(access) = &access {
-        files::replace(&kubeconfig_path, access.kubeconfig.expose().as_bytes())?;
-        let path = std::path::absolute(&kubeconfig_path).unwrap_or(kubeconfig_path);
-        outputs.insert("kubeconfig".to_owned(), json!({ "path": path, "context": access.name }));
-        outputs.insert("kubeconfig_filename".to_owned(), json!(path));
+        printer.diagnostics(&access.warnings, None);
+        files::replace(&kubeconfig_path, access.kubeconfig.as_bytes())?;
+        let path = std::path::absolute(&kubeconfig_path).unwrap_or(kubeconfig_path).display().to_string();
+        outputs.insert("kubeconfig".to_owned(), json!({ "path": path, "context": access.context }));
+        outputs.insert("kubeconfig_filename".to_owned(), path.into());
     }
     files::replace(&outputs_path, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
 
     printer.line(human::done(report.changes_done()));
     let mut document = outputs;
     if let (Some(access), Some(kubeconfig)) = (&access, document.get_mut("kubeconfig")) {
-        kubeconfig["content"] = json!(access.kubeconfig.expose());
+        kubeconfig["content"] = json!(access.kubeconfig);
     }
     document.insert("success".to_owned(), json!(true));
     document.insert("changes".to_owned(), json!(report.changes_done()));
     document.insert("summary".to_owned(), views::summary(&planned.plan));
     printer.document(&Value::Object(document));
     Ok(ExitStatus::Success)
+}
+
+/// The kubeconfig that is made has one context and no login: in place of the user's own it would take the others away.
+fn would_be_lost(path: &Path) -> CommandError {
+    let detail =
+        format!("`{}` is a kubeconfig of yours: one for this platform alone would take its place", path.display());
+    CommandError::refused(vec![
+        Diagnostic::error("KUBECONFIG_IN_USE", "A kubeconfig would be overwritten", detail)
+            .hint("name another file with `--kubeconfig`"),
+    ])
 }
 
 /// What is left to say when not everything was done.

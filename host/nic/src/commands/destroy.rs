@@ -1,8 +1,10 @@
 //! `nic destroy`
 
+use std::sync::Arc;
+
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::drift::Unrecorded;
-use nic_core::plan::{Action, Purpose, Reason};
+use nic_core::plan::{Action, PlannedChange, Purpose, Reason};
 use serde_json::json;
 
 use super::confirm::{Answer, Question, in_place};
@@ -11,6 +13,7 @@ use crate::cli::{Destroy, RunFlags};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::handover::{self, Handover, Withdrawing};
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::session::{Access, Session};
 
@@ -18,9 +21,10 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     let run_flags = RunFlags { retain: flags.retain.clone(), ..flags.run.clone() };
     let session = Session::open(&config, &flags.state, &run_flags, (Access::Write, "destroy"), None, printer).await;
-    let session = session.map_err(|error| Ended::in_config(error, &config))?;
+    let mut session = session.map_err(|error| Ended::in_config(error, &config))?;
     let planned = session.run.plan(Purpose::Destroy).await.map_err(|error| Ended::in_config(error, &config))?;
     printer.diagnostics(&planned.diagnostics, None);
+    printer.diagnostics(&planned.plan.notes, None);
     let count = |action| planned.plan.changes.iter().filter(|change| change.action == action).count();
     let stays = |reason| matches!(reason, Reason::Shared | Reason::UsedByOthers);
     let staying = planned.plan.changes.iter().filter(|change| stays(change.reason)).count();
@@ -35,7 +39,19 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
         Question { text, answer: Answer::Typed(project), undone: "destroyed" }.ask(flags.yes, printer)?;
     }
+    let handover = Handover::beside(&session.state_path);
+    let kinds = session.run.kinds();
+    let is_cluster = |change: &&PlannedChange| kinds.get(&change.kind).is_some_and(|kind| kind.hosts().is_some());
+    session.run.reporter = Arc::new(Withdrawing {
+        within: session.run.reporter.clone(),
+        handover: handover.clone(),
+        clusters: planned.plan.changes.iter().filter(is_cluster).map(|change| change.address.clone()).collect(),
+        printer,
+    });
     let report = session.run.apply(&planned).await.map_err(CommandError::from)?;
+    if handover::is_over(&session.run).await {
+        printer.diagnostics(&handover.withdraw(), None);
+    }
     super::deploy::finished(&report, "destroy")?;
     // Of a part of the platform, the rest is still there.
     if flags.run.target.is_empty() {

@@ -10,7 +10,7 @@ use crate::backend;
 use crate::cli::{Retire, State as StateCommand, StateOf};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::files;
+use crate::handover::Handover;
 use crate::output::Printer;
 
 pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
@@ -89,9 +89,7 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     let now = crate::clock::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);
-    for name in ["outputs.json", "kubeconfig"] {
-        files::remove(&path.with_file_name(name))?;
-    }
+    printer.diagnostics(&Handover::beside(&path).withdraw(), None);
     printer.line(format!("Retired: it stands at {} now.", retired.display()));
     printer.document(&json!({
         "success": true,

@@ -51,8 +51,8 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
         Asked::None => (Cluster::None, None),
         Asked::Answered(name, health) => (Cluster::Reachable { name, version: health.version }, Some(health.nodes)),
         Asked::Failed { name, error } => {
-            let (code, error) = (error.code().to_owned(), error.to_string());
-            (Cluster::Unreachable { name, code, error }, None)
+            let (code, hints, error) = (error.code().to_owned(), error.hints(), error.to_string());
+            (Cluster::Unreachable { name, code, error, hints }, None)
         }
     };
     let document = drift_views::document(&drift);

@@ -652,7 +652,7 @@ async fn a_literal_dollar_is_data_and_no_reference() {
 #[tokio::test]
 async fn answers_of_the_server_keep_their_meaning() {
     for (code, reason, expected) in [
-        (401, "Unauthorized", "DENIED"),
+        (401, "Unauthorized", "CLUSTER_LOGIN_FAILED"),
         (403, "Forbidden", "DENIED"),
         (409, "Conflict", "CONFLICT"),
         (429, "TooManyRequests", "THROTTLED"),

@@ -203,6 +203,9 @@ fn stays(change: &PlannedChange) -> Option<String> {
 }
 
 fn because(change: &PlannedChange) -> String {
+    if let Some(host) = &change.goes_with {
+        return format!(" {DIM}(cannot be read: goes with {host}){DIM:#}");
+    }
     let why = match change.reason {
         Reason::Found if change.shared => SHARED,
         Reason::GoneFromCloud => "it is gone from the cloud",

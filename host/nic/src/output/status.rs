@@ -7,6 +7,7 @@ use nic_core::address::Address;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::wrap;
 use crate::backend::LockInfo;
 use crate::cluster::{Count, Nodes};
 
@@ -102,6 +103,9 @@ pub enum Cluster {
         code: String,
         /// The error.
         error: String,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<String>,
     },
 }
 
@@ -186,7 +190,8 @@ pub fn text(report: &Report) -> String {
         Cluster::Unreachable { name, code, .. } => {
             let how = match code.as_str() {
                 // It did answer, and that is something else to mend.
-                "DENIED" | "CLUSTER_LOGIN_FAILED" => "answers, and does not let this login in",
+                "CLUSTER_LOGIN_FAILED" => "does not know who asks",
+                "DENIED" => "answers, and does not let this login in",
                 "CLUSTER_TLS_FAILED" => "answers, and is not who it should be",
                 "CLUSTER_UNREACHABLE" | "TIMED_OUT" => "does not answer",
                 _ => "cannot be asked",
@@ -214,6 +219,11 @@ pub fn text(report: &Report) -> String {
     fact("drift", &drifted(&report.drift));
     for issue in &report.issues {
         let _ = writeln!(text, "  {YELLOW}!{YELLOW:#} {issue}");
+    }
+    if let Cluster::Unreachable { hints, .. } = &report.cluster {
+        for hint in hints {
+            let _ = writeln!(text, "{}", wrap::hanging(&format!("  {DIM}hint:{DIM:#} "), 8, hint));
+        }
     }
     let (style, word) = match report.health {
         Health::Healthy => (GREEN, "Healthy."),
@@ -327,6 +337,7 @@ mod tests {
                 name: Some("my-nebari-dev".to_owned()),
                 code: "CLUSTER_UNREACHABLE".to_owned(),
                 error: "connection refused".to_owned(),
+                hints: vec!["see whether the cluster is up".to_owned()],
             },
             nodes: None,
             lock: Some(LockInfo {
@@ -338,7 +349,8 @@ mod tests {
             ..report()
         };
         insta::assert_snapshot!(plain(&unknown));
-        let refused = Cluster::Unreachable { name: None, code: "DENIED".to_owned(), error: "403".to_owned() };
+        let refused =
+            Cluster::Unreachable { name: None, code: "DENIED".to_owned(), error: "403".to_owned(), hints: Vec::new() };
         let refused = plain(&Report { cluster: refused, ..unknown.clone() });
         assert!(refused.contains("it answers, and does not let this login in") && !refused.contains("does not answer"));
         assert!(plain(&report()).lines().chain(plain(&unknown).lines()).all(|line| line.chars().count() <= 80));

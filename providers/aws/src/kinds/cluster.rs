@@ -260,6 +260,7 @@ fn schema() -> Value {
     let texts = || list(string()).set();
     object()
         .root()
+        .hosts(super::KUBERNETES_OBJECT)
         .required("name", string().immutable().natural_name())
         .optional("id", string().computed())
         .optional("arn", string().computed())

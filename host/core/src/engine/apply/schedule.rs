@@ -130,6 +130,9 @@ fn parts<'a>(run: &Run, planned: &'a Planned) -> BTreeMap<Address, &'a Address> 
     let deletions: BTreeMap<&Address, &PlannedChange> =
         planned.plan.changes.iter().filter(deleted).map(|change| (&change.address, change)).collect();
     let whole_of = |part: &PlannedChange| {
+        if let Some(host) = &part.goes_with {
+            return deletions.get(host).map(|host| &host.address);
+        }
         let kind = run.kind(&part.kind)?.goes_with()?;
         let needs = planned.recorded_needs(&part.address);
         needs.filter_map(|need| deletions.get(need)).find(|whole| whole.kind == kind).map(|whole| &whole.address)
@@ -215,6 +218,8 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
             let outlived = kind.and_then(Kind::outlives);
             let holds = |need: &&Address| outlived.is_none() || kinds.get(need).copied() != outlived;
             for need in planned.recorded_needs(&change.address).filter(holds) {
+                // What stands on a part stands on the whole.
+                let need = parts.get(need).map_or(need, |whole| *whole);
                 if let Some(waits) = steps.get_mut(&(need.clone(), Verb::Delete)) {
                     waits.insert(delete.clone());
                 }

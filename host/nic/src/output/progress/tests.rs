@@ -53,6 +53,7 @@ fn change(text: &str, title: &str, action: Action, needs: &[&str]) -> PlannedCha
         confirmation: None,
         shared: false,
         used_by: Vec::new(),
+        goes_with: None,
     }
 }
 

@@ -1,0 +1,220 @@
+//! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nic_core::error::ProviderError;
+use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::found::{Chosen, unusable};
+
+/// What plugins and their callers speak.
+pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
+
+/// How long what was lent is used before it is asked for again: files that hold it are written anew, and nobody says when.
+const LENT_FOR: Duration = Duration::minutes(5);
+
+/// Variables of a plugin that choose a login and are none.
+const PLAIN_VARIABLES: [&str; 8] = [
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "KUBECONFIG",
+];
+
+/// Words in the names of options whose value may be a secret.
+const TELLING: [&str; 7] = ["auth", "credential", "key", "pass", "pwd", "secret", "token"];
+
+/// How a user logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Login {
+    /// Not at all.
+    None,
+    /// By a token or a certificate.
+    Static,
+    /// By a plugin that anybody may call as it stands.
+    Plugin,
+    /// By a plugin whose arguments or variables may be secret.
+    SecretPlugin,
+    /// In a way that only the user's own client knows.
+    Unlendable(&'static str),
+}
+
+impl Login {
+    /// Of a user as kubeconfig has it.
+    pub(super) fn of(user: &Value) -> Self {
+        let has = |member: &str| user.get(member).is_some_and(|value| !value.is_null());
+        let is_static = ["token", "tokenFile", "client-certificate", "client-certificate-data"].into_iter().any(has);
+        match user.get("exec") {
+            _ if is_static => Self::Static,
+            Some(exec) if may_hold_a_secret(exec) => Self::SecretPlugin,
+            Some(_) => Self::Plugin,
+            None if has("auth-provider") => Self::Unlendable("an `auth-provider`"),
+            None if has("password") => Self::Unlendable("a name and a password"),
+            None => Self::None,
+        }
+    }
+}
+
+/// Whether a plugin is told something that nobody else should read. In doubt it is.
+fn may_hold_a_secret(exec: &Value) -> bool {
+    let texts = |member: &str| exec[member].as_array().into_iter().flatten();
+    let mut arguments = texts("args").filter_map(Value::as_str);
+    // A kubeconfig of ours, read to make another.
+    if arguments.clone().take(2).eq(["kubeconfig", "--token"]) {
+        return false;
+    }
+    let plain = |variable: &Value| variable["name"].as_str().is_some_and(|name| PLAIN_VARIABLES.contains(&name));
+    let telling = |argument: &str| {
+        let (option, _) = argument.split_once('=').unwrap_or((argument, ""));
+        let option = option.to_ascii_lowercase();
+        let is_short = option.starts_with('-') && !option.starts_with("--");
+        let tells = option.starts_with("--") && TELLING.iter().any(|word| option.contains(word));
+        is_short || tells || argument.contains('@')
+    };
+    !texts("env").all(plain) || arguments.any(telling)
+}
+
+/// The `ExecCredential` of a context, read now.
+pub(super) fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
+    let nobody = || unusable(&format!("the context `{}` has no user who logs in", chosen.name));
+    let (name, user) = chosen.user.as_ref().ok_or_else(nobody)?;
+    let user = serde_json::to_value(user).map_err(|error| unusable(&error))?;
+    let status = match Login::of(&user) {
+        Login::None => return Err(nobody()),
+        Login::Static => read(name, &user)?,
+        Login::Plugin | Login::SecretPlugin => call(name, &user["exec"], chosen)?,
+        Login::Unlendable(by) => return Err(unlendable(name, by)),
+    };
+    Ok(json!({
+        "apiVersion": API_VERSION,
+        "kind": "ExecCredential",
+        "spec": { "interactive": false },
+        "status": status,
+    }))
+}
+
+/// The error when such a login is asked for.
+pub(super) fn unlendable(user: &str, by: &str) -> ProviderError {
+    ProviderError::Other {
+        code: "KUBECONFIG_LOGIN_NOT_LENT".to_owned(),
+        message: format!("the user `{user}` of the kubeconfig logs in by {by}, which cannot be lent to others"),
+        detail: json!({ "hint": "give the user a token, a client certificate or an `exec` plugin, or use the kubeconfig itself" }),
+    }
+}
+
+/// A token, a certificate with its key, or both.
+fn read(name: &str, user: &Value) -> Result<Value, ProviderError> {
+    let text = |member: &str| user[member].as_str();
+    let mut status = Map::new();
+    let ends = (OffsetDateTime::now_utc() + LENT_FOR).replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    status.insert("expirationTimestamp".to_owned(), ends.format(&Rfc3339).unwrap_or_default().into());
+    let token = match (text("token"), text("tokenFile")) {
+        (Some(token), _) => Some(token.to_owned()),
+        (None, Some(path)) => Some(file(path)?.trim().to_owned()),
+        (None, None) => None,
+    };
+    if let Some(token) = token {
+        if token.is_empty() {
+            return Err(unusable(&format!("the token of the user `{name}` is empty")));
+        }
+        status.insert("token".to_owned(), token.into());
+    }
+    let pem = |data: &str, path: &str| match (text(data), text(path)) {
+        (Some(encoded), _) => {
+            let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let wrong = || unusable(&format!("`{data}` of the user `{name}` is no PEM in base64"));
+            decoded.ok_or_else(wrong).map(Some)
+        }
+        (None, Some(path)) => file(path).map(Some),
+        (None, None) => Ok(None),
+    };
+    let certificate = pem("client-certificate-data", "client-certificate")?;
+    let key = pem("client-key-data", "client-key")?;
+    match (certificate, key) {
+        (None, None) => {}
+        (Some(certificate), Some(key)) => {
+            status.insert("clientCertificateData".to_owned(), certificate.into());
+            status.insert("clientKeyData".to_owned(), key.into());
+        }
+        _ => {
+            return Err(unusable(&format!(
+                "of the user `{name}` there is a client certificate without a key, or a key without one"
+            )));
+        }
+    }
+    Ok(Value::Object(status))
+}
+
+fn file(path: &str) -> Result<String, ProviderError> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => unusable(&format!("`{path}` is not UTF-8")),
+        _ => unusable(&format!("`{path}`: {error}")),
+    })
+}
+
+/// Calls the user's plugin, which may talk to the user as it does for kubectl.
+fn call(name: &str, exec: &Value, chosen: &Chosen) -> Result<Value, ProviderError> {
+    let failed = |what: String| {
+        let message = format!("the plugin of the user `{name}` {what}");
+        ProviderError::other("CLUSTER_LOGIN_FAILED", message)
+    };
+    let texts = |member: &str| exec[member].as_array().into_iter().flatten();
+    let program = exec["command"]
+        .as_str()
+        .ok_or_else(|| unusable(&format!("the plugin of the user `{name}` has no `command`")))?;
+    let interactive = exec["interactiveMode"] != "Never";
+    let mut spec = json!({ "interactive": interactive });
+    if exec["provideClusterInfo"] == true {
+        spec["cluster"] = cluster_info(chosen)?;
+    }
+    let info = json!({ "apiVersion": exec["apiVersion"], "kind": "ExecCredential", "spec": spec });
+    let variables = texts("env").filter_map(|variable| Some((variable["name"].as_str()?, variable["value"].as_str()?)));
+    let output = Command::new(program)
+        .args(texts("args").filter_map(Value::as_str))
+        .envs(variables)
+        .env("KUBERNETES_EXEC_INFO", info.to_string())
+        .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
+        .stderr(Stdio::inherit())
+        .output();
+    let output = output.map_err(|error| failed(format!("cannot be started: `{program}`: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("`{program}` ended with {}", output.status)));
+    }
+    // Its answer is not told: it holds the login.
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let status = answer["status"].as_object().filter(|_| answer["kind"] == "ExecCredential");
+    status.cloned().map(Value::Object).ok_or_else(|| failed(format!("`{program}` answered no ExecCredential")))
+}
+
+/// What a plugin is told of the cluster when it asks for that.
+fn cluster_info(chosen: &Chosen) -> Result<Value, ProviderError> {
+    let mut cluster = serde_json::to_value(&chosen.cluster).map_err(|error| unusable(&error))?;
+    inline(&mut cluster, "certificate-authority")?;
+    let kept = ["server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url"];
+    let extensions = cluster["extensions"].as_array().into_iter().flatten();
+    let own = extensions.into_iter().find(|extension| extension["name"] == "client.authentication.k8s.io/exec");
+    let config = own.map(|extension| ("config".to_owned(), extension["extension"].clone()));
+    let plain = kept.into_iter().filter_map(|member| Some((member.to_owned(), cluster.get(member)?.clone())));
+    Ok(plain.chain(config).collect::<Map<String, Value>>().into())
+}
+
+/// Puts a file's content, as `<member>-data`, in place of its path.
+pub(super) fn inline(members: &mut Value, member: &str) -> Result<(), ProviderError> {
+    let data = format!("{member}-data");
+    let Some(path) = members.as_object_mut().and_then(|members| members.remove(member)) else { return Ok(()) };
+    if let Some(path) = path.as_str().filter(|_| members.get(&data).is_none()) {
+        let bytes = std::fs::read(Path::new(path)).map_err(|error| unusable(&format!("`{path}`: {error}")))?;
+        members[data] = STANDARD.encode(bytes).into();
+    }
+    Ok(())
+}

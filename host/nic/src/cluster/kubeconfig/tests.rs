@@ -1,0 +1,387 @@
+//! The user's kubeconfigs in, small ones out. Expected values are what `kubectl config view` documents, or was written by hand.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use kube::config::Kubeconfig;
+use tempfile::TempDir;
+
+use super::*;
+
+/// Case A25: the context stands in the second file, its user in the first.
+const FIRST: &str = r"
+apiVersion: v1
+kind: Config
+current-context: first
+clusters: [{name: c1, cluster: {server: 'https://127.0.0.1:6443'}}]
+users: [{name: u1, user: {token: PLANTED-first}}]
+contexts: [{name: first, context: {cluster: c1, user: u1}}]
+";
+const SECOND: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: ""
+clusters: [{name: c2, cluster: {server: 'https://127.0.0.1:7443', certificate-authority: ca.crt}}]
+contexts: [{name: second, context: {cluster: c2, user: u1, namespace: elsewhere}}]
+"#;
+
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A kubeconfig with this user.
+    fn user(&self, user: &Value) -> Found {
+        let document = json!({
+            "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:6443" } }],
+            "users": [{ "name": "u", "user": user }],
+            "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+            "current-context": "x",
+        });
+        Found::at(vec![self.file("config", document.to_string())]).unwrap()
+    }
+}
+
+fn exec() -> ExecCommand {
+    ExecCommand { command: "/bin/nic".to_owned(), variables: Vec::new() }
+}
+
+/// The kubeconfig that is made of the current context, as a client reads it, with its text.
+fn made(found: &Found) -> (Value, String, Vec<Diagnostic>) {
+    let access = minified(found, &found.choose(None).unwrap(), &exec()).unwrap();
+    let read = Kubeconfig::from_yaml(&access.kubeconfig).unwrap();
+    (serde_json::to_value(read).unwrap(), access.kubeconfig, access.warnings)
+}
+
+fn lent(found: &Found) -> Result<Value, ProviderError> {
+    Ok(lend(&found.choose(None)?)?["status"].clone())
+}
+
+fn said<T>(result: Result<T, ProviderError>) -> String {
+    let Err(error) = result else { panic!("it can be used") };
+    assert_eq!(error.code(), "KUBECONFIG_UNREADABLE", "{error}");
+    assert!(!error.hints().is_empty());
+    error.to_string()
+}
+
+#[test]
+fn the_variable_lists_files_and_an_empty_one_is_none() {
+    let (home, current) = (PathBuf::from("/home/ann"), std::env::current_dir().unwrap());
+    let named = |list: &str| found::named(Some(list.into()), Some(home.clone()));
+    assert_eq!(named("/a:/b"), [PathBuf::from("/a"), "/b".into()]);
+    // An empty entry is ignored, and what is named twice counts once.
+    assert_eq!(named(":/a::/b:/a:"), [PathBuf::from("/a"), "/b".into()]);
+    assert_eq!(named("x/config"), [current.join("x/config")]);
+    assert_eq!(named(""), [PathBuf::from("/home/ann/.kube/config")]);
+    assert_eq!(found::named(None, Some(home.clone())), [PathBuf::from("/home/ann/.kube/config")]);
+    // A list of nothing is a list: kubectl does not look at home either.
+    assert_eq!(named(":"), Vec::<PathBuf>::new());
+    assert!(said(Found::at(named(":")).unwrap().choose(None)).contains("KUBECONFIG is set and lists no file"));
+    let odd = OsString::from_vec(b"/a\xff:/b".to_vec());
+    assert_eq!(found::named(Some(odd), None).len(), 2);
+}
+
+#[test]
+fn the_first_file_to_say_something_wins_and_a_missing_one_says_nothing() {
+    let files = Files::new();
+    let (first, second) = (files.file("a/config", FIRST), files.file("b/config", SECOND));
+    let found = Found::at(vec![first.clone(), files.path("nowhere"), second.clone()]).unwrap();
+    assert_eq!(found.choose(None).unwrap().name, "first");
+    let chosen = found.choose(Some("second")).unwrap();
+    assert_eq!(chosen.cluster.server.as_deref(), Some("https://127.0.0.1:7443"));
+    assert_eq!(chosen.user.as_ref().unwrap().0, "u1");
+    // A path starts where its file stands.
+    let authority = chosen.cluster.certificate_authority.as_deref();
+    assert_eq!(authority, Some(files.path("b/ca.crt").to_str().unwrap()));
+    // The other way round: an empty `current-context` is none, so the second file's counts.
+    let found = Found::at(vec![second.clone(), first.clone()]).unwrap();
+    assert_eq!(found.choose(None).unwrap().name, "first");
+
+    // Of one name the first is taken whole, and nothing of the second.
+    let other = files.file("other", FIRST.replace("6443", "9999").replace("{token: PLANTED-first}", "{username: x}"));
+    let found = Found::at(vec![other, first]).unwrap();
+    let chosen = found.choose(Some("first")).unwrap();
+    let user = serde_json::to_value(&chosen.user.as_ref().unwrap().1).unwrap();
+    assert_eq!((chosen.cluster.server.as_deref(), user), (Some("https://127.0.0.1:9999"), json!({ "username": "x" })));
+}
+
+#[test]
+fn what_is_wrong_names_the_files_the_context_and_what_there_is() {
+    let files = Files::new();
+    let (first, second) = (files.file("a", FIRST), files.file("b", SECOND));
+    let (a, b) = (format!("`{}`", first.display()), format!("`{}`", second.display()));
+    let told = said(Found::at(vec![first.clone(), second.clone(), files.path("c")]).unwrap().choose(Some("third")));
+    assert!(
+        told.contains("no context `third`, only first, second") && told.contains(&a) && told.contains(&b),
+        "{told}"
+    );
+    assert!(told.contains(&format!("found no `{}`", files.path("c").display())), "{told}");
+    let told = said(Found::at(vec![second.clone()]).unwrap().choose(Some("second")));
+    assert!(
+        told.contains("the context `second` leads to the user `u1`, which is not there, there is none at all"),
+        "{told}"
+    );
+    let told = said(Found::at(vec![second]).unwrap().choose(None));
+    assert!(told.contains("no context is chosen") && told.contains("only second"), "{told}");
+    let halves = files.file("d", "contexts: [{name: x, context: {cluster: gone, user: ''}}]\nclusters: [{name: c1}]");
+    let told = said(Found::at(vec![halves]).unwrap().choose(Some("x")));
+    assert!(told.contains("the cluster `gone`, which is not there, only c1"), "{told}");
+    let told = said(Found::at(vec![files.path("x"), files.path("y")]).unwrap().choose(None));
+    assert!(told.contains("none of the files") && told.contains("/x`") && told.contains("/y`"), "{told}");
+
+    // A file that cannot be read names itself, and nothing of what stands in it.
+    for bytes in [
+        &b"token: PLANTED\xff"[..],
+        b"\xff\xfeodd",
+        b"users: [{name: PLANTED, user: {token: PLANTED",
+        b"users: PLANTED",
+        b"users: [{name: u, user: {token: {PLANTED: x}}}]",
+        b"apiVersion: v1\nkind: PLANTED\n",
+        b"- PLANTED",
+    ] {
+        let broken = files.file("broken", bytes);
+        let told = said(Found::at(vec![first.clone(), broken.clone()]));
+        assert!(told.contains(broken.to_str().unwrap()) && !told.contains("PLANTED"), "{told}");
+    }
+    assert!(said(Found::at(vec![files.0.path().to_owned()])).contains("directory"));
+    // An empty one says nothing, a mark of byte order is none of its text.
+    let marked = files.file("marked", [b"\xef\xbb\xbf", FIRST.as_bytes()].concat());
+    let found = Found::at(vec![files.file("empty", ""), marked]).unwrap();
+    assert_eq!(found.choose(None).unwrap().name, "first");
+}
+
+#[test]
+fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
+    let files = Files::new();
+    files.file("token", "PLANTED-token\n");
+    files.file("cert.pem", "PLANTED-cert");
+    files.file("key.pem", "PLANTED-key");
+    let encoded = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let certificate = json!({ "clientCertificateData": "PLANTED-cert", "clientKeyData": "PLANTED-key" });
+    for (user, expected) in [
+        (json!({ "token": "PLANTED-token" }), json!({ "token": "PLANTED-token" })),
+        (json!({ "tokenFile": "token", "token": "", "username": "" }), json!({ "token": "PLANTED-token" })),
+        (json!({ "client-certificate": "cert.pem", "client-key": "key.pem" }), certificate.clone()),
+        (
+            json!({ "client-certificate-data": encoded("PLANTED-cert"), "client-key-data": encoded("PLANTED-key") }),
+            certificate.clone(),
+        ),
+    ] {
+        let found = files.user(&user);
+        let (read, text, warnings) = made(&found);
+        assert!(!text.contains("PLANTED") && !text.contains(&encoded("PLANTED")[..8]), "{text}");
+        assert_eq!((warnings.len(), text.lines().next()), (0, Some("# Made by nic; it holds no login.")));
+        let call = &read["users"][0]["user"]["exec"];
+        assert_eq!(
+            (&call["command"], &call["args"]),
+            (&json!("/bin/nic"), &json!(["kubeconfig", "--token", "--context", "x"]))
+        );
+        assert_eq!(call["env"], json!([{ "name": "KUBECONFIG", "value": files.path("config") }]));
+        assert_eq!(call["interactiveMode"], "Never");
+        let status = lent(&found).unwrap();
+        for (member, value) in expected.as_object().unwrap() {
+            assert_eq!(&status[member], value);
+        }
+        assert!(status["expirationTimestamp"].as_str().unwrap().ends_with('Z'), "{status}");
+    }
+    // Files are read at that moment.
+    let found = files.user(&json!({ "tokenFile": "token" }));
+    files.file("token", "PLANTED-next");
+    assert_eq!(lent(&found).unwrap()["token"], "PLANTED-next");
+    std::fs::remove_file(files.path("token")).unwrap();
+    assert!(said(lent(&found)).contains("/token`"));
+    let half = files.user(&json!({ "client-certificate": "cert.pem" }));
+    assert!(said(lent(&half)).contains("a client certificate without a key"));
+}
+
+#[test]
+fn a_plugin_stands_as_it_is_unless_it_is_told_what_may_be_secret() {
+    let files = Files::new();
+    let plugin = |args: &[&str], env: Value| json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "aws", "args": args, "env": env } });
+    let own = plugin(
+        &["--region", "us-west-2", "eks", "get-token", "--cluster-name", "c"],
+        json!([{"name": "AWS_PROFILE", "value": "work"}]),
+    );
+    let (read, _, warnings) = made(&files.user(&own));
+    assert_eq!((&read["users"][0]["user"]["exec"]["args"], warnings.len()), (&own["exec"]["args"], 0));
+    assert_eq!(read["users"][0]["user"]["exec"]["env"], own["exec"]["env"]);
+    for secret in [
+        plugin(&["get-token", "--oidc-client-secret=PLANTED"], Value::Null),
+        plugin(&["get-token", "--password", "PLANTED"], Value::Null),
+        plugin(&["login", "-p", "PLANTED"], Value::Null),
+        plugin(&["get", "https://ann:PLANTED@example.com"], Value::Null),
+        plugin(&["get-token"], json!([{"name": "AAD_SERVICE_PRINCIPAL", "value": "PLANTED"}])),
+    ] {
+        let (read, text, _) = made(&files.user(&secret));
+        assert!(!text.contains("PLANTED"), "{text}");
+        let call = &read["users"][0]["user"]["exec"];
+        assert_eq!((&call["command"], &call["interactiveMode"]), (&json!("/bin/nic"), &json!("IfAvailable")));
+    }
+    // A file of ours that is read to make another is no call of a call.
+    let ours = ["kubeconfig", "--token", "--context", "y"];
+    let (read, ..) = made(&files.user(&plugin(&ours, json!([{"name": "KUBECONFIG", "value": "/a"}]))));
+    assert_eq!(read["users"][0]["user"]["exec"]["args"], json!(ours));
+}
+
+#[test]
+fn a_lent_plugin_is_called_as_kubectl_calls_it() {
+    let files = Files::new();
+    let script = r#"
+info=$KUBERNETES_EXEC_INFO
+case "$info" in *'"server":"https://127.0.0.1:6443"'*) ;; *) exit 7 ;; esac
+printf '{"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential", "status": {"token": "%s-%s"}}' "$1" "$SECRET"
+"#;
+    files.file("plugin", script);
+    let plugin = |args: Value| {
+        json!({ "exec": { "command": "sh", "args": args, "env": [{"name": "SECRET", "value": "b"}], "provideClusterInfo": true,
+            "apiVersion": "client.authentication.k8s.io/v1beta1" } })
+    };
+    let found = files.user(&plugin(json!([files.path("plugin"), "a"])));
+    assert_eq!(lent(&found).unwrap(), json!({ "token": "a-b" }));
+    for (script, why) in [("exit 3", "exit status: 3"), ("echo PLANTED", "answered no ExecCredential")] {
+        let error = lent(&files.user(&plugin(json!(["-c", script])))).unwrap_err();
+        assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains(why), "{error}");
+        assert!(!error.to_string().contains("PLANTED"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_lent_is_told_when_the_file_is_made_and_when_it_is_asked_for() {
+    let files = Files::new();
+    for user in [
+        json!({ "username": "ann", "password": "PLANTED" }),
+        json!({ "auth-provider": { "name": "oidc", "config": { "id-token": "PLANTED" } } }),
+    ] {
+        let found = files.user(&user);
+        let (_, text, warnings) = made(&found);
+        assert!(!text.contains("PLANTED"), "{text}");
+        let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert_eq!(warning.code, "KUBECONFIG_LOGIN_NOT_LENT");
+        let error = lent(&found).unwrap_err();
+        assert!(error.code() == "KUBECONFIG_LOGIN_NOT_LENT" && error.to_string().contains("the user `u`"), "{error}");
+        assert_eq!(error.hints(), warning.hints);
+        assert!(!format!("{error:?}{warning:?}").contains("PLANTED"));
+    }
+    // Who does not log in has nothing to lend, and needs nothing.
+    let found = files.user(&json!({}));
+    let (read, ..) = made(&found);
+    assert_eq!(read["users"][0]["user"], json!({}));
+    assert!(said(lent(&found)).contains("no user who logs in"));
+}
+
+#[test]
+fn what_is_no_login_is_kept() {
+    let files = Files::new();
+    files.file("ca.crt", "authority");
+    let config = r"
+clusters:
+- name: one
+  cluster:
+    server: https://127.0.0.1:6443
+    certificate-authority: ca.crt
+    proxy-url: http://ann:PLANTED@proxy:3128
+    tls-server-name: kubernetes
+    disable-compression: true
+- {name: two, cluster: {server: 'https://10.0.0.2:6443', insecure-skip-tls-verify: true}}
+contexts:
+- {name: mine, context: {cluster: one, user: me, namespace: team}}
+- {name: other, context: {cluster: two, user: me}}
+users:
+- {name: me, user: {token: PLANTED, as: boss, as-uid: '1', as-groups: [a, b], as-user-extra: {k: [v]}}}
+current-context: mine
+";
+    let found = Found::at(vec![files.file("config", config)]).unwrap();
+    let (read, text, warnings) = made(&found);
+    assert!(!text.contains("PLANTED") && !text.contains("10.0.0.2"), "{text}");
+    assert_eq!(
+        read["clusters"][0]["cluster"],
+        json!({
+            "server": "https://127.0.0.1:6443",
+            "certificate-authority-data": "YXV0aG9yaXR5",
+            "proxy-url": "http://proxy:3128/",
+            "tls-server-name": "kubernetes",
+            "disable-compression": true,
+        })
+    );
+    // A proxy's password is a login too.
+    assert!(warnings.len() == 1 && warnings[0].detail.contains("the proxy of the context `mine`"), "{warnings:?}");
+    assert_eq!(
+        read["contexts"],
+        json!([{ "name": "mine", "context": { "cluster": "one", "user": "me", "namespace": "team" } }])
+    );
+    let user = &read["users"][0]["user"];
+    assert_eq!((&user["as"], &user["as-uid"], &user["as-groups"]), (&json!("boss"), &json!("1"), &json!(["a", "b"])));
+    assert_eq!(user["as-user-extra"], json!({ "k": ["v"] }));
+    let other = minified(&found, &found.choose(Some("other")).unwrap(), &exec()).unwrap();
+    assert!(other.kubeconfig.contains("insecure-skip-tls-verify: true") && other.context == "other");
+}
+
+#[test]
+fn one_file_holds_a_context_only_if_it_means_the_same_by_itself() {
+    let files = Files::new();
+    let (first, second) = (files.file("a", FIRST), files.file("b", SECOND));
+    let whole = |paths: &[&PathBuf], context: &str| {
+        let found = Found::at(paths.iter().map(|path| (*path).clone()).collect()).unwrap();
+        let chosen = found.choose(Some(context)).unwrap();
+        found.whole(&chosen).map(Path::to_owned)
+    };
+    assert_eq!(whole(&[&first, &second], "first"), Some(first.clone()));
+    assert_eq!(whole(&[&first, &second], "second"), None);
+    // By itself it would lead to another cluster.
+    let shadow = files.file("c", "clusters: [{name: c1, cluster: {server: 'https://10.0.0.1'}}]");
+    assert_eq!(whole(&[&shadow, &first], "first"), None);
+    assert_eq!(whole(&[&first, &shadow], "first"), Some(first));
+}
+
+#[test]
+fn what_deploy_wrote_is_named_before_anything_of_the_users() {
+    let files = Files::new();
+    let found = files.user(&json!({ "token": "PLANTED" }));
+    let (_, text, _) = made(&found);
+    let written = files.file("stage/kubeconfig", text);
+    for context in [None, Some("x")] {
+        let told = credentials(context, written.clone()).unwrap();
+        assert_eq!(told, json!({ "config_path": written, "config_context": "x" }));
+    }
+}
+
+/// Why NIC itself does not get in by the current context.
+async fn refused(found: Found) -> ProviderError {
+    let config = Config::from_custom_kubeconfig(found.merged, &KubeConfigOptions::default()).await.unwrap();
+    Connected::with("x".to_owned(), config, Caller::User(None)).unwrap_err()
+}
+
+#[tokio::test]
+async fn what_a_plugin_or_a_proxy_is_told_is_in_no_error() {
+    let files = Files::new();
+    let told = |script: &str| {
+        json!({ "exec": { "command": "sh", "args": ["-c", script, "PLANTED"], "interactiveMode": "Never",
+            "env": [{"name": "SECRET", "value": "PLANTED"}], "apiVersion": "client.authentication.k8s.io/v1" } })
+    };
+    for (script, why) in [
+        ("echo first >&2; echo log in again >&2; exit 3", "exit status: 3: log in again"),
+        ("echo '{\"status\": PLANTED'", "is no ExecCredential"),
+    ] {
+        let error = refused(files.user(&told(script))).await;
+        assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains(why), "{error}");
+        assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
+    }
+    let mut found = files.user(&json!({}));
+    found.merged.clusters[0].cluster.as_mut().unwrap().proxy_url = Some("http://ann:PLANTED@127.0.0.1:1".to_owned());
+    let error = refused(found).await;
+    assert!(error.code() == "CLUSTER_ENDPOINT_INVALID" && error.to_string().contains("proxy-url"), "{error}");
+    assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
+}
