@@ -32,6 +32,9 @@
 //! | `hosts` | on the whole document: the kind of what stands in these, is read through them, and is gone when they are |
 //! | `outlives` | on the whole document: the kind of something that they need, and that may be deleted before they are |
 //! | `only-deletes` | on the whole document: only a delete has work to do, so a create waits for nothing that it does not reference |
+//! | `well` | what this text says when the thing is well; whatever else it says, the thing is not ready |
+//! | `why` | the cloud's own words on why the thing is not well |
+//! | `nodes` | on the whole document: these are groups of nodes; where it says which group its nodes are of, and how many there are at least |
 //! | `sensitive` | never shown |
 //! | `normalise` | look-alikes that are no difference: `cidr`, `policy`, `quantity`, `version` |
 
@@ -208,6 +211,24 @@ impl Schema {
         self.annotated("only-deletes", json!(true))
     }
 
+    /// A member at the top of a document, filled by the cloud, that says how the thing is: one of these texts when it is well. What is not
+    /// well is not ready, and `deploy` waits for it.
+    pub fn well(self, values: &[&str]) -> Self {
+        self.computed().annotated("well", json!(values))
+    }
+
+    /// A member at the top of a document, filled by the cloud, that says in the cloud's own words why the thing is not well: a text or
+    /// a list of them.
+    pub fn why(self) -> Self {
+        self.computed().annotated("why", json!(true))
+    }
+
+    /// On the schema of a whole document: these are groups of nodes. `group` leads to the name by which the cloud labels the nodes of the
+    /// group, `minimum` to the number of nodes that there are at least: so many have to be ready.
+    pub fn nodes(self, group: &str, minimum: &str) -> Self {
+        self.annotated("nodes", json!({ "group": group, "minimum": minimum }))
+    }
+
     /// Never shown.
     pub fn sensitive(self) -> Self {
         self.annotated("sensitive", json!(true))
@@ -289,6 +310,19 @@ mod tests {
         assert_eq!(
             version,
             json!({"type": "string", "x-nic": {"immutable": true, "sensitive": true, "normalise": "version"}})
+        );
+    }
+
+    #[test]
+    fn health_is_said_by_what_the_cloud_fills_in() {
+        assert_eq!(
+            string().well(&["ACTIVE"]).build(),
+            json!({"type": "string", "x-nic": {"computed": true, "well": ["ACTIVE"]}})
+        );
+        assert_eq!(list(string()).why().build()["x-nic"], json!({"computed": true, "why": true}));
+        assert_eq!(
+            object().nodes("/name", "/min").build()["x-nic"],
+            json!({"nodes": {"group": "/name", "minimum": "/min"}})
         );
     }
 

@@ -32,7 +32,7 @@ use anyhow::{Context, Result, bail};
 use time::OffsetDateTime;
 
 pub use emulator::{ACCOUNT, Emulator, Server};
-pub use front::{Effect, Faults, Hide, Logged, Matching, Pace, Wait, When, depth, together};
+pub use front::{Effect, Faults, Hide, Logged, Machine, Machines, Matching, Pace, Wait, When, depth, together};
 pub use shape::shape;
 pub use venv::ensure_venv;
 
@@ -245,6 +245,20 @@ impl AwsCloud {
     /// Lets the next node group end as `CREATE_FAILED` with this issue.
     pub async fn fail_next_nodegroup(&self, code: &str, message: &str) {
         self.front.shared.eks.lock().await.fail_nodegroup = Some((code.to_owned(), message.to_owned()));
+    }
+
+    /// The machines of its node groups, for the cluster behind them.
+    pub fn machines(&self) -> Machines {
+        Machines(self.front.shared.clone())
+    }
+
+    /// Has only so many machines for this node group from now on, or as many as are wanted.
+    pub async fn has_machines_for(&self, group: &str, most: Option<u64>) {
+        let mut eks = self.front.shared.eks.lock().await;
+        match most {
+            Some(most) => eks.scarce.insert(group.to_owned(), most),
+            None => eks.scarce.remove(group),
+        };
     }
 
     /// Waits until this many requests that change something have come, or fails after the limit.

@@ -27,6 +27,8 @@ use kube::Client;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::aws::Machines;
+
 mod audit;
 pub mod build;
 mod certificates;
@@ -153,6 +155,11 @@ impl ControlPlane {
     /// Takes a node away with the pods on it, as when its machine is terminated.
     pub async fn remove_node(&self, name: &str) -> Result<()> {
         nodes::remove(&self.client, name).await
+    }
+
+    /// Lets machines join as nodes as they come, and leave as they go, for as long as it is polled.
+    pub fn join(&self, machines: Machines) -> impl Future<Output = ()> + Send + use<> {
+        nodes::follow(self.client(), machines)
     }
 
     /// What the API server was asked since the start by whoever logged in with a token, and how long it took.

@@ -21,6 +21,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::aws::{Machine, Machines};
+
 /// What is served: group and version, plural, kind, whether it is in namespaces.
 const KINDS: [(&str, &str, &str, bool); 21] = [
     ("v1", "namespaces", "Namespace", false),
@@ -75,8 +77,8 @@ impl Drop for NamespaceServer {
 }
 
 impl NamespaceServer {
-    /// Starts it on a free port of loopback, with a certificate of its own.
-    pub async fn start() -> Result<Self> {
+    /// Starts it on a free port of loopback, with a certificate of its own. These machines are its nodes, if it has any.
+    pub async fn start(machines: Option<Machines>) -> Result<Self> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).context("make a certificate")?;
         let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der())
@@ -93,10 +95,11 @@ impl NamespaceServer {
         let shared = (objects.clone(), writes.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, (objects, writes)) = (acceptor.clone(), shared.clone());
+                let (acceptor, (objects, writes), machines) = (acceptor.clone(), shared.clone(), machines.clone());
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(|request| answer(objects.clone(), writes.clone(), request));
+                    let service =
+                        service_fn(|request| answer(objects.clone(), writes.clone(), machines.clone(), request));
                     // A client that is killed mid-request is what this server is for.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -175,6 +178,7 @@ impl NamespaceServer {
 async fn answer(
     objects: Objects,
     writes: Writes,
+    machines: Option<Machines>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
@@ -184,14 +188,20 @@ async fn answer(
     if !matches!(head.method, Method::GET | Method::HEAD) && !dry_run {
         writes.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{} {path}", head.method));
     }
+    let machines = match machines {
+        Some(machines) if head.method == Method::GET => machines.list().await,
+        _ => Vec::new(),
+    };
     let mut known = objects.lock().unwrap_or_else(PoisonError::into_inner);
-    let (status, document) = if let Some(version) = version_of(path) {
+    let (status, document) = if let Some(told) = told(path, &known, &machines).filter(|_| head.method == Method::GET) {
+        (StatusCode::OK, told)
+    } else if let Some(version) = version_of(path) {
         (StatusCode::OK, resources(version))
     } else if !is_served(path) {
         refused(StatusCode::NOT_FOUND, &format!("\"{path}\" is not served"))
     } else {
         match head.method {
-            Method::GET => found(known.get(path).cloned(), path),
+            Method::GET => found(known.get(path).map(|object| at_work(object, machines.len())), path),
             Method::PATCH => match applied(known.get(path), &body) {
                 Ok(object) => {
                     let status = if known.contains_key(path) { StatusCode::OK } else { StatusCode::CREATED };
@@ -219,6 +229,52 @@ async fn answer(
     let body = Full::new(Bytes::from(document.to_string()));
     let response = Response::builder().status(status).header("content-type", "application/json").body(body);
     Ok(response.unwrap_or_default())
+}
+
+/// What a cluster tells of itself: its version, its nodes and namespaces, and that no pod of its own is on its way.
+fn told(path: &str, known: &BTreeMap<String, Value>, machines: &[Machine]) -> Option<Value> {
+    let listed = |items: Vec<Value>| json!({ "kind": "List", "metadata": {}, "items": items });
+    let is_namespace = |path: &str| path.strip_prefix("/api/v1/namespaces/").is_some_and(|name| !name.contains('/'));
+    Some(match path {
+        "/version" => json!({ "gitVersion": "v1.34.0" }),
+        "/api/v1/nodes" => listed(machines.iter().map(node).collect()),
+        "/api/v1/namespaces" => {
+            let there = known.iter().filter(|(path, _)| is_namespace(path)).map(|(_, namespace)| namespace.clone());
+            let active = |mut namespace: Value| {
+                namespace["status"] = json!({ "phase": "Active" });
+                namespace
+            };
+            listed(there.map(active).collect())
+        }
+        _ if path.starts_with("/api/v1/namespaces/") && path.ends_with("/pods") => listed(Vec::new()),
+        _ => return None,
+    })
+}
+
+fn node(machine: &Machine) -> Value {
+    let ready = json!([{ "type": "Ready", "status": "True" }]);
+    json!({ "metadata": { "name": machine.name, "labels": machine.labels }, "status": { "conditions": ready } })
+}
+
+/// An object as controllers leave it: where there is a machine, the pods of a workload are available at once.
+fn at_work(object: &Value, machines: usize) -> Value {
+    let mut object = object.clone();
+    let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);
+    let available = if machines == 0 { 0 } else { replicas };
+    match object["kind"].as_str() {
+        Some("Deployment") => {
+            object["status"] = json!({
+                "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": available, "readyReplicas": available,
+            });
+        }
+        Some("DaemonSet") => {
+            object["status"] = json!({
+                "desiredNumberScheduled": machines, "updatedNumberScheduled": machines, "numberAvailable": machines,
+            });
+        }
+        _ => {}
+    }
+    object
 }
 
 /// What is there after server-side apply by one manager: what it sent. A uid in it must be that of what is there.

@@ -1,8 +1,13 @@
 //! A whole AWS for one platform: an emulated account whose EKS cluster is a real control plane that checks real tokens.
 //! And a small one for many platforms, whose cluster only keeps what it is given.
 
-use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, ListParams};
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::aws::{ACCESS_KEY, AwsCloud, Emulator, Pace, SECRET_KEY, Wait, shape};
 use crate::control_plane::eks_login::{EksLogin, EksLoginOptions};
@@ -21,6 +26,8 @@ pub struct Platform {
     pub login: EksLogin,
     /// The cluster.
     pub cluster: ControlPlane,
+    /// Lets the account's machines join it, until it is dropped.
+    _joining: JoinSet<()>,
 }
 
 impl Platform {
@@ -38,7 +45,27 @@ impl Platform {
         };
         let cluster = ControlPlane::start(options).await?;
         aws.set_cluster_endpoint(cluster.server(), cluster.ca_pem()).await;
-        Ok(Self { aws, login, cluster })
+        let mut joining = JoinSet::new();
+        joining.spawn(cluster.join(aws.machines()));
+        Ok(Self { aws, login, cluster, _joining: joining })
+    }
+
+    /// Waits until so many nodes of this group are ready.
+    pub async fn nodes_are_ready(&self, group: &str, count: usize) -> Result<()> {
+        let nodes: Api<Node> = Api::all(self.cluster.client());
+        let of_group = ListParams::default().labels(&format!("eks.amazonaws.com/nodegroup={group}"));
+        let is_ready = |node: &Node| {
+            let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+            conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        };
+        for _ in 0..300 {
+            let ready = nodes.list(&of_group).await?.iter().filter(|node| is_ready(node)).count();
+            if ready == count {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("the nodes of {group} are not {count}")
     }
 
     /// A working directory whose `nic` uses this account, with waits shortened to fit an emulator.
@@ -75,7 +102,7 @@ impl Site {
     /// Starts both. What AWS takes its time for takes so many looks.
     pub async fn start(emulator: Emulator, looks: u32) -> Result<Self> {
         let aws = AwsCloud::start_in(emulator, REGION, crate::aws::Credentials::default()).await?;
-        let cluster = NamespaceServer::start().await?;
+        let cluster = NamespaceServer::start(Some(aws.machines())).await?;
         aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
         aws.pace(Pace::all(Wait::Reads(looks))).await;
         aws.nat_pace(Wait::Reads(looks));

@@ -3,6 +3,7 @@
 mod apply;
 mod desire;
 mod drift;
+mod health;
 mod journal;
 mod owner;
 mod preflight;
@@ -273,7 +274,7 @@ impl Run {
     }
 
     /// A wait, scaled by the pace; returns early with true when the user wants to stop.
-    async fn wait(&self, duration: Duration) -> bool {
+    pub async fn wait(&self, duration: Duration) -> bool {
         /// How long an interrupt may go unnoticed.
         const SLICE: Duration = Duration::from_millis(200);
         /// Whatever the pace, nobody is asked in a busy loop.

@@ -110,6 +110,29 @@ impl Kind {
         self.schema.pointer("/x-nic/only-deletes") == Some(&Value::Bool(true))
     }
 
+    /// The members of a document that say how the resource is, each with the values that are well.
+    pub fn well(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.marked("well").filter_map(|(member, well)| Some((member, well.as_array()?.as_slice())))
+    }
+
+    /// The members of a document that say in the cloud's own words why the resource is not well.
+    pub fn why(&self) -> impl Iterator<Item = &str> {
+        self.marked("why").filter(|(_, why)| **why == Value::Bool(true)).map(|(member, _)| member)
+    }
+
+    /// Where a document says which group its nodes are of, and how many of them there are at least, as RFC 6901 pointers; none when
+    /// these are no groups of nodes.
+    pub fn nodes(&self) -> Option<(&str, &str)> {
+        let pointer = |member| self.schema.pointer(&format!("/x-nic/nodes/{member}")).and_then(Value::as_str);
+        pointer("group").zip(pointer("minimum"))
+    }
+
+    /// The members at the top of a document that bear this annotation, with what it says.
+    fn marked(&self, annotation: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let members = self.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        members.filter_map(move |(name, schema)| Some((name.as_str(), schema.get("x-nic")?.get(annotation)?)))
+    }
+
     /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
     pub fn state_path_of(&self, document: &Value) -> String {
         let sort =

@@ -11,6 +11,7 @@ pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod graph;
+pub mod health;
 pub mod identity;
 pub mod kind;
 pub mod plan;

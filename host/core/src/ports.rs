@@ -324,6 +324,13 @@ pub enum Event {
         /// What failed.
         because: Vec<Address>,
     },
+    /// Every change is done, and the platform cannot be used yet.
+    NotReady {
+        /// What is missing, a line each.
+        causes: Vec<String>,
+    },
+    /// The platform, which was waited for, can be used.
+    Ready,
 }
 
 /// Who shows what happens.

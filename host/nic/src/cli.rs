@@ -66,7 +66,7 @@ impl Global {
 pub enum Command {
     /// Make the platform as the config asks
     #[command(
-        after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json"
+        after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json\n  nic deploy --ready-timeout 20m"
     )]
     Deploy(Deploy),
     /// Show what deploy would change, and change nothing
@@ -90,7 +90,7 @@ pub enum Command {
     Validate(Validate),
     /// Tell whether the platform is there and healthy
     #[command(
-        after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --drift --format json"
+        after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --drift --format json\n  nic status --detailed-exitcode --quiet || echo look at it"
     )]
     Status(Status),
     /// Show the document that later stages read
@@ -230,6 +230,12 @@ pub struct Deploy {
     /// Carry out this plan, which `nic plan --out` wrote, or nothing
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// How long to wait until nodes, add-ons and workloads are ready
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub ready_timeout: Duration,
+    /// Do not wait for that: tell what is not ready, and exit with 0
+    #[arg(long, conflicts_with = "ready_timeout")]
+    pub no_wait: bool,
 }
 
 /// `nic plan`
@@ -307,6 +313,9 @@ pub struct Status {
     /// Also look for what is marked as ours and not recorded
     #[arg(long)]
     pub drift: bool,
+    /// Exit with 0 when it is healthy, 3 when it is not, 2 when nobody can say
+    #[arg(long)]
+    pub detailed_exitcode: bool,
 }
 
 /// `nic outputs`

@@ -11,6 +11,7 @@ mod kubeconfig;
 mod reader;
 mod served;
 mod watch;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,9 +30,10 @@ use serde_json::Value;
 pub use self::connection::{Applied, Apply, Connected, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
 pub use self::generation::Generation;
-pub use self::health::{ClusterHealth, Count, Nodes, NotReady, cluster_health};
+pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
 pub use self::kubeconfig::{ExecCommand, context_credential, is_ours, is_the_users};
 pub use self::reader::{FindCluster, FoundClusterReader};
+pub use self::workload::Workload;
 
 use crate::signing::Gate;
 

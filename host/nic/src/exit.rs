@@ -9,8 +9,8 @@ pub enum ExitStatus {
     Refused,
     /// Something broke on the way.
     Broke,
-    /// Changes were found, and `--detailed-exitcode` asked to tell so.
-    ChangesFound,
+    /// Changes were found, or something that is not well, and `--detailed-exitcode` asked to tell so.
+    Found,
     /// The user stopped it; what was done is recorded.
     Interrupted,
 }
@@ -21,7 +21,7 @@ impl From<ExitStatus> for std::process::ExitCode {
             ExitStatus::Success => 0,
             ExitStatus::Refused => 1,
             ExitStatus::Broke => 2,
-            ExitStatus::ChangesFound => 3,
+            ExitStatus::Found => 3,
             ExitStatus::Interrupted => 130,
         })
     }

@@ -21,6 +21,7 @@ pub mod output;
 pub mod panic;
 pub mod plan_file;
 pub mod plugin;
+pub mod readiness;
 pub mod rlimit;
 pub mod secrets;
 pub mod session;

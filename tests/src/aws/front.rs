@@ -50,7 +50,7 @@ use answer::{Answer, Fault, Outcome};
 use call::{Call, Protocol};
 use upstream::Upstream;
 
-pub use eks::Pace;
+pub use eks::{Machine, Machines, Pace};
 pub use fault::{Effect, Faults, Matching, When};
 pub use hide::Hide;
 pub(crate) use iam::Providers as Identities;

@@ -1,6 +1,6 @@
 //! Nodes that kwok keeps alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::json;
+
+use crate::aws::Machines;
 
 /// A node to be there from the start.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,22 @@ pub(super) async fn add(
     labels: &BTreeMap<String, String>,
     taints: &[Taint],
 ) -> Result<()> {
+    register(client, name, labels, taints).await.with_context(|| format!("cannot add node {name}"))?;
+    let nodes: Api<Node> = Api::all(client.clone());
+    super::poll(Duration::from_secs(30), &format!("node {name} to be ready"), async || {
+        let node = nodes.get(name).await.ok()?;
+        let conditions = node.status?.conditions?;
+        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True").then_some(())
+    })
+    .await
+}
+
+async fn register(
+    client: &Client,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    taints: &[Taint],
+) -> kube::Result<()> {
     let mut all_labels = BTreeMap::from(
         [("kubernetes.io/arch", "amd64"), ("kubernetes.io/os", "linux"), ("kubernetes.io/hostname", name)]
             .map(|(label, value)| (label.to_owned(), value.to_owned())),
@@ -37,15 +55,44 @@ pub(super) async fn add(
         "metadata": {"name": name, "labels": all_labels},
         "spec": {"taints": taints},
         "status": {"capacity": size, "allocatable": size},
-    }))?;
+    }))
+    .map_err(kube::Error::SerdeError)?;
     let nodes: Api<Node> = Api::all(client.clone());
-    nodes.create(&PostParams::default(), &node).await.with_context(|| format!("cannot add node {name}"))?;
-    super::poll(Duration::from_secs(30), &format!("node {name} to be ready"), async || {
-        let node = nodes.get(name).await.ok()?;
-        let conditions = node.status?.conditions?;
-        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True").then_some(())
-    })
-    .await
+    nodes.create(&PostParams::default(), &node).await.map(drop)
+}
+
+/// How often machines are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Lets machines join the cluster as they come, and leave it as they go, for as long as the task runs. What the API server does not take,
+/// because a test has stopped it, is tried again.
+pub(super) async fn follow(client: Client, machines: Machines) {
+    let mut joined = BTreeSet::new();
+    loop {
+        let running = machines.list().await;
+        for machine in running.iter().filter(|machine| !joined.contains(&machine.name)).collect::<Vec<_>>() {
+            let taint = |(key, value, effect): &(String, String, String)| Taint {
+                key: key.clone(),
+                value: Some(value.clone()),
+                effect: effect.clone(),
+                time_added: None,
+            };
+            let taints: Vec<Taint> = machine.taints.iter().map(taint).collect();
+            match register(&client, &machine.name, &machine.labels, &taints).await {
+                Err(kube::Error::Api(status)) if status.code != 409 => {}
+                Err(error) if !matches!(error, kube::Error::Api(_)) => {}
+                _ => drop(joined.insert(machine.name.clone())),
+            }
+        }
+        let gone: Vec<String> =
+            joined.iter().filter(|name| running.iter().all(|machine| machine.name != **name)).cloned().collect();
+        for name in gone {
+            if remove(&client, &name).await.is_ok() {
+                joined.remove(&name);
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Takes the node away with its pods, as when its machine is terminated.

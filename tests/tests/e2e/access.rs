@@ -45,7 +45,7 @@ async fn token(cluster: &ControlPlane, name: &str, rules: Value) -> Result<Strin
     Api::<ClusterRoleBinding>::all(cluster.client()).create(&new, &serde_json::from_value(binding)?).await?;
     let request: TokenRequest = serde_json::from_value(json!({ "spec": { "audiences": [] } }))?;
     let granted = accounts.create_token_request(name, &new, &request).await?;
-    Ok(granted.status.context("no token was granted")?.token)
+    granted.status.and_then(|status| status.token).context("no token was granted")
 }
 
 /// As whom a kubeconfig logs in.

@@ -22,6 +22,7 @@ mod live;
 mod old_guest;
 mod options;
 mod owned;
+mod readiness;
 mod replacement;
 mod secret_edit;
 mod secrets;

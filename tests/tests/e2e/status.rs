@@ -1,12 +1,12 @@
 //! `nic status` on a real cluster: well, in use, with a node that is lost, with a namespace that goes, and out of reach.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::{Namespace, Node};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use nic_tests::aws::Emulator;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
@@ -15,6 +15,16 @@ use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const STATE: &str = ".nebari/stages/02-infrastructure/nic-state.json";
+
+/// Two users have logged in.
+const TWO_USERS: &str = r#"
+eks = client("eks")
+group = dict(clusterName="my-nebari-dev", nodegroupName="user")
+eks.update_nodegroup_config(**group, scalingConfig={"minSize": 0, "maxSize": 5, "desiredSize": 2})
+while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
+    pass
+show(None)
+"#;
 
 async fn status(workspace: &Workspace, more: &[&str]) -> Result<Value> {
     let arguments = [&["status", "--state", STATE, "--format", "json"], more].concat();
@@ -56,18 +66,54 @@ async fn lose_a_node(platform: &Platform, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// How many pods of the autoscaler run.
+async fn autoscalers(platform: &Platform) -> Result<i32> {
+    let deployments: Api<Deployment> = Api::namespaced(platform.cluster.client(), "dev");
+    let listed = deployments.list(&ListParams::default()).await?;
+    let deployment = listed.items.into_iter().next().context("the autoscaler")?;
+    Ok(deployment.status.and_then(|status| status.available_replicas).unwrap_or(0))
+}
+
+/// A platform whose only deployment has no pod is not well: the scheduler says why, to who waits and to who looks.
+async fn no_node_takes_the_autoscaler(platform: &Platform, workspace: &Workspace) -> Result<()> {
+    let nodes: Api<Node> = Api::all(platform.cluster.client());
+    let pods: Api<Pod> = Api::namespaced(platform.cluster.client(), "dev");
+    let tainted = |taints: Value| Patch::Merge(json!({"spec": {"taints": taints}}));
+    let taint = json!([{"key": "nic.example/closed", "effect": "NoSchedule"}]);
+    nodes.patch("general-0", &PatchParams::default(), &tainted(taint)).await?;
+    pods.delete_collection(&DeleteParams::default().grace_period(0), &ListParams::default()).await?;
+    while autoscalers(platform).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let missing =
+        "0 of 1 pods are ready; no node takes its pod: 0/1 nodes are available: 1 node(s) had untolerated taint";
+    for _ in 0..2 {
+        let ran = workspace.run(&["deploy", "--ready-timeout", "3s", "--format", "json"]).await?;
+        let document = ran.json()?;
+        conforms(&document, "error.json")?;
+        ensure!(ran.code == 2 && document["error"]["code"] == "PLATFORM_NOT_READY", "{document:#}");
+        let causes = document["error"]["details"]["causes"].as_array().context("causes")?;
+        let words = causes[0]["message"].as_str().unwrap_or_default();
+        ensure!(causes.len() == 1 && words.contains(missing), "{document:#}");
+    }
+    ensure!(has_issue(&status(workspace, &[]).await?, missing));
+    ensure!(!said(workspace).await?.stdout.contains("Healthy."));
+    nodes.patch("general-0", &PatchParams::default(), &tainted(json!([]))).await?;
+    workspace.ok(&["deploy"]).await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn status_tells_what_is_well_what_is_not_and_what_nobody_knows() -> Result<()> {
     let platform = Platform::start(Emulator::Moto, "my-nebari-dev", |_| ()).await?;
     let workspace = platform.workspace()?;
     workspace.config(CONFIG)?;
     workspace.ok(&["deploy"]).await?;
+    no_node_takes_the_autoscaler(&platform, &workspace).await?;
+    platform.aws.inspect(TWO_USERS).await?;
+    platform.nodes_are_ready("user", 2).await?;
     // From the state alone.
     std::fs::rename(workspace.path().join("nebari-config.yaml"), workspace.path().join("aside.yaml"))?;
-    for (name, group) in [("node-a", "general"), ("node-b", "user"), ("node-c", "user")] {
-        let labels = BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), group.to_owned())]);
-        platform.cluster.add_node(name, &labels, &[]).await?;
-    }
 
     let found = status(&workspace, &[]).await?;
     ensure!(found["healthy"] == true && found["health"] == "healthy" && found["issues"] == json!([]), "{found:#}");
@@ -92,11 +138,13 @@ async fn status_tells_what_is_well_what_is_not_and_what_nobody_knows() -> Result
     drop(lock);
     ensure!(status(&workspace, &[]).await?["lock"].is_null());
 
-    lose_a_node(&platform, "node-b").await?;
+    lose_a_node(&platform, "user-0").await?;
     let found = status(&workspace, &[]).await?;
     ensure!(found["healthy"] == false && found["health"] == "unhealthy", "{found:#}");
     ensure!(found["nodes"]["groups"]["user"] == json!({"ready": 1, "total": 2}), "{found:#}");
-    ensure!(has_issue(&found, "node node-b of group user is not ready: KubeletNotReady: disk is full"), "{found:#}");
+    ensure!(has_issue(&found, "node user-0 of group user is not ready: KubeletNotReady: disk is full"), "{found:#}");
+    // No group has to have it: a deploy does not wait for it.
+    workspace.ok(&["deploy", "-f", "aside.yaml", "--state", STATE]).await?;
     signal(&platform, "-CONT", "kwok").await?;
 
     let namespaces: Api<Namespace> = Api::all(platform.cluster.client());
@@ -118,6 +166,8 @@ async fn status_tells_what_is_well_what_is_not_and_what_nobody_knows() -> Result
     signal(&platform, "-KILL", "kube-apiserver").await?;
     let found = status(&workspace, &[]).await?;
     ensure!(found["healthy"] == false && found["health"] == "unknown", "{found:#}");
+    let ran = workspace.run(&["status", "--state", STATE, "--detailed-exitcode"]).await?;
+    ensure!(ran.code == 2 && !ran.said().contains("STATUS_UNKNOWN"), "{} {}", ran.code, ran.said());
     ensure!(found["cluster"]["state"] == "unreachable" && found["nodes"].is_null(), "{found:#}");
     ensure!(found["cluster"]["code"] == "CLUSTER_UNREACHABLE", "{found:#}");
     ensure!(found["namespaces"][0]["state"] == "unknown" && found["drift"]["has_drift"].is_null(), "{found:#}");

@@ -230,7 +230,7 @@ async fn reader(cluster: &ControlPlane) -> Result<String> {
     bindings.create(&PostParams::default(), &from_value(binding)?).await?;
     let request: TokenRequest = from_value(json!({"metadata": {}, "spec": {"audiences": []}}))?;
     let token = accounts.create_token_request("reader", &PostParams::default(), &request).await?;
-    let token = token.status.context("a token")?.token;
+    let token = token.status.and_then(|status| status.token).context("a token")?;
     let authority = STANDARD.encode(cluster.ca_pem());
     Ok(json!({
         "apiVersion": "v1",

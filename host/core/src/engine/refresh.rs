@@ -225,7 +225,7 @@ impl Run {
     }
 
     /// Jittered exponential back-off: 0.5 s, 1 s, 2 s, ... up to 20 s, each between half and whole.
-    pub(super) fn back_off(&self, attempt: u32) -> std::time::Duration {
+    pub fn back_off(&self, attempt: u32) -> std::time::Duration {
         let whole = 0.5 * f64::from(1_u32 << attempt.saturating_sub(1).min(6));
         std::time::Duration::from_secs_f64(whole.min(20.0) * (0.5 + self.clock.jitter() / 2.0))
     }

@@ -1,6 +1,7 @@
 //! A connected cluster: one request path for everything the host asks of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -272,6 +273,29 @@ impl Connected {
                 return Ok(found);
             }
             after = utf8_percent_encode(next, ESCAPED).to_string();
+        }
+    }
+
+    /// Of the objects of one kind in a namespace, or anywhere, those that these selectors choose, and of them so many: one request, which
+    /// is not followed by more.
+    pub async fn some(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        selectors: &[(&str, String)],
+        limit: usize,
+    ) -> Result<Vec<Value>, ProviderError> {
+        let Some(served) = self.served(api_version, kind).await? else { return Ok(Vec::new()) };
+        let path = format!("{}{}", collection(api_version, namespace)?, served.name);
+        let mut query = format!("limit={limit}");
+        for (name, selector) in selectors {
+            let _ = write!(query, "&{name}={}", utf8_percent_encode(selector, ESCAPED));
+        }
+        let mut page = self.call(Method::GET, &path, &query, None).await.map_err(ProviderError::from)?;
+        match page["items"].take() {
+            Value::Array(items) => Ok(items),
+            _ => Ok(Vec::new()),
         }
     }
 

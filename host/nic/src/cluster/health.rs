@@ -1,15 +1,28 @@
-//! How a cluster is: its version, its nodes by group, its namespaces.
+//! How a cluster is: its version, its nodes by group, its namespaces, and what of ours runs on it.
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt as _;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use nic_core::address::Address;
 use nic_core::error::ProviderError;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Connected;
+use super::workload::{Shown, Workload, unplaced};
 
 /// Most nodes and namespaces that are looked at.
 const MAX_LISTED: usize = 10_000;
+
+/// How many workloads are asked after at once.
+const AT_ONCE: usize = 16;
+
+/// Where a cluster keeps what it needs itself.
+const SYSTEM: &str = "kube-system";
+
+/// Most of the pods there that are looked at while they are on their way.
+const PENDING_PODS: usize = 100;
 
 /// Labels that say which group a node is of, by cloud.
 const GROUP_LABELS: [&str; 3] =
@@ -17,6 +30,40 @@ const GROUP_LABELS: [&str; 3] =
 
 /// What nodes are called that are of no group.
 const NO_GROUP: &str = "others";
+
+/// What is asked about the health of what is ours on a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Groups of its nodes are ours, and so is what the cluster itself needs.
+    pub nodes: bool,
+    /// What of ours runs on it.
+    pub workloads: Vec<Workload>,
+}
+
+impl Ask {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How what is ours stands on a cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    /// Its nodes, when they were asked for.
+    pub nodes: Option<Nodes>,
+    /// What is not ready.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Something on a cluster that is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The address of a workload of ours; none for what the cluster itself needs.
+    pub address: Option<Address>,
+    /// One line: what it is, and why as far as anybody says.
+    pub words: String,
+}
 
 /// What a cluster says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +74,8 @@ pub struct ClusterHealth {
     pub nodes: Nodes,
     /// The phase of each of its namespaces, `Active` or `Terminating`.
     pub namespaces: BTreeMap<String, String>,
+    /// What of ours is not ready.
+    pub troubles: Vec<Trouble>,
 }
 
 /// How many nodes are ready.
@@ -61,22 +110,101 @@ pub struct NotReady {
     pub why: String,
 }
 
-/// Asks the cluster.
+/// Asks the cluster, about itself and what is ours on it.
 ///
 /// # Errors
 /// What the cluster, or the way to it, says.
-pub async fn cluster_health(cluster: &Connected) -> Result<ClusterHealth, ProviderError> {
-    let (version, nodes, namespaces) = Box::pin(futures::future::try_join3(
+pub async fn cluster_health(cluster: &Connected, ask: &Ask) -> Result<ClusterHealth, ProviderError> {
+    let (version, nodes, namespaces, seen) = Box::pin(futures::future::try_join4(
         cluster.version(),
         cluster.list("v1", "Node", None, "", MAX_LISTED),
         cluster.list("v1", "Namespace", None, "", MAX_LISTED),
+        look(cluster, ask),
     ))
     .await?;
     let phase = |namespace: &Value| {
         let name = text(namespace, "/metadata/name").to_owned();
         (name, text(namespace, "/status/phase").to_owned())
     };
-    Ok(ClusterHealth { version, nodes: of(&nodes), namespaces: namespaces.iter().map(phase).collect() })
+    let nodes = of(&nodes);
+    let troubles = troubles(cluster, seen, Some(&nodes)).await;
+    Ok(ClusterHealth { version, nodes, namespaces: namespaces.iter().map(phase).collect(), troubles })
+}
+
+/// Asks the cluster about what is ours on it: all at once, and again only about what is not ready.
+///
+/// # Errors
+/// What the cluster, or the way to it, says.
+pub async fn standing(cluster: &Connected, ask: &Ask) -> Result<Standing, ProviderError> {
+    let nodes = async {
+        if !ask.nodes {
+            return Ok(None);
+        }
+        cluster.list("v1", "Node", None, "", MAX_LISTED).await.map(|nodes| Some(of(&nodes)))
+    };
+    let (nodes, seen) = Box::pin(futures::future::try_join(nodes, look(cluster, ask))).await?;
+    let troubles = troubles(cluster, seen, nodes.as_ref()).await;
+    Ok(Standing { nodes, troubles })
+}
+
+/// Workloads, and pods of the cluster's own that are on their way.
+struct Seen {
+    workloads: Vec<Shown>,
+    pods: Vec<Value>,
+}
+
+async fn look(cluster: &Connected, ask: &Ask) -> Result<Seen, ProviderError> {
+    let on_their_way = [("fieldSelector", "status.phase=Pending".to_owned())];
+    let pods = async {
+        if !ask.nodes {
+            return Ok(Vec::new());
+        }
+        cluster.some("v1", "Pod", Some(SYSTEM), &on_their_way, PENDING_PODS).await
+    };
+    let mut looks = Vec::with_capacity(ask.workloads.len());
+    for workload in &ask.workloads {
+        looks.push(Shown::look(cluster, workload).boxed());
+    }
+    let workloads = stream::iter(looks).buffered(AT_ONCE).try_collect();
+    let (workloads, pods) = futures::future::try_join(workloads, pods).await?;
+    Ok(Seen { workloads, pods })
+}
+
+async fn troubles(cluster: &Connected, seen: Seen, nodes: Option<&Nodes>) -> Vec<Trouble> {
+    let not_ready = nodes.map_or(0, |nodes| nodes.not_ready.len() as u64);
+    let missing = seen.workloads.iter().filter_map(|shown| Some((shown, shown.missing(not_ready)?)));
+    let mut told = Vec::new();
+    for (shown, what) in missing {
+        told.push(
+            async move {
+                let why = shown.why(cluster).await.map(|why| format!("; {why}")).unwrap_or_default();
+                Trouble { address: Some(shown.workload.address.clone()), words: format!("{what}{why}") }
+            }
+            .boxed(),
+        );
+    }
+    let mut troubles: Vec<Trouble> = stream::iter(told).buffered(AT_ONCE).collect().await;
+    troubles.extend(unplaced_pods(&seen));
+    troubles
+}
+
+/// Pods that the cluster needs and no node takes, one line for each reason. What is a workload of ours is told with that.
+fn unplaced_pods(seen: &Seen) -> Vec<Trouble> {
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for pod in seen.pods.iter().filter(|pod| !seen.workloads.iter().any(|shown| shown.has(pod))) {
+        if let Some(why) = unplaced(pod) {
+            reasons.entry(why).or_default().push(text(pod, "/metadata/name"));
+        }
+    }
+    let told = |(why, pods): (String, Vec<&str>)| {
+        let words = match pods[..] {
+            [one] => format!("Pod {SYSTEM}/{one}: {why}"),
+            [first, ..] => format!("Pod {SYSTEM}/{first} and {} more: {why}", pods.len() - 1),
+            [] => why,
+        };
+        Trouble { address: None, words }
+    };
+    reasons.into_iter().map(told).collect()
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

@@ -148,3 +148,93 @@ async fn guests_are_told_when_there_is_no_cluster() {
         assert!(matches!(&error, ProviderError::Denied(why) if why.contains("CLUSTER_NOT_READY")), "{error}");
     }
 }
+
+/// An API server with these answers by path, and what it was asked.
+async fn api_server(answers: BTreeMap<&'static str, serde_json::Value>) -> (Connected, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = Connected::plain(&format!("http://{}", listener.local_addr().unwrap()));
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            let length = stream.read(&mut request).await.unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let path = target.split('?').next().unwrap_or_default();
+            let (status, body) = match answers.get(path) {
+                Some(answer) => ("200 OK", answer.to_string()),
+                None => ("404 Not Found", json!({"kind": "Status", "code": 404}).to_string()),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+            let _ = stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await;
+            seen.lock().unwrap().push(target);
+        }
+    });
+    (cluster, asked)
+}
+
+fn workload(kind: &str, namespace: &str, name: &str) -> Workload {
+    let address = format!("aws.object.{name}").parse().unwrap();
+    let document = json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"namespace": namespace, "name": name}});
+    Workload::of(&address, &document).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_ours_is_asked_after_and_no_more() {
+    let stuck = |name: &str, app: &str| {
+        let why = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"});
+        json!({"metadata": {"name": name, "labels": {"app": app}}, "status": {"conditions": [why]}})
+    };
+    let app = |app: &str| json!({"selector": {"matchLabels": {"app": app}}, "replicas": 1});
+    let (deployments, pods) = ("/apis/apps/v1/namespaces/dev/deployments", "/api/v1/namespaces/dev/pods");
+    let good = json!({"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
+    let plugin = json!({"desiredNumberScheduled": 1, "updatedNumberScheduled": 1});
+    let (cluster, asked) = api_server(BTreeMap::from([
+        ("/api/v1/nodes", json!({"items": [{"metadata": {"name": "a"}}]})),
+        ("/api/v1/namespaces/kube-system/pods", json!({"items": [
+            stuck("dns-1", "dns"), stuck("dns-2", "dns"), stuck("plugin-1", "plugin"), {"metadata": {"name": "starting"}},
+        ]})),
+        ("/apis/apps/v1/namespaces/dev/deployments/good", json!({"kind": "Deployment", "spec": app("good"), "status": good})),
+        ("/apis/apps/v1/namespaces/dev/deployments/scaler", json!({"kind": "Deployment", "spec": app("scaler")})),
+        ("/apis/apps/v1/namespaces/kube-system/daemonsets/plugin",
+            json!({"kind": "DaemonSet", "spec": app("plugin"), "status": plugin})),
+        (pods, json!({"items": [stuck("scaler-1", "scaler")]})),
+    ]))
+    .await;
+    let workloads = vec![
+        workload("Deployment", "dev", "good"),
+        workload("Deployment", "dev", "scaler"),
+        workload("Deployment", "dev", "gone"),
+    ];
+    let found = standing(&cluster, &Ask { nodes: false, workloads: workloads.clone() }).await.unwrap();
+    let words = |standing: &Standing| standing.troubles.iter().map(|t| t.words.clone()).collect::<Vec<_>>();
+    let scaler = "Deployment dev/scaler: 0 of 1 pods are ready; no node takes its pod: no room";
+    assert_eq!(
+        (found.nodes.as_ref(), words(&found)),
+        (None, vec![scaler.to_owned(), "Deployment dev/gone is not there".to_owned()])
+    );
+    assert_eq!(found.troubles[0].address.as_ref().unwrap().as_str(), "aws.object.scaler");
+    let mut requests = std::mem::take(&mut *asked.lock().unwrap());
+    requests.sort();
+    let chosen = format!("{pods}?limit=20&labelSelector=app%3Dscaler");
+    assert_eq!(
+        requests,
+        [chosen, format!("{deployments}/gone"), format!("{deployments}/good"), format!("{deployments}/scaler")]
+    );
+
+    // Where node groups are ours, so is what the cluster needs itself. Its pods are told once for each reason, those of ours with ours.
+    let workloads = vec![workload("DaemonSet", "kube-system", "plugin")];
+    let found = standing(&cluster, &Ask { nodes: true, workloads }).await.unwrap();
+    // The one node is not ready: a DaemonSet cannot be there either.
+    assert_eq!(found.nodes.as_ref().unwrap().all, Count { ready: 0, total: 1 });
+    assert_eq!(words(&found), ["Pod kube-system/dns-1 and 1 more: no node takes its pod: no room"]);
+    let requests = asked.lock().unwrap().clone();
+    let pending = "/api/v1/namespaces/kube-system/pods?limit=100&fieldSelector=status.phase%3DPending";
+    assert!(requests.len() == 3 && requests.iter().any(|request| request == pending), "{requests:#?}");
+
+    // An answer that does not come is no good news.
+    let (cluster, _) = api_server(BTreeMap::new()).await;
+    assert!(standing(&cluster, &Ask { nodes: true, workloads: Vec::new() }).await.is_err());
+}

@@ -1,9 +1,10 @@
 //! `nic deploy`: the whole table of docs/lifecycle.md, once, downwards.
 
 use std::path::Path;
+use std::time::Duration;
 
-use nic_core::diagnostic::Diagnostic;
-use nic_core::engine::{ApplyReport, RunError};
+use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::engine::{ApplyReport, Planned, RunError};
 use serde_json::{Value, json};
 
 use super::planned::{Wanted, planned};
@@ -17,7 +18,8 @@ use crate::files;
 use crate::handover::Handover;
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::plan_file::SavedPlan;
-use crate::session::Access;
+use crate::readiness::{self, Cause, End, Look, Scope};
+use crate::session::{Access, Session};
 
 pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
@@ -46,7 +48,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         operation: "deploy",
         take_over: flags.take_over.as_deref(),
     };
-    let (session, planned) = planned(&config, &wanted, printer).await?;
+    let (session, planned, look) = planned(&config, &wanted, printer).await?;
     let in_config = |error| Ended::in_config(error, &config);
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
@@ -83,13 +85,22 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     }
     files::replace(&outputs_path, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
 
-    printer.line(human::done(report.changes_done()));
+    let done = report.changes_done();
+    let causes = standing(flags, &session, &planned, look.filter(|_| changes == 0), done).await?;
+    if !causes.is_empty() {
+        let told = readiness::diagnostic(&causes, done, Duration::ZERO);
+        printer.diagnostics(&[Diagnostic { severity: Severity::Warning, ..told }], None);
+    }
+    printer.line(human::done(done));
     let mut document = outputs;
     if let (Some(access), Some(kubeconfig)) = (&access, document.get_mut("kubeconfig")) {
         kubeconfig["content"] = json!(access.kubeconfig);
     }
     document.insert("success".to_owned(), json!(true));
-    document.insert("changes".to_owned(), json!(report.changes_done()));
+    document.insert("changes".to_owned(), json!(done));
+    document.insert("health".to_owned(), json!(readiness::health(&causes)));
+    let issues: Vec<&str> = causes.iter().map(|cause| cause.words.as_str()).collect();
+    document.insert("issues".to_owned(), json!(issues));
     document.insert("summary".to_owned(), views::summary(&planned.plan));
     printer.document(&Value::Object(document));
     Ok(ExitStatus::Success)
@@ -103,6 +114,38 @@ fn would_be_lost(path: &Path) -> CommandError {
         Diagnostic::error("KUBECONFIG_IN_USE", "A kubeconfig would be overwritten", detail)
             .hint("name another file with `--kubeconfig`"),
     ])
+}
+
+/// Waits until the platform is ready, unless nobody wants to wait; then what is missing. A deploy that ends well leaves a platform that
+/// can be used.
+async fn standing(
+    flags: &Deploy,
+    session: &Session,
+    planned: &Planned,
+    known: Option<Look>,
+    done: usize,
+) -> std::result::Result<Vec<Cause>, CommandError> {
+    let scope = if flags.run.target.is_empty() {
+        Scope::Whole
+    } else {
+        Scope::Only(planned.plan.changes.iter().map(|change| change.address.clone()).collect())
+    };
+    let patience = if flags.no_wait { Duration::ZERO } else { flags.ready_timeout };
+    match Box::pin(readiness::wait(session, &scope, known, patience)).await? {
+        End::Ready => Ok(Vec::new()),
+        End::NotReady(causes, _) if flags.no_wait => Ok(causes),
+        End::NotReady(causes, waited) => Err(CommandError {
+            diagnostics: vec![readiness::diagnostic(&causes, done, waited)],
+            status: ExitStatus::Broke,
+        }),
+        End::Interrupted(causes) => {
+            let missing = causes.first().map_or("", |cause| cause.words.as_str());
+            let detail = format!("{done} changes are done and recorded, and the platform is not ready yet: {missing}");
+            let interrupted = Diagnostic::error("INTERRUPTED", "Stopped before everything was done", detail)
+                .hint("`nic status` tells how it is; `nic deploy` waits again");
+            Err(CommandError { diagnostics: vec![interrupted], status: ExitStatus::Interrupted })
+        }
+    }
 }
 
 /// What is left to say when not everything was done.

@@ -37,7 +37,7 @@ async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
     }
     printer.document(&views::document(&drift.report));
     let found = drift.report.has_drift() && flags.detailed_exitcode;
-    Ok(if found { ExitStatus::ChangesFound } else { ExitStatus::Success })
+    Ok(if found { ExitStatus::Found } else { ExitStatus::Success })
 }
 
 /// What keeps anybody from saying that there is no drift.

@@ -21,7 +21,7 @@ pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
         operation: "plan",
         take_over: flags.take_over.as_deref(),
     };
-    let (session, planned) = planned(&config, &wanted, printer).await?;
+    let (session, planned, _) = planned(&config, &wanted, printer).await?;
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
     if let Some(path) = &flags.out {
@@ -44,5 +44,5 @@ pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
         "needs_confirmation": planned.plan.needs_confirmation,
         "plan": planned.plan,
     }));
-    Ok(if changes > 0 && flags.detailed_exitcode { ExitStatus::ChangesFound } else { ExitStatus::Success })
+    Ok(if changes > 0 && flags.detailed_exitcode { ExitStatus::Found } else { ExitStatus::Success })
 }

@@ -10,6 +10,7 @@ use crate::cli::{RunFlags, StatePath};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::output::Printer;
+use crate::readiness::Look;
 use crate::session::{Access, Session};
 
 /// What a plan is made from, besides the config.
@@ -22,17 +23,17 @@ pub(super) struct Wanted<'a> {
     pub(super) take_over: Option<&'a str>,
 }
 
-/// Opens the state and plans a deploy.
+/// Opens the state and plans a deploy; for who carries it out, with how the cluster stood at that time.
 pub(super) async fn planned(
     config: &Config,
     wanted: &Wanted<'_>,
     printer: Printer,
-) -> Result<(Session, Planned), Ended> {
+) -> Result<(Session, Planned, Option<Look>), Ended> {
     let in_config = |error: CommandError| Ended::in_config(error, config);
     let session = open(config, wanted, None, printer).await?;
-    let refused = match session.run.plan(Purpose::Deploy).await {
-        Ok(planned) => return Ok((session, planned)),
-        Err(error) => error,
+    let refused = match plan(&session, wanted.access).await {
+        (Ok(planned), look) => return Ok((session, planned, look)),
+        (Err(error), _) => error,
     };
     let lineage = wanted.take_over.map(|asked| found(asked, &refused)).transpose().map_err(in_config)?.flatten();
     let Some(lineage) = lineage else { return Err(in_config(refused.into())) };
@@ -40,8 +41,20 @@ pub(super) async fn planned(
     drop(session);
     printer.talk("info", format!("Going on with the state of lineage {lineage}."));
     let session = open(config, wanted, Some(&lineage), printer).await?;
-    let planned = session.run.plan(Purpose::Deploy).await.map_err(|error| in_config(error.into()))?;
-    Ok((session, planned))
+    let (planned, look) = plan(&session, wanted.access).await;
+    Ok((session, planned.map_err(|error| in_config(error.into()))?, look))
+}
+
+/// How the cluster stands is asked beside the other reads, so that a deploy without changes waits for nothing more.
+async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, Option<Look>) {
+    let planned = session.run.plan(Purpose::Deploy);
+    match access {
+        Access::Read => (planned.await, None),
+        Access::Write => {
+            let (planned, look) = tokio::join!(planned, Box::pin(Look::now(session)));
+            (planned, Some(look))
+        }
+    }
 }
 
 async fn open(config: &Config, wanted: &Wanted<'_>, lineage: Option<&str>, printer: Printer) -> Result<Session, Ended> {

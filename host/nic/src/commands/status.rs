@@ -7,6 +7,7 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::drift::{DriftReport, drift};
 use nic_core::error::ProviderError;
 use nic_core::graph::DesiredGraph;
+use nic_core::health::{CloudHealth, NodeGroup};
 use nic_core::kind::KUBERNETES_OBJECT;
 use nic_core::resource::{Observed, Record, Status as Seen};
 use nic_core::secret::without_edits;
@@ -16,11 +17,12 @@ use serde_json::Value;
 use super::Result;
 use crate::backend::{LocalBackend, LockInfo};
 use crate::cli::Status;
-use crate::cluster::{ClusterHealth, cluster_health};
+use crate::cluster::{Ask, ClusterHealth, NotReady, cluster_health};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::status::{Cluster, Drift, Health, Namespace, NamespaceState, Platform, Report, Resources, text};
 use crate::output::{Printer, drift as drift_views, json as views};
+use crate::readiness::{self, Scope};
 use crate::session::Session;
 
 /// How many things that are wrong in the same way are named before the rest is counted.
@@ -30,9 +32,12 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let state = session.run.journal.state().await;
     let lock = LocalBackend::holder(&session.state_path);
-    let (looked, asked) = tokio::join!(look(&session, flags.drift), ask(&session));
+    let kinds = session.run.kinds();
+    let of_cluster = readiness::ask(&state, &kinds, &Scope::Whole);
+    let (looked, asked) = tokio::join!(look(&session, flags.drift), ask(&session, &of_cluster));
     let Looked { observed, drift, blind, unsure } = looked?;
-    let found = Found { state: &state, observed: &observed, asked: &asked, lock: lock.as_ref() };
+    let cloud = CloudHealth::observed(&state.records, &observed, &kinds);
+    let found = Found { state: &state, observed: &observed, cloud: &cloud, asked: &asked, lock: lock.as_ref() };
     let namespaces = found.namespaces();
     let mut issues = found.issues(&namespaces);
     issues.unknown.extend(blind.iter().chain(&unsure).map(|diagnostic| diagnostic.detail.clone()));
@@ -43,7 +48,6 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     };
     let resources = found.resources();
     // What only deletes is there whether anybody answers or not.
-    let kinds = session.run.kinds();
     let is_asked = |record: &&Record| kinds.get(&record.kind).is_none_or(|kind| !kind.only_deletes());
     let told =
         resources.unknown < state.records.values().filter(is_asked).count() || !matches!(asked, Asked::Failed { .. });
@@ -76,7 +80,11 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let mut document = serde_json::to_value(&report).unwrap_or(Value::Null);
     if told {
         printer.document(&document);
-        return Ok(ExitStatus::Success);
+        return Ok(match health {
+            Health::Unhealthy if flags.detailed_exitcode => ExitStatus::Found,
+            Health::Unknown if flags.detailed_exitcode => ExitStatus::Broke,
+            _ => ExitStatus::Success,
+        });
     }
     let why = report.issues.first().cloned().unwrap_or_default();
     let error = CommandError::broke("STATUS_UNKNOWN", "Nobody can say how the platform is", why)
@@ -132,14 +140,14 @@ enum Asked {
     },
 }
 
-async fn ask(session: &Session) -> Asked {
+async fn ask(session: &Session, of_cluster: &Ask) -> Asked {
     let cluster = match session.connect_cluster().await {
         Ok(Some(cluster)) => cluster,
         Ok(None) => return Asked::None,
         Err(error) => return Asked::Failed { name: None, error },
     };
     let name = cluster.name().to_owned();
-    match cluster_health(&cluster).await {
+    match cluster_health(&cluster, of_cluster).await {
         Ok(health) => Asked::Answered(name, health),
         Err(error) => Asked::Failed { name: Some(name), error },
     }
@@ -173,6 +181,7 @@ struct Issues {
 struct Found<'a> {
     state: &'a State,
     observed: &'a BTreeMap<Address, Observed>,
+    cloud: &'a CloudHealth,
     asked: &'a Asked,
     lock: Option<&'a LockInfo>,
 }
@@ -217,6 +226,7 @@ impl Found<'_> {
             issues.wrong.push("nothing is deployed".to_owned());
         }
         self.of_cluster(namespaces, &mut issues);
+        self.of_platform(&mut issues);
         let mut unread: BTreeMap<String, (String, Vec<&Address>)> = BTreeMap::new();
         for (address, observed) in self.observed {
             // Of these the cluster itself has told.
@@ -257,7 +267,12 @@ impl Found<'_> {
         match self.asked {
             Asked::None => {}
             Asked::Answered(_, cluster) => {
-                let nodes = &cluster.nodes.not_ready;
+                let few = |group: &str| {
+                    let groups = self.cloud.groups.iter().filter(|known| known.name == group);
+                    groups.into_iter().any(|group| readiness::too_few(group, &cluster.nodes).is_some())
+                };
+                // Of a group that has too few nodes, that is told.
+                let nodes: Vec<&NotReady> = cluster.nodes.not_ready.iter().filter(|node| !few(&node.group)).collect();
                 issues.wrong.extend(
                     nodes
                         .iter()
@@ -285,6 +300,22 @@ impl Found<'_> {
                 NamespaceState::Active | NamespaceState::Unknown => {}
             }
         }
+    }
+
+    /// What cloud and cluster say of what is there: what is not is told elsewhere.
+    fn of_platform(&self, issues: &mut Issues) {
+        let (nodes, troubles) = match self.asked {
+            Asked::Answered(_, cluster) => (Some(&cluster.nodes), cluster.troubles.as_slice()),
+            _ => (None, [].as_slice()),
+        };
+        let is_there = |address: &Address| self.observed.get(address).is_some_and(Observed::is_present);
+        let causes = readiness::causes(self.cloud, nodes, troubles);
+        let told = causes.into_iter().filter(|cause| cause.address.as_ref().is_none_or(is_there));
+        issues.wrong.extend(told.map(|cause| cause.words));
+        // Of a group that has too few nodes, that is told.
+        let enough = |group: &&NodeGroup| nodes.is_none_or(|nodes| readiness::too_few(group, nodes).is_none());
+        let ailing = self.cloud.groups.iter().filter(enough).filter_map(|group| group.ailment.as_deref());
+        issues.wrong.extend(ailing.map(readiness::one_line));
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) fn line(event: &Event, board: &Board, now: Duration) -> Option<Value>
             json!({ "event": "failed", "address": address, "diagnostic": diagnostic })
         }
         Event::Skipped { address, because } => json!({ "event": "skipped", "address": address, "because": because }),
+        Event::NotReady { causes } => json!({ "event": "not-ready", "causes": causes }),
+        Event::Ready => json!({ "event": "ready" }),
         _ => return None,
     };
     if let Event::Started { address, .. } | Event::Waiting { address, .. } = event

@@ -84,8 +84,8 @@ pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) 
 /// Pods that the cluster cannot do without tolerate no taints of a user's. In Classic they are placed on `general`.
 fn system_pods(groups: &[NodeGroup], topology: Topology, pointer: &str, findings: &mut Findings) {
     let refuses = |group: &NodeGroup| group.taints.iter().any(|taint| taint.effect != "PREFER_NO_SCHEDULE");
-    let general = groups.iter().find(|group| group.name == "general");
-    let (detail, hint) = if topology == Topology::Classic && general.is_some_and(refuses) {
+    let general = groups.iter().find(|group| group.name == "general").filter(|_| topology == Topology::Classic);
+    let (detail, hint) = if general.is_some_and(refuses) {
         ("they are placed on `general` and do not tolerate its taints", "write `taints: []` for `general`")
     } else if !groups.is_empty() && groups.iter().all(refuses) {
         let hint = match topology {
@@ -94,12 +94,29 @@ fn system_pods(groups: &[NodeGroup], topology: Topology, pointer: &str, findings
         };
         ("every group has taints that they do not tolerate", hint)
     } else {
-        return;
+        let takes = |group: &&NodeGroup| general.map_or(!refuses(group), |general| general == *group);
+        return first_node(groups.iter().filter(takes), pointer, findings);
     };
     let summary = "No node group takes the cluster's own pods";
     let detail =
         format!("`coredns` and the volume driver would never run, and the deploy would wait in vain: {detail}");
     findings.warning("NO_GROUP_FOR_SYSTEM_PODS", summary, detail, pointer).hints.push(hint.to_owned());
+}
+
+/// One of the groups that take the cluster's own pods has a node from the beginning: the autoscaler is one of those pods, and makes no
+/// node before it has one itself.
+fn first_node<'a>(takers: impl Iterator<Item = &'a NodeGroup> + Clone, pointer: &str, findings: &mut Findings) {
+    // What is read wrong may be what says how many nodes there are.
+    if findings.has_errors() || takers.clone().any(|group| group.desired.unwrap_or(group.min) > 0) {
+        return;
+    }
+    let Some(first) = takers.map(|group| &group.name).next() else { return };
+    let detail = "nothing starts before a node exists: `coredns` and the volume driver wait for one, and so does the \
+                  autoscaler, which should make it";
+    findings
+        .warning("NO_NODE_AT_FIRST", "The platform begins without a node", detail.to_owned(), pointer)
+        .hints
+        .push(format!("write `min_nodes: 1` for `{first}`"));
 }
 
 fn defaults(topology: Topology) -> Vec<NodeGroup> {

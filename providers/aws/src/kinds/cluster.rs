@@ -268,7 +268,7 @@ fn schema() -> Value {
         .optional("ca_certificate", string().computed())
         .required("version", string().normalise(Normalise::Version))
         .optional("platform_version", string().computed())
-        .optional("status", string().computed())
+        .optional("status", string().well(&["ACTIVE"]))
         .optional("oidc_issuer", string().computed())
         .optional("created_at", string().computed())
         .required("role_arn", string().immutable())
@@ -281,7 +281,7 @@ fn schema() -> Value {
         .optional("public_access_cidrs", list(string().normalise(Normalise::Cidr)).set())
         .optional("kms_key_arn", string())
         .optional("log_types", list(one_of(&LOG_TYPES)).set())
-        .optional("health_issues", list(string()).computed())
+        .optional("health_issues", list(string()).why())
         .required("tags", map(string()))
         .build()
 }

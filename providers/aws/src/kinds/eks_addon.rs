@@ -10,9 +10,9 @@ use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::error::{Error, Failure};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, list, map, object, string};
-use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
+use nic_sdk::types::{Change, Observation, Progress, Status, Target};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::eks::{
     Id, Operation, Part, deletion, edit_tags, issue, not_shown_yet, pending, state, still_updating, update_id,
@@ -21,9 +21,6 @@ use super::{Kind, document, failure, named, present, remote_id, same_json};
 use crate::cloud::{Cloud, answered, from_aws, is_not_found};
 use crate::scope::Scope;
 use crate::tags::{TagEdits, Tags, visible};
-
-/// How many looks a new add-on may be degraded for: ten minutes. Until its pods run on nodes that have just joined it is.
-const DEGRADED_LOOKS: u32 = 40;
 
 /// The kind.
 pub struct EksAddon;
@@ -59,16 +56,6 @@ struct Found {
     status: AddonStatus,
     tags: Tags,
     document: Document,
-}
-
-/// What `poll` is given.
-#[derive(Debug, Serialize, Deserialize)]
-struct Following {
-    #[serde(flatten)]
-    operation: Operation,
-    /// Looks that found a new add-on degraded.
-    #[serde(default)]
-    degraded: u32,
 }
 
 impl Kind for EksAddon {
@@ -137,7 +124,7 @@ impl Kind for EksAddon {
         let failed = failure(text);
         let id = Id::parse(text).map_err(&failed)?;
         let told = operation;
-        let Following { operation, degraded } = document(&told).map_err(&failed)?;
+        let operation: Operation = document(&told).map_err(&failed)?;
         if let Some(progress) = still_updating(cloud, Part::Addon(&id), text, &operation).await.map_err(&failed)? {
             return Ok(progress);
         }
@@ -154,28 +141,12 @@ impl Kind for EksAddon {
             AddonStatus::CreateFailed | AddonStatus::DeleteFailed => {
                 Err(failed(Error::other("ADDON_FAILED", format!("the add-on `{id}` is {shown}"))))
             }
-            AddonStatus::Degraded if operation == Operation::Create && degraded < DEGRADED_LOOKS => {
-                Ok(still_degraded(pending(text, &operation, shown), degraded + 1))
-            }
-            AddonStatus::Degraded if operation == Operation::Create => {
-                Err(failed(Error::other("ADDON_DEGRADED", format!("the add-on `{id}` stays {shown}"))))
-            }
-            // An add-on that was there is degraded for its pods' sake: the document tells why.
+            // It is degraded for its pods' sake: the document tells why, and the host waits until the platform is ready.
             AddonStatus::Active | AddonStatus::Degraded | AddonStatus::UpdateFailed if !deleting => {
                 Ok(Progress::Done(present(&change.address, text, &found.document)))
             }
             _ => Ok(pending(text, &operation, shown)),
         }
-    }
-}
-
-fn still_degraded(progress: Progress, looks: u32) -> Progress {
-    match progress {
-        Progress::Pending(Waiting { mut operation, remote_id, poll_after, message }) => {
-            operation["degraded"] = json!(looks);
-            Progress::Pending(Waiting { remote_id, operation, poll_after, message })
-        }
-        done @ Progress::Done(_) => done,
     }
 }
 
@@ -284,9 +255,9 @@ fn schema() -> Value {
         // JSON as text, as policies are: white space and the order of members are no difference.
         .optional("configuration_values", string().normalise(Normalise::Policy))
         .optional("service_account_role_arn", string())
-        .optional("status", string().computed())
+        .optional("status", string().well(&["ACTIVE"]))
         .optional("created_at", string().computed())
-        .optional("health_issues", list(string()).computed())
+        .optional("health_issues", list(string()).why())
         .required("tags", map(string()))
         .build()
 }

@@ -365,6 +365,7 @@ fn schema() -> Value {
         .required("max_size", integer().minimum(0))
         .optional("desired_size", integer().minimum(0).left_when_unset());
     object()
+        .nodes("/name", "/scaling_config/min_size")
         .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .required("cluster_name", string().immutable().natural_name())
@@ -379,10 +380,10 @@ fn schema() -> Value {
         .required("node_role_arn", string().immutable())
         .optional("version", string().normalise(Normalise::Version))
         .optional("release_version", string().computed())
-        .optional("status", string().computed())
+        .optional("status", string().well(&["ACTIVE"]))
         .optional("created_at", string().computed())
         .optional("autoscaling_groups", list(string()).computed())
-        .optional("health_issues", list(string()).computed())
+        .optional("health_issues", list(string()).why())
         .required("tags", map(string()))
         .build()
 }

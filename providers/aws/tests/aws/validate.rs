@@ -39,7 +39,7 @@ fn warning(code: &str, pointer: &str) -> (Severity, String, String) {
 
 /// A node group of this name with this config, beside a sound `general`.
 fn group(name: &str, group: Value) -> Value {
-    let mut groups = json!({ "general": { "instance": "m5.xlarge" } });
+    let mut groups = json!({ "general": { "instance": "m5.xlarge", "min_nodes": 1 } });
     groups[name] = group;
     json!({ "node_groups": groups })
 }
@@ -137,8 +137,8 @@ fn keys_that_name_a_network_are_never_passed_over() {
 fn some_node_group_takes_the_clusters_own_pods() {
     let groups = |general: Value, user: Value| {
         json!({ "node_groups": {
-            "general": { "instance": "m5.large", "taints": general },
-            "user": { "instance": "m5.large", "taints": user },
+            "general": { "instance": "m5.large", "min_nodes": 1, "taints": general },
+            "user": { "instance": "m5.large", "min_nodes": 1, "taints": user },
         } })
     };
     let told = [warning("NO_GROUP_FOR_SYSTEM_PODS", "/node_groups")];
@@ -151,6 +151,38 @@ fn some_node_group_takes_the_clusters_own_pods() {
     let elsewhere = groups(json!(["a:NoSchedule"]), json!([]));
     assert_eq!(findings_in("design", elsewhere.clone()), []);
     assert_eq!(findings_in("classic", elsewhere), told);
+}
+
+#[test]
+fn some_node_is_there_from_the_beginning() {
+    let groups = |general: Value, user: Value| {
+        let mut groups = json!({
+            "general": { "instance": "m5.large", "max_nodes": 2 },
+            "user": { "instance": "m5.large", "max_nodes": 2, "taints": [] },
+        });
+        for (name, more) in [("general", general), ("user", user)] {
+            more.as_object().unwrap().iter().for_each(|(key, value)| groups[name][key] = value.clone());
+        }
+        json!({ "node_groups": groups })
+    };
+    let told = [warning("NO_NODE_AT_FIRST", "/node_groups")];
+    for topology in ["classic", "design"] {
+        assert_eq!(findings_in(topology, groups(json!({}), json!({}))), told);
+        assert_eq!(findings_in(topology, groups(json!({ "min_nodes": 1 }), json!({}))), []);
+    }
+    let hint =
+        &validate(&json!({ "region": "us-west-2", "node_groups": { "general": { "instance": "m5.large" } } }))[0].hints;
+    assert_eq!(*hint, ["write `min_nodes: 1` for `general`"]);
+    assert_eq!(
+        findings(groups(json!({ "min_nodes": "one" }), json!({}))),
+        [error("VALUE_TYPE", "/node_groups/general/min_nodes")]
+    );
+    // A node elsewhere is of use where the cluster's own pods may run there, and so is one that only begins the group.
+    let elsewhere = groups(json!({}), json!({ "min_nodes": 1 }));
+    assert_eq!(findings_in("classic", elsewhere.clone()), told);
+    assert_eq!(findings_in("design", elsewhere), []);
+    assert_eq!(findings_in("design", groups(json!({}), json!({ "min_nodes": 1, "taints": ["a:NoSchedule"] }))), told);
+    assert_eq!(findings_in("design", groups(json!({ "desired_size": 1 }), json!({}))), []);
 }
 
 #[test]
@@ -330,8 +362,7 @@ fn unknown_keys_are_told_with_the_nearest_known_one() {
 
 #[test]
 fn keys_of_other_clouds_are_told_with_those_of_aws() {
-    let group =
-        json!({ "instance": "m5.large", "machine_type": "n1", "max_count": 2, "min_count": 1, "vm_size": "D2" });
+    let group = json!({ "instance": "m5.large", "min_nodes": 1, "machine_type": "n1", "max_count": 2, "min_count": 1, "vm_size": "D2" });
     let found = validate(&json!({ "region": "us-west-2", "node_groups": { "general": group } }));
     assert!(found.iter().all(|finding| finding.code == "UNKNOWN_KEY"), "{found:?}");
     let hints: Vec<_> = found.into_iter().map(|finding| (finding.pointer.unwrap(), finding.hints.concat())).collect();
@@ -369,7 +400,7 @@ fn the_rest_is_checked_too() {
     );
     let labels = json!({ "ok": "1", "empty": "", "é/x": "y".repeat(64) });
     assert_eq!(
-        findings(json!({ "node_groups": { "general": { "instance": "m5.large", "labels": labels } } })),
+        findings(json!({ "node_groups": { "general": { "instance": "m5.large", "min_nodes": 1, "labels": labels } } })),
         [
             error("LABEL_INVALID", "/node_groups/general/labels/empty"),
             error("LABEL_INVALID", "/node_groups/general/labels/é~1x")

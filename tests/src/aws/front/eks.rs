@@ -7,10 +7,11 @@
 
 mod addon;
 mod cluster;
+mod machine;
 mod nodegroup;
 mod update;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -24,6 +25,8 @@ use super::wait::{Countdown, Wait};
 use crate::aws::locked;
 use cluster::Cluster;
 use update::Update;
+
+pub use machine::{Machine, Machines};
 
 /// Method, path template and action of the EKS API.
 pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
@@ -175,6 +178,8 @@ pub(crate) struct Eks {
     pub fail_update: Option<Failure>,
     pub fail_cluster: Option<Failure>,
     pub fail_nodegroup: Option<Failure>,
+    /// How many machines AWS has for a node group, where it has fewer than are wanted.
+    pub scarce: BTreeMap<String, u64>,
     clusters: BTreeMap<String, Cluster>,
 }
 
@@ -190,6 +195,7 @@ impl Eks {
             fail_update: None,
             fail_cluster: None,
             fail_nodegroup: None,
+            scarce: BTreeMap::new(),
             clusters: BTreeMap::new(),
         };
         eks.set_endpoint("https://kubernetes.invalid", &certificate.cert.pem());
@@ -204,15 +210,18 @@ impl Eks {
     /// Forgets clusters and ordered failures; pace and endpoint stay.
     pub(crate) fn reset(&mut self) {
         self.clusters.clear();
+        self.scarce.clear();
         (self.fail_update, self.fail_cluster, self.fail_nodegroup) = (None, None, None);
     }
 
     /// Finishes what has taken its time.
     pub(crate) async fn settle(&mut self, shared: &Shared) {
         let mut gone = Vec::new();
+        self.clusters.values_mut().for_each(|cluster| cluster.settle_groups(shared));
+        let names = self.clusters.keys().filter(|cluster| self.has_machines(cluster));
+        let with_machines: BTreeSet<String> = names.cloned().collect();
         for (name, cluster) in &mut self.clusters {
-            cluster.settle_groups(shared);
-            cluster.settle_addons();
+            cluster.settle_addons(with_machines.contains(name));
             if !cluster.phase.over() {
                 continue;
             }

@@ -10,7 +10,7 @@ use serde_json::json;
 /// `existing` marks nothing that could be looked for beyond what is recorded.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_does_not_look_further_is_no_warning() -> Result<()> {
-    let cluster = NamespaceServer::start().await?;
+    let cluster = NamespaceServer::start(None).await?;
     let mut workspace = Workspace::new()?;
     workspace.config("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: mine}\n")?;
     let authority = STANDARD.encode(cluster.ca_pem());

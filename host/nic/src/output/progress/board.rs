@@ -106,6 +106,16 @@ pub struct Board {
     history: Durations,
     learned: bool,
     began: Option<Duration>,
+    unready: Option<Unready>,
+}
+
+/// What the platform lacks after the last change.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unready {
+    /// Since when it is waited for, on the clock of the events.
+    pub(super) since: Duration,
+    /// What is missing, a line each.
+    pub(super) causes: Vec<String>,
 }
 
 impl Board {
@@ -135,6 +145,12 @@ impl Board {
             Event::Finished { address, took, .. } => self.finish(address, *took, now),
             Event::Failed { address, .. } => self.settle(address, Standing::Failed),
             Event::Skipped { address, .. } => self.settle(address, Standing::Skipped),
+            Event::NotReady { causes } => {
+                let since = self.unready.as_ref().map_or(now, |unready| unready.since);
+                let causes = causes.iter().map(|cause| plain_text(cause)).collect();
+                self.unready = Some(Unready { since, causes });
+            }
+            Event::Ready => self.unready = None,
             _ => {}
         }
     }
@@ -238,6 +254,11 @@ impl Board {
     /// How far the run is.
     pub(super) fn whole(&self) -> Tally {
         self.tally(0..self.things.len())
+    }
+
+    /// What the platform lacks after the last change, while it is waited for.
+    pub(super) fn unready(&self) -> Option<&Unready> {
+        self.unready.as_ref()
     }
 
     /// How long the run has been changing things; none before it does.

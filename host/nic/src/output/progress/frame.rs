@@ -42,24 +42,35 @@ struct Row {
     right: String,
 }
 
-/// The lines, none of them wider than the terminal and not more than it has room for; none at all before the first change and
-/// after the last one.
+/// The lines, none of them wider than the terminal and not more than it has room for; none at all before the first change, and after the
+/// last one only while the platform is not ready.
 pub(super) fn frame(board: &Board, now: Duration, size: Size) -> Vec<String> {
     let tally = board.whole();
-    let Some(elapsed) = board.elapsed(now).filter(|_| !tally.is_settled()) else { return Vec::new() };
+    let (head, since, rows) = match (board.unready(), board.elapsed(now).filter(|_| !tally.is_settled())) {
+        (Some(unready), _) => {
+            let head = format!("{} {BOLD}Waiting until the platform is ready{BOLD:#}", spinner(now));
+            (head, now.saturating_sub(unready.since), unready.causes.iter().map(|cause| missing(cause)).collect())
+        }
+        (None, Some(elapsed)) => (summary(board, tally, now), elapsed, rows(board, now)),
+        (None, None) => return Vec::new(),
+    };
     // The cursor rests in the line below; a third is left for what was said before.
     let room = (size.rows * 2 / 3).min(size.rows.saturating_sub(1));
     if room == 0 {
         return Vec::new();
     }
     let columns = size.columns.saturating_sub(1);
-    let mut lines = vec![line(&summary(board, tally, now), &dim(&whole(elapsed)), columns)];
-    let rows = fitting(rows(board, now), room - 1);
+    let mut lines = vec![line(&head, &dim(&whole(since)), columns)];
+    let rows = fitting(rows, room - 1);
     for (at, row) in rows.iter().enumerate() {
         let branch = branch(&rows, at);
         lines.push(line(&format!("{branch}{}", row.left), &dim(&row.right), columns));
     }
     lines
+}
+
+fn missing(cause: &str) -> Row {
+    Row { depth: 0, weight: Weight::Waits, left: cause.to_owned(), right: String::new() }
 }
 
 /// What stays when it is said: the end of something, and what went wrong.

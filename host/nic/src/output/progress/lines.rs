@@ -7,7 +7,7 @@ use nic_core::address::Address;
 use nic_core::ports::Event;
 
 use super::board::Board;
-use super::words::{Level, describe, doing, of_usual};
+use super::words::{Level, describe, doing, of_usual, whole};
 
 /// How often a change that takes long is spoken of.
 pub(super) const STILL: Duration = Duration::from_secs(30);
@@ -27,12 +27,17 @@ pub(super) struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     said: BTreeMap<Address, (Duration, Option<String>)>,
+    /// When it was last said that the platform is not ready.
+    unready: Duration,
 }
 
 impl Lines {
     /// The line for an event that the board has noted.
     pub(super) fn event(&mut self, board: &Board, event: &Event, now: Duration) -> Option<Line> {
         let (level, message) = describe(board, event, now)?;
+        if let Event::NotReady { .. } = event {
+            self.unready = now;
+        }
         let address = match event {
             Event::Started { address, .. }
             | Event::Waiting { address, .. }
@@ -69,6 +74,12 @@ impl Lines {
             let time = of_usual(now.saturating_sub(running.since), thing.usual);
             let message = format!("Still {} {}{words} ({time})", doing(running.doing).to_lowercase(), thing.name);
             lines.push(Line { level: Level::Info, message, address: Some(address.clone()), addresses: Vec::new() });
+        }
+        if let Some(unready) = board.unready().filter(|_| now.saturating_sub(self.unready) >= STILL) {
+            self.unready = now;
+            let (missing, time) = (unready.causes.join("; "), whole(now.saturating_sub(unready.since)));
+            let message = format!("Still waiting until the platform is ready: {missing} ({time})");
+            lines.push(Line { level: Level::Info, message, address: None, addresses: Vec::new() });
         }
         lines
     }

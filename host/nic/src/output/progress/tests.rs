@@ -336,3 +336,41 @@ fn events_carry_estimates_where_there_are_any() {
     let unknown = Board::new(Durations::default());
     assert_eq!(events::line(&start, &unknown, seconds(3)).unwrap().get("estimate_seconds"), None);
 }
+
+#[test]
+fn what_the_platform_lacks_is_shown_until_it_is_ready() {
+    let not_ready =
+        |causes: &[&str]| Event::NotReady { causes: causes.iter().map(|&cause| cause.to_owned()).collect() };
+    let (mut board, mut lines) = (Board::new(history()), Lines::default());
+    let mut said = Vec::new();
+    let script = [
+        (10, not_ready(&["no node: general has 0\x1b[2J", "Add-on coredns is DEGRADED"])),
+        (25, not_ready(&["Add-on coredns is DEGRADED"])),
+    ];
+    for at in 0..=60 {
+        for (_, event) in script.iter().filter(|(when, _)| *when == at) {
+            board.note(event, seconds(at));
+            said.extend(lines.event(&board, event, seconds(at)));
+        }
+        said.extend(lines.tick(&board, seconds(at)));
+        if at == 15 {
+            let shown = frame(&board, seconds(at), SIZE);
+            let rows: Vec<String> = plain(&shown).lines().map(|line| line.trim_end().to_owned()).collect();
+            assert!(rows[0].contains("Waiting until the platform is ready") && rows[0].ends_with(" 5s"), "{rows:#?}");
+            assert_eq!(rows[1..], [" ├ no node: general has 0 [2J", " └ Add-on coredns is DEGRADED"]);
+        }
+    }
+    let said: Vec<&str> = said.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "Waiting until the platform is ready: no node: general has 0 [2J; Add-on coredns is DEGRADED",
+            "Waiting until the platform is ready: Add-on coredns is DEGRADED",
+            "Still waiting until the platform is ready: Add-on coredns is DEGRADED (45s)",
+        ]
+    );
+    let event = events::line(&script[1].1, &board, seconds(60)).unwrap();
+    assert_eq!(event, serde_json::json!({"event": "not-ready", "causes": ["Add-on coredns is DEGRADED"]}));
+    board.note(&Event::Ready, seconds(61));
+    assert!(frame(&board, seconds(61), SIZE).is_empty() && lines.tick(&board, seconds(100)).is_empty());
+}

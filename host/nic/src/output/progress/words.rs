@@ -138,6 +138,10 @@ pub(super) fn describe(board: &Board, event: &Event, now: Duration) -> Option<(L
             let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
             (Level::Warn, format!("{what} not begun, because {}{more} failed", board.name(first)))
         }
+        Event::NotReady { causes } => {
+            (Level::Info, format!("Waiting until the platform is ready: {}", plain_text(&causes.join("; "))))
+        }
+        Event::Ready => (Level::Info, "The platform is ready".to_owned()),
         _ => return None,
     })
 }

@@ -31,7 +31,7 @@ pub(super) struct Addon {
 
 impl Addon {
     /// Finishes what has taken its time; whether the add-on is gone.
-    fn settle(&mut self, nodes: bool) -> bool {
+    fn settle(&mut self, machines: bool) -> bool {
         if self.phase.over() {
             match self.phase {
                 Phase::Deleting(_) => return true,
@@ -46,7 +46,7 @@ impl Addon {
             self.document["modifiedAt"] = now();
         }
         if matches!(self.phase, Phase::Steady) {
-            let well = nodes || !self.needs_nodes;
+            let well = machines || !self.needs_nodes;
             let issue = json!({
                 "code": "InsufficientNumberOfReplicas",
                 "message": "The add-on is unhealthy because it doesn't have the desired number of replicas.",
@@ -60,11 +60,8 @@ impl Addon {
 }
 
 impl Cluster {
-    pub fn settle_addons(&mut self) {
-        let nodes = self.groups.values().any(|group| {
-            group.document["status"] == "ACTIVE" && group.document["scalingConfig"]["desiredSize"].as_u64() != Some(0)
-        });
-        self.addons.retain(|_, addon| !addon.settle(nodes));
+    pub fn settle_addons(&mut self, machines: bool) {
+        self.addons.retain(|_, addon| !addon.settle(machines));
     }
 
     pub fn addon(&mut self, name: &str) -> Outcome<&mut Addon> {

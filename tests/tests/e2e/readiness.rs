@@ -1,0 +1,173 @@
+//! A deploy ends with what is there, not with what was sent: nodes, add-ons and workloads are waited for, and what is missing is told. What a
+//! real scheduler says of a pod is in `status.rs`.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use nic_tests::aws::{Emulator, depth};
+use nic_tests::nic::{Ran, Workspace};
+use nic_tests::platform::Site;
+use nic_tests::schemas::conforms;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// `general`, the only group without taints, may shrink to nothing.
+const CONFIG: &str = r#"
+project_name: my-nebari
+namespace: dev
+provider: aws
+amazon_web_services:
+  region: us-west-2
+  kubernetes_version: "1.34"
+  availability_zones: [us-west-2a, us-west-2b]
+  node_groups:
+    general: {instance: m5.2xlarge, min_nodes: 0, max_nodes: 3}
+    user: {instance: m5.xlarge, min_nodes: 0, max_nodes: 5}
+"#;
+
+/// What is missing while there is no node.
+const MISSING: [&str; 3] = [
+    "no node: general has 0, user has 0",
+    "Add-on coredns is DEGRADED: InsufficientNumberOfReplicas",
+    "Deployment dev/cluster-autoscaler-aws-cluster-autoscaler: 0 of 1 pods are ready",
+];
+
+fn with_minimum(nodes: u32) -> String {
+    CONFIG.replacen("min_nodes: 0", &format!("min_nodes: {nodes}"), 1)
+}
+
+/// What was said, as one line: text is wrapped.
+fn unwrapped(ran: &Ran) -> String {
+    ran.said().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+async fn health(workspace: &Workspace) -> Result<(i32, Value)> {
+    let ran = workspace.run(&["status", "--detailed-exitcode", "--format", "json"]).await?;
+    let status = ran.json()?;
+    conforms(&status, "status.json")?;
+    Ok((ran.code, status))
+}
+
+/// A deploy that is followed while it goes.
+struct Followed {
+    child: Child,
+    events: Lines<BufReader<ChildStdout>>,
+}
+
+impl Followed {
+    fn start(workspace: &Workspace) -> Result<Self> {
+        let mut child = workspace.command(&["deploy", "--events"])?.stderr(Stdio::null()).spawn()?;
+        let stdout = child.stdout.take().context("stdout")?;
+        Ok(Self { child, events: BufReader::new(stdout).lines() })
+    }
+
+    /// The next event of this name.
+    async fn until(&mut self, name: &str) -> Result<Value> {
+        let found = async {
+            while let Some(line) = self.events.next_line().await? {
+                let event: Value = serde_json::from_str(&line)?;
+                conforms(&event, "event.json")?;
+                if event["event"] == name {
+                    return Ok(event);
+                }
+            }
+            bail!("it ended without `{name}`")
+        };
+        tokio::time::timeout(Duration::from_mins(2), found).await.with_context(|| format!("no `{name}`"))?
+    }
+
+    /// The document that it ends with, and its exit code.
+    async fn end(mut self) -> Result<(Option<i32>, Value)> {
+        let document = self.until("result").await?["document"].take();
+        Ok((self.child.wait().await?.code(), document))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_without_a_node_is_not_ready_until_it_has_one() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let workspace = site.workspace(CONFIG)?;
+    let ran = workspace.ok(&["validate"]).await?;
+    ensure!(ran.said().contains("NO_NODE_AT_FIRST") && ran.said().contains("min_nodes: 1"), "{}", ran.said());
+
+    // Everything is made and left for later stages, and the deploy does not end well.
+    let ran = workspace.run(&["deploy", "--ready-timeout", "1s"]).await?;
+    let said = unwrapped(&ran);
+    ensure!(ran.code == 2 && said.contains("error[PLATFORM_NOT_READY]"), "{} {}", ran.code, ran.said());
+    ensure!(MISSING.iter().all(|missing| said.contains(missing)), "{}", ran.said());
+    ensure!(said.contains("changes are done and recorded; not ready after 1") && !said.contains("Done."), "{said}");
+    ensure!(said.matches("error[").count() == 1, "{said}");
+    let state = workspace.state()?;
+    ensure!(state["metadata"]["deploy_count"] == 1 && state["metadata"]["last_successful_deploy"].is_string());
+    for file in ["outputs.json", "kubeconfig"] {
+        ensure!(workspace.stage().join(file).exists(), "no {file}");
+    }
+
+    // Nothing to do is not the same as well.
+    site.aws.clear_log();
+    let ran = workspace.run(&["deploy", "--ready-timeout", "0s", "--format", "json"]).await?;
+    let document = ran.json()?;
+    conforms(&document, "error.json")?;
+    ensure!(ran.code == 2 && document["error"]["code"] == "PLATFORM_NOT_READY" && site.changes().is_empty());
+    let causes = document["error"]["details"]["causes"].as_array().context("causes")?;
+    let about = |address: &str| causes.iter().any(|cause| cause["address"] == address);
+    ensure!(about("aws.eks-addon.coredns") && causes[0]["message"] == MISSING[0], "{document:#}");
+    let (code, status) = health(&workspace).await?;
+    ensure!(code == 3 && status["health"] == "unhealthy", "{code} {status:#}");
+    let issues = texts(&status["issues"]);
+    ensure!(MISSING.iter().all(|missing| issues.iter().any(|issue| issue.starts_with(missing))), "{issues:#?}");
+    let ran = workspace.ok(&["status"]).await?;
+    ensure!(ran.stdout.ends_with("Not healthy.\n"), "{}", ran.stdout);
+
+    // Who does not want to wait is told, and who asks for a part is answered for that part.
+    let ran = workspace.ok(&["deploy", "--no-wait", "--format", "json"]).await?;
+    let document = ran.json()?;
+    conforms(&document, "deploy.json")?;
+    ensure!(document["health"] == "unhealthy" && texts(&document["issues"])[0] == MISSING[0], "{document:#}");
+    ensure!(ran.stderr.contains("PLATFORM_NOT_READY"), "{}", ran.stderr);
+    workspace.ok(&["deploy", "--target", "aws.vpc.main"]).await?;
+
+    // The wait can be ended.
+    let mut followed = Followed::start(&workspace)?;
+    let event = followed.until("not-ready").await?;
+    ensure!(texts(&event["causes"])[0] == MISSING[0], "{event:#}");
+    let pid = followed.child.id().context("its id")?.to_string();
+    ensure!(tokio::process::Command::new("kill").args(["-INT", &pid]).status().await?.success());
+    let (code, document) = followed.end().await?;
+    ensure!(code == Some(130) && document["error"]["code"] == "INTERRUPTED", "{code:?} {document:#}");
+
+    // With a node everything starts.
+    workspace.config(&with_minimum(1))?;
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Done. (1 change)"), "{}", ran.said());
+    let (code, status) = health(&workspace).await?;
+    ensure!(code == 0 && status["health"] == "healthy" && status["issues"] == json!([]), "{code} {status:#}");
+
+    // That all is well is known from what is read anyway.
+    site.aws.faults().latency(Duration::from_secs(2));
+    site.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    site.aws.faults().clear();
+    ensure!(depth(&site.aws.log()) == 1, "{:#?}", site.aws.log());
+
+    // Two nodes are wanted, and the cloud has one for now.
+    workspace.config(&with_minimum(2))?;
+    site.aws.has_machines_for("general", Some(1)).await;
+    let mut followed = Followed::start(&workspace)?;
+    let event = followed.until("not-ready").await?;
+    ensure!(event["causes"] == json!(["1 of at least 2 nodes of general are ready"]), "{event:#}");
+    let (code, status) = health(&workspace).await?;
+    ensure!(code == 3 && texts(&status["issues"]) == ["1 of at least 2 nodes of general are ready"], "{status:#}");
+    site.aws.has_machines_for("general", None).await;
+    followed.until("ready").await?;
+    let (code, document) = followed.end().await?;
+    ensure!(code == Some(0) && document["health"] == "healthy" && document["issues"] == json!([]), "{document:#}");
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
+}
