@@ -34,6 +34,7 @@ use time::OffsetDateTime;
 pub use emulator::{ACCOUNT, Emulator, Server};
 pub use front::{Effect, Faults, Hide, Logged, Machine, Machines, Matching, Pace, Wait, When, depth, together};
 pub use shape::shape;
+pub(crate) use shape::{LINEAGE, names, passes, settled};
 pub use venv::ensure_venv;
 
 use front::Front;

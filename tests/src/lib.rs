@@ -3,7 +3,9 @@
 pub mod aws;
 pub mod cache;
 pub mod control_plane;
+pub mod crash;
 pub mod golden;
+pub mod names;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
@@ -11,3 +13,4 @@ pub mod schemas;
 mod sigv4;
 pub mod terminal;
 pub mod things;
+pub mod wiring;

@@ -1,4 +1,4 @@
-//! An API server that keeps what it is given and deletes at once. For crash matrices, where hundreds of platforms are made and
+//! An API server that keeps what it is given and deletes soon. For crash matrices, where hundreds of platforms are made and
 //! destroyed: a real control plane takes ten seconds to finalize one namespace. Everything else is tested on the real one.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::aws::{Machine, Machines};
+use crate::aws::{Faults, Machine, Machines};
+use gate::Gate;
+
+mod gate;
+mod leaving;
+
+pub use gate::{Asked, SERVICE};
 
 /// What is served: group and version, plural, kind, whether it is in namespaces.
 const KINDS: [(&str, &str, &str, bool); 21] = [
@@ -67,6 +73,7 @@ pub struct NamespaceServer {
     ca_pem: String,
     objects: Objects,
     writes: Writes,
+    gate: Gate,
     task: JoinHandle<()>,
 }
 
@@ -92,14 +99,18 @@ impl NamespaceServer {
         let endpoint = format!("https://{}", listener.local_addr()?);
         let objects = Objects::default();
         let writes = Writes::default();
+        let gate = Gate::default();
+        let passed = gate.clone();
         let shared = (objects.clone(), writes.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, (objects, writes), machines) = (acceptor.clone(), shared.clone(), machines.clone());
+                let gate = passed.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service =
-                        service_fn(|request| answer(objects.clone(), writes.clone(), machines.clone(), request));
+                    let service = service_fn(|request| {
+                        gate.pass(request, |request| answer(objects.clone(), writes.clone(), machines.clone(), request))
+                    });
                     // A client that is killed mid-request is what this server is for.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -107,7 +118,7 @@ impl NamespaceServer {
                 });
             }
         });
-        Ok(Self { endpoint, ca_pem: certified.cert.pem(), objects, writes, task })
+        Ok(Self { endpoint, ca_pem: certified.cert.pem(), objects, writes, gate, task })
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -120,16 +131,14 @@ impl NamespaceServer {
         &self.ca_pem
     }
 
-    /// The namespaces there are.
-    pub fn names(&self) -> Vec<String> {
-        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = objects.keys().filter_map(|path| path.strip_prefix("/api/v1/namespaces/"));
-        names.filter(|name| !name.contains('/')).map(str::to_owned).collect()
-    }
-
     /// The paths of everything there is.
     pub fn paths(&self) -> Vec<String> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Everything there is, as the server shows it, by its path.
+    pub fn shown(&self) -> BTreeMap<String, Value> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Everything there is, as it was applied, by its path: without what the server adds, and without NIC's mark, which differs from state to
@@ -168,10 +177,27 @@ impl NamespaceServer {
         self.writes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Arms and disarms faults, for which the service is [`SERVICE`].
+    pub fn faults(&self) -> Faults {
+        self.gate.faults.clone()
+    }
+
+    /// Every request since the start or the last `clear_asked`, in the order they came.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.gate.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets which requests came.
+    pub fn clear_asked(&self) {
+        self.gate.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.clear_writes();
+        self.clear_asked();
+        self.gate.faults.clear();
     }
 }
 
@@ -201,7 +227,7 @@ async fn answer(
         refused(StatusCode::NOT_FOUND, &format!("\"{path}\" is not served"))
     } else {
         match head.method {
-            Method::GET => found(known.get(path).map(|object| at_work(object, machines.len())), path),
+            Method::GET => found(leaving::look(&mut known, path).map(|object| at_work(&object, machines.len())), path),
             Method::PATCH => match applied(known.get(path), &body) {
                 Ok(object) => {
                     let status = if known.contains_key(path) { StatusCode::OK } else { StatusCode::CREATED };
@@ -215,14 +241,7 @@ async fn answer(
             Method::DELETE if !is_meant(known.get(path), &body) => {
                 refused(StatusCode::CONFLICT, "the precondition names another uid")
             }
-            Method::DELETE => {
-                // What is in a namespace goes with it.
-                if let Some(namespace) = path.strip_prefix("/api/v1/namespaces/").filter(|name| !name.contains('/')) {
-                    let within = format!("/namespaces/{namespace}/");
-                    known.retain(|path, _| !path.contains(&within));
-                }
-                found(known.remove(path), path)
-            }
+            Method::DELETE => found(leaving::delete(&mut known, path), path),
             _ => refused(StatusCode::METHOD_NOT_ALLOWED, "only GET, PATCH and DELETE are served"),
         }
     };

@@ -14,6 +14,7 @@ use crate::control_plane::eks_login::{EksLogin, EksLoginOptions};
 use crate::control_plane::{ControlPlane, ControlPlaneOptions, WebhookOptions};
 use crate::namespaces::NamespaceServer;
 use crate::nic::Workspace;
+use crate::wiring::Found;
 
 /// The region that examples and tests use.
 pub const REGION: &str = "us-west-2";
@@ -119,6 +120,24 @@ impl Site {
     /// What is in the account, as [`shape`] has it.
     pub async fn shape(&self) -> Result<Value> {
         shape(&self.aws.inventory().await?)
+    }
+
+    /// The platform, as it is found in every place.
+    pub async fn found(&self, workspace: &Workspace) -> Result<Found> {
+        let outputs = workspace.read(".nebari/stages/02-infrastructure/outputs.json")?;
+        Ok(Found {
+            inventory: self.aws.inventory().await?,
+            objects: self.cluster.shown(),
+            state: workspace.state()?,
+            outputs: serde_json::from_str(&outputs).context("outputs.json")?,
+            directory: workspace.path().display().to_string(),
+        })
+    }
+
+    /// Forgets everything that was made.
+    pub async fn reset(&self) -> Result<()> {
+        self.cluster.reset();
+        self.aws.reset().await
     }
 
     /// The actions in the log that change something, in order.

@@ -20,7 +20,16 @@ cargo xtask <command>
   dist         one release binary `nic` with the bundled components embedded
   demo         deploy an example platform on this machine, change it, destroy it
   record       record a deploy in a terminal for the README: docs/deploy.svg
-  test         every test
+  test         every test but the sweep
+  test --sweep the sweep, and nothing else: nic is killed at every request and at every
+               write of the state; takes hours, goes on where the last call ended.
+               --shard I/N        a share of it, the others elsewhere
+               --emulator NAME    `ministack` or `moto` only
+               --topology NAME    `classic` or `design` only
+               --point POINT      this point only, also again; may be repeated
+               --retry            what failed again
+               --fail-fast        ends at the first failure
+               --jobs COUNT       so many platforms side by side, else 2
   bench        the benchmarks behind docs/performance.md
   lint         clippy on every package, warnings are errors
   deny         licences, bans and sources of every dependency; with `advisories` also
@@ -76,6 +85,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             steps.done();
             Ok(())
         }
+        "test" if rest.iter().any(|argument| argument == "--sweep") => sweep(rest),
         "test" => test(&mut Steps::new(TEST_STEPS), rest),
         "bench" => {
             let mut steps = Steps::new(&[components::STEP, DIST, "criterion benchmarks", "whole-process measurements"]);
@@ -170,6 +180,25 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
     in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"])
         .args(rest)
         .args(&["--", "--test-threads=2"])
+        .run()?;
+    steps.done();
+    Ok(())
+}
+
+/// Kills at every point, which is too long for `test`. What was done is kept beside the build.
+fn sweep(rest: &[String]) -> Result<()> {
+    let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the sweep"]);
+    let nic = dist(&mut steps)?;
+    steps.next();
+    cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-sweep"]).run()?;
+    steps.next();
+    let target = places::target_dir()?;
+    let options: Vec<&String> = rest.iter().filter(|argument| *argument != "--sweep").collect();
+    command::Command::new(target.join("release/nic-sweep"))
+        .arg("--kept-in")
+        .arg(target.join("sweep"))
+        .args(&options)
+        .env("NIC_BIN", &nic)
         .run()?;
     steps.done();
     Ok(())

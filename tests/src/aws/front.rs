@@ -204,7 +204,7 @@ impl Shared {
     }
 
     async fn handle_faulty(self: &Arc<Self>, call: &Call, reset: &AtomicBool) -> Result<Answer, Dropped> {
-        match self.faults.strike(call) {
+        match self.faults.strike(&call.service, &call.action, call.mutating) {
             None => Ok(self.answer(call, false).await),
             Some((when, effect)) => {
                 let answer = match when {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Emulator, shape};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
+use nic_tests::wiring::same;
 use serde_json::Value;
 
 /// `KEY` and `BOUNDARY` are made by the test.
@@ -254,30 +255,6 @@ pub(super) async fn found(site: &Site) -> Result<Value> {
         policy.remove("DefaultVersionId");
     }
     shape(&inventory)
-}
-
-/// Says where two inventories differ.
-pub(super) fn same(found: &Value, expected: &Value) -> Result<()> {
-    fn compare(path: &str, found: &Value, expected: &Value, differences: &mut Vec<String>) {
-        match (found, expected) {
-            (Value::Object(a), Value::Object(b)) => {
-                for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
-                    compare(&format!("{path}/{key}"), &found[key.as_str()], &expected[key.as_str()], differences);
-                }
-            }
-            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-                for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                    compare(&format!("{path}/{index}"), a, b, differences);
-                }
-            }
-            _ if found != expected => differences.push(format!("{path}: {found}, expected {expected}")),
-            _ => {}
-        }
-    }
-    let mut differences = Vec::new();
-    compare("", found, expected, &mut differences);
-    ensure!(differences.is_empty(), "{differences:#?}");
-    Ok(())
 }
 
 /// The actions that the component declares.

@@ -15,7 +15,7 @@
 //! - After each deploy boto3 finds what the first run left, ids aside, and a second deploy changes nothing, neither in the account
 //!   nor on the cluster. After each destroy it finds an empty account.
 //!
-//! Faults that kill are in `crash.rs`.
+//! Faults that kill are in `crash.rs`, and all of them in `cargo xtask test --sweep`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,9 +24,10 @@ use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Effect, Emulator, Hide, Logged, Matching, Wait, When};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
+use nic_tests::wiring::same;
 use serde_json::Value;
 
-use super::every_action::{self, CLASSIC_BY_HAND, CLASSIC_BY_HAND_AGAIN, by_hand, delete_route_table, found, same};
+use super::every_action::{self, CLASSIC_BY_HAND, CLASSIC_BY_HAND_AGAIN, by_hand, delete_route_table, found};
 
 /// The platform of the first page: version, zones and node groups are left to NIC, so that it has to look them up.
 const CLASSIC: &str = "\

@@ -240,11 +240,11 @@ impl Backend for LocalBackend {
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
         self.must_be_locked()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        fault::at_write(number, "before");
+        fault::at_write(number, bytes, "before");
         replace_durably(&self.file, bytes).map_err(|error| {
             failed(Doing::Writing { before: self.file.exists() }, "cannot write", &self.path, &error)
         })?;
-        fault::at_write(number, "after");
+        fault::at_write(number, bytes, "after");
         Ok(())
     }
 }

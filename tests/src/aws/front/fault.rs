@@ -99,8 +99,8 @@ impl Matching {
         Self { mutating: None, accepts: Arc::new(accepts) }
     }
 
-    fn takes(&self, call: &Call) -> bool {
-        self.mutating.is_none_or(|mutating| mutating == call.mutating) && (self.accepts)(&call.service, &call.action)
+    fn takes(&self, service: &str, action: &str, mutating: bool) -> bool {
+        self.mutating.is_none_or(|wanted| wanted == mutating) && (self.accepts)(service, action)
     }
 }
 
@@ -178,12 +178,12 @@ impl Faults {
     }
 
     /// Counts this request in every armed fault and returns the one that strikes it.
-    pub(crate) fn strike(&self, call: &Call) -> Option<(When, Effect)> {
+    pub(crate) fn strike(&self, service: &str, action: &str, mutating: bool) -> Option<(When, Effect)> {
         let mut state = locked(&self.0);
         let mut found = None;
         for armed in &mut state.armed {
-            if armed.matching.takes(call) {
-                let of = if armed.apart { (call.service.clone(), call.action.clone()) } else { Default::default() };
+            if armed.matching.takes(service, action, mutating) {
+                let of = if armed.apart { (service.to_owned(), action.to_owned()) } else { Default::default() };
                 let before = armed.seen.entry(of).or_default();
                 *before += 1;
                 let seen = *before;

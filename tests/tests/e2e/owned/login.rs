@@ -61,7 +61,7 @@ async fn who_may_not_make_namespaces_uses_the_one_that_is_there() -> Result<()> 
     let before = others.bare(&[("Namespace", "dev")]).await?;
     workspace.ok(&["deploy"]).await?;
     let labels = others.get("Namespace", "dev").await?.context("the namespace")?["metadata"]["labels"].clone();
-    ensure!(labels["team"] == "data" && labels["managed-by"] == "nic", "{labels}");
+    ensure!(labels["team"] == "data" && labels["project"] == "my-nebari", "{labels}");
     workspace.ok(&["destroy", "--yes"]).await?;
     ensure!(others.bare(&[("Namespace", "dev")]).await? == before, "it was left otherwise than it was");
     nothing_recorded(&workspace)?;

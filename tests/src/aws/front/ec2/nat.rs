@@ -167,6 +167,9 @@ pub(super) async fn as_they_are(shared: &Shared, call: &Call, text: &str) -> Out
     if call.action != "DescribeNatGateways" {
         return Ok(None);
     }
+    // One that is being made is known to the emulator before it is known here: a read that comes meanwhile, from a run after one that was
+    // killed, would see it available at once.
+    drop(shared.gate.lock().await);
     let addresses = all(&shared.upstream, "DescribeAddresses").await?;
     let mut replacements = Vec::new();
     for (id, nat) in &mut locked(&shared.nats).gateways {
