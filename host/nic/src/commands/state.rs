@@ -72,9 +72,10 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
 async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), CommandError> {
     let (of, lock_timeout) = (&flags.of, flags.of.state.lock_timeout);
     let path = of.state.resolve(&of.config.file);
-    // Before the lock, whose file would be made beside no state.
-    let (state, _) = read(of).await?;
+    // Before the lock, whose file would be made beside no state; and under it, when nobody writes any more.
+    read(of).await?;
     let backend = backend::lock(&path, "state retire", lock_timeout).await?;
+    let (state, _) = read(of).await?;
     let (project, count) = (state.project_name.as_str(), state.records.len());
     let whose = in_place(state.identity.as_ref());
     printer.line(format!(
