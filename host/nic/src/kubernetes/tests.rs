@@ -431,7 +431,9 @@ async fn another_uid_and_another_state_are_foreign() {
 async fn what_others_decide_of_a_namespace_is_left_and_of_anything_else_is_told() {
     let (connected, seen) = server(|line, body| match line {
         line if line.starts_with("GET") => {
-            (200, json!({"metadata": {"name": "a", "uid": "u", "labels": {"managed-by": "helm"}}}))
+            let kind = if line.contains("/configmaps/") { "ConfigMap" } else { "Namespace" };
+            let metadata = json!({"name": "a", "uid": "u", "labels": {"managed-by": "helm"}});
+            (200, json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}))
         }
         line if line.contains("force=true") => {
             assert!(line.contains("dryRun=All"), "{line}");
@@ -469,7 +471,10 @@ async fn who_may_not_change_what_is_there_may_use_it() {
     let forbidden =
         || (403, json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}));
     let (connected, _) = server(move |line, _| match line {
-        line if line.starts_with("GET") => (200, json!({"metadata": {"name": "a", "uid": "u", "labels": {}}})),
+        line if line.starts_with("GET") => {
+            let metadata = json!({"name": "a", "uid": "u", "labels": {}});
+            (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+        }
         _ => forbidden(),
     })
     .await;
