@@ -227,7 +227,10 @@ async fn answer(
         refused(StatusCode::NOT_FOUND, &format!("\"{path}\" is not served"))
     } else {
         match head.method {
-            Method::GET => found(leaving::look(&mut known, path).map(|object| at_work(&object, machines.len())), path),
+            Method::GET => {
+                let object = leaving::look(&mut known, path);
+                found(object.map(|object| at_work(&object, machines.len())), path)
+            }
             Method::PATCH => match applied(known.get(path), &body) {
                 Ok(object) => {
                     let status = if known.contains_key(path) { StatusCode::OK } else { StatusCode::CREATED };
@@ -260,7 +263,9 @@ fn told(path: &str, known: &BTreeMap<String, Value>, machines: &[Machine]) -> Op
         "/api/v1/namespaces" => {
             let there = known.iter().filter(|(path, _)| is_namespace(path)).map(|(_, namespace)| namespace.clone());
             let active = |mut namespace: Value| {
-                namespace["status"] = json!({ "phase": "Active" });
+                if namespace["metadata"]["deletionTimestamp"].is_null() {
+                    namespace["status"] = json!({ "phase": "Active" });
+                }
                 namespace
             };
             listed(there.map(active).collect())

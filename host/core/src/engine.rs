@@ -169,6 +169,7 @@ impl Run {
         };
         let ((graph, observed), told) = self.asking_whose(read).await?;
         let owner = self.owner(told, &observed).await?;
+        let observed = self.not_too_soon(&graph, observed).await?;
         self.plan_graph(purpose, graph, Looked { observed, owner }, diagnostics).await
     }
 

@@ -1,6 +1,7 @@
 //! Whose platform it is, asked beside the first reads: nothing that reads as absent is acted on before that agrees.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::try_join;
 
@@ -72,6 +73,25 @@ impl Run {
             None => told,
         });
         Ok(Owner { identity, warnings })
+    }
+
+    /// What is there, read once more a little later when everything that the rest stands on reads as absent: clouds show late what was
+    /// just made, as it is after a first deploy that was cut short.
+    pub(super) async fn not_too_soon(
+        &self,
+        graph: &DesiredGraph,
+        observed: BTreeMap<Address, Observed>,
+    ) -> Result<BTreeMap<Address, Observed>, RunError> {
+        let (state, kinds) = (self.journal.state().await, self.kinds());
+        if self.settings.accept_loss || vanished(&state.records, &observed, &kinds, None).is_none() {
+            return Ok(observed);
+        }
+        let roots = state.records.values().filter_map(|record| kinds.get(&record.kind)).filter(|kind| kind.is_root());
+        let settle = roots.map(|kind| kind.settle_seconds).max().unwrap_or_default();
+        if settle == 0 || self.wait(Duration::from_secs(settle.into())).await {
+            return Ok(observed);
+        }
+        self.refresh(graph).await
     }
 
     /// Refuses to act on a platform of which nothing is left, unless the user accepts that loss.

@@ -64,7 +64,7 @@ pub fn description() -> Description {
         ),
         Kind {
             schema: json!({
-                "type": "object", "x-nic": {"hosts": "sim.object"},
+                "type": "object", "x-nic": {"hosts": "sim.object", "root": true},
                 "properties": {"id": computed, "endpoint": computed, "name": name, "role": immutable, "version": text,
                     "subnet_ids": set, "log_types": set},
             }),
