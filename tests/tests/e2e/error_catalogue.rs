@@ -33,6 +33,8 @@ const NOT_CODES: &[&str] = &[
     "SERVICE_ACCOUNT",
     "VULKAN_ICD_DIR_CONTAINER",
     "VULKAN_ICD_DIR_HOST",
+    "KUBERNETES_EXEC_INFO",
+    "CONFIG_MAP",
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<String>) -> Result<()> {

@@ -325,7 +325,7 @@ async fn two_platforms_on_one_cluster_do_not_take_each_others_definitions() -> R
     ensure!(destroyed.stdout.contains("Done. (1 change)"), "{}", destroyed.said());
     nothing_recorded(&first)?;
     for (_, annotations) in others.annotations(DEFINITION).await? {
-        ensure!(annotations.get(MARK).is_none(), "{annotations:?}");
+        ensure!(!annotations.contains_key(MARK), "{annotations:?}");
     }
     let again = second.ok(&["deploy"]).await?;
     ensure!(again.stdout.contains("Done. (0 changes)"), "{}", again.said());

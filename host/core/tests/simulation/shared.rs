@@ -136,12 +136,12 @@ fn a_kill_at_any_moment_neither_deletes_it_nor_makes_it_ours() {
             let crashes = [Crash::Call(number, side), Crash::Write(number, side)];
             for crash in crashes {
                 let world = world_with_role("Deny");
-                let crashed = |destroy| How { destroy, crash: Some(crash), ..How::default() };
-                world.go(world.provider(platform()), &crashed(false));
+                let killed = |destroy| How { destroy, crash: Some(crash), ..How::default() };
+                world.go(world.provider(platform()), &killed(false));
                 let ran = until_complete(|| world.deploy(platform()));
                 assert!(ran.complete(), "{crash:?}: {:?} {:?}", ran.refused, ran.report);
                 assert!(world.disk.state().unwrap().records[&at(ROLE)].shared, "{crash:?}");
-                world.go(world.provider(Vec::new()), &crashed(true));
+                world.go(world.provider(Vec::new()), &killed(true));
                 let ran = until_complete(|| world.destroy());
                 assert!(ran.complete(), "{crash:?}: {:?} {:?}", ran.refused, ran.report);
                 assert_eq!(ids(&world), ["role-x"], "{crash:?}");
@@ -191,10 +191,10 @@ fn what_would_have_to_be_made_anew_is_refused_by_name() {
 
 #[test]
 fn what_somebody_made_anew_is_refused_until_it_is_accepted_and_then_shared() {
-    let world = World::with(platform());
+    let world = World::with(role());
     world.others.0.lock().unwrap().remade.insert(at(ROLE));
     let mutations = world.mutations();
-    for ran in [world.deploy(platform()), world.destroy()] {
+    for ran in [world.deploy(role()), world.destroy()] {
         assert_eq!(ran.codes(), BTreeSet::from(["RESOURCE_FOREIGN"]));
         assert!(ran.refused[0].hints.iter().any(|hint| hint.contains("nic drift accept")), "{:?}", ran.refused);
     }
@@ -214,7 +214,7 @@ fn what_somebody_made_anew_is_refused_until_it_is_accepted_and_then_shared() {
     world.others.0.lock().unwrap().shared = true;
     let id = world.disk.state().unwrap().records[&at(ROLE)].remote_id.clone().unwrap();
     world.cloud.lock().unwrap().things.get_mut(&id).unwrap().owner = None;
-    world.assert_settled(platform());
+    world.assert_settled(role());
     assert!(world.destroy().complete());
     assert_eq!(ids(&world), [id]);
 }

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::eks::EksTokens;
+use super::kubeconfig::token_in;
 use super::served::{Served, ServedList};
 use crate::signing::{SecretString, install_crypto_provider};
 
@@ -53,6 +54,13 @@ pub(super) struct Server {
 pub(super) enum Caller {
     /// As a user of the kubeconfig, by what it says; nobody when it names none.
     User(Option<String>),
+    /// As a user of the kubeconfig, by the token that a file holds at that moment.
+    File {
+        /// The user.
+        user: String,
+        /// The file.
+        path: String,
+    },
     /// As the AWS login that is in use.
     Eks(EksTokens),
 }
@@ -457,6 +465,7 @@ impl Connected {
     pub(super) async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
         match &self.inner.caller {
             Caller::Eks(tokens) => tokens.get(refused).await.map(Some),
+            Caller::File { path, .. } => token_in(path).map(SecretString::new).map(Some),
             Caller::User(_) => Ok(None),
         }
     }
@@ -464,19 +473,17 @@ impl Connected {
     /// The cluster does not know who asks.
     async fn refused(&self) -> ProviderError {
         let name = &self.inner.name;
-        match &self.inner.caller {
-            Caller::Eks(tokens) => tokens.refused().await,
-            Caller::User(user) => {
-                let who = user
-                    .as_ref()
-                    .map_or_else(|| "nobody in particular".to_owned(), |user| format!("the user `{user}`"));
-                let message = format!("the cluster of the context `{name}` does not accept the login of {who}");
-                let hint = format!(
-                    "a token or a certificate may have ended: log in again, and see `kubectl --context {name} auth whoami`"
-                );
-                ProviderError::Other { code: LOGIN_FAILED.to_owned(), message, detail: json!({ "hint": hint }) }
-            }
-        }
+        let user = match &self.inner.caller {
+            Caller::Eks(tokens) => return tokens.refused().await,
+            Caller::File { user, .. } => Some(user),
+            Caller::User(user) => user.as_ref(),
+        };
+        let who = user.map_or_else(|| "nobody in particular".to_owned(), |user| format!("the user `{user}`"));
+        let message = format!("the cluster of the context `{name}` does not accept the login of {who}");
+        let hint = format!(
+            "a token or a certificate may have ended: log in again, and see `kubectl --context {name} auth whoami`"
+        );
+        ProviderError::Other { code: LOGIN_FAILED.to_owned(), message, detail: json!({ "hint": hint }) }
     }
 
     pub(super) fn request(

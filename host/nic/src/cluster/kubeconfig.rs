@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use self::found::{Chosen, Found, unusable};
+pub(super) use self::login::token_in;
 use self::login::{API_VERSION, Login, inline, lend, unlendable};
 pub use self::yaml::is_ours;
 use super::ClusterAccess;
@@ -62,8 +63,15 @@ pub(super) async fn connect(context: Option<&str>) -> Result<Connected, Provider
     let Chosen { name, user, .. } = found.choose(context)?;
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(found.merged, &options).await;
-    let config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
-    Connected::with(name, config, Caller::User(user.map(|(user, _)| user)))
+    let mut config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
+    let user = user.map(|(user, _)| user);
+    // The client would send the file as it is, with the line's end.
+    let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
+    let caller = match (user, file) {
+        (Some(user), Some(path)) => Caller::File { user, path },
+        (user, _) => Caller::User(user),
+    };
+    Connected::with(name, config, caller)
 }
 
 /// A kubeconfig of one context for others. What stands in it is no login: whoever uses it calls this program, which reads the user's

@@ -85,7 +85,7 @@ impl Sent<'_> {
         }
         let manager = shared_field_manager(&self.call.context);
         let how = Apply { manager: &manager, dry_run: false, force: false };
-        match give_way(&self.cluster, &self.object, &wanted, &live, how).await {
+        match Box::pin(give_way(&self.cluster, &self.object, &wanted, &live, how)).await {
             Ok(given) => Ok(self.done(given.live.unwrap_or(live), true)),
             Err(error) => Err(self.refused(error)),
         }
@@ -96,7 +96,7 @@ impl Sent<'_> {
         let how = Apply { manager: FIELD_MANAGER, dry_run: false, force: false };
         let error = match self.cluster.apply(&self.object, &self.ours(), how).await {
             Ok(applied) if applied.created => return Ok(self.done(applied.live, false)),
-            Ok(applied) => return self.stood_by_then(applied.live).await,
+            Ok(applied) => return Box::pin(self.stood_by_then(applied.live)).await,
             Err(error) => error,
         };
         // Who may use what is there need not be allowed to make it, nor to decide all of it.
@@ -104,7 +104,7 @@ impl Sent<'_> {
             && let Ok(Some(live)) = self.cluster.get(&self.object).await
             && self.owner(&live) == Owner::Shared
         {
-            return self.share(live).await;
+            return Box::pin(self.share(live)).await;
         }
         Err(self.refused(error))
     }
@@ -143,7 +143,7 @@ impl Sent<'_> {
             let conflicts = observe::conflicts(status);
             if conflicts.is_empty() {
                 return match self.cluster.get(&self.object).await? {
-                    None => self.make().await,
+                    None => Box::pin(self.make()).await,
                     Some(live) if live["metadata"]["uid"] == uid => Err(self.refused(error)),
                     Some(live) => match self.owner(&live) {
                         Owner::Foreign(words) => Err(ProviderError::other("RESOURCE_FOREIGN", words)),
@@ -167,9 +167,9 @@ impl Sent<'_> {
                 let uid = live["metadata"]["uid"].clone();
                 let accepted =
                     record_of(self.call, &self.change.address).is_some_and(|record| !record.baseline.is_null());
-                self.change(uid, accepted).await
+                Box::pin(self.change(uid, accepted)).await
             }
-            Owner::Shared => self.share(live).await,
+            Owner::Shared => Box::pin(self.share(live)).await,
             Owner::Foreign(words) => Err(ProviderError::other("RESOURCE_FOREIGN", words)),
             Owner::OtherState(other) => {
                 let words = format!("it was made from the state of lineage {}", other.lineage);
@@ -188,7 +188,7 @@ impl KubernetesProvider {
 
     /// Makes an object that is not there.
     pub(super) async fn make(&self, call: &Call, change: &Change) -> Result<Applied, ProviderError> {
-        self.sent(call, change).await?.make().await
+        Box::pin(self.sent(call, change).await?.make()).await
     }
 
     /// Changes an object that is there.
@@ -197,11 +197,11 @@ impl KubernetesProvider {
         // Recorded and accepted once, the object of that uid is ours to keep as the plan shows it.
         let record = record_of(call, &change.address).filter(|record| !record.shared);
         if let Some(uid) = record.and_then(recorded_uid) {
-            return sent.change(uid.into(), true).await;
+            return Box::pin(sent.change(uid.into(), true)).await;
         }
         match sent.cluster.get(&sent.object).await? {
-            Some(live) => sent.change_what_is_there(live).await,
-            None => sent.make().await,
+            Some(live) => Box::pin(sent.change_what_is_there(live)).await,
+            None => Box::pin(sent.make()).await,
         }
     }
 

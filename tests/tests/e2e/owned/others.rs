@@ -25,7 +25,7 @@ const SORTS: [(&str, &str, &str, bool); 5] = [
 ];
 
 /// How long something may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Others(Client);
 

@@ -120,15 +120,10 @@ fn read(name: &str, user: &Value) -> Result<Value, ProviderError> {
     status.insert("expirationTimestamp".to_owned(), ends.format(&Rfc3339).unwrap_or_default().into());
     let token = match (text("token"), text("tokenFile")) {
         (Some(token), _) => Some(token.to_owned()),
-        (None, Some(path)) => Some(file(path)?.trim().to_owned()),
+        (None, Some(path)) => Some(token_in(path)?),
         (None, None) => None,
     };
-    if let Some(token) = token {
-        if token.is_empty() {
-            return Err(unusable(&format!("the token of the user `{name}` is empty")));
-        }
-        status.insert("token".to_owned(), token.into());
-    }
+    status.extend(token.map(|token| ("token".to_owned(), token.into())));
     let pem = |data: &str, path: &str| match (text(data), text(path)) {
         (Some(encoded), _) => {
             let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -153,6 +148,15 @@ fn read(name: &str, user: &Value) -> Result<Value, ProviderError> {
         }
     }
     Ok(Value::Object(status))
+}
+
+/// The token that a file holds now.
+pub(in crate::cluster) fn token_in(path: &str) -> Result<String, ProviderError> {
+    let text = file(path)?;
+    match text.trim() {
+        "" => Err(unusable(&format!("the token file `{path}` is empty"))),
+        token => Ok(token.to_owned()),
+    }
 }
 
 fn file(path: &str) -> Result<String, ProviderError> {

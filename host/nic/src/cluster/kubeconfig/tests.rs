@@ -201,6 +201,8 @@ fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
     let found = files.user(&json!({ "tokenFile": "token" }));
     files.file("token", "PLANTED-next");
     assert_eq!(lent(&found).unwrap()["token"], "PLANTED-next");
+    files.file("token", "\n");
+    assert!(said(lent(&found)).contains("/token` is empty"));
     std::fs::remove_file(files.path("token")).unwrap();
     assert!(said(lent(&found)).contains("/token`"));
     let half = files.user(&json!({ "client-certificate": "cert.pem" }));
