@@ -198,7 +198,11 @@ async fn life(platform: &Platform, latency: Duration, lives: usize, runs: usize)
             let state = workspace.stage().join("nic-state.json");
             let aside = workspace.path().join("nic-state.json");
             std::fs::rename(&state, &aside)?;
-            life.note("`nic plan` after the state was lost", runs, median(&workspace, &["plan"], runs).await?)?;
+            life.note(
+                "`nic plan --take-over`, the state lost",
+                runs,
+                median(&workspace, &["plan", "--take-over"], runs).await?,
+            )?;
             std::fs::rename(&aside, &state)?;
         }
         life.note("`nic destroy`", 1, measure(&workspace, &["destroy", "--yes"]).await?)?;
