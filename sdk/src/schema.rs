@@ -182,7 +182,6 @@ impl Schema {
     }
 
     /// Everything else of a platform stands on these.
-    #[must_use]
     pub fn root(self) -> Self {
         self.annotated("root", json!(true))
     }

@@ -214,7 +214,7 @@ impl AwsCloud {
 
     /// Lets everyone whose credentials are accepted be of this account: what the emulator holds stands in another from now on.
     pub fn be_account(&self, account: &str) {
-        *locked(&self.front.shared.account) = account.to_owned();
+        account.clone_into(&mut locked(&self.front.shared.account));
     }
 
     /// Sets how long EKS and EFS take.

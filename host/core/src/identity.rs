@@ -63,9 +63,9 @@ pub struct Question<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Doubt {
     /// It is another one. Nothing of what was read counts.
-    Another(Diagnostic),
+    Another(Box<Diagnostic>),
     /// Nobody can say, and something reads as absent.
-    Unknown(Diagnostic),
+    Unknown(Box<Diagnostic>),
 }
 
 impl Question<'_> {
@@ -79,7 +79,7 @@ impl Question<'_> {
         match (recorded, self.told) {
             (Some(recorded), Ok(Some(told))) => match told.is(recorded) {
                 Some(true) => Ok(Vec::new()),
-                Some(false) => Err(Doubt::Another(another(recorded, told))),
+                Some(false) => Err(Doubt::Another(Box::new(another(recorded, told)))),
                 None => self.unknown(
                     format!("the state is of {}, and whether {} is the same cannot be told", recorded.name, told.name),
                     &[],
@@ -118,7 +118,7 @@ impl Question<'_> {
             .hint(format!("sign in to the account or cluster that it was made in, if that is not {}", told.name))
             .hint(RETIRE)
             .hint("if everything was deleted there, and should be made again, give `--accept-loss`");
-        Err(Doubt::Unknown(doubt))
+        Err(Doubt::Unknown(Box::new(doubt)))
     }
 
     fn unknown(&self, detail: String, hints: &[String]) -> Result<Vec<Diagnostic>, Doubt> {
@@ -141,7 +141,7 @@ impl Question<'_> {
             format!("{detail}; so nobody can say whether `{}`{others} is gone", first.address),
         );
         doubt.hints = hints.to_vec();
-        Err(Doubt::Unknown(doubt.hint("nothing was changed; mend the cause and run again")))
+        Err(Doubt::Unknown(Box::new(doubt.hint("nothing was changed; mend the cause and run again"))))
     }
 
     /// What was there once, and reads as absent.
@@ -188,11 +188,11 @@ pub fn vanished(
     if accepted.is_empty() || !accepted.iter().all(absent) {
         return None;
     }
-    let named = |record: &Record| match &record.remote_id {
+    let told_of = |record: &Record| match &record.remote_id {
         Some(id) => format!("`{}` ({id})", record.address),
         None => format!("`{}`", record.address),
     };
-    let names: Vec<String> = accepted.iter().map(|record| named(record)).collect();
+    let names: Vec<String> = accepted.iter().map(|record| told_of(record)).collect();
     let place = told.map_or_else(String::new, |told| format!(" in {}", told.name));
     let detail = format!("{} is recorded, and none of it is found{place}", names.join(", "));
     let mut diagnostic = Diagnostic::error("PLATFORM_VANISHED", "The whole platform reads as absent", detail)

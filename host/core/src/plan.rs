@@ -529,13 +529,11 @@ impl Planner<'_> {
         let is_unread = matches!(observed.status, Status::Unreadable(_));
         let goes_with = is_unread.then(|| self.host_that_goes(record)).flatten();
         if let Some(problem) = unusable(observed, kind).filter(|_| !never_made) {
-            match &goes_with {
-                Some(host) => self.unread.entry(host.clone()).or_default().push(problem),
-                None => {
-                    self.problems.push(problem);
-                    return;
-                }
-            }
+            let Some(host) = &goes_with else {
+                self.problems.push(problem);
+                return;
+            };
+            self.unread.entry(host.clone()).or_default().push(problem);
         }
         let destroy = self.request.purpose == Purpose::Destroy;
         // A create of unknown outcome is looked for once more, when applied, before its record goes.

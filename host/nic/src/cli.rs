@@ -291,7 +291,7 @@ pub struct Destroy {
     /// efs or ecr; may be given several times
     #[arg(long, value_name = "NAME")]
     pub retain: Vec<String>,
-    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
+    /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -385,7 +385,7 @@ pub struct DriftAct {
     /// How it behaves.
     #[command(flatten)]
     pub run: RunFlags,
-    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
+    /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -433,7 +433,7 @@ pub struct Retire {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
-    /// Do not ask. Needed where there is no terminal to ask at, unless NIC_YES=1 is set
+    /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
     #[arg(long, short)]
     pub yes: bool,
 }

@@ -323,9 +323,10 @@ fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usize>> {
 /// The variables that override values of the config. Others are nobody's business here, whatever they hold.
 fn overrides(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, CommandError> {
     let ours = variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(OVERRIDE_PREFIX.as_bytes()));
-    let text = |(name, value): (OsString, OsString)| match (name.to_str(), value.into_string()) {
-        (Some(name), Ok(value)) => Ok((name.to_owned(), value)),
-        _ => {
+    let text = |(name, value): (OsString, OsString)| {
+        if let (Some(name), Ok(value)) = (name.to_str(), value.into_string()) {
+            Ok((name.to_owned(), value))
+        } else {
             let detail = format!("the environment variable `{}` is not UTF-8 text", name.to_string_lossy());
             let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
             Err(CommandError::refused(vec![diagnostic.hint("set it to UTF-8 text, or unset it")]))

@@ -22,6 +22,9 @@ fn strikes(fault: &str, number: u64, bytes: &[u8], moment: &str) -> bool {
 }
 
 /// `NIC_FAULT=panic:<place>` panics there, with what nobody is to see in its words.
+///
+/// # Panics
+/// When it is asked for.
 pub fn panics_at(place: &str) {
     if asked(&format!("panic:{place}")) {
         let arguments: Vec<_> = std::env::args_os().collect();

@@ -35,7 +35,7 @@ static TELLING: AtomicBool = AtomicBool::new(false);
 /// From now on every panic ends the process, and is told as this command's.
 pub fn is_told(command: &'static str, printer: Printer) {
     *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { command, printer });
-    std::panic::set_hook(Box::new(|info| tell(info)));
+    std::panic::set_hook(Box::new(tell));
 }
 
 /// The end of a run must not overtake who tells why it broke.

@@ -126,7 +126,9 @@ fn settle(value: &mut Value, passes: fn(&str) -> bool) {
             members.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
         }
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| settle(element, passes));
+            for element in elements.iter_mut() {
+                settle(element, passes);
+            }
             elements.sort_by_key(Value::to_string);
         }
         // A document within a document has an order of its own.

@@ -154,12 +154,11 @@ impl Round {
         say(&format!("{}: a run that nobody kills...", self.name()));
         let platforms = Platforms::start(self.emulator.0, self.topology, options.jobs).await?;
         let reference = platforms.reference().await.with_context(|| format!("{}: without a kill", self.name()))?;
-        let ledger = match begun {
-            Some(ledger) => ledger,
-            None => {
-                let [deploy, destroy] = &reference.runs;
-                Ledger::begin(&self.ledger, [points(deploy)?, points(destroy)?].concat())?
-            }
+        let ledger = if let Some(ledger) = begun {
+            ledger
+        } else {
+            let [deploy, destroy] = &reference.runs;
+            Ledger::begin(&self.ledger, &[points(deploy)?, points(destroy)?].concat())?
         };
         let chosen = options.chosen(&ledger);
         let of = u32::try_from(chosen.len()).context("points")?;

@@ -64,7 +64,7 @@ impl Ledger {
     }
 
     /// Begins it with these points.
-    pub fn begin(path: &Path, points: Vec<Point>) -> Result<Self> {
+    pub fn begin(path: &Path, points: &[Point]) -> Result<Self> {
         ensure!(!points.is_empty(), "there is nothing to strike");
         let names: Vec<String> = points.iter().map(ToString::to_string).collect();
         let directory = path.parent().context("a ledger in a directory")?;
@@ -102,8 +102,8 @@ pub fn place(directory: &Path, binary: &Path, emulator: &str, topology: Topology
     hash.update(fs::read(binary).with_context(|| format!("read {}", binary.display()))?);
     hash.update(topology.config());
     let digest: [u8; 32] = hash.finalize().into();
-    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(directory.join(digest).join(format!("{emulator}-{topology}.jsonl")))
+    let digest = u64::from_be_bytes(digest[..8].try_into().context("a digest")?);
+    Ok(directory.join(format!("{digest:016x}")).join(format!("{emulator}-{topology}.jsonl")))
 }
 
 #[cfg(test)]
@@ -119,8 +119,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a/b/moto-design.jsonl");
         assert!(Ledger::open(&path).unwrap().is_none());
-        assert!(Ledger::begin(&path, Vec::new()).is_err());
-        let mut ledger = Ledger::begin(&path, vec![point(1), point(2), point(3)]).unwrap();
+        assert!(Ledger::begin(&path, &[]).is_err());
+        let mut ledger = Ledger::begin(&path, &[point(1), point(2), point(3)]).unwrap();
         ledger.note(&point(1), Outcome::Held).unwrap();
         ledger.note(&point(2), Outcome::Failed("two\nlines".to_owned())).unwrap();
         drop(ledger);
@@ -140,7 +140,7 @@ mod tests {
     fn half_a_line_of_a_killed_sweep_is_cut_off() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("moto-design.jsonl");
-        let mut ledger = Ledger::begin(&path, vec![point(1), point(2)]).unwrap();
+        let mut ledger = Ledger::begin(&path, &[point(1), point(2)]).unwrap();
         ledger.note(&point(1), Outcome::NotReached).unwrap();
         ledger.note(&point(2), Outcome::Held).unwrap();
         let whole = fs::read(&path).unwrap();

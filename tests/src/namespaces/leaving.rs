@@ -12,7 +12,7 @@ const LEFT: &str = "deletionGracePeriodSeconds";
 
 /// Deletes what is at this path; gives what is answered, none where nothing is.
 pub(super) fn delete(known: &mut BTreeMap<String, Value>, path: &str) -> Option<Value> {
-    if !path.strip_prefix("/api/v1/namespaces/").is_some_and(|name| !name.contains('/')) {
+    if path.strip_prefix("/api/v1/namespaces/").is_none_or(|name| name.contains('/')) {
         return known.remove(path);
     }
     // What is in a namespace goes with it.

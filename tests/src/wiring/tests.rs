@@ -85,11 +85,11 @@ fn platform(digit: char) -> Found {
         ],
     });
     let path = "/api/v1/namespaces/dev";
-    let uid = uuid(9);
+    let object_uid = uuid(9);
     let mark = format!("{lineage}/aws.namespace.dev");
     let namespace = json!({
         "kind": "Namespace",
-        "metadata": { "name": "dev", "uid": uid, "creationTimestamp": digit.to_string(), "annotations": { "nic.nebari.dev/owner": mark } },
+        "metadata": { "name": "dev", "uid": object_uid, "creationTimestamp": digit.to_string(), "annotations": { "nic.nebari.dev/owner": mark } },
     });
     let state = json!({
         "serial": digit.to_digit(16), "lineage": lineage, "metadata": { "updated_at": digit.to_string(), "nic_version": "1" },
@@ -106,7 +106,7 @@ fn platform(digit: char) -> Found {
             "elastic_ips": [{ "public_ip": format!("127.0.{digit}.7"), "_nic": { "address": "aws.elastic-ip.0", "remote_id": elastic } }],
         },
         "kubernetes": { "namespaces": [
-            { "_nic": { "remote_id": "Namespace.v1/dev", "uid": uid, "secrets": { "key": format!("k:{}", hex(8)), "new": null } } },
+            { "_nic": { "remote_id": "Namespace.v1/dev", "uid": object_uid, "secrets": { "key": format!("k:{}", hex(8)), "new": null } } },
         ] },
     });
     let outputs = json!({

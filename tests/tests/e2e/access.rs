@@ -123,10 +123,10 @@ async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Resu
         ran.said()
     );
     workspace.env("KUBECONFIG", "kube/a.yaml:/nowhere:kube/b.yaml:");
-    let deployed = workspace.ok(&["deploy", "-v", "--format", "json"]).await?;
-    let document = deployed.json()?;
+    let made = workspace.ok(&["deploy", "-v", "--format", "json"]).await?;
+    let document = made.json()?;
     conforms(&document, "deploy.json")?;
-    holds_nothing_of(&secret, &deployed, &workspace)?;
+    holds_nothing_of(&secret, &made, &workspace)?;
 
     // Outputs name a file and a context that are there; what stands in it logs in, wherever it is used from.
     let path = document["kubeconfig"]["path"].as_str().context("a path")?;
@@ -136,8 +136,8 @@ async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Resu
     ensure!(written.contains("elsewhere") && written.contains("certificate-authority-data"), "{written}");
     let shown = workspace.ok(&["kubeconfig"]).await?;
     ensure!(shown.stdout == written, "{}", shown.stdout);
-    let deployer = "system:serviceaccount:kube-system:deployer";
-    ensure!(caller(Kubeconfig::read_from(path)?).await? == deployer);
+    let login = "system:serviceaccount:kube-system:deployer";
+    ensure!(caller(Kubeconfig::read_from(path)?).await? == login);
 
     // It lends what the user's file says at that moment.
     let next = token(&cluster, "successor", everything).await?;

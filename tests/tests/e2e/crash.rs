@@ -129,7 +129,7 @@ async fn a_sweep_that_was_killed_goes_on_where_it_ended() -> Result<()> {
 async fn a_sweep_tells_each_failure_with_what_repeats_it() -> Result<()> {
     let sweep = Sweep { directory: tempfile::tempdir()?, shard: "1/1" };
     let points: Vec<Point> = vec!["deploy ec2:CreateVpc 1 after".parse()?, "destroy last-write 1 before".parse()?];
-    let mut ledger = Ledger::begin(&sweep.ledger()?, points.clone())?;
+    let mut ledger = Ledger::begin(&sweep.ledger()?, &points)?;
     ledger.note(&points[0], Outcome::Failed("two networks".to_owned()))?;
     ledger.note(&points[1], Outcome::NotReached)?;
     // Nothing is left, so nothing is started.

@@ -216,11 +216,11 @@ async fn reader(cluster: &ControlPlane) -> Result<String> {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), "default");
     accounts.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}}))?).await?;
     let roles: Api<ClusterRole> = Api::all(cluster.client());
-    let rules = json!([
+    let may = json!([
         {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["dev"], "verbs": ["get"]},
         {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
     ]);
-    roles.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}, "rules": rules}))?).await?;
+    roles.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}, "rules": may}))?).await?;
     let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client());
     let binding = json!({
         "metadata": {"name": "reader"},

@@ -65,8 +65,8 @@ impl Run {
             accept_loss: self.settings.accept_loss,
         };
         let warnings = question.answer().map_err(|doubt| match doubt {
-            Doubt::Another(diagnostic) => RunError::Refused(vec![diagnostic]),
-            Doubt::Unknown(diagnostic) => RunError::Broke(vec![diagnostic]),
+            Doubt::Another(diagnostic) => RunError::Refused(vec![*diagnostic]),
+            Doubt::Unknown(diagnostic) => RunError::Broke(vec![*diagnostic]),
         })?;
         let identity = told.ok().flatten().map(|told| match &state.identity {
             Some(recorded) => told.or(recorded),

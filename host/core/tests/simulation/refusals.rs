@@ -98,15 +98,16 @@ fn two_things_with_our_marks_are_told_and_not_guessed() {
 }
 
 fn planned(ran: &Ran) -> &Plan {
-    let plans = ran.events.iter().filter_map(|event| if let Event::Planned(plan) = event { Some(plan) } else { None });
-    plans.last().expect("a plan")
+    let mut plans =
+        ran.events.iter().filter_map(|event| if let Event::Planned(plan) = event { Some(plan) } else { None });
+    plans.next_back().expect("a plan")
 }
 
 /// A cluster that somebody upgrades by hand: their update is waited for, and what the config asks for is not hidden by it.
 #[test]
 fn what_somebody_else_is_changing_is_told_as_that_and_what_differs_is_shown() {
     let world = World::with(platform());
-    let until = world.time.now() + Duration::from_secs(60);
+    let until = world.time.now() + Duration::from_mins(1);
     world.cloud.lock().unwrap().by_hand("sim.cluster", until, |document| document["version"] = json!("1.31"));
     let wanted = edited(platform(), "sim.cluster.main", |d| d["version"] = json!("1.33"));
     let ran = world.deploy(wanted.clone());

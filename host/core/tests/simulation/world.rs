@@ -235,12 +235,11 @@ impl World {
         events: &Arc<Events>,
         how: &How,
     ) -> Result<(Plan, ApplyReport), RunError> {
-        let state = match self.disk.read().await.unwrap() {
-            Some(bytes) => format_v1::decode(&bytes).unwrap(),
-            None => {
-                let lineage = if how.lineage.is_empty() { "lineage-1" } else { how.lineage };
-                State::empty("sim", "test", "dev", "design", lineage, "2026-01-01T00:00:00Z")
-            }
+        let state = if let Some(bytes) = self.disk.read().await.unwrap() {
+            format_v1::decode(&bytes).unwrap()
+        } else {
+            let lineage = if how.lineage.is_empty() { "lineage-1" } else { how.lineage };
+            State::empty("sim", "test", "dev", "design", lineage, "2026-01-01T00:00:00Z")
         };
         let run = self.run(state, provider, events, how);
         let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };

@@ -62,7 +62,7 @@ pub(super) enum Caller {
         path: String,
     },
     /// As the AWS login that is in use.
-    Eks(EksTokens),
+    Eks(Box<EksTokens>),
 }
 
 /// Which object is meant.

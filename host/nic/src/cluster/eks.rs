@@ -168,7 +168,7 @@ pub(super) fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, Pr
         name: cluster.name.clone(),
         endpoint: cluster.endpoint.clone(),
         authorities,
-        caller: Caller::Eks(EksTokens::new(gate.clone(), cluster)),
+        caller: Caller::Eks(Box::new(EksTokens::new(gate.clone(), cluster))),
     })
 }
 

@@ -169,11 +169,11 @@ pub fn is_the_users(path: &Path) -> bool {
 
 /// Where the login is: who has the file can use the context. That is what deploy wrote, else the one file of the user's that has all of
 /// it.
-pub(super) fn credentials(context: Option<&str>, written: PathBuf) -> Result<Value, ProviderError> {
+pub(super) fn credentials(context: Option<&str>, written: &Path) -> Result<Value, ProviderError> {
     let told =
         |path: &Path, context: &str| json!({ "config_path": path.display().to_string(), "config_context": context });
-    if let Ok(chosen) = Found::at(vec![written.clone()]).and_then(|found| found.choose(context)) {
-        return Ok(told(&written, &chosen.name));
+    if let Ok(chosen) = Found::at(vec![written.to_owned()]).and_then(|found| found.choose(context)) {
+        return Ok(told(written, &chosen.name));
     }
     let found = Found::by_environment()?;
     let chosen = found.choose(context)?;

@@ -122,7 +122,8 @@ fn lost_things_are_found_by_their_mark() {
     assert_eq!((own.status, own.remote_id.as_deref()), (Status::Present, Some("subnet-1")));
     assert_eq!(own.document["tags"], json!({ "Project": "demo", "Environment": "dev" }));
     let orphan = seen(&[("subnet-0", orphaned("aws.subnet.0")), ("subnet-1", ours("aws.subnet.1"))]);
-    assert_eq!((orphan.status, orphan.remote_id.as_deref()), (Status::Present, Some("subnet-0")));
+    assert!(matches!(&orphan.status, Status::Foreign(text) if text.contains("subnet-0")), "{orphan:?}");
+    assert_eq!(orphan.other_lineage.map(|other| other.lineage).as_deref(), Some("l-0"));
     let twice = seen(&[("subnet-1", ours("aws.subnet.0")), ("subnet-2", ours("aws.subnet.0"))]);
     assert_eq!(twice.status, Status::Ambiguous(vec!["subnet-1".into(), "subnet-2".into()]));
     assert_eq!(seen(&[]).status, Status::Absent);
@@ -145,7 +146,11 @@ fn a_name_that_is_taken_is_foreign() {
     };
     assert!(matches!(role_named(&[]).status, Status::Foreign(_)));
     assert!(matches!(role_named(&[(MARK, "l-1@us-west-2/aws.iam-role.node-group")]).status, Status::Foreign(_)));
-    let marked = role_named(&[(MARK, "l-0/aws.iam-role.cluster")]);
+    let another = role_named(&[(MARK, "l-0/aws.iam-role.cluster")]);
+    assert!(matches!(another.status, Status::Foreign(_)), "{another:?}");
+    let other = another.other_lineage.unwrap();
+    assert!(other.lineage == "l-0" && other.since.is_some_and(|since| since.starts_with("20")));
+    let marked = role_named(&[(MARK, "l-1@us-west-2/aws.iam-role.cluster")]);
     assert_eq!(marked.status, Status::Present);
     assert_eq!(marked.document["assume_role_policy"], "{\"Version\": \"2012-10-17\"}");
 }

@@ -388,7 +388,10 @@ fn what_the_topology_cannot_do_is_told() {
     let long = |length: usize| {
         with(
             "node_groups",
-            json!({ "general": { "instance": "m5.xlarge" }, "g".repeat(length): { "instance": "m5.xlarge" } }),
+            json!({
+                "general": { "instance": "m5.xlarge", "min_nodes": 1 },
+                "g".repeat(length): { "instance": "m5.xlarge" },
+            }),
         )
     };
     assert_eq!(long(56), []);

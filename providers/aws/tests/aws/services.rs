@@ -193,8 +193,11 @@ fn a_file_system_is_read_by_its_token_and_a_strangers_is_foreign() {
         assert!(cloud.requests()[0].url.contains(wanted), "{}", cloud.requests()[0].url);
         observation.status
     };
-    let ours = [(MARK, "l-0/aws.efs-file-system.shared")];
+    let ours = [(MARK, "l-1@us-west-2/aws.efs-file-system.shared")];
     assert_eq!(seen(&[file_system("available", "bursting", &ours)], None), Status::Present);
+    let others = [(MARK, "l-0/aws.efs-file-system.shared")];
+    let status = seen(&[file_system("available", "bursting", &others)], None);
+    assert!(matches!(&status, Status::Foreign(text) if text.contains("lineage l-0")), "{status:?}");
     assert_eq!(seen(&[file_system("updating", "bursting", &[])], Some("fs-1")), Status::InProgress("updating".into()));
     assert_eq!(seen(&[file_system("deleted", "bursting", &[])], Some("fs-1")), Status::Absent);
     assert!(matches!(seen(&[file_system("error", "bursting", &[])], Some("fs-1")), Status::Failed(_)));
@@ -399,7 +402,10 @@ fn a_repository_is_made_and_read_in_one_round() {
     assert_eq!(cloud.elapsed(), 1, "{:?}", cloud.actions());
     let sought = || target(REGISTRY, None, repository_document());
     assert!(matches!(read(&cloud, sought()).status, Status::Foreign(_)));
-    assert_eq!(read(&ecr(true, &[(MARK, "l-0/aws.ecr-repository.jupyterlab")]), sought()).status, Status::Present);
+    let ours = ecr(true, &[(MARK, "l-1@us-west-2/aws.ecr-repository.jupyterlab")]);
+    assert_eq!(read(&ours, sought()).status, Status::Present);
+    let others = read(&ecr(true, &[(MARK, "l-0/aws.ecr-repository.jupyterlab")]), sought());
+    assert_eq!(others.other_lineage.map(|other| other.lineage).as_deref(), Some("l-0"));
     let none = FakeCloud::new().on("ecr", "*", no_repository());
     assert_eq!(read(&none, sought()).status, Status::Absent);
     assert_eq!(read(&none, target(REGISTRY, Some(REPOSITORY_ARN), json!({}))).status, Status::Absent);

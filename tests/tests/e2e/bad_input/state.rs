@@ -151,10 +151,11 @@ async fn what_is_damaged_is_no_empty_platform_to_any_command() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_leads_to_no_file_is_no_empty_platform_to_any_command() -> Result<()> {
+    type Make = fn(&Path) -> Result<()>;
     let (mut workspace, _) = site()?;
     workspace.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     let state = path(&workspace);
-    let make: [(&str, fn(&Path) -> Result<()>); 4] = [
+    let make: [(&str, Make); 4] = [
         ("dangling_link", |state| Ok(symlink("/nowhere/nic-state.json", state)?)),
         ("circle_of_links", |state| Ok(symlink("nic-state.json", state)?)),
         ("directory", |state| Ok(std::fs::create_dir(state)?)),

@@ -355,7 +355,7 @@ fn what_deploy_wrote_is_named_before_anything_of_the_users() {
     let (_, text, _) = made(&found);
     let written = files.file("stage/kubeconfig", text);
     for context in [None, Some("x")] {
-        let told = credentials(context, written.clone()).unwrap();
+        let told = credentials(context, &written).unwrap();
         assert_eq!(told, json!({ "config_path": written, "config_context": "x" }));
     }
 }
