@@ -14,7 +14,7 @@ mod watch;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -228,7 +228,7 @@ impl ClusterSource {
         &self,
         locator: &Locator,
         generation: Generation,
-        written: PathBuf,
+        written: &Path,
     ) -> Result<Option<Value>, ProviderError> {
         match Place::of(locator)? {
             Place::Eks { region, name } => {

@@ -311,7 +311,7 @@ impl Session {
         let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
         let written = Handover::beside(&self.state_path).kubeconfig;
         let written = std::path::absolute(&written).unwrap_or(written);
-        Ok(self.clusters.credentials(&locator, generation, written).await?)
+        Ok(self.clusters.credentials(&locator, generation, &written).await?)
     }
 
     /// The first cluster that a provider names.

@@ -10,12 +10,14 @@ use regex::Regex;
 const NOT_CODES: &[&str] = &[
     "CARGO_PKG_VERSION",
     "OUT_DIR",
+    "KUBERNETES_EXEC_INFO",
     "HTTPS_PROXY",
     "XDG_CACHE_HOME",
     "NO_SCHEDULE",
     "PREFER_NO_SCHEDULE",
     "NO_EXECUTE",
     "ON_DEMAND",
+    "CONFIG_MAP",
     "CREATE_FAILED",
     "DELETE_FAILED",
     "CREATE_COMPLETE",
@@ -33,8 +35,6 @@ const NOT_CODES: &[&str] = &[
     "SERVICE_ACCOUNT",
     "VULKAN_ICD_DIR_CONTAINER",
     "VULKAN_ICD_DIR_HOST",
-    "KUBERNETES_EXEC_INFO",
-    "CONFIG_MAP",
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<String>) -> Result<()> {
