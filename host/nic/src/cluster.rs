@@ -235,7 +235,7 @@ impl ClusterSource {
                 let Some(cluster) = self.describe(locator, generation, &region, &name).await? else { return Ok(None) };
                 eks::credentials(&self.0.gate, &cluster).await.map(Some)
             }
-            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref(), &written).map(Some),
+            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref(), written).map(Some),
         }
     }
 
