@@ -102,10 +102,12 @@ impl Question<'_> {
     /// A state of before identities were recorded takes on the first one under which something of it is found.
     fn adopt(&self, told: &Identity) -> Result<Vec<Diagnostic>, Doubt> {
         let found = |record: &Record| {
-            let seen = self.observed.get(&record.address).map(|observed| &observed.status);
+            let seen = self.observed.get(&record.address).filter(|observed| !observed.shared);
+            let seen = seen.map(|observed| &observed.status);
             matches!(seen, Some(Status::Present | Status::InProgress(_) | Status::Failed(_)))
         };
-        let known = || self.records.values().filter(|record| record.remote_id.is_some());
+        // What is not ours may be called the same anywhere.
+        let known = || self.records.values().filter(|record| record.remote_id.is_some() && !record.external);
         let foreign = self.observed.values().any(|observed| matches!(observed.status, Status::Foreign(_)));
         if self.missing().next().is_none() || !foreign && known().any(found) || self.accept_loss {
             return Ok(Vec::new());

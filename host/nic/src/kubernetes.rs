@@ -338,6 +338,12 @@ impl Provider for KubernetesProvider {
             tracing::warn!("left in place: {} `{}` is not the one that NIC made", object.kind, object.name);
             return Ok(absent);
         }
+        if !used_by(&live).is_empty() {
+            // Another platform has come to use it since the plan was made.
+            tracing::warn!("left in place: {} `{}` is used by {}", object.kind, object.name, used_by(&live).join(", "));
+            self.release(call, change).await?;
+            return Ok(absent);
+        }
         let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
         if live["metadata"].get("deletionTimestamp").is_none() {
             cluster.delete(&object, uid).await.map_err(ProviderError::from)?;

@@ -11,7 +11,7 @@ use nic_core::error::{ProviderError, Retry};
 use nic_core::health::{CloudHealth, NodeGroup};
 use nic_core::kind::{KUBERNETES_OBJECT, Kind};
 use nic_core::ports::Event;
-use nic_core::resource::PendingAction;
+use nic_core::resource::{PendingAction, Record};
 use nic_core::state::State;
 use serde_json::{Value, json};
 
@@ -46,7 +46,8 @@ pub fn one_line(words: &str) -> String {
 
 /// What there is to ask the cluster of what is recorded, as far as it is in scope.
 pub fn ask(state: &State, kinds: &BTreeMap<String, Kind>, scope: &Scope) -> Ask {
-    let ours = state.records.values().filter(|record| !record.external && record.deposed.is_none());
+    let made = |record: &&Record| !record.external && !record.shared && record.deposed.is_none();
+    let ours = state.records.values().filter(made);
     let stays = ours.filter(|record| {
         let leaves = record.pending.as_ref().is_some_and(|pending| pending.action == PendingAction::Delete);
         !leaves && scope.holds(&record.address)

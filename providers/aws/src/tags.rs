@@ -80,6 +80,11 @@ impl Marks {
         }
     }
 
+    /// Which state it is.
+    pub fn lineage(&self) -> &str {
+        &self.lineage
+    }
+
     /// Which platform it is.
     pub fn topology(&self) -> Topology {
         self.topology

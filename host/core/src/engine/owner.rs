@@ -69,6 +69,8 @@ impl Run {
             Doubt::Unknown(diagnostic) => RunError::Broke(vec![*diagnostic]),
         })?;
         let identity = told.ok().flatten().map(|told| match &state.identity {
+            // What could not be compared takes no one's place.
+            Some(recorded) if !state.records.is_empty() && told.is(recorded).is_none() => recorded.clone(),
             Some(recorded) => told.or(recorded),
             None => told,
         });

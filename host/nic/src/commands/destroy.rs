@@ -40,6 +40,8 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         Question { text, answer: Answer::Typed(project), undone: "destroyed" }.ask(flags.yes, printer)?;
     }
     let handover = Handover::beside(&session.state_path);
+    // Where there never was a state, the files beside its path are of another one.
+    let was_there = session.run.journal.state().await.serial > 0;
     let kinds = session.run.kinds();
     let is_cluster = |change: &&PlannedChange| kinds.get(&change.kind).is_some_and(|kind| kind.hosts().is_some());
     session.run.reporter = Arc::new(Withdrawing {
@@ -49,7 +51,7 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         printer,
     });
     let report = session.run.apply(&planned).await.map_err(CommandError::from)?;
-    if handover::is_over(&session.run).await {
+    if was_there && handover::is_over(&session.run).await {
         printer.diagnostics(&handover.withdraw(), None);
     }
     super::deploy::finished(&report, "destroy")?;

@@ -7,10 +7,14 @@ use super::present;
 use crate::cloud::Cloud;
 use crate::tags::{Claim, OWNER_KEY, Tags, marked_address, marked_lineage, of_document};
 
-/// What is there under the target's name. A recorded one is ours without a mark: it may be imported.
+/// What is there under the target's name. A recorded one is ours without a mark: it may be imported. One that bears the mark of another
+/// lineage was made anew since, by somebody else.
 pub fn observe(cloud: &Cloud, target: &Target, remote_id: &str, tags: &Tags, document: &impl Serialize) -> Observation {
     if target.remote_id.is_some() {
-        return present(&target.address, remote_id, document);
+        return match marked_lineage(tags).filter(|lineage| *lineage != cloud.marks.lineage()) {
+            Some(_) => of_another_state(&target.address, remote_id, tags),
+            None => present(&target.address, remote_id, document),
+        };
     }
     match cloud.marks.claim_named(tags, &target.address, &of_document(&target.document)) {
         Claim::Ours => return present(&target.address, remote_id, document),

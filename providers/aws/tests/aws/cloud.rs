@@ -153,6 +153,17 @@ fn a_name_that_is_taken_is_foreign() {
     let marked = role_named(&[(MARK, "l-1@us-west-2/aws.iam-role.cluster")]);
     assert_eq!(marked.status, Status::Present);
     assert_eq!(marked.document["assume_role_policy"], "{\"Version\": \"2012-10-17\"}");
+
+    // What is recorded, and was made anew from another state since, is that one's; what bears no mark may be imported.
+    let recorded = |tags: &[(&str, &str)]| {
+        let cloud = FakeCloud::new().on("iam", "GetRole", role("demo-dev-eks-cluster-role", tags));
+        let id = Some("demo-dev-eks-cluster-role");
+        read(&cloud, vec![target("aws.iam-role.cluster", "aws.iam-role", id, json!({}))]).remove(0)
+    };
+    assert_eq!(recorded(&[]).status, Status::Present);
+    assert_eq!(recorded(&[(MARK, "l-1@us-west-2/aws.iam-role.cluster")]).status, Status::Present);
+    let another = recorded(&[(MARK, "l-0@us-west-2/aws.iam-role.cluster")]);
+    assert_eq!(another.other_lineage.map(|other| other.lineage).as_deref(), Some("l-0"));
 }
 
 fn vpc_document() -> Value {

@@ -233,8 +233,10 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
 fn claim_first(planned: &Planned, steps: &mut Waits) {
     let creates = |change: &&PlannedChange| change.action == Action::Create;
     let claims = |change: &&PlannedChange| planned.graph.get(&change.address).is_some_and(|desired| desired.claim);
-    for claim in planned.plan.changes.iter().filter(creates).filter(claims) {
-        let mut needed = BTreeSet::from([&claim.address]);
+    let claims: Vec<&PlannedChange> = planned.plan.changes.iter().filter(creates).filter(claims).collect();
+    for claim in &claims {
+        // Two claims do not wait for each other.
+        let mut needed: BTreeSet<&Address> = claims.iter().map(|claim| &claim.address).collect();
         let mut open = vec![&claim.address];
         while let Some(address) = open.pop() {
             open.extend(planned.graph.needs(address).filter(|need| needed.insert(*need)));
