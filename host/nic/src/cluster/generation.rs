@@ -32,31 +32,13 @@ impl Generation {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::{Value, json};
 
     use super::*;
 
     fn record(address: &str, kind: &str, attributes: Value) -> Record {
-        Record {
-            address: address.parse().unwrap(),
-            kind: kind.to_owned(),
-            remote_id: Some("nebari-dev".to_owned()),
-            attributes,
-            baseline: Value::Null,
-            dependencies: BTreeSet::new(),
-            secrets: std::collections::BTreeMap::default(),
-            pending: None,
-            imported: false,
-            external: false,
-            schema_version: 1,
-            component_digest: String::new(),
-            state_path: String::new(),
-            name_suffix: None,
-            deposed: None,
-            shared: false,
-        }
+        let unmade = Record::unmade(address.parse().unwrap(), kind.to_owned());
+        Record { remote_id: Some("nebari-dev".to_owned()), attributes, ..unmade }
     }
 
     fn locator() -> Locator {

@@ -3,7 +3,7 @@
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{Planned, RunError};
 use nic_core::plan::{ANOTHER_STATE, Purpose};
-use serde_json::Value;
+use serde_json::json;
 
 use super::Ended;
 use crate::cli::{RunFlags, StatePath};
@@ -77,11 +77,7 @@ fn found(asked: &str, refused: &RunError) -> Result<Option<String>, CommandError
             let detail = format!("nothing is marked by `{asked}`; what is found is marked by {}", all.join(", "));
             let unknown = Diagnostic::error("TAKE_OVER_UNKNOWN", "There is nothing of that lineage", detail)
                 .hint("give one that is found, or `--take-over` alone where there is only one");
-            Err(CommandError::refused(vec![unknown.details(Value::from(lineages_of(all)))]))
+            Err(CommandError::refused(vec![unknown.details(json!({ "lineages": all }))]))
         }
     }
-}
-
-fn lineages_of(all: &[&str]) -> serde_json::Map<String, Value> {
-    serde_json::Map::from_iter([("lineages".to_owned(), Value::from(all.to_vec()))])
 }

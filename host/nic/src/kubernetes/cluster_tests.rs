@@ -4,8 +4,6 @@
 //! KUBECONFIG=... cargo test --release -p nic --lib -- --ignored kubernetes::cluster_tests
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::discovery::ApiResource;
 use nic_core::diff::{Truths, differences};
@@ -104,22 +102,8 @@ impl Platform {
 
 fn call(baseline: &Value) -> Call {
     let record = Record {
-        address: "test.object.x".parse().unwrap(),
-        kind: "kubernetes.object".to_owned(),
-        remote_id: None,
-        attributes: json!({}),
         baseline: baseline.clone(),
-        dependencies: BTreeSet::new(),
-        secrets: BTreeMap::new(),
-        pending: None,
-        imported: false,
-        external: false,
-        schema_version: 1,
-        component_digest: String::new(),
-        name_suffix: None,
-        deposed: None,
-        shared: false,
-        state_path: String::new(),
+        ..Record::unmade("test.object.x".parse().unwrap(), "kubernetes.object".to_owned())
     };
     Call { context: Context::default(), records: Arc::new(vec![record]) }
 }

@@ -1,6 +1,5 @@
 //! The provider against an API server that answers as it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use nic_core::ports::{BackendError, Context};
@@ -130,24 +129,7 @@ fn change(document: Value) -> Change {
 }
 
 fn record(baseline: Value) -> Record {
-    Record {
-        address: "aws.kubernetes.x".parse().unwrap(),
-        kind: "kubernetes.object".to_owned(),
-        remote_id: None,
-        attributes: json!({}),
-        baseline,
-        dependencies: BTreeSet::new(),
-        secrets: BTreeMap::new(),
-        pending: None,
-        imported: false,
-        external: false,
-        schema_version: 1,
-        component_digest: String::new(),
-        name_suffix: None,
-        deposed: None,
-        shared: false,
-        state_path: String::new(),
-    }
+    Record { baseline, ..Record::unmade("aws.kubernetes.x".parse().unwrap(), "kubernetes.object".to_owned()) }
 }
 
 fn not_found() -> (u16, Value) {

@@ -1,5 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use nic_core::resource::Pending;
 use serde_json::json;
 
@@ -68,24 +66,7 @@ fn record(said: Said) -> Option<Record> {
         token: String::new(),
     };
     let uid = |same: bool| json!({ "uid": if same { "there" } else { "gone" } });
-    let fresh = Record {
-        address: address(),
-        kind: "kubernetes.object".to_owned(),
-        remote_id: None,
-        attributes: json!({}),
-        baseline: Value::Null,
-        dependencies: BTreeSet::new(),
-        secrets: BTreeMap::new(),
-        pending: None,
-        imported: false,
-        external: false,
-        schema_version: 1,
-        component_digest: String::new(),
-        state_path: String::new(),
-        name_suffix: None,
-        deposed: None,
-        shared: false,
-    };
+    let fresh = Record::unmade(address(), "kubernetes.object".to_owned());
     let accepted = |same| Record { baseline: json!({}), attributes: uid(same), ..fresh.clone() };
     Some(match said {
         Said::Nothing => return None,
