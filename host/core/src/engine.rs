@@ -31,7 +31,7 @@ use crate::identity::Identity;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, IdentitySource, Interrupt, Provider, Reporter};
-use crate::resource::Observed;
+use crate::resource::{Observed, Record, Status};
 use crate::secret::Fingerprints;
 use crate::state::format_v1::holds_a_mark;
 
@@ -114,6 +114,8 @@ pub struct Planned {
     pub graph: DesiredGraph,
     /// What the cloud showed.
     pub observed: BTreeMap<Address, Observed>,
+    /// Of a destroy: what stays.
+    pub retained: BTreeSet<Address>,
     /// What each recorded resource was recorded as needing.
     pub recorded: BTreeMap<Address, BTreeSet<Address>>,
     /// Whose platform it is; recorded when the plan is carried out.
@@ -189,7 +191,9 @@ impl Run {
         let (graph, records) = if self.settings.targets.is_empty() {
             (graph, Cow::Borrowed(&state.records))
         } else {
-            let scope = scope(&self.settings.targets, &graph, &state.records).map_err(RunError::Refused)?;
+            let mut targets = self.settings.targets.clone();
+            targets.extend(unmade_claims(&graph, &state.records, &observed));
+            let scope = scope(&targets, &graph, &state.records).map_err(RunError::Refused)?;
             let within = state.records.iter().filter(|(address, _)| scope.contains(*address));
             (graph.within(&scope), Cow::Owned(within.map(|(a, r)| (a.clone(), r.clone())).collect()))
         };
@@ -222,7 +226,7 @@ impl Run {
             if unread { RunError::Broke(problems) } else { RunError::Refused(problems) }
         })?;
         self.reporter.report(Event::Planned(Arc::new(plan.clone())));
-        Ok(Planned { purpose, plan, graph, observed, recorded, identity, diagnostics })
+        Ok(Planned { purpose, plan, graph, observed, retained, recorded, identity, diagnostics })
     }
 
     /// What providers say is wrong with the config; refused when any of it is an error.
@@ -291,6 +295,18 @@ impl Run {
         }
         self.interrupt.requested()
     }
+}
+
+/// What claims the platform and was never made. Two first deploys of a part are two first deploys all the same.
+fn unmade_claims(
+    graph: &DesiredGraph,
+    records: &BTreeMap<Address, Record>,
+    observed: &BTreeMap<Address, Observed>,
+) -> impl Iterator<Item = Address> {
+    let made = |address: &Address| records.get(address).is_some_and(|record| !record.baseline.is_null());
+    let absent = |address: &Address| observed.get(address).is_none_or(|seen| seen.status == Status::Absent);
+    let claims = graph.resources().filter(|desired| desired.claim).map(|desired| &desired.address);
+    claims.filter(move |address| !made(address) && absent(address)).cloned()
 }
 
 /// What is wrong with an observation of something that is there.

@@ -14,6 +14,7 @@ pub(crate) use self::refusal::another_state;
 pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
 use self::refusal::{gathered, goes_unread, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
 pub use self::retain::retained;
+pub(crate) use self::scope::known;
 pub use self::scope::scope;
 use self::shared::{Held, conflicts, differs};
 use crate::address::Address;
@@ -606,12 +607,7 @@ impl Planner<'_> {
     /// Protected and imported things go only when the user named them: until then, what would become of them and why that is no small
     /// matter.
     fn guard(&self, kind: &Kind, record: Option<&Record>, address: &Address, loss: &Loss<'_>) -> Option<String> {
-        let never_ready = record.is_some_and(|r| r.baseline.is_null());
-        let why = match record {
-            Some(record) if record.imported => "it was imported",
-            _ if kind.protected && !never_ready => "its kind is protected",
-            _ => return None,
-        };
+        let why = guarded(kind, record)?;
         (!self.request.confirmed.contains(address)).then(|| format!("it would be {loss}, and {why}"))
     }
 
@@ -690,6 +686,16 @@ impl Planner<'_> {
                 );
             }
         }
+    }
+}
+
+/// Why nobody loses it without having named it.
+pub(crate) fn guarded(kind: &Kind, record: Option<&Record>) -> Option<&'static str> {
+    let never_ready = record.is_some_and(|record| record.baseline.is_null());
+    match record {
+        Some(record) if record.imported => Some("it was imported"),
+        _ if kind.protected && !never_ready => Some("its kind is protected"),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::document::without_secrets;
 use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, undecided, unrecorded};
 use crate::error::NOT_IMPLEMENTED;
 use crate::graph::DesiredGraph;
-use crate::plan::{Action, Purpose};
+use crate::plan::{Action, Purpose, known};
 use crate::resource::{Desired, Observed, Record};
 use crate::secret::without_edits;
 
@@ -26,10 +26,11 @@ pub struct Drift {
 }
 
 impl Run {
-    /// Compares what was accepted with what the cloud shows, and looks for what is marked as ours and not recorded.
+    /// Compares what was accepted with what the cloud shows, and looks for what is marked as ours and not recorded. With targets these
+    /// alone are compared.
     ///
     /// # Errors
-    /// As [`Run::look`]; what cannot be read is in the report as unreadable.
+    /// As [`Run::look`]; `TARGET_UNKNOWN`; what cannot be read is in the report as unreadable.
     pub async fn drift(&self) -> Result<Drift, RunError> {
         let Looked { mut observed, owner } = self.look(&DesiredGraph::default()).await?;
         let (discovered, diagnostics) = self.discovered().await;
@@ -41,7 +42,13 @@ impl Run {
                 seen.document = without_edits(std::mem::take(&mut seen.document), &record.baseline, &edits);
             }
         }
-        let report = drift(&state.records, &observed, &discovered, &self.kinds());
+        let mut report = drift(&state.records, &observed, &discovered, &self.kinds());
+        let targets = &self.settings.targets;
+        if !targets.is_empty() {
+            known(targets, &DesiredGraph::default(), &state.records).map_err(RunError::Refused)?;
+            report.resources.retain(|resource| targets.contains(&resource.address));
+            report.unrecorded.clear();
+        }
         Ok(Drift { report, observed, owner, diagnostics })
     }
 
@@ -76,6 +83,9 @@ impl Run {
         let mut count = 0;
         self.journal
             .change(|state| {
+                if let Some(identity) = &drift.owner.identity {
+                    state.identity = Some(identity.clone());
+                }
                 for resource in &drift.report.resources {
                     match &resource.condition {
                         Condition::Differs(changes) => {

@@ -118,6 +118,10 @@ pub(crate) fn another_state(marked: &[(Address, OtherLineage)]) -> Diagnostic {
         .hint("ask who else deploys this project, and use that state: `--state FILE`")
         .hint(format!("if that state is lost for good, `nic deploy {take_over}` goes on where it ended"))
         .hint("for a second platform beside it, choose another project_name or namespace");
+    if told.len() > 1 {
+        diagnostic =
+            diagnostic.hint("what the other lineages left has to be deleted, or to lose its mark, before that");
+    }
     let lineages: Vec<_> =
         lineages.iter().map(|(lineage, since)| json!({ "lineage": lineage, "since": since })).collect();
     let addresses: Vec<&Address> = marked.iter().map(|(address, _)| address).collect();

@@ -7,15 +7,15 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::DesiredGraph;
 use crate::resource::Record;
 
-/// What a plan for `targets` covers: what they need, as the config has it; and what stands on those that go, as recorded.
+/// Whether there is something at every target.
 ///
 /// # Errors
 /// `TARGET_UNKNOWN` for each target that is neither desired nor recorded.
-pub fn scope(
+pub(crate) fn known(
     targets: &BTreeSet<Address>,
     graph: &DesiredGraph,
     records: &BTreeMap<Address, Record>,
-) -> Result<BTreeSet<Address>, Vec<Diagnostic>> {
+) -> Result<(), Vec<Diagnostic>> {
     let known = |address: &Address| graph.get(address).is_some() || records.contains_key(address);
     let unknown: Vec<Diagnostic> = targets
         .iter()
@@ -27,9 +27,19 @@ pub fn scope(
                 .hint("`nic plan -v` and `nic state list` show the addresses")
         })
         .collect();
-    if !unknown.is_empty() {
-        return Err(unknown);
-    }
+    if unknown.is_empty() { Ok(()) } else { Err(unknown) }
+}
+
+/// What a plan for `targets` covers: what they need, as the config has it; and what stands on those that go, as recorded.
+///
+/// # Errors
+/// `TARGET_UNKNOWN` for each target that is neither desired nor recorded.
+pub fn scope(
+    targets: &BTreeSet<Address>,
+    graph: &DesiredGraph,
+    records: &BTreeMap<Address, Record>,
+) -> Result<BTreeSet<Address>, Vec<Diagnostic>> {
+    known(targets, graph, records)?;
     let mut scope = BTreeSet::new();
     let mut left: Vec<Address> = targets.iter().cloned().collect();
     while let Some(address) = left.pop() {

@@ -1,12 +1,13 @@
 //! The cloud is changed behind NIC's back: told, accepted, or brought back.
 
 use nic_core::drift::Condition;
-use nic_core::engine::RunError;
+use nic_core::engine::{Run, RunError};
+use nic_core::identity::Identity;
 use nic_core::plan::Purpose;
 use serde_json::{Value, json};
 
 use crate::platform::{at, platform};
-use crate::world::World;
+use crate::world::{How, World};
 
 impl World {
     /// Somebody changes a thing in the cloud.
@@ -92,6 +93,28 @@ fn accepted_drift_is_no_drift_any_more_and_the_config_still_decides() {
     assert_eq!(world.disk.state().unwrap().records[&at("sim.node-group.user")].attributes["scaling"]["max"], 10);
     let ran = world.deploy(platform());
     assert_eq!(ran.plan.change_count(), 1, "the config asks for 5 all the same");
+}
+
+#[test]
+fn of_named_drift_nothing_else_is_accepted_or_fixed() {
+    let world = World::new();
+    world.login.is(Ok(None));
+    assert!(world.deploy(platform()).complete());
+    world.meddle("sim.node-group.user", "/scaling/max", json!(10));
+    world.meddle("sim.vpc.main", "/tags/env", json!("theirs"));
+    let named = |target| How { targets: vec![target], ..How::default() };
+    let accept = async |run: Run| {
+        let drift = run.drift().await?;
+        run.accept_drift(&drift).await
+    };
+    let identity = Identity { kind: "account".to_owned(), id: None, ca_sha256: None, name: "one".to_owned() };
+    world.login.is(Ok(Some(identity.clone())));
+    assert_eq!(world.session_told(Vec::new(), &named("sim.vpc.main"), accept).unwrap(), 1);
+    assert_eq!(world.drifted(), [("sim.node-group.user".to_owned(), "/scaling/max".to_owned())]);
+    assert_eq!(world.disk.state().unwrap().identity, Some(identity), "where it was accepted is recorded");
+    let unknown = world.session_told(Vec::new(), &named("sim.vpc.other"), accept);
+    let Err(RunError::Refused(refused)) = unknown else { panic!("{unknown:?}") };
+    assert_eq!(refused[0].code, "TARGET_UNKNOWN");
 }
 
 #[test]

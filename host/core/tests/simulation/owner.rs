@@ -6,9 +6,10 @@ use nic_core::identity::Identity;
 use nic_core::plan::Action;
 use nic_core::resource::Desired;
 use nic_core::state::format_v1;
+use serde_json::json;
 
 use crate::faults::{Crash, Side};
-use crate::platform::{at, platform};
+use crate::platform::{at, edited, platform};
 use crate::world::{How, Ran, World};
 
 fn account(id: &str) -> Identity {
@@ -218,6 +219,19 @@ fn of_two_first_deploys_at_the_same_moment_one_makes_nothing() {
     let creates = world.count("create");
     assert_eq!((world.cloud.lock().unwrap().things.len(), creates), (9, 9));
     world.assert_nothing_doubled();
+}
+
+#[test]
+fn a_first_deploy_of_a_part_claims_the_platform_too() {
+    let world = World::new();
+    let only = How { targets: vec!["sim.subnet.a"], ..How::default() };
+    let ran = world.go(world.provider(claimed()), &only);
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    let recorded: Vec<_> = world.disk.state().unwrap().records.into_keys().collect();
+    assert_eq!(recorded, [at("sim.role.cluster"), at("sim.subnet.a"), at("sim.vpc.main")]);
+    // What claims it is as the plan of a part finds it from then on.
+    let edited = edited(claimed(), "sim.role.cluster", |role| role["policy"]["Action"] = json!(["ec2"]));
+    assert_eq!(world.go(world.provider(edited), &only).plan.change_count(), 0);
 }
 
 #[test]

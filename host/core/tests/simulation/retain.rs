@@ -1,5 +1,7 @@
 //! What `retain` lists outlives the platform.
 
+use std::time::Duration;
+
 use nic_core::plan::{Action, Reason};
 
 use crate::platform::{at, platform};
@@ -31,6 +33,20 @@ fn what_is_retained_stays_with_what_it_stands_on_and_goes_later() {
         assert!(world.destroy().complete());
         assert!(world.cloud.lock().unwrap().things.is_empty());
     }
+}
+
+#[test]
+fn what_is_retained_and_read_too_early_is_not_deleted_when_it_shows() {
+    let world = World::with(platform());
+    let id = world.disk.state().unwrap().records[&at("sim.subnet.a")].remote_id.clone().unwrap();
+    world.cloud.lock().unwrap().things.get_mut(&id).unwrap().visible_at = world.time.now() + Duration::from_secs(5);
+    let ran = world.go(world.provider(Vec::new()), &keeping("sim.subnet.a"));
+    assert_eq!(ran.action("sim.subnet.a"), Action::Forget);
+    let causes: Vec<_> = ran.report.failures().map(|failure| failure.details["cause"].clone()).collect();
+    assert_eq!(causes, ["RESOURCE_FOUND_AGAIN"]);
+    let ran = world.go(world.provider(Vec::new()), &keeping("sim.subnet.a"));
+    assert!(ran.complete(), "{:?} {:?}", ran.refused, ran.report);
+    assert_eq!(world.cloud.lock().unwrap().things.len(), 2);
 }
 
 #[test]

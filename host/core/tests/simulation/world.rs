@@ -273,12 +273,17 @@ impl World {
 
     /// One process that does something else than deploy or destroy.
     pub fn session<T>(&self, wanted: Vec<Desired>, act: impl AsyncFnOnce(Run) -> T) -> T {
+        self.session_told(wanted, &How::default(), act)
+    }
+
+    /// The same, told how.
+    pub fn session_told<T>(&self, wanted: Vec<Desired>, how: &How, act: impl AsyncFnOnce(Run) -> T) -> T {
         self.faults.start(None);
         let process = async {
             let bytes = self.disk.read().await.unwrap().expect("a state");
             let state = format_v1::decode(&bytes).unwrap();
             let provider = Arc::new(self.provider(wanted));
-            act(self.run(state, &provider, &Arc::default(), &How::default())).await
+            act(self.run(state, &provider, &Arc::default(), how)).await
         };
         self.time.run(process, || self.faults.crashed()).expect("no crash")
     }

@@ -8,7 +8,7 @@ use super::wait::FollowError;
 use super::{Step, StepError, Subject, Worker, unexpected};
 use crate::address::Address;
 use crate::error::{ChangeFailure, ProviderError, Retry};
-use crate::plan::Action;
+use crate::plan::{Action, Purpose, guarded};
 use crate::ports::{BackendError, Change, Event, Progress};
 use crate::resource::{Observed, PendingAction, Record, Status};
 
@@ -34,6 +34,9 @@ impl Worker<'_> {
         if step.action == Action::Forget && (observed.shared || !observed.used_by.is_empty()) {
             return self.let_go(&subject, record.as_ref(), observed).await;
         }
+        if step.action == Action::Forget && self.stays(&subject, record.as_ref()) {
+            return Err(subject.failed(&found_again()));
+        }
         let action = if step.action == Action::Replace { Action::Delete } else { step.action };
         self.run.reporter.report(Event::Started { address: step.address.clone(), action });
 
@@ -52,6 +55,21 @@ impl Worker<'_> {
         self.begin(&subject, &change).await?;
         self.delete_until_gone(&subject, &mut change).await?;
         Ok(self.forget(address).await?)
+    }
+
+    /// Whether a plan that had seen it would have kept it, or asked first.
+    fn stays(&self, subject: &Subject<'_>, record: Option<&Record>) -> bool {
+        let pending = record.and_then(|record| record.pending.as_ref());
+        // What no run has finished is nobody's yet.
+        if pending.is_some_and(|pending| pending.action == PendingAction::Create) {
+            return false;
+        }
+        match self.planned.purpose {
+            Purpose::Destroy => self.planned.retained.contains(subject.address),
+            Purpose::Deploy | Purpose::Restore => {
+                guarded(subject.kind, record).is_some() && !self.run.settings.confirmed.contains(subject.address)
+            }
+        }
     }
 
     /// Leaves it to those who use it, and forgets it.
@@ -149,6 +167,14 @@ impl Worker<'_> {
     pub(super) async fn forget(&self, address: &Address) -> Result<(), BackendError> {
         self.outcomes().remove(address);
         self.run.journal.put(address, |_| None).await
+    }
+}
+
+fn found_again() -> ProviderError {
+    ProviderError::Other {
+        code: "RESOURCE_FOUND_AGAIN".to_owned(),
+        message: "it read as absent when the plan was made, and is there after all".to_owned(),
+        detail: serde_json::json!({ "hint": "nothing was done to it; the next plan shows what becomes of it" }),
     }
 }
 
