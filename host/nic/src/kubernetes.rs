@@ -1,6 +1,6 @@
 //! The host-native kind `kubernetes.object`: providers declare objects, the host applies them.
 //!
-//! Objects are applied by the server, under the field manager `nic`. What an object looks like in a plan is settled by asking the
+//! Objects are applied by the server, under a field manager of each platform's own. What an object looks like in a plan is settled by asking the
 //! server too: a dry run says what applying would change, so defaults and other spellings of the same value never show.
 //!
 //! # Guarantees
@@ -18,7 +18,7 @@ mod owner;
 mod secret;
 mod shared;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,7 +39,7 @@ pub use self::secret::SecretResolver;
 
 use self::apply::Applied;
 use self::observe::Views;
-use self::owner::{FIELD_MANAGER, Owner, marked, owner, shared_field_manager, unmarked, used_by, using};
+use self::owner::{Owner, field_manager, is_marked_for, marked, owner, shared_field_manager, unmarked, used_by, using};
 use self::shared::{Given, give_way};
 use crate::cluster::{Apply, Connected, ObjectName, RequestError};
 
@@ -101,22 +101,32 @@ impl KubernetesProvider {
         let used_by = if owner == Owner::Ours { used_by(&live) } else { Vec::new() };
         let (marks, live) = (live.clone(), unmarked(live));
         let resolved = (!has_unknown(document)).then(|| self.secrets.resolve(document)).transpose();
-        let resolved = resolved.ok().flatten().map(|resolved| resolved.document);
-        let Given { live: dry_run, conflicts } = match (&resolved, &owner) {
+        let resolved = resolved.ok().flatten();
+        let wanted = resolved.as_ref().map(|resolved| &resolved.document);
+        let given = match (wanted, &owner) {
             // Applying what is there changes nothing: the server, for which a dry run is work, need not be asked.
-            (Some(wanted), _) if observe::is_there(wanted, document, baseline, &live) => Given::unopposed(live.clone()),
+            (Some(wanted), _) if observe::is_there(wanted, document, baseline, &live) => {
+                Ok(Given::unopposed(live.clone()))
+            }
             (Some(wanted), Owner::Ours) => {
                 let wanted = marked(wanted.clone(), &call.context, address);
-                Given { live: would_be(cluster, object, &wanted, FIELD_MANAGER).await?, conflicts: Vec::new() }
+                let manager = field_manager(&call.context);
+                let live = would_be(cluster, object, &wanted, &manager).await;
+                live.map(|live| Given { live, conflicts: Vec::new() })
             }
             (Some(wanted), Owner::Shared) => {
                 let wanted = using(wanted.clone(), &call.context, &marks);
-                would_give_way(cluster, object, &wanted, &live, &shared_field_manager(&call.context)).await?
+                would_give_way(cluster, object, &wanted, &live, &shared_field_manager(&call.context)).await
             }
-            _ => Given { live: None, conflicts: Vec::new() },
+            _ => Ok(Given { live: None, conflicts: Vec::new() }),
         };
+        // A server repeats what it does not like.
+        let Given { live: dry_run, conflicts } = given.map_err(|error| match &resolved {
+            Some(resolved) => resolved.scrub(error),
+            None => error,
+        })?;
         let (live, dry_run) = (escape(live), dry_run.map(unmarked).map(escape));
-        let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved: resolved.as_ref() };
+        let views = Views { document, baseline, live: &live, dry_run: dry_run.as_ref(), resolved: wanted };
         let shown = observe::shown(object, views);
         let seen = observed(address, object, document, &live, shown);
         Ok(Some(Observed { conflicts, used_by, ..whose(seen, owner) }))
@@ -184,6 +194,15 @@ async fn would_be(
         Ok(applied) => Ok(Some(applied.live)),
         Err(RequestError::Status(status)) if is_no(&status) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the cluster as a whole did not answer.
+fn is_silence(error: &ProviderError) -> bool {
+    match error {
+        ProviderError::TimedOut(_) => true,
+        ProviderError::Remote { code, .. } => code == "CLUSTER_UNREACHABLE",
+        _ => false,
     }
 }
 
@@ -292,9 +311,26 @@ impl Provider for KubernetesProvider {
         let Some(cluster) = self.resolver.connect(call).await? else {
             return Ok(targets.iter().map(|target| Observed::absent(&target.address)).collect());
         };
+        // A cluster that does not answer is waited for once, and not by each of a hundred objects after another.
+        let silent = OnceLock::new();
         let mut reads = Vec::with_capacity(targets.len());
         for target in &targets {
-            reads.push(self.read_one(call, &cluster, target).boxed());
+            let (cluster, silent) = (&cluster, &silent);
+            reads.push(
+                async move {
+                    if let Some(error) = silent.get() {
+                        return Observed::unreadable(&target.address, ProviderError::clone(error));
+                    }
+                    let seen = self.read_one(call, cluster, target).await;
+                    if let Status::Unreadable(error) = &seen.status
+                        && is_silence(error)
+                    {
+                        let _ = silent.set(error.clone());
+                    }
+                    seen
+                }
+                .boxed(),
+            );
         }
         Ok(stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await)
     }
@@ -364,7 +400,13 @@ impl Provider for KubernetesProvider {
         let released = match owner(&call.context, &change.address, record, &object, &live) {
             Owner::Ours if used_by(&live).is_empty() => Ok(()),
             Owner::Ours => cluster.annotate(&object, &live, owner::MARK, &Value::Null).await,
-            _ => shared::release(&cluster, &object, &live, &shared_field_manager(&call.context)).await,
+            _ => {
+                if is_marked_for(&call.context, &change.address, &live) {
+                    // A create that was cut short left our mark on it.
+                    shared::release(&cluster, &object, &live, &field_manager(&call.context)).await?;
+                }
+                shared::release(&cluster, &object, &live, &shared_field_manager(&call.context)).await
+            }
         };
         Ok(released?)
     }

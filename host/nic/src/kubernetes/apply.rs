@@ -3,10 +3,13 @@
 use kube::core::WatchEvent;
 use nic_core::error::ProviderError;
 use nic_core::ports::{Call, Change, Progress};
-use nic_core::resource::Observed;
+use nic_core::resource::{Observed, OtherLineage};
 use serde_json::Value;
 
-use super::owner::{FIELD_MANAGER, Owner, marked, owner, recorded_uid, shared_field_manager, unmarked, using};
+use super::owner::{
+    Owner, field_manager, is_marked_for, is_never_ours, marked, owner, recorded_uid, shared_field_manager, unmarked,
+    using,
+};
 use super::secret::Resolved;
 use super::shared::{self, give_way};
 use super::{KubernetesProvider, is_definition, is_established, name, nameless, observe, observed, record_of, waiting};
@@ -77,6 +80,15 @@ impl Sent<'_> {
 
     /// Applies to an object of others.
     async fn share(self, live: Value) -> Result<Applied, ProviderError> {
+        let Sent { cluster, object, resolved, call, change, .. } = &self;
+        // A create that was cut short may have left our mark on it.
+        let live = if is_marked_for(&call.context, &change.address, &live) {
+            let manager = field_manager(&call.context);
+            let taken = shared::take_back(cluster, object, &resolved.document, &live, &manager).await;
+            taken.map_err(|error| self.refused(error))?
+        } else {
+            live
+        };
         let (document, prior) = (&self.change.document, record_of(self.call, &self.change.address));
         let baseline = prior.map_or(&Value::Null, |record| &record.baseline);
         let wanted = using(self.resolved.document.clone(), &self.call.context, &live);
@@ -93,7 +105,8 @@ impl Sent<'_> {
 
     /// Makes one.
     async fn make(self) -> Result<Applied, ProviderError> {
-        let how = Apply { manager: FIELD_MANAGER, dry_run: false, force: false };
+        let manager = field_manager(&self.call.context);
+        let how = Apply { manager: &manager, dry_run: false, force: false };
         let error = match self.cluster.apply(&self.object, &self.ours(), how).await {
             Ok(applied) if applied.created => return Ok(self.done(applied.live, false)),
             Ok(applied) => return Box::pin(self.stood_by_then(applied.live)).await,
@@ -102,9 +115,13 @@ impl Sent<'_> {
         // Who may use what is there need not be allowed to make it, nor to decide all of it.
         if matches!(error.code(), Some(403 | 409))
             && let Ok(Some(live)) = self.cluster.get(&self.object).await
-            && self.owner(&live) == Owner::Shared
         {
-            return Box::pin(self.share(live)).await;
+            match self.owner(&live) {
+                Owner::Ours => {}
+                Owner::Shared => return Box::pin(self.share(live)).await,
+                Owner::Foreign(words) => return Err(foreign(words)),
+                Owner::OtherState(other) => return Err(of_another_state(&other)),
+            }
         }
         Err(self.refused(error))
     }
@@ -115,14 +132,8 @@ impl Sent<'_> {
         if self.owner(&unmarked(live.clone())) == Owner::Ours {
             return Ok(self.done(live, false));
         }
-        let Sent { cluster, object, resolved, .. } = &self;
-        tracing::warn!(
-            "{} `{}` was made by somebody else meanwhile: it is used, and not ours",
-            object.kind,
-            object.name
-        );
-        let live = shared::take_back(cluster, object, &resolved.document, &live, FIELD_MANAGER).await;
-        let live = live.map_err(|error| self.refused(error))?;
+        let ObjectName { kind, name, .. } = &self.object;
+        tracing::warn!("{kind} `{name}` was made by somebody else meanwhile: it is used, and not ours");
         self.share(live).await
     }
 
@@ -130,7 +141,8 @@ impl Sent<'_> {
     async fn change(self, uid: Value, accepted: bool) -> Result<Applied, ProviderError> {
         let mut wanted = self.ours();
         wanted["metadata"]["uid"].clone_from(&uid);
-        let mut how = Apply { manager: FIELD_MANAGER, dry_run: false, force: false };
+        let manager = field_manager(&self.call.context);
+        let mut how = Apply { manager: &manager, dry_run: false, force: false };
         loop {
             let error = match self.cluster.apply(&self.object, &wanted, how).await {
                 Ok(applied) => return Ok(self.done(applied.live, false)),
@@ -146,7 +158,7 @@ impl Sent<'_> {
                     None => Box::pin(self.make()).await,
                     Some(live) if live["metadata"]["uid"] == uid => Err(self.refused(error)),
                     Some(live) => match self.owner(&live) {
-                        Owner::Foreign(words) => Err(ProviderError::other("RESOURCE_FOREIGN", words)),
+                        Owner::Foreign(words) => Err(foreign(words)),
                         _ => Err(self.refused(error)),
                     },
                 };
@@ -170,13 +182,18 @@ impl Sent<'_> {
                 Box::pin(self.change(uid, accepted)).await
             }
             Owner::Shared => Box::pin(self.share(live)).await,
-            Owner::Foreign(words) => Err(ProviderError::other("RESOURCE_FOREIGN", words)),
-            Owner::OtherState(other) => {
-                let words = format!("it was made from the state of lineage {}", other.lineage);
-                Err(ProviderError::other("RESOURCE_FOREIGN", words))
-            }
+            Owner::Foreign(words) => Err(foreign(words)),
+            Owner::OtherState(other) => Err(of_another_state(&other)),
         }
     }
+}
+
+fn foreign(words: impl Into<String>) -> ProviderError {
+    ProviderError::other("RESOURCE_FOREIGN", words)
+}
+
+fn of_another_state(other: &OtherLineage) -> ProviderError {
+    foreign(format!("it was made from the state of lineage {}", other.lineage))
 }
 
 impl KubernetesProvider {
@@ -195,7 +212,8 @@ impl KubernetesProvider {
     pub(super) async fn change(&self, call: &Call, change: &Change) -> Result<Applied, ProviderError> {
         let sent = self.sent(call, change).await?;
         // Recorded and accepted once, the object of that uid is ours to keep as the plan shows it.
-        let record = record_of(call, &change.address).filter(|record| !record.shared);
+        let record = record_of(call, &change.address);
+        let record = record.filter(|record| !record.shared && !is_never_ours(Some(record), &sent.object));
         if let Some(uid) = record.and_then(recorded_uid) {
             return Box::pin(sent.change(uid.into(), true)).await;
         }

@@ -12,9 +12,6 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cluster::ObjectName;
 
-/// Who owns the fields of objects that NIC makes.
-pub(super) const FIELD_MANAGER: &str = "nic";
-
 /// The annotation that says for whom an object was made: `<lineage>/<project>/<namespace>/<address>`. It stands outside of the documents
 /// that are compared.
 pub(super) const MARK: &str = "nic.nebari.dev/owner";
@@ -29,7 +26,7 @@ const LINEAGE_DIGITS: usize = 8;
 /// seconds.
 const LATER: time::Duration = time::Duration::seconds(1);
 
-/// They come with the cluster and go with it, whatever an older state says of them.
+/// They come with the cluster and go with it.
 const BUILT_IN_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// Whose an object is.
@@ -45,6 +42,17 @@ pub(super) enum Owner {
     OtherState(OtherLineage),
 }
 
+/// Whether it is of others whatever it bears and whatever an older state says of it.
+pub(super) fn is_never_ours(record: Option<&Record>, object: &ObjectName) -> bool {
+    let is_built_in = object.kind == "Namespace" && BUILT_IN_NAMESPACES.contains(&object.name.as_str());
+    is_built_in || record.is_some_and(|record| record.external)
+}
+
+/// Whether the object bears the mark of this platform for this address.
+pub(super) fn is_marked_for(context: &Context, address: &Address, live: &Value) -> bool {
+    Mark::of(live).is_some_and(|mark| mark.lineage == context.lineage && mark.address == address.as_str())
+}
+
 /// Whose the object is that stands under a name; `record` is that of the address.
 pub(super) fn owner(
     context: &Context,
@@ -53,16 +61,14 @@ pub(super) fn owner(
     object: &ObjectName,
     live: &Value,
 ) -> Owner {
-    if object.kind == "Namespace" && BUILT_IN_NAMESPACES.contains(&object.name.as_str()) {
+    if is_never_ours(record, object) {
         return Owner::Shared;
     }
     let mark = Mark::of(live);
-    let address = record.and_then(|record| record.deposed.as_ref()).unwrap_or(address).as_str();
-    let marked_ours = mark.is_some_and(|mark| mark.lineage == context.lineage && mark.address == address);
+    let address = record.and_then(|record| record.deposed.as_ref()).unwrap_or(address);
+    let marked_ours = is_marked_for(context, address, live);
+    let address = address.as_str();
     let Some(record) = record else { return by_mark(mark, marked_ours, context, address, live) };
-    if record.external {
-        return Owner::Shared;
-    }
     let uid = recorded_uid(record);
     // Marked or not: objects of older states bear no mark.
     if !record.shared && uid.is_some_and(|uid| live["metadata"]["uid"] == uid) {
@@ -72,7 +78,7 @@ pub(super) fn owner(
     if creating && marked_ours {
         // A create that was cut short may have put the mark on something that stood by then.
         let told = record.remote_id.is_some();
-        return if told || !stood_before(live) { Owner::Ours } else { Owner::Shared };
+        return if told || !stood_before(context, live) { Owner::Ours } else { Owner::Shared };
     }
     if record.shared {
         return Owner::Shared;
@@ -107,11 +113,12 @@ fn made_anew(live: &Value) -> String {
     format!("the one that NIC made is gone, and this one was made anew by somebody else{since}")
 }
 
-/// Whether the object is older than what NIC first applied to it.
-fn stood_before(live: &Value) -> bool {
+/// Whether the object is older than what this platform first applied to it.
+fn stood_before(context: &Context, live: &Value) -> bool {
     let instant = |value: &Value| OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok();
     let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let mut own = entries.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
+    let manager = field_manager(context);
+    let mut own = entries.filter(|entry| entry["manager"] == manager.as_str() && entry["operation"] == "Apply");
     let applied = own.next().and_then(|entry| instant(&entry["time"]));
     let made = instant(&live["metadata"]["creationTimestamp"]);
     made.zip(applied).is_some_and(|(made, applied)| applied - made > LATER)
@@ -122,10 +129,16 @@ fn short(context: &Context) -> &str {
     context.lineage.get(..LINEAGE_DIGITS).unwrap_or(&context.lineage)
 }
 
-/// Who owns the fields that a platform adds to objects of others: another name than for its own objects, so that two platforms, which
-/// both make objects, do not take each other's fields.
+/// Who owns the fields of objects that a platform makes. Each platform has a name of its own: of two that make one object at the same
+/// moment the later one meets the other's mark as a conflict, and does not take its fields for its own.
+pub(super) fn field_manager(context: &Context) -> String {
+    format!("nic-{}", short(context))
+}
+
+/// Who owns the fields that a platform adds to objects of others: another name than for its own objects, so that what it lets go of is
+/// told apart from what it made.
 pub(super) fn shared_field_manager(context: &Context) -> String {
-    format!("{FIELD_MANAGER}-{}", short(context))
+    format!("{}-shared", field_manager(context))
 }
 
 /// Which platforms said that they use the object: `<project>/<namespace>`.

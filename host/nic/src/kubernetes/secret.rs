@@ -107,7 +107,11 @@ impl Resolved {
     pub(super) fn scrub(&self, error: ProviderError) -> ProviderError {
         let clean = |text: String| {
             let long = self.secrets.iter().map(SecretString::expose).filter(|secret| secret.len() >= SHORTEST_SCRUBBED);
-            long.fold(text, |text, secret| text.replace(secret, "(secret)"))
+            long.fold(text, |text, secret| {
+                let text = text.replace(secret, "(secret)");
+                // A server that quotes a value writes it as JSON does.
+                text.replace(Value::from(secret).to_string().trim_matches('"'), "(secret)")
+            })
         };
         match error {
             ProviderError::Denied(text) => ProviderError::Denied(clean(text)),
@@ -160,5 +164,9 @@ mod tests {
             message: "invalid value: hunter2 (aHVudGVyMg==)".to_owned(),
         };
         assert_eq!(resolved.scrub(error).to_string(), "Invalid: invalid value: (secret) ((secret))");
+        let quoting = SecretResolver::new(|_| Some(SecretString::new("a\"b\nc\\d")));
+        let resolved = quoting.resolve(&json!({"a": {"$secret": "db"}})).unwrap();
+        let error = ProviderError::other("INVALID", "invalid value: \"a\\\"b\\nc\\\\d\" is too long");
+        assert_eq!(resolved.scrub(error).to_string(), "invalid value: \"(secret)\" is too long");
     }
 }

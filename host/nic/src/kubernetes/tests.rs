@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use nic_core::ports::{BackendError, Context};
-use nic_core::resource::{FieldConflict, Record};
+use nic_core::resource::{FieldConflict, Pending, PendingAction, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -166,7 +166,7 @@ async fn what_is_as_wanted_shows_no_difference_and_what_is_missing_is_absent() {
             live["spec"] = json!({"finalizers": ["kubernetes"]});
             (200, live)
         }
-        "PATCH /api/v1/namespaces/dev?fieldManager=nic&force=true&dryRun=All" => {
+        "PATCH /api/v1/namespaces/dev?fieldManager=nic-&force=true&dryRun=All" => {
             let mut live = body.clone();
             live["spec"] = json!({"finalizers": ["kubernetes"]});
             (200, live)
@@ -192,7 +192,7 @@ async fn what_is_as_wanted_shows_no_difference_and_what_is_missing_is_absent() {
 #[tokio::test]
 async fn a_create_tells_its_name_and_what_was_made() {
     let (connected, seen) = server(|line, body| match line {
-        "PATCH /api/v1/namespaces/dev?fieldManager=nic&force=false" => (201, body.clone()),
+        "PATCH /api/v1/namespaces/dev?fieldManager=nic-&force=false" => (201, body.clone()),
         _ => not_found(),
     })
     .await;
@@ -314,12 +314,12 @@ async fn what_is_made_bears_the_mark_each_time_it_is_applied_and_shows_none_of_i
         done(provider.create(&lineage(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await.unwrap());
     assert_eq!((made.shared, &made.document), (false, &namespace("dev")));
     assert!(!format!("{made:?}").contains("nic.nebari.dev"), "{made:?}");
-    assert_eq!(changes(&one), [("nic".to_owned(), Value::Null, true)]);
+    assert_eq!(changes(&one), [("nic-01234567".to_owned(), Value::Null, true)]);
 
     let ours = || lineage(vec![accepted(namespace("dev"), "new")]);
     let updated = done(provider.update(&ours(), &change(namespace("dev"))).await.unwrap());
     assert!(!updated.shared);
-    assert_eq!(changes(&one), [("nic".to_owned(), json!("new"), true)]);
+    assert_eq!(changes(&one), [("nic-01234567".to_owned(), json!("new"), true)]);
     // Found again without a state, by its mark; and what is read shows none of it.
     for records in [vec![], vec![accepted(namespace("dev"), "new")]] {
         let observed = provider.read(&lineage(records), vec![target(namespace("dev"))]).await.unwrap().remove(0);
@@ -345,9 +345,9 @@ async fn what_somebody_made_between_the_look_and_the_create_is_shared_and_loses_
     assert_eq!(
         changes(&one),
         [
-            ("nic".to_owned(), Value::Null, true),
-            ("nic".to_owned(), theirs.clone(), false),
-            ("nic-01234567".to_owned(), theirs, false),
+            ("nic-01234567".to_owned(), Value::Null, true),
+            ("nic-01234567".to_owned(), theirs.clone(), false),
+            ("nic-01234567-shared".to_owned(), theirs, false),
         ]
     );
     // One of ours that a lost answer hid is ours.
@@ -365,7 +365,10 @@ async fn an_update_is_of_the_object_that_was_read() {
     assert_eq!(one.lock().unwrap().live.as_ref().unwrap()["metadata"]["labels"], json!({}));
     let (provider, one) = one_namespace(None, &json!({})).await;
     assert!(!done(provider.update(&recorded(), &change(namespace("dev"))).await.unwrap()).shared);
-    assert_eq!(changes(&one), [("nic".to_owned(), json!("gone"), true), ("nic".to_owned(), Value::Null, true)]);
+    assert_eq!(
+        changes(&one),
+        [("nic-01234567".to_owned(), json!("gone"), true), ("nic-01234567".to_owned(), Value::Null, true)]
+    );
 }
 
 #[tokio::test]
@@ -375,18 +378,139 @@ async fn what_stood_before_is_used_given_back_and_never_deleted() {
     assert!(observed.shared && observed.conflicts.is_empty(), "{observed:?}");
     let used = done(provider.update(&lineage(vec![]), &change(namespace("dev"))).await.unwrap());
     assert!(used.shared);
-    assert_eq!(changes(&one), [("nic-01234567".to_owned(), json!("theirs"), false)]);
+    assert_eq!(changes(&one), [("nic-01234567-shared".to_owned(), json!("theirs"), false)]);
 
     let shared = || lineage(vec![Record { shared: true, ..accepted(namespace("dev"), "theirs") }]);
     let gone = done(provider.delete(&shared(), &change(namespace("dev"))).await.unwrap());
     assert_eq!((gone.status, changes(&one)), (Status::Absent, Vec::new()));
     provider.release(&shared(), &change(namespace("dev"))).await.unwrap();
-    assert_eq!(changes(&one), [("nic-01234567".to_owned(), json!("theirs"), false)]);
+    assert_eq!(changes(&one), [("nic-01234567-shared".to_owned(), json!("theirs"), false)]);
     assert!(one.lock().unwrap().live.as_ref().unwrap()["metadata"].get("labels").is_none());
     // Nothing of ours is on it any more: nothing is asked.
     one.lock().unwrap().live.as_mut().unwrap()["metadata"]["managedFields"] = json!([]);
     provider.release(&shared(), &change(namespace("dev"))).await.unwrap();
     assert_eq!(changes(&one), Vec::new());
+}
+
+/// A create was begun, and nothing of it is known.
+fn creating() -> Record {
+    let pending = Pending {
+        action: PendingAction::Create,
+        document: namespace("dev"),
+        operation: None,
+        started_at: "2026-01-01T00:00:05Z".to_owned(),
+        token: String::new(),
+    };
+    Record { pending: Some(pending), ..record(Value::Null) }
+}
+
+#[tokio::test]
+async fn the_mark_that_a_killed_create_left_on_what_stood_before_is_taken_back() {
+    for goes_on in [true, false] {
+        let (provider, one) = one_namespace(Some("theirs"), &json!({"managed-by": "nic"})).await;
+        {
+            let mut one = one.lock().unwrap();
+            let metadata = &mut one.live.as_mut().unwrap()["metadata"];
+            metadata["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+            metadata["annotations"] = json!({"nic.nebari.dev/owner": "0123456789abcdef///aws.kubernetes.x"});
+            metadata["managedFields"] =
+                json!([{"manager": "nic-01234567", "operation": "Apply", "time": "2026-01-01T00:00:05Z"}]);
+        }
+        let call = lineage(vec![creating()]);
+        let given_back = ("nic-01234567".to_owned(), json!("theirs"), false);
+        if goes_on {
+            assert!(done(provider.update(&call, &change(namespace("dev"))).await.unwrap()).shared);
+            assert_eq!(changes(&one), [given_back, ("nic-01234567-shared".to_owned(), json!("theirs"), false)]);
+        } else {
+            provider.release(&call, &change(namespace("dev"))).await.unwrap();
+            assert_eq!(changes(&one), [given_back]);
+        }
+        let live = one.lock().unwrap().live.clone().unwrap();
+        assert!(!live.to_string().contains("nic.nebari.dev"), "{live}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_platforms_that_make_one_object_the_later_one_shares_it_or_stops() {
+    for (mark, shares) in
+        [("fedcba9876543210/other/dev/aws.kubernetes.x", true), ("fedcba9876543210///aws.kubernetes.x", false)]
+    {
+        let (connected, seen) = server(move |line, body| {
+            let metadata = json!({"name": "dev", "uid": "u", "labels": {"managed-by": "nic"},
+                "annotations": {"nic.nebari.dev/owner": mark}});
+            match line {
+                line if line.starts_with("GET") => (200, json!({"metadata": metadata})),
+                line if line.contains("fieldManager=nic-01234567&") => {
+                    assert!(
+                        body["metadata"]["annotations"]["nic.nebari.dev/owner"] != mark && !line.contains("force=true")
+                    );
+                    taken()
+                }
+                _ => (200, body.clone()),
+            }
+        })
+        .await;
+        let provider = provider(Some(connected));
+        let made = provider.create(&lineage(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await;
+        if shares {
+            assert!(done(made.unwrap()).shared);
+        } else {
+            assert_eq!(made.unwrap_err().error.code(), "RESOURCE_FOREIGN");
+        }
+        let shared = seen.lock().unwrap().iter().filter(|line| line.contains("nic-01234567-shared")).count();
+        assert_eq!(shared, usize::from(shares));
+    }
+}
+
+#[tokio::test]
+async fn what_comes_with_the_cluster_is_never_changed_as_ours() {
+    let (connected, seen) = server(|line, body| match line {
+        line if line.starts_with("GET") => (200, json!({"metadata": {"name": "kube-system", "uid": "u"}})),
+        _ => (200, body.clone()),
+    })
+    .await;
+    let recorded = lineage(vec![accepted(namespace("kube-system"), "u")]);
+    let updated = done(provider(Some(connected)).update(&recorded, &change(namespace("kube-system"))).await.unwrap());
+    assert!(updated.shared);
+    assert!(seen.lock().unwrap().iter().all(|line| !line.contains("nic-01234567&")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_a_dry_run_repeats_of_a_secret_is_not_told() {
+    let (connected, _) = server(|line, body| match line {
+        line if line.starts_with("GET") => (200, json!({"metadata": {"name": "a", "namespace": "dev", "uid": "u"}})),
+        _ => {
+            let message = format!("admission webhook failed on {body}");
+            (500, json!({"kind": "Status", "status": "Failure", "code": 500, "message": message}))
+        }
+    })
+    .await;
+    let document = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "dev"},
+        "stringData": {"password": {"$secret": "db"}}});
+    let recorded = lineage(vec![accepted(document.clone(), "u")]);
+    let observed = provider(Some(connected)).read(&recorded, vec![target(document)]).await.unwrap().remove(0);
+    let Status::Unreadable(error) = observed.status else { panic!("{observed:?}") };
+    let told = error.to_string();
+    assert!(told.contains("admission webhook failed") && told.contains("(secret)"), "{told}");
+    assert!(!told.contains("hunter2") && !told.contains("aHVudGVyMg=="), "{told}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_is_asked_for_no_more_than_are_on_their_way() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, asked) = (nobody.local_addr().unwrap(), Arc::new(Mutex::new(0)));
+    let counted = asked.clone();
+    tokio::spawn(async move {
+        while nobody.accept().await.is_ok() {
+            *counted.lock().unwrap() += 1;
+        }
+    });
+    let connected = Connected::plain(&format!("http://{address}"));
+    let targets = (0..100).map(|number| target(namespace(&format!("n{number}")))).collect();
+    let observed = provider(Some(connected)).read(&call(vec![]), targets).await.unwrap();
+    assert_eq!(observed.len(), 100);
+    assert!(observed.iter().all(|seen| matches!(seen.status, Status::Unreadable(_))));
+    assert!(*asked.lock().unwrap() < 50, "{asked:?}");
 }
 
 #[tokio::test]
@@ -445,7 +569,7 @@ async fn what_others_decide_of_a_namespace_is_left_and_of_anything_else_is_told(
     let mut two = namespace("a");
     two["metadata"]["labels"]["project"] = "p".into();
     assert!(done(provider.update(&lineage(vec![]), &change(two)).await.unwrap()).shared);
-    assert!(seen.lock().unwrap().iter().all(|line| !line.contains("fieldManager=nic&")), "{seen:?}");
+    assert!(seen.lock().unwrap().iter().all(|line| !line.contains("fieldManager=nic-01234567&")), "{seen:?}");
 }
 
 #[tokio::test]

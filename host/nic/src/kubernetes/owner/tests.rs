@@ -94,7 +94,7 @@ fn live(bears: Bears) -> Value {
     let applied = if bears == Bears::OurMarkLater { "2026-01-01T00:00:05Z" } else { "2026-01-01T00:00:01Z" };
     let mut live = json!({ "metadata": { "name": "dev", "uid": "there", "creationTimestamp": MADE, "managedFields": [
         { "manager": "kubectl", "operation": "Update", "time": MADE },
-        { "manager": "nic", "operation": "Apply", "time": applied },
+        { "manager": "nic-aaaaaaaa", "operation": "Apply", "time": applied },
     ] } });
     if let Some(mark) = mark {
         live["metadata"]["annotations"] = json!({ MARK: mark });
@@ -184,8 +184,9 @@ fn the_mark_comes_and_goes_without_a_trace() {
 
 #[test]
 fn two_platforms_are_two_field_managers() {
-    assert_eq!(shared_field_manager(&context()), "nic-aaaaaaaa");
-    assert_eq!(shared_field_manager(&Context::default()), "nic-");
+    assert_eq!(field_manager(&context()), "nic-aaaaaaaa");
+    assert_eq!(shared_field_manager(&context()), "nic-aaaaaaaa-shared");
+    assert_eq!(field_manager(&Context::default()), "nic-");
 }
 
 #[test]
