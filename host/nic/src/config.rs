@@ -1,11 +1,11 @@
 //! nebari-config.yaml: read, checked as far as the host owns it, and handed on by sections.
 
 mod immutable;
+mod overrides;
 mod schema;
 pub mod typed;
 pub mod yaml;
 
-use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,15 +14,13 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use serde_json::{Map, Value};
 
 pub use self::immutable::immutable;
+use self::overrides::{Override, name_variable, variable_of};
 pub use self::schema::host_schema;
-use self::yaml::{Key, Node, NodeValue};
+use self::yaml::{Node, NodeValue};
 use crate::error::CommandError;
 
 /// Largest config that is read.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
-
-/// Environment variables that override config values: `NEBARI_SECRET__a__b` sets `a.b`.
-const OVERRIDE_PREFIX: &str = "NEBARI_SECRET__";
 
 /// Provider sections and the `provider` that each belongs to.
 const PROVIDER_SECTIONS: [(&str, &str); 6] = [
@@ -148,11 +146,11 @@ impl Config {
     /// `CONFIG_NOT_FOUND`, `CONFIG_NOT_READABLE`, `CONFIG_NOT_YAML`, `CONFIG_NOT_A_MAP`, `CONFIG_MISSING_KEY`,
     /// `CONFIG_INVALID_VALUE`, `CONFIG_PROVIDER_*`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let overrides = overrides(std::env::vars_os()).map_err(|error| ConfigError { error, source: None })?;
-        Self::load_with(path, overrides)
+        let overrides = Override::all(std::env::vars_os()).map_err(|error| ConfigError { error, source: None })?;
+        Self::load_with(path, &overrides)
     }
 
-    fn load_with(path: &Path, overrides: Vec<(String, String)>) -> Result<Self, ConfigError> {
+    fn load_with(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
         let text = read(path).map_err(|error| ConfigError { error, source: None })?;
         let source: Arc<str> = text.into();
         let located = |mut diagnostic: Diagnostic, span: Range<usize>| {
@@ -183,9 +181,8 @@ impl Config {
             );
             return Err(located(diagnostic, root.span.clone()));
         }
-        for (name, value) in overrides {
-            let segments: Vec<&str> = name[OVERRIDE_PREFIX.len()..].split("__").collect();
-            override_value(&mut root, &segments, &value);
+        for one in overrides {
+            one.apply(&mut root).map_err(|error| ConfigError { error, source: None })?;
         }
         let mut checker = Checker { root: &root, problems: Vec::new() };
         let identity = checker.identity();
@@ -320,58 +317,6 @@ fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usize>> {
     Some(key.unwrap_or_else(|| root.nearest(pointer).0))
 }
 
-/// The variables that override values of the config. Others are nobody's business here, whatever they hold.
-fn overrides(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, CommandError> {
-    let ours = variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(OVERRIDE_PREFIX.as_bytes()));
-    let text = |(name, value): (OsString, OsString)| {
-        if let (Some(name), Ok(value)) = (name.to_str(), value.into_string()) {
-            Ok((name.to_owned(), value))
-        } else {
-            let detail = format!("the environment variable `{}` is not UTF-8 text", name.to_string_lossy());
-            let diagnostic = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
-            Err(CommandError::refused(vec![diagnostic.hint("set it to UTF-8 text, or unset it")]))
-        }
-    };
-    ours.map(text).collect()
-}
-
-/// The variable that set what an RFC 6901 pointer leads to, or something above it.
-fn variable_of(root: &Node, pointer: &str) -> Option<String> {
-    let (mut node, mut name) = (root, String::new());
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        node = match &node.value {
-            NodeValue::Mapping(_) => node.get(&token)?,
-            NodeValue::Sequence(elements) => elements.get(token.parse::<usize>().ok()?)?,
-            NodeValue::Scalar { .. } => return None,
-        };
-        name = if name.is_empty() { token } else { format!("{name}__{token}") };
-        if node.secret {
-            return Some(format!("{OVERRIDE_PREFIX}{name}"));
-        }
-    }
-    None
-}
-
-/// Says where a value comes from that does not stand in the file: whoever looks there finds it right.
-fn name_variable(root: &Node, diagnostic: &mut Diagnostic) {
-    let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none());
-    let Some(variable) = pointer.and_then(|pointer| variable_of(root, pointer)) else { return };
-    let hint = format!("the value comes from the environment variable `{variable}`: set that to another, or unset it");
-    if diagnostic.hints.contains(&hint) {
-        return;
-    }
-    // What is kept secret is handed on as a reference, which is a map.
-    diagnostic.detail = diagnostic.detail.replace("found a map", "found what is kept secret");
-    diagnostic.hints.insert(0, hint);
-    match &mut diagnostic.details {
-        Value::Object(details) => {
-            details.insert("variable".to_owned(), variable.into());
-        }
-        details => *details = serde_json::json!({ "variable": variable }),
-    }
-}
-
 fn read(path: &Path) -> Result<String, CommandError> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -410,30 +355,6 @@ fn place(path: &Path, source: &str, span: &Range<usize>) -> Value {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     serde_json::json!({ "file": path.display().to_string(), "line": line, "column": column })
-}
-
-fn override_value(node: &mut Node, segments: &[&str], value: &str) {
-    let Some((first, rest)) = segments.split_first() else {
-        *node = Node::secret(value);
-        return;
-    };
-    if let NodeValue::Sequence(elements) = &mut node.value {
-        if let Some(element) = first.parse::<usize>().ok().and_then(|index| elements.get_mut(index)) {
-            override_value(element, rest, value);
-        }
-        return;
-    }
-    if !matches!(node.value, NodeValue::Mapping(_)) {
-        node.value = NodeValue::Mapping(Vec::new());
-    }
-    if let NodeValue::Mapping(entries) = &mut node.value {
-        let index = entries.iter().position(|(key, _)| key.text == *first).unwrap_or_else(|| {
-            let empty = Node { value: NodeValue::Mapping(Vec::new()), span: 0..0, secret: false };
-            entries.push((Key { text: (*first).to_owned(), span: 0..0 }, empty));
-            entries.len() - 1
-        });
-        override_value(&mut entries[index].1, rest, value);
-    }
 }
 
 /// YAML's truth values.
@@ -705,7 +626,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("nebari-config.yaml");
         std::fs::write(&path, text).unwrap();
-        Config::load_with(&path, overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        let variables = overrides.iter().map(|(name, value)| (name.into(), value.into()));
+        Config::load_with(&path, &Override::all(variables).unwrap())
     }
 
     fn code(text: &str) -> String {
@@ -804,21 +726,6 @@ mod tests {
 
         let error = load("project_name: abc\n", &[("NEBARI_SECRET__project_name", "1x")]).unwrap_err().error;
         assert_eq!(error.diagnostics[0].details, json!({"variable": "NEBARI_SECRET__project_name"}));
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_told_of_our_variables_alone() {
-        use std::os::unix::ffi::OsStringExt as _;
-        let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        let told = |name: &[u8], value: &[u8]| overrides([(bytes(name), bytes(value))].into_iter());
-        assert_eq!(told(b"PS1", b"caf\xe9").unwrap(), []);
-        assert_eq!(told(b"caf\xe9", b"x").unwrap(), []);
-        assert_eq!(told(b"NEBARI_SECRET__a", b"x").unwrap(), [("NEBARI_SECRET__a".to_owned(), "x".to_owned())]);
-        for (name, value) in [(&b"NEBARI_SECRET__a"[..], &b"caf\xe9"[..]), (b"NEBARI_SECRET__a\xe9", b"x")] {
-            let error = told(name, value).unwrap_err();
-            assert_eq!(error.diagnostics[0].code, "CONFIG_INVALID_VALUE");
-            assert!(error.diagnostics[0].detail.contains("NEBARI_SECRET__a"), "{error:?}");
-        }
     }
 
     #[test]
