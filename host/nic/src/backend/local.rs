@@ -132,6 +132,12 @@ impl LocalBackend {
                 Err(TryLockError::WouldBlock) => return Err(held(path, &lock_path)),
             }
         }
+        if real(path)? != state {
+            // Whoever held it has put the state aside, or led the link elsewhere: there is another file to lock.
+            drop(file);
+            let left = timeout.saturating_sub(started.elapsed());
+            return Box::pin(Self::lock(path, operation, left)).await;
+        }
         let info = LockInfo {
             who: who(),
             pid: std::process::id(),
@@ -303,6 +309,27 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!((fs::read(&file).unwrap(), fs::read(&link).unwrap()), (b"two".to_vec(), b"two".to_vec()));
         assert_eq!(fs::read_dir(link.parent().unwrap()).unwrap().count(), 1, "the lock stands beside the file");
+    }
+
+    #[tokio::test]
+    async fn who_waited_for_a_state_that_was_put_aside_locks_what_is_there_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("shared.json"), directory.path().join("nic-state.json"));
+        fs::write(&file, "one").unwrap();
+        std::os::unix::fs::symlink("shared.json", &link).unwrap();
+        let first = LocalBackend::lock(&link, "state retire", Duration::ZERO).await.unwrap();
+        let waiting = tokio::spawn({
+            let link = link.clone();
+            async move { LocalBackend::lock(&link, "deploy", Duration::from_secs(60)).await }
+        });
+        tokio::time::sleep(LOCK_RETRY).await;
+        first.retire("2026-01-01T00:00:00Z").unwrap();
+        drop(first);
+        let second = waiting.await.unwrap().unwrap();
+        second.write(b"two").await.unwrap();
+        assert_eq!((fs::read(&link).unwrap(), file.exists()), (b"two".to_vec(), false));
+        let Err(error) = LocalBackend::lock(&link, "plan", Duration::ZERO).await else { panic!("locked twice") };
+        assert_eq!(error.code, "STATE_LOCKED");
     }
 
     #[test]

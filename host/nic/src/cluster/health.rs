@@ -171,8 +171,8 @@ async fn look(cluster: &Connected, ask: &Ask) -> Result<Seen, ProviderError> {
 }
 
 async fn troubles(cluster: &Connected, seen: Seen, nodes: Option<&Nodes>) -> Vec<Trouble> {
-    let not_ready = nodes.map_or(0, |nodes| nodes.not_ready.len() as u64);
-    let missing = seen.workloads.iter().filter_map(|shown| Some((shown, shown.missing(not_ready)?)));
+    let ready = nodes.map(|nodes| nodes.all.ready as u64);
+    let missing = seen.workloads.iter().filter_map(|shown| Some((shown, shown.missing(ready)?)));
     let mut told = Vec::new();
     for (shown, what) in missing {
         told.push(

@@ -60,12 +60,12 @@ impl Shown {
         Ok(Self { workload: workload.clone(), live })
     }
 
-    /// What is missing, in words; none when it is ready. On so many nodes that are not ready pods of a `DaemonSet` cannot be.
-    pub(super) fn missing(&self, nodes_not_ready: u64) -> Option<String> {
+    /// What is missing, in words; none when it is ready. Where so many nodes are ready, a `DaemonSet` has no more pods that are.
+    pub(super) fn missing(&self, nodes_ready: Option<u64>) -> Option<String> {
         let name = self.workload.name();
         match &self.live {
             None => Some(format!("{name} is not there")),
-            Some(live) => unfinished(live, nodes_not_ready).map(|what| format!("{name}: {what}")),
+            Some(live) => unfinished(live, nodes_ready).map(|what| format!("{name}: {what}")),
         }
     }
 
@@ -98,7 +98,7 @@ fn count(live: &Value, pointer: &str) -> u64 {
 }
 
 /// What `kubectl rollout status` would still wait for.
-fn unfinished(live: &Value, nodes_not_ready: u64) -> Option<String> {
+fn unfinished(live: &Value, nodes_ready: Option<u64>) -> Option<String> {
     let status = |member: &str| count(live, &format!("/status/{member}"));
     if count(live, "/metadata/generation") > status("observedGeneration") {
         return Some("its last change is not taken up yet".to_owned());
@@ -109,7 +109,7 @@ fn unfinished(live: &Value, nodes_not_ready: u64) -> Option<String> {
     match live["kind"].as_str() {
         Some("DaemonSet") => {
             let wanted = status("desiredNumberScheduled");
-            let least = wanted.saturating_sub(nodes_not_ready);
+            let least = nodes_ready.map_or(wanted, |ready| wanted.min(ready));
             let updated = rolling.then(|| status("updatedNumberScheduled"));
             too_few(status("numberAvailable"), updated, least, wanted)
         }
@@ -177,9 +177,9 @@ mod tests {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
-    fn missing(kind: &str, spec: Value, status: Value, nodes_not_ready: u64) -> Option<String> {
+    fn missing(kind: &str, spec: Value, status: Value, nodes_ready: u64) -> Option<String> {
         let live = json!({"kind": kind, "metadata": {"generation": 2}, "spec": spec, "status": status});
-        Shown { workload: workload(kind), live: Some(live) }.missing(nodes_not_ready)
+        Shown { workload: workload(kind), live: Some(live) }.missing(Some(nodes_ready))
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_deployment_is_ready_when_its_new_pods_are_and_the_old_are_gone() {
-        let deployment = |status: Value| missing("Deployment", json!({"replicas": 2}), status, 0);
+        let deployment = |status: Value| missing("Deployment", json!({"replicas": 2}), status, 3);
         let good = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
         assert_eq!(deployment(good.clone()), None);
         let with = |member: &str, value: u64| {
@@ -209,20 +209,23 @@ mod tests {
         // Nobody wants a pod of it.
         assert_eq!(missing("Deployment", json!({"replicas": 0}), json!({"observedGeneration": 2}), 0), None);
         let gone = Shown { workload: workload("Deployment"), live: None };
-        assert_eq!(gone.missing(0).unwrap(), "Deployment dev/a is not there");
+        assert_eq!(gone.missing(None).unwrap(), "Deployment dev/a is not there");
     }
 
     #[test]
     fn a_daemon_set_is_excused_for_nodes_that_are_not_ready() {
         let status = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2});
         let daemons = |nodes| missing("DaemonSet", json!({}), status.clone(), nodes);
-        assert_eq!(daemons(0).unwrap(), "DaemonSet dev/a: 2 of 3 pods are ready");
-        assert_eq!(daemons(1), None);
+        // Of four nodes one that is not ready need not be one of the three that it is for.
+        for ready in [3, 4] {
+            assert_eq!(daemons(ready).unwrap(), "DaemonSet dev/a: 2 of 3 pods are ready");
+        }
+        assert_eq!(daemons(2), None);
         // Where no node wants it there is nothing to wait for.
         assert_eq!(missing("DaemonSet", json!({}), json!({"observedGeneration": 2}), 0), None);
         let old = json!({"observedGeneration": 2, "desiredNumberScheduled": 1, "updatedNumberScheduled": 0, "numberAvailable": 1});
-        assert_eq!(missing("DaemonSet", json!({"updateStrategy": {"type": "OnDelete"}}), old.clone(), 0), None);
-        assert!(missing("DaemonSet", json!({}), old, 0).is_some());
+        assert_eq!(missing("DaemonSet", json!({"updateStrategy": {"type": "OnDelete"}}), old.clone(), 1), None);
+        assert!(missing("DaemonSet", json!({}), old, 1).is_some());
     }
 
     #[test]
