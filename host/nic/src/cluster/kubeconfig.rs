@@ -1,7 +1,9 @@
 //! Kubeconfigs: the user's own as a way in, and small ones for others as a way out, which hold no login.
 
+mod address;
 mod found;
 mod login;
+mod members;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -11,11 +13,12 @@ use kube::config::KubeConfigOptions;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use serde_json::{Map, Value, json};
-use url::Url;
 
+use self::address::bare;
 use self::found::{Chosen, Found, unusable};
 pub(super) use self::login::token_in;
-use self::login::{API_VERSION, Login, inline, lend, unlendable};
+use self::login::{API_VERSION, Login, lend, unlendable};
+use self::members::{cluster_members, plugin_members};
 pub use self::yaml::is_ours;
 use super::ClusterAccess;
 use super::connection::{Caller, Connected};
@@ -59,10 +62,12 @@ impl ExecCommand {
 
 /// Connects as `kubectl --context` would.
 pub(super) async fn connect(context: Option<&str>) -> Result<Connected, ProviderError> {
-    let found = Found::by_environment()?;
-    let Chosen { name, user, .. } = found.choose(context)?;
-    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(found.merged, &options).await;
+    enter(Found::by_environment()?.choose(context)?).await
+}
+
+async fn enter(chosen: Chosen) -> Result<Connected, ProviderError> {
+    let config = Config::from_custom_kubeconfig(chosen.alone(), &KubeConfigOptions::default()).await;
+    let Chosen { name, user, .. } = chosen;
     let mut config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
     let user = user.map(|(user, _)| user);
     // The client would send the file as it is, with the line's end.
@@ -84,13 +89,25 @@ pub(super) fn context_access(context: Option<&str>, exec: &ExecCommand) -> Resul
 fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
     let broken = |error: serde_json::Error| unusable(&error);
     let mut warnings = Vec::new();
-    let mut cluster = serde_json::to_value(&chosen.cluster).map_err(broken)?;
-    inline(&mut cluster, "certificate-authority")?;
-    if let Some(proxy) = cluster["proxy-url"].as_str().and_then(without_login) {
-        cluster["proxy-url"] = proxy.into();
-        let detail = format!("the proxy of the context `{}` asks for a name and a password", chosen.name);
-        let hint = "write them into `proxy-url` of the kubeconfig where it is used";
+    let mut cluster = cluster_members(chosen)?;
+    if chosen.server_had_login {
+        let detail =
+            format!("the `server` of the context `{}` holds a name or a password, which is left out", chosen.name);
+        let hint = "take them out of `server`: who logs in is the user of the context, by a token, a client certificate or an `exec` \
+                    plugin";
         warnings.push(not_lent(detail).hint(hint));
+    }
+    if let Some(proxy) = cluster.get("proxy-url").and_then(Value::as_str) {
+        let no_url = || {
+            unusable(&format!("the `proxy-url` of the context `{}` is no URL such as http://proxy:3128", chosen.name))
+        };
+        let proxy = bare(proxy).ok_or_else(no_url)?;
+        if proxy.had_login {
+            let detail = format!("the proxy of the context `{}` asks for a name and a password", chosen.name);
+            let hint = "write them into `proxy-url` of the kubeconfig where it is used";
+            warnings.push(not_lent(detail).hint(hint));
+        }
+        cluster.insert("proxy-url".to_owned(), proxy.url.into());
     }
 
     let mut users = Vec::new();
@@ -100,14 +117,14 @@ fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<Cluste
         let acts_for = ["as", "as-uid", "as-groups", "as-user-extra"].into_iter();
         let mut user: Map<String, Value> =
             acts_for.filter_map(|member| Some((member.to_owned(), own.get(member)?.clone()))).collect();
-        let login = Login::of(&own);
+        let login = Login::of(&own).for_others(chosen);
         if let Login::Unlendable(by) = login {
             let error = unlendable(name, by);
             warnings.push(Diagnostic { hints: error.hints(), ..not_lent(error.to_string()) });
         }
         let call = match login {
             Login::None => None,
-            Login::Plugin => own.get("exec").cloned(),
+            Login::Plugin => Some(plugin_members(&own["exec"])),
             Login::Static | Login::SecretPlugin | Login::Unlendable(_) => {
                 let arguments = ["kubeconfig", "--token", "--context", chosen.name.as_str()];
                 Some(exec.call(&arguments, &[("KUBECONFIG".to_owned(), list(found)?)], login == Login::SecretPlugin))
@@ -135,14 +152,6 @@ fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<Cluste
 
 fn not_lent(detail: String) -> Diagnostic {
     Diagnostic::warning("KUBECONFIG_LOGIN_NOT_LENT", "The kubeconfig that is made will not log in by itself", detail)
-}
-
-/// The proxy without the name and the password that it is given; none when it is given none.
-fn without_login(proxy: &str) -> Option<String> {
-    let mut url = Url::parse(proxy).ok().filter(|url| !url.username().is_empty() || url.password().is_some())?;
-    url.set_username("").ok()?;
-    url.set_password(None).ok()?;
-    Some(url.to_string())
 }
 
 /// The files, as `KUBECONFIG` lists them.

@@ -5,10 +5,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
+use kube::config::{
+    AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster, NamedContext,
+};
 use nic_core::error::ProviderError;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
+
+use super::address::{Bare, bare};
 
 /// Members of clusters and users that are paths: a relative one starts where its file stands.
 const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
@@ -16,7 +20,7 @@ const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client
 /// The files, in the order in which they count.
 pub(super) struct Found {
     /// What they say together: of each name, and of `current-context`, what the first file says that has it.
-    pub(super) merged: Kubeconfig,
+    merged: Kubeconfig,
     read: Vec<(PathBuf, Kubeconfig)>,
     missing: Vec<PathBuf>,
 }
@@ -25,8 +29,38 @@ pub(super) struct Found {
 pub(super) struct Chosen {
     pub(super) name: String,
     pub(super) context: Context,
+    /// Its `server` holds no login.
     pub(super) cluster: Cluster,
+    /// Whether there was one, which is used for nothing.
+    pub(super) server_had_login: bool,
     pub(super) user: Option<(String, AuthInfo)>,
+}
+
+impl Chosen {
+    /// A kubeconfig of nothing else.
+    pub(super) fn alone(&self) -> Kubeconfig {
+        let Self { name, context, cluster, user, .. } = self;
+        let user = user.iter().map(|(name, own)| NamedAuthInfo {
+            name: name.clone(),
+            auth_info: Some(own.clone()),
+            ..NamedAuthInfo::default()
+        });
+        Kubeconfig {
+            clusters: vec![NamedCluster {
+                name: context.cluster.clone(),
+                cluster: Some(cluster.clone()),
+                ..NamedCluster::default()
+            }],
+            contexts: vec![NamedContext {
+                name: name.clone(),
+                context: Some(context.clone()),
+                ..NamedContext::default()
+            }],
+            auth_infos: user.collect(),
+            current_context: Some(name.clone()),
+            ..Kubeconfig::default()
+        }
+    }
 }
 
 /// The error about everything that is wrong with the user's kubeconfig.
@@ -100,14 +134,20 @@ impl Found {
             self.wrong(&format!("the context `{name}` leads to the {what} `{wanted}`, which is not there, {known}"))
         };
         let cluster = clusters.iter().find(|cluster| cluster.name == context.cluster);
-        let cluster = cluster
+        let mut cluster = cluster
             .and_then(|cluster| cluster.cluster.clone())
             .ok_or_else(|| of("cluster", &context.cluster, &names(clusters.iter().map(|cluster| &cluster.name))))?;
-        if cluster.server.is_none() {
+        let Some(server) = cluster.server.as_deref() else {
             return Err(
                 self.wrong(&format!("the cluster `{}` of the context `{name}` has no `server`", context.cluster))
             );
-        }
+        };
+        let Some(Bare { url, had_login: server_had_login }) = bare(server) else {
+            let what =
+                format!("the `server` of the cluster `{}` is no URL such as https://10.0.0.1:6443", context.cluster);
+            return Err(self.wrong(&what));
+        };
+        cluster.server = Some(url);
         let user = match context.user.clone().filter(|user| !user.is_empty()) {
             None => None,
             Some(wanted) => match auth_infos.iter().find(|user| user.name == wanted) {
@@ -115,7 +155,7 @@ impl Found {
                 None => return Err(of("user", &wanted, &names(auth_infos.iter().map(|user| &user.name)))),
             },
         };
-        Ok(Chosen { name: name.to_owned(), context, cluster, user })
+        Ok(Chosen { name: name.to_owned(), context, cluster, server_had_login, user })
     }
 
     /// The file that says by itself what all of them say of a context.

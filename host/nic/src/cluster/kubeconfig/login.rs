@@ -1,7 +1,6 @@
 //! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
 
 use std::io::ErrorKind;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -12,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::found::{Chosen, unusable};
+use super::members::{cluster_members, plugin_config};
 
 /// What plugins and their callers speak.
 pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
@@ -61,6 +61,17 @@ impl Login {
             None if has("auth-provider") => Self::Unlendable("an `auth-provider`"),
             None if has("password") => Self::Unlendable("a name and a password"),
             None => Self::None,
+        }
+    }
+
+    /// The same, for a file that keeps nothing of the cluster's extensions: a plugin that reads its configuration there is called by nic.
+    pub(super) fn for_others(self, chosen: &Chosen) -> Self {
+        let exec = chosen.user.as_ref().and_then(|(_, user)| user.exec.as_ref());
+        match self {
+            Self::Plugin if exec.is_some_and(|exec| exec.provide_cluster_info) && plugin_config(chosen).is_some() => {
+                Self::SecretPlugin
+            }
+            login => login,
         }
     }
 }
@@ -179,7 +190,8 @@ fn call(name: &str, exec: &Value, chosen: &Chosen) -> Result<Value, ProviderErro
     let interactive = exec["interactiveMode"] != "Never";
     let mut spec = json!({ "interactive": interactive });
     if exec["provideClusterInfo"] == true {
-        spec["cluster"] = cluster_info(chosen)?;
+        let config = plugin_config(chosen).map(|config| ("config".to_owned(), config.clone()));
+        spec["cluster"] = cluster_members(chosen)?.into_iter().chain(config).collect::<Map<_, _>>().into();
     }
     let info = json!({ "apiVersion": exec["apiVersion"], "kind": "ExecCredential", "spec": spec });
     let variables = texts("env").filter_map(|variable| Some((variable["name"].as_str()?, variable["value"].as_str()?)));
@@ -198,27 +210,4 @@ fn call(name: &str, exec: &Value, chosen: &Chosen) -> Result<Value, ProviderErro
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let status = answer["status"].as_object().filter(|_| answer["kind"] == "ExecCredential");
     status.cloned().map(Value::Object).ok_or_else(|| failed(format!("`{program}` answered no ExecCredential")))
-}
-
-/// What a plugin is told of the cluster when it asks for that.
-fn cluster_info(chosen: &Chosen) -> Result<Value, ProviderError> {
-    let mut cluster = serde_json::to_value(&chosen.cluster).map_err(|error| unusable(&error))?;
-    inline(&mut cluster, "certificate-authority")?;
-    let kept = ["server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url"];
-    let extensions = cluster["extensions"].as_array().into_iter().flatten();
-    let own = extensions.into_iter().find(|extension| extension["name"] == "client.authentication.k8s.io/exec");
-    let config = own.map(|extension| ("config".to_owned(), extension["extension"].clone()));
-    let plain = kept.into_iter().filter_map(|member| Some((member.to_owned(), cluster.get(member)?.clone())));
-    Ok(plain.chain(config).collect::<Map<String, Value>>().into())
-}
-
-/// Puts a file's content, as `<member>-data`, in place of its path.
-pub(super) fn inline(members: &mut Value, member: &str) -> Result<(), ProviderError> {
-    let data = format!("{member}-data");
-    let Some(path) = members.as_object_mut().and_then(|members| members.remove(member)) else { return Ok(()) };
-    if let Some(path) = path.as_str().filter(|_| members.get(&data).is_none()) {
-        let bytes = std::fs::read(Path::new(path)).map_err(|error| unusable(&format!("`{path}`: {error}")))?;
-        members[data] = STANDARD.encode(bytes).into();
-    }
-    Ok(())
 }

@@ -360,10 +360,74 @@ fn what_deploy_wrote_is_named_before_anything_of_the_users() {
     }
 }
 
+#[test]
+fn a_login_in_the_url_of_a_server_goes_nowhere() {
+    let files = Files::new();
+    let config = |server: &str, proxy: &str| {
+        let cluster = json!({ "server": server, "proxy-url": proxy });
+        let document = json!({
+            "clusters": [{ "name": "c", "cluster": cluster }],
+            "users": [{ "name": "u", "user": { "token": "t" } }],
+            "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+            "current-context": "x",
+        });
+        Found::at(vec![files.file("config", document.to_string())]).unwrap()
+    };
+    for server in
+        ["https://ann:PLANTED@10.0.0.1:6443", "https://PLANTED@10.0.0.1:6443", "https://:PLANTED@10.0.0.1:6443"]
+    {
+        let found = config(server, "");
+        // The client, the state and every message begin with this.
+        let alone = serde_json::to_string(&found.choose(None).unwrap().alone()).unwrap();
+        let (read, text, warnings) = made(&found);
+        assert!(!format!("{alone}{text}{warnings:?}").contains("PLANTED"), "{alone} {text} {warnings:?}");
+        assert_eq!(read["clusters"][0]["cluster"], json!({ "server": "https://10.0.0.1:6443/" }));
+        let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert_eq!(warning.code, "KUBECONFIG_LOGIN_NOT_LENT");
+        assert!(warning.detail.contains("the `server` of the context `x`") && !warning.hints.is_empty(), "{warning:?}");
+    }
+    // What is no URL may hold one too.
+    let error = said(config("ann:PLANTED@10.0.0.1:6443", "").choose(None));
+    assert!(error.contains("the `server` of the cluster `c` is no URL") && !error.contains("PLANTED"), "{error}");
+    let found = config("https://10.0.0.1:6443", "ann:PLANTED@proxy:3128");
+    let error = said(minified(&found, &found.choose(None).unwrap(), &exec()));
+    assert!(error.contains("the `proxy-url` of the context `x` is no URL") && !error.contains("PLANTED"), "{error}");
+}
+
+#[test]
+fn what_is_not_known_stays_in_the_users_file() {
+    let files = Files::new();
+    let config = |extensions: Value, provide: bool| {
+        let plugin = json!({ "apiVersion": API_VERSION, "command": "plugin", "provideClusterInfo": provide, "args": ["a"],
+            "interactiveMode": "Never", "installHint": "get it", "odd": "PLANTED", "env": [{"name": "AWS_PROFILE", "value": "work", "odd": "PLANTED"}] });
+        let document = json!({
+            "clusters": [{ "name": "c", "odd": "PLANTED", "cluster": { "server": "https://10.0.0.1", "odd": "PLANTED", "extensions": extensions } }],
+            "users": [{ "name": "u", "odd": "PLANTED", "user": { "exec": plugin, "odd": "PLANTED", "extensions": extensions } }],
+            "contexts": [{ "name": "x", "odd": "PLANTED", "context": { "cluster": "c", "user": "u", "odd": "PLANTED", "extensions": extensions } }],
+            "current-context": "x", "odd": "PLANTED", "extensions": extensions,
+        });
+        Found::at(vec![files.file("config", document.to_string())]).unwrap()
+    };
+    let noted = json!([{ "name": "notes", "extension": { "note": "PLANTED" } }]);
+    let (read, text, _) = made(&config(noted, true));
+    assert!(!text.contains("PLANTED"), "{text}");
+    assert_eq!(read["clusters"][0]["cluster"], json!({ "server": "https://10.0.0.1" }));
+    let expected = json!({ "apiVersion": API_VERSION, "command": "plugin", "provideClusterInfo": true, "args": ["a"],
+        "interactiveMode": "Never", "installHint": "get it", "env": [{"name": "AWS_PROFILE", "value": "work"}] });
+    assert_eq!(read["users"][0]["user"], json!({ "exec": expected }));
+
+    // A plugin that reads its configuration from there is called by nic, which finds it where it is.
+    let own = json!([{ "name": "client.authentication.k8s.io/exec", "extension": { "audience": "PLANTED" } }]);
+    for (asks, command) in [(true, "/bin/nic"), (false, "plugin")] {
+        let (read, text, _) = made(&config(own.clone(), asks));
+        assert!(!text.contains("PLANTED"), "{text}");
+        assert_eq!(read["users"][0]["user"]["exec"]["command"], command);
+    }
+}
+
 /// Why NIC itself does not get in by the current context.
 async fn refused(found: Found) -> ProviderError {
-    let config = Config::from_custom_kubeconfig(found.merged, &KubeConfigOptions::default()).await.unwrap();
-    Connected::with("x".to_owned(), config, Caller::User(None)).unwrap_err()
+    enter(found.choose(None).unwrap()).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -381,9 +445,9 @@ async fn what_a_plugin_or_a_proxy_is_told_is_in_no_error() {
         assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains(why), "{error}");
         assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
     }
-    let mut found = files.user(&json!({}));
-    found.merged.clusters[0].cluster.as_mut().unwrap().proxy_url = Some("http://ann:PLANTED@127.0.0.1:1".to_owned());
-    let error = refused(found).await;
+    let config = "{clusters: [{name: c, cluster: {server: 'https://a', proxy-url: 'http://ann:PLANTED@127.0.0.1:1'}}], \
+                  contexts: [{name: x, context: {cluster: c}}], current-context: x}";
+    let error = refused(Found::at(vec![files.file("config", config)]).unwrap()).await;
     assert!(error.code() == "PROXY_NOT_IMPLEMENTED" && error.to_string().contains("127.0.0.1:1"), "{error}");
     assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
 }
