@@ -118,7 +118,7 @@ pub enum Command {
     State(State),
     /// Show the kubeconfig, which holds no login, or print a login for it
     #[command(
-        after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2\n  nic kubeconfig --token --context my-cluster"
+        after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2\n  nic kubeconfig --token --context my-cluster\n  nic kubeconfig --token --context my-cluster --server https://10.0.0.1:6443"
     )]
     Kubeconfig(Kubeconfig),
     /// Write completions for a shell to stdout
@@ -465,6 +465,9 @@ pub struct Kubeconfig {
     /// The context, of the kubeconfig that KUBECONFIG or ~/.kube/config is, whose login to print
     #[arg(long, value_name = "NAME", requires = "token", group = "whose")]
     pub context: Option<String>,
+    /// Print it only while that context leads to the server of this URL: a token of one cluster is not for another
+    #[arg(long, value_name = "URL", requires = "context")]
+    pub server: Option<String>,
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,

@@ -14,10 +14,10 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use serde_json::{Map, Value, json};
 
-use self::address::bare;
+use self::address::{bare, same};
 use self::found::{Chosen, Found, unusable};
 pub(super) use self::login::token_in;
-use self::login::{API_VERSION, Login, lend, unlendable};
+use self::login::{API_VERSION, Login, leads_to, lend, unlendable};
 use self::members::{cluster_members, plugin_members};
 pub use self::yaml::is_ours;
 use super::ClusterAccess;
@@ -126,7 +126,8 @@ fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<Cluste
             Login::None => None,
             Login::Plugin => Some(plugin_members(&own["exec"])),
             Login::Static | Login::SecretPlugin | Login::Unlendable(_) => {
-                let arguments = ["kubeconfig", "--token", "--context", chosen.name.as_str()];
+                // A name may lead elsewhere tomorrow, and the login is for this server alone.
+                let arguments = ["kubeconfig", "--token", "--context", &chosen.name, "--server", chosen.server()];
                 Some(exec.call(&arguments, &[("KUBECONFIG".to_owned(), list(found)?)], login == Login::SecretPlugin))
             }
         };
@@ -160,12 +161,15 @@ fn list(found: &Found) -> Result<String, ProviderError> {
     listed.into_string().map_err(|list| unusable(&format!("`{}` is not UTF-8", list.display())))
 }
 
-/// The `ExecCredential` of a context of the user's kubeconfig, as text: only for whoever asks for the login.
+/// The `ExecCredential` of a context of the user's kubeconfig, as text: only for whoever asks for the login. With a server, only while
+/// the context leads there; kubeconfigs of before name none.
 ///
 /// # Errors
 /// `KUBECONFIG_UNREADABLE`, `KUBECONFIG_LOGIN_NOT_LENT`, `CLUSTER_LOGIN_FAILED`.
-pub fn context_credential(context: &str) -> Result<String, ProviderError> {
-    lend(&Found::by_environment()?.choose(Some(context))?).map(|credential| credential.to_string())
+pub fn context_credential(context: &str, server: Option<&str>) -> Result<String, ProviderError> {
+    let chosen = Found::by_environment()?.choose(Some(context))?;
+    server.map_or(Ok(()), |server| leads_to(&chosen, server))?;
+    lend(&chosen).map(|credential| credential.to_string())
 }
 
 /// Whether a file is one of those that the user's logins stand in, and not one that this program has made.
@@ -176,16 +180,27 @@ pub fn is_the_users(path: &Path) -> bool {
     path.exists() && !is_ours(path) && at_home.iter().chain(&listed).any(same)
 }
 
-/// Where the login is: who has the file can use the context. That is what deploy wrote, else the one file of the user's that has all of
-/// it.
+/// Where the login is: who has the file can use the context. That is what deploy wrote, unless the context leads elsewhere by now, else
+/// the one file of the user's that has all of it.
 pub(super) fn credentials(context: Option<&str>, written: &Path) -> Result<Value, ProviderError> {
+    whole_file(Found::by_environment(), context, written)
+}
+
+fn whole_file(
+    found: Result<Found, ProviderError>,
+    context: Option<&str>,
+    written: &Path,
+) -> Result<Value, ProviderError> {
     let told =
         |path: &Path, context: &str| json!({ "config_path": path.display().to_string(), "config_context": context });
-    if let Ok(chosen) = Found::at(vec![written.to_owned()]).and_then(|found| found.choose(context)) {
-        return Ok(told(written, &chosen.name));
-    }
-    let found = Found::by_environment()?;
-    let chosen = found.choose(context)?;
+    let ours = Found::at(vec![written.to_owned()]).and_then(|found| found.choose(context)).ok();
+    let own = found.and_then(|found| Ok((found.choose(context)?, found)));
+    let (chosen, found) = match (ours, own) {
+        (Some(ours), Ok((own, _))) if same(ours.server(), own.server()) => return Ok(told(written, &ours.name)),
+        // What deploy wrote names the files that it needs: they need not be those of now.
+        (Some(ours), Err(_)) => return Ok(told(written, &ours.name)),
+        (_, own) => own?,
+    };
     let in_pieces = || ProviderError::Other {
         code: "KUBECONFIG_IN_PIECES".to_owned(),
         message: format!(

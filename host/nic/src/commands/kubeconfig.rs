@@ -12,7 +12,10 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
     if flags.token {
         let credential = match (&flags.context, &flags.cluster, &flags.region) {
             (None, Some(cluster), Some(region)) => session::exec_credential(cluster, region).await?,
-            (context, ..) => context_credential(context.as_deref().unwrap_or_default()).map_err(CommandError::from)?,
+            (context, ..) => {
+                let context = context.as_deref().unwrap_or_default();
+                context_credential(context, flags.server.as_deref()).map_err(CommandError::from)?
+            }
         };
         // The one place where a token is the data that was asked for: kubectl reads it from stdout.
         output::raw(format!("{credential}\n").as_bytes());

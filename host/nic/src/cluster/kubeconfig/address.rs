@@ -21,3 +21,43 @@ pub(super) fn bare(text: &str) -> Option<Bare> {
         _ => Some(Bare { url: text.to_owned(), had_login: false }),
     }
 }
+
+/// Whether two URLs lead to one server, however they are written.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    let plain = |text: &str| {
+        let url = bare(text).map_or_else(|| text.to_owned(), |bare| bare.url);
+        // As a URL it has its port only where that is not the usual one, and its host in small letters.
+        let url = Url::parse(&url).map_or(url, String::from);
+        url.trim_end_matches('/').to_owned()
+    };
+    plain(one) == plain(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_the_same_however_it_is_written() {
+        for (one, other) in [
+            ("https://a.example:6443", "https://A.example:6443/"),
+            ("https://a.example", "https://a.example:443"),
+            ("https://ann:secret@a.example", "https://a.example"),
+            ("https://[::1]:6443", "https://[0:0::1]:6443/"),
+            ("https://a.example/k8s/one", "https://a.example/k8s/one/"),
+            ("no url", "no url"),
+        ] {
+            assert!(same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://a.example:6443", "https://b.example:6443"),
+            ("https://a.example:6443", "https://a.example:7443"),
+            ("https://a.example", "http://a.example"),
+            // One front with several clusters behind it.
+            ("https://a.example/k8s/one", "https://a.example/k8s/two"),
+            ("no url", "another"),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
+    }
+}

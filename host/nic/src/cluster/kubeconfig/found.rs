@@ -37,6 +37,11 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
+    /// Where its cluster is.
+    pub(super) fn server(&self) -> &str {
+        self.cluster.server.as_deref().unwrap_or_default()
+    }
+
     /// A kubeconfig of nothing else.
     pub(super) fn alone(&self) -> Kubeconfig {
         let Self { name, context, cluster, user, .. } = self;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
+use super::address::{bare, same};
 use super::found::{Chosen, unusable};
 use super::members::{cluster_members, plugin_config};
 
@@ -112,6 +113,23 @@ pub(super) fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
         "spec": { "interactive": false },
         "status": status,
     }))
+}
+
+/// A login is for one cluster: what another one is reached by by now gets none of it.
+pub(super) fn leads_to(chosen: &Chosen, server: &str) -> Result<(), ProviderError> {
+    if same(chosen.server(), server) {
+        return Ok(());
+    }
+    let meant = bare(server).map_or_else(|| "a server that is no URL".to_owned(), |bare| format!("`{}`", bare.url));
+    let (name, now) = (&chosen.name, chosen.server());
+    Err(ProviderError::Other {
+        code: "KUBECONFIG_LOGIN_NOT_LENT".to_owned(),
+        message: format!(
+            "the context `{name}` leads to `{now}` by now, and its login was asked for {meant}: it goes to no other"
+        ),
+        detail: json!({ "hint": "run `nic deploy` or `nic kubeconfig` again, which make a kubeconfig for the cluster of now; \
+                                 or let KUBECONFIG name the files of before" }),
+    })
 }
 
 /// The error when such a login is asked for.

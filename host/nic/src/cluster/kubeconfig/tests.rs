@@ -187,7 +187,10 @@ fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
         let call = &read["users"][0]["user"]["exec"];
         assert_eq!(
             (&call["command"], &call["args"]),
-            (&json!("/bin/nic"), &json!(["kubeconfig", "--token", "--context", "x"]))
+            (
+                &json!("/bin/nic"),
+                &json!(["kubeconfig", "--token", "--context", "x", "--server", "https://127.0.0.1:6443"])
+            )
         );
         assert_eq!(call["env"], json!([{ "name": "KUBECONFIG", "value": files.path("config") }]));
         assert_eq!(call["interactiveMode"], "Never");
@@ -354,9 +357,37 @@ fn what_deploy_wrote_is_named_before_anything_of_the_users() {
     let found = files.user(&json!({ "token": "PLANTED" }));
     let (_, text, _) = made(&found);
     let written = files.file("stage/kubeconfig", text);
+    let told = |user: &Value| json!({ "config_path": user, "config_context": "x" });
     for context in [None, Some("x")] {
-        let told = credentials(context, &written).unwrap();
-        assert_eq!(told, json!({ "config_path": written, "config_context": "x" }));
+        let found = Found::at(vec![files.path("config")]);
+        assert_eq!(whole_file(found, context, &written).unwrap(), told(&json!(written)));
+        // It names the files that it needs, so those of now may be others.
+        let found = Found::at(vec![files.path("gone")]);
+        assert_eq!(whole_file(found, context, &written).unwrap(), told(&json!(written)));
+    }
+    // The context leads to another cluster by now: what deploy wrote is of the one before.
+    let moved = std::fs::read_to_string(files.path("config")).unwrap().replace("6443", "7443");
+    let moved = files.file("config", moved);
+    assert_eq!(whole_file(Found::at(vec![moved.clone()]), Some("x"), &written).unwrap(), told(&json!(moved)));
+}
+
+#[test]
+fn a_login_goes_to_no_other_server_than_it_was_lent_for() {
+    let files = Files::new();
+    let chosen = |server: &str| {
+        let config = FIRST.replace("https://127.0.0.1:6443", server);
+        Found::at(vec![files.file("config", config)]).unwrap().choose(None).unwrap()
+    };
+    assert_eq!(leads_to(&chosen("https://127.0.0.1:6443"), "https://127.0.0.1:6443/"), Ok(()));
+    // Neither what stands in the file nor what was asked for tells a password.
+    assert_eq!(leads_to(&chosen("https://ann:PLANTED@10.0.0.1"), "https://10.0.0.1:443"), Ok(()));
+    for asked in ["https://10.0.0.2", "https://ann:PLANTED@10.0.0.2", "ann:PLANTED@10.0.0.2"] {
+        let error = leads_to(&chosen("https://ann:PLANTED@10.0.0.1"), asked).unwrap_err();
+        assert!(error.code() == "KUBECONFIG_LOGIN_NOT_LENT" && error.hints().len() == 1, "{error:?}");
+        let told = error.to_string();
+        assert!(told.contains("`first`") && told.contains("https://10.0.0.1/"), "{told}");
+        assert!(told.contains("https://10.0.0.2") != asked.starts_with("ann"), "{told}");
+        assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
     }
 }
 
