@@ -4,6 +4,7 @@ mod address;
 mod found;
 mod login;
 mod members;
+mod plain;
 mod yaml;
 
 use std::path::{Path, PathBuf};

@@ -13,27 +13,13 @@ use time::{Duration, OffsetDateTime};
 use super::address::{bare, same};
 use super::found::{Chosen, unusable};
 use super::members::{cluster_members, plugin_config};
+use super::plain::may_hold_a_secret;
 
 /// What plugins and their callers speak.
 pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
 
 /// How long what was lent is used before it is asked for again: files that hold it are written anew, and nobody says when.
 const LENT_FOR: Duration = Duration::minutes(5);
-
-/// Variables of a plugin that choose a login and are none.
-const PLAIN_VARIABLES: [&str; 8] = [
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "KUBECONFIG",
-];
-
-/// Words in the names of options whose value may be a secret.
-const TELLING: [&str; 7] = ["auth", "credential", "key", "pass", "pwd", "secret", "token"];
 
 /// How a user logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,25 +61,6 @@ impl Login {
             login => login,
         }
     }
-}
-
-/// Whether a plugin is told something that nobody else should read. In doubt it is.
-fn may_hold_a_secret(exec: &Value) -> bool {
-    let texts = |member: &str| exec[member].as_array().into_iter().flatten();
-    let mut arguments = texts("args").filter_map(Value::as_str);
-    // A kubeconfig of ours, read to make another.
-    if arguments.clone().take(2).eq(["kubeconfig", "--token"]) {
-        return false;
-    }
-    let plain = |variable: &Value| variable["name"].as_str().is_some_and(|name| PLAIN_VARIABLES.contains(&name));
-    let telling = |argument: &str| {
-        let (option, _) = argument.split_once('=').unwrap_or((argument, ""));
-        let option = option.to_ascii_lowercase();
-        let is_short = option.starts_with('-') && !option.starts_with("--");
-        let tells = option.starts_with("--") && TELLING.iter().any(|word| option.contains(word));
-        is_short || tells || argument.contains('@')
-    };
-    !texts("env").all(plain) || arguments.any(telling)
 }
 
 /// The `ExecCredential` of a context, read now.
