@@ -40,7 +40,7 @@ use crate::signing::Gate;
 /// A connection older than this is checked against the cloud's answer again: someone else may have replaced the cluster.
 const CHECK_AFTER: Duration = Duration::from_mins(5);
 
-/// How long "no such cluster" is believed, so that a batch of reads asks once.
+/// How long "no such cluster" and "no login" are believed, so that a batch of reads asks once.
 const ABSENT_FOR: Duration = Duration::from_millis(500);
 
 /// Reads on the cluster of one component. What may be read was settled before: [`crate::capability::kubernetes`] checks.
@@ -123,10 +123,16 @@ impl Place {
 struct Kept {
     connection: Option<Connected>,
     eks: Option<EksCluster>,
+    /// Why the user's kubeconfig gives no connection: a plugin that does not answer is not waited for by each of those who wait.
+    refused: Option<ProviderError>,
     checked: Option<(Instant, Generation)>,
 }
 
 impl Kept {
+    fn answer(&self) -> Result<Option<Connected>, ProviderError> {
+        self.refused.clone().map_or_else(|| Ok(self.connection.clone()), Err)
+    }
+
     /// Whether it can be used as it is, without asking the cloud.
     fn is_good(&self, generation: Generation) -> bool {
         let good_for = if self.connection.is_some() { CHECK_AFTER } else { ABSENT_FOR };
@@ -170,7 +176,7 @@ impl ClusterSource {
         let slot = self.slot(locator);
         let mut kept = slot.lock().await;
         if kept.is_good(generation) {
-            return Ok(kept.connection.clone());
+            return kept.answer();
         }
         // Taken out: when the check fails, what was not checked is not there to be used.
         let before = std::mem::take(&mut *kept);
@@ -183,14 +189,18 @@ impl ClusterSource {
                     Some(connection) => Some(connection),
                     None => eks.as_ref().map(|cluster| eks::connect(&self.0.gate, cluster)).transpose()?,
                 };
-                Kept { connection, eks, checked }
+                Kept { connection, eks, refused: None, checked }
             }
             Place::Kubeconfig { context } => {
-                let connection = Some(kubeconfig::connect(context.as_deref()).await?);
-                Kept { connection, eks: None, checked }
+                let (connection, refused) = match kubeconfig::connect(context.as_deref()).await {
+                    Ok(connection) => (Some(connection), None),
+                    Err(error) => (None, Some(error)),
+                };
+                // It may have taken longer than the answer is believed.
+                Kept { connection, eks: None, refused, checked: Some((Instant::now(), generation)) }
             }
         };
-        Ok(kept.connection.clone())
+        kept.answer()
     }
 
     /// Which cluster it is, where the user's kubeconfig says it; none of clusters that belong to an account, whose that is.

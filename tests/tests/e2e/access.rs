@@ -237,6 +237,35 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
     Ok(())
 }
 
+/// Ten objects are read at once, and each of them would wait for the plugin's answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_gives_no_login_is_asked_once_for_all() -> Result<()> {
+    let mut workspace = Workspace::new()?;
+    workspace.config(EXISTING)?;
+    workspace.env("KUBECONFIG", "kubeconfig");
+    let exec = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "command": "sh", "args": ["-c", "echo asked >> asked; sleep 1; echo the session has ended >&2; exit 3"],
+    });
+    let kubeconfig = json!({
+        "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:1" } }],
+        "contexts": [{ "name": "second", "context": { "cluster": "c", "user": "u" } }],
+        "users": [{ "name": "u", "user": { "exec": exec } }],
+    });
+    workspace.write("kubeconfig", &kubeconfig.to_string())?;
+    let ran = workspace.run(&["plan"]).await?;
+    let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    ensure!(ran.code == 2 && said.contains("CLUSTER_LOGIN_FAILED"), "{}", ran.said());
+    ensure!(
+        said.contains("the plugin `sh` of the user `u` ended with exit status: 3: the session has ended"),
+        "{}",
+        ran.said()
+    );
+    let asked = workspace.read("asked")?.lines().count();
+    ensure!(asked <= 2, "asked {asked} times");
+    Ok(())
+}
+
 /// A role that AWS knows, and a session of it.
 const ASSUME: &str = r#"
 iam, sts = client("iam"), client("sts")

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::eks::EksTokens;
-use super::kubeconfig::token_in;
+use super::kubeconfig::{PluginTokens, token_in};
 use super::served::{Served, ServedList};
 use crate::signing::{SecretString, install_crypto_provider};
 
@@ -61,6 +61,8 @@ pub(super) enum Caller {
         /// The file.
         path: String,
     },
+    /// As a user of the kubeconfig, by what a plugin answers.
+    Plugin(Box<PluginTokens>),
     /// As the AWS login that is in use.
     Eks(Box<EksTokens>),
 }
@@ -466,6 +468,7 @@ impl Connected {
         match &self.inner.caller {
             Caller::Eks(tokens) => tokens.get(refused).await.map(Some),
             Caller::File { path, .. } => token_in(path).map(SecretString::new).map(Some),
+            Caller::Plugin(tokens) => tokens.get(refused).await,
             Caller::User(_) => Ok(None),
         }
     }
@@ -475,8 +478,9 @@ impl Connected {
         let name = &self.inner.name;
         let user = match &self.inner.caller {
             Caller::Eks(tokens) => return tokens.refused().await,
-            Caller::File { user, .. } => Some(user),
-            Caller::User(user) => user.as_ref(),
+            Caller::File { user, .. } => Some(user.as_str()),
+            Caller::Plugin(tokens) => Some(tokens.user()),
+            Caller::User(user) => user.as_deref(),
         };
         let who = user.map_or_else(|| "nobody in particular".to_owned(), |user| format!("the user `{user}`"));
         let message = format!("the cluster of the context `{name}` does not accept the login of {who}");
@@ -537,15 +541,14 @@ impl Connected {
     }
 }
 
-/// A login that did not get as far as the cluster. How a plugin was called and what it answered are not told: there are secrets in it.
+/// A login that did not get as far as the cluster. What a program of an `auth-provider` answered is not told: there are secrets in it.
 fn no_login(name: &str, error: &AuthError) -> ProviderError {
     let why = match error {
         AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr);
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
-            format!("its plugin ended with {}: {}", out.status, last.trim())
+            format!("its `auth-provider` ended with {}: {}", out.status, last.trim())
         }
-        AuthError::AuthExecParse(_) => "what its plugin answered is no ExecCredential".to_owned(),
         error => error.to_string(),
     };
     let message = format!("there is no login to the cluster of the context `{name}`: {why}");

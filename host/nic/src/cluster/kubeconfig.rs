@@ -5,6 +5,7 @@ mod found;
 mod login;
 mod members;
 mod plain;
+mod plugin;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ use self::found::{Chosen, Found, unusable};
 pub(super) use self::login::token_in;
 use self::login::{API_VERSION, Login, leads_to, lend, unlendable};
 use self::members::{cluster_members, plugin_members};
+pub(super) use self::plugin::PluginTokens;
+use self::plugin::{Certificate, Plugin};
 pub use self::yaml::is_ours;
 use super::ClusterAccess;
 use super::connection::{Caller, Connected};
@@ -67,15 +70,27 @@ pub(super) async fn connect(context: Option<&str>) -> Result<Connected, Provider
 }
 
 async fn enter(chosen: Chosen) -> Result<Connected, ProviderError> {
+    let name = chosen.name.clone();
     let config = Config::from_custom_kubeconfig(chosen.alone(), &KubeConfigOptions::default()).await;
-    let Chosen { name, user, .. } = chosen;
     let mut config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
-    let user = user.map(|(user, _)| user);
-    // The client would send the file as it is, with the line's end.
-    let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
-    let caller = match (user, file) {
-        (Some(user), Some(path)) => Caller::File { user, path },
-        (user, _) => Caller::User(user),
+    let login = &mut config.auth_info;
+    let with_password = login.username.is_some() && login.password.is_some();
+    let is_static = login.token.is_some() || login.auth_provider.is_some() || with_password;
+    // The client would send the file as it is, with the line's end, and call a plugin in the way of everything else.
+    let file = login.token_file.take().filter(|_| !is_static);
+    let exec = login.exec.take().filter(|_| !is_static && file.is_none());
+    let caller = match (chosen.user.as_ref().map(|(user, _)| user), file, exec) {
+        (Some(user), Some(path), _) => Caller::File { user: user.clone(), path },
+        (Some(user), None, Some(exec)) => {
+            let exec = serde_json::to_value(exec).map_err(|error| unusable(&error))?;
+            let (tokens, certificate) = PluginTokens::ask(Plugin::of(&chosen, user, &exec)?).await?;
+            if let Some(Certificate { data, key }) = certificate {
+                login.client_certificate_data = Some(data);
+                login.client_key_data = Some(key.expose().into());
+            }
+            Caller::Plugin(Box::new(tokens))
+        }
+        (user, ..) => Caller::User(user.cloned()),
     };
     Connected::with(name, config, caller)
 }
@@ -167,10 +182,10 @@ fn list(found: &Found) -> Result<String, ProviderError> {
 ///
 /// # Errors
 /// `KUBECONFIG_UNREADABLE`, `KUBECONFIG_LOGIN_NOT_LENT`, `CLUSTER_LOGIN_FAILED`.
-pub fn context_credential(context: &str, server: Option<&str>) -> Result<String, ProviderError> {
+pub async fn context_credential(context: &str, server: Option<&str>) -> Result<String, ProviderError> {
     let chosen = Found::by_environment()?.choose(Some(context))?;
     server.map_or(Ok(()), |server| leads_to(&chosen, server))?;
-    lend(&chosen).map(|credential| credential.to_string())
+    lend(&chosen).await.map(|credential| credential.to_string())
 }
 
 /// Whether a file is one of those that the user's logins stand in, and not one that this program has made.

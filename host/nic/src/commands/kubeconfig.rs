@@ -14,7 +14,7 @@ pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
             (None, Some(cluster), Some(region)) => session::exec_credential(cluster, region).await?,
             (context, ..) => {
                 let context = context.as_deref().unwrap_or_default();
-                context_credential(context, flags.server.as_deref()).map_err(CommandError::from)?
+                context_credential(context, flags.server.as_deref()).await.map_err(CommandError::from)?
             }
         };
         // The one place where a token is the data that was asked for: kubectl reads it from stdout.

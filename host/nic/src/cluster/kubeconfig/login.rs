@@ -1,7 +1,6 @@
 //! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
 
 use std::io::ErrorKind;
-use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +11,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::address::{bare, same};
 use super::found::{Chosen, unusable};
-use super::members::{cluster_members, plugin_config};
+use super::members::plugin_config;
 use super::plain::may_hold_a_secret;
+use super::plugin::Plugin;
 
 /// What plugins and their callers speak.
 pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
@@ -64,14 +64,14 @@ impl Login {
 }
 
 /// The `ExecCredential` of a context, read now.
-pub(super) fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
+pub(super) async fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
     let nobody = || unusable(&format!("the context `{}` has no user who logs in", chosen.name));
     let (name, user) = chosen.user.as_ref().ok_or_else(nobody)?;
     let user = serde_json::to_value(user).map_err(|error| unusable(&error))?;
     let status = match Login::of(&user) {
         Login::None => return Err(nobody()),
         Login::Static => read(name, &user)?,
-        Login::Plugin | Login::SecretPlugin => call(name, &user["exec"], chosen)?,
+        Login::Plugin | Login::SecretPlugin => Plugin::of(chosen, name, &user["exec"])?.call().await?.into(),
         Login::Unlendable(by) => return Err(unlendable(name, by)),
     };
     Ok(json!({
@@ -160,39 +160,4 @@ fn file(path: &str) -> Result<String, ProviderError> {
         ErrorKind::InvalidData => unusable(&format!("`{path}` is not UTF-8")),
         _ => unusable(&format!("`{path}`: {error}")),
     })
-}
-
-/// Calls the user's plugin, which may talk to the user as it does for kubectl.
-fn call(name: &str, exec: &Value, chosen: &Chosen) -> Result<Value, ProviderError> {
-    let failed = |what: String| {
-        let message = format!("the plugin of the user `{name}` {what}");
-        ProviderError::other("CLUSTER_LOGIN_FAILED", message)
-    };
-    let texts = |member: &str| exec[member].as_array().into_iter().flatten();
-    let program = exec["command"]
-        .as_str()
-        .ok_or_else(|| unusable(&format!("the plugin of the user `{name}` has no `command`")))?;
-    let interactive = exec["interactiveMode"] != "Never";
-    let mut spec = json!({ "interactive": interactive });
-    if exec["provideClusterInfo"] == true {
-        let config = plugin_config(chosen).map(|config| ("config".to_owned(), config.clone()));
-        spec["cluster"] = cluster_members(chosen)?.into_iter().chain(config).collect::<Map<_, _>>().into();
-    }
-    let info = json!({ "apiVersion": exec["apiVersion"], "kind": "ExecCredential", "spec": spec });
-    let variables = texts("env").filter_map(|variable| Some((variable["name"].as_str()?, variable["value"].as_str()?)));
-    let output = Command::new(program)
-        .args(texts("args").filter_map(Value::as_str))
-        .envs(variables)
-        .env("KUBERNETES_EXEC_INFO", info.to_string())
-        .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
-        .stderr(Stdio::inherit())
-        .output();
-    let output = output.map_err(|error| failed(format!("cannot be started: `{program}`: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("`{program}` ended with {}", output.status)));
-    }
-    // Its answer is not told: it holds the login.
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let status = answer["status"].as_object().filter(|_| answer["kind"] == "ExecCredential");
-    status.cloned().map(Value::Object).ok_or_else(|| failed(format!("`{program}` answered no ExecCredential")))
 }

@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+use std::time::Duration;
 
 use kube::config::Kubeconfig;
 use tempfile::TempDir;
 
+use super::plugin::Manner;
 use super::*;
+use crate::signing::SecretString;
 
 /// Case A25: the context stands in the second file, its user in the first.
 const FIRST: &str = r"
@@ -66,8 +69,8 @@ fn made(found: &Found) -> (Value, String, Vec<Diagnostic>) {
     (serde_json::to_value(read).unwrap(), access.kubeconfig, access.warnings)
 }
 
-fn lent(found: &Found) -> Result<Value, ProviderError> {
-    Ok(lend(&found.choose(None)?)?["status"].clone())
+async fn lent(found: &Found) -> Result<Value, ProviderError> {
+    Ok(lend(&found.choose(None)?).await?["status"].clone())
 }
 
 fn said<T>(result: Result<T, ProviderError>) -> String {
@@ -163,8 +166,8 @@ fn what_is_wrong_names_the_files_the_context_and_what_there_is() {
     assert_eq!(found.choose(None).unwrap().name, "first");
 }
 
-#[test]
-fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
+#[tokio::test]
+async fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
     let files = Files::new();
     files.file("token", "PLANTED-token\n");
     files.file("cert.pem", "PLANTED-cert");
@@ -194,7 +197,7 @@ fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
         );
         assert_eq!(call["env"], json!([{ "name": "KUBECONFIG", "value": files.path("config") }]));
         assert_eq!(call["interactiveMode"], "Never");
-        let status = lent(&found).unwrap();
+        let status = lent(&found).await.unwrap();
         for (member, value) in expected.as_object().unwrap() {
             assert_eq!(&status[member], value);
         }
@@ -203,13 +206,13 @@ fn a_static_login_is_lent_when_it_is_asked_for_and_stands_nowhere_else() {
     // Files are read at that moment.
     let found = files.user(&json!({ "tokenFile": "token" }));
     files.file("token", "PLANTED-next");
-    assert_eq!(lent(&found).unwrap()["token"], "PLANTED-next");
+    assert_eq!(lent(&found).await.unwrap()["token"], "PLANTED-next");
     files.file("token", "\n");
-    assert!(said(lent(&found)).contains("/token` is empty"));
+    assert!(said(lent(&found).await).contains("/token` is empty"));
     std::fs::remove_file(files.path("token")).unwrap();
-    assert!(said(lent(&found)).contains("/token`"));
+    assert!(said(lent(&found).await).contains("/token`"));
     let half = files.user(&json!({ "client-certificate": "cert.pem" }));
-    assert!(said(lent(&half)).contains("a client certificate without a key"));
+    assert!(said(lent(&half).await).contains("a client certificate without a key"));
 }
 
 #[test]
@@ -241,8 +244,8 @@ fn a_plugin_stands_as_it_is_unless_it_is_told_what_may_be_secret() {
     assert_eq!(read["users"][0]["user"]["exec"]["args"], json!(ours));
 }
 
-#[test]
-fn a_lent_plugin_is_called_as_kubectl_calls_it() {
+#[tokio::test]
+async fn a_lent_plugin_is_called_as_kubectl_calls_it() {
     let files = Files::new();
     let script = r#"
 info=$KUBERNETES_EXEC_INFO
@@ -255,16 +258,16 @@ printf '{"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCred
             "apiVersion": "client.authentication.k8s.io/v1beta1" } })
     };
     let found = files.user(&plugin(json!([files.path("plugin"), "a"])));
-    assert_eq!(lent(&found).unwrap(), json!({ "token": "a-b" }));
+    assert_eq!(lent(&found).await.unwrap(), json!({ "token": "a-b" }));
     for (script, why) in [("exit 3", "exit status: 3"), ("echo PLANTED", "answered no ExecCredential")] {
-        let error = lent(&files.user(&plugin(json!(["-c", script])))).unwrap_err();
+        let error = lent(&files.user(&plugin(json!(["-c", script])))).await.unwrap_err();
         assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains(why), "{error}");
         assert!(!error.to_string().contains("PLANTED"), "{error}");
     }
 }
 
-#[test]
-fn what_cannot_be_lent_is_told_when_the_file_is_made_and_when_it_is_asked_for() {
+#[tokio::test]
+async fn what_cannot_be_lent_is_told_when_the_file_is_made_and_when_it_is_asked_for() {
     let files = Files::new();
     for user in [
         json!({ "username": "ann", "password": "PLANTED" }),
@@ -275,7 +278,7 @@ fn what_cannot_be_lent_is_told_when_the_file_is_made_and_when_it_is_asked_for() 
         assert!(!text.contains("PLANTED"), "{text}");
         let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
         assert_eq!(warning.code, "KUBECONFIG_LOGIN_NOT_LENT");
-        let error = lent(&found).unwrap_err();
+        let error = lent(&found).await.unwrap_err();
         assert!(error.code() == "KUBECONFIG_LOGIN_NOT_LENT" && error.to_string().contains("the user `u`"), "{error}");
         assert_eq!(error.hints(), warning.hints);
         assert!(!format!("{error:?}{warning:?}").contains("PLANTED"));
@@ -284,7 +287,7 @@ fn what_cannot_be_lent_is_told_when_the_file_is_made_and_when_it_is_asked_for() 
     let found = files.user(&json!({}));
     let (read, ..) = made(&found);
     assert_eq!(read["users"][0]["user"], json!({}));
-    assert!(said(lent(&found)).contains("no user who logs in"));
+    assert!(said(lent(&found).await).contains("no user who logs in"));
 }
 
 #[test]
@@ -456,6 +459,79 @@ fn what_is_not_known_stays_in_the_users_file() {
     }
 }
 
+/// A user whose plugin is this script.
+fn scripted(script: &str, mode: &str) -> Value {
+    json!({ "exec": { "command": "sh", "args": ["-c", script], "apiVersion": API_VERSION, "interactiveMode": mode } })
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_is_ended_and_named() {
+    let files = Files::new();
+    let user = scripted(&format!("echo $$ > {}; exec sleep 600", files.path("pid").display()), "Never");
+    let chosen = files.user(&user).choose(None).unwrap();
+    let mut plugin = Plugin::of(&chosen, "u", &user["exec"]).unwrap();
+    plugin.limit = Duration::from_millis(500);
+    let error = plugin.call().await.unwrap_err();
+    let told = error.to_string();
+    assert!(error.code() == "CLUSTER_LOGIN_FAILED" && !error.hints().is_empty(), "{error:?}");
+    for word in ["the context `x`", "the plugin `sh` of the user `u`", "did not answer within 0 s, and was ended"] {
+        assert!(told.contains(word), "{told}");
+    }
+    let process = format!("/proc/{}/stat", std::fs::read_to_string(files.path("pid")).unwrap().trim());
+    // Gone, or dead and not yet taken leave of.
+    let is_over = || std::fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z "));
+    for _ in 0..100 {
+        if is_over() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the plugin goes on");
+}
+
+#[test]
+fn who_can_be_asked_at_a_terminal_gets_the_time_to_log_in() {
+    let manner = |mode: Value, has_terminal| {
+        let manner = Manner::of(&mode, has_terminal);
+        (manner.asks, manner.speaks, manner.limit(has_terminal).as_secs())
+    };
+    for (has_terminal, asks, seconds) in [(true, true, 600), (false, false, 60)] {
+        assert_eq!(manner(json!("IfAvailable"), has_terminal), (asks, true, seconds));
+        assert_eq!(manner(Value::Null, has_terminal), (asks, true, seconds));
+        assert_eq!(manner(json!("Never"), has_terminal), (false, false, 60));
+        assert_eq!(manner(json!("Always"), has_terminal), (true, true, seconds));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_plugin_is_kept_until_it_ends_or_is_refused() {
+    let files = Files::new();
+    let tokens = async |ends: &str| {
+        let count = files.path("count").display().to_string();
+        let _ = std::fs::remove_file(&count);
+        let script = format!(
+            "echo x >> {count}; printf '{{\"kind\": \"ExecCredential\", \"status\": {{\"token\": \"%s\"{ends}}}}}' $(wc -l < {count})"
+        );
+        let user = scripted(&script, "Never");
+        let chosen = files.user(&user).choose(None).unwrap();
+        PluginTokens::ask(Plugin::of(&chosen, "u", &user["exec"]).unwrap()).await.map(|(tokens, _)| tokens)
+    };
+    let got = async |tokens: &PluginTokens, refused: Option<&SecretString>| tokens.get(refused).await.unwrap();
+    let token = |text: &str| Some(SecretString::new(text));
+    for lasting in ["", ", \"expirationTimestamp\": \"2999-01-01T00:00:00Z\""] {
+        let tokens = tokens(lasting).await.unwrap();
+        assert_eq!((got(&tokens, None).await, got(&tokens, None).await), (token("1"), token("1")));
+        // Once for all whose token was refused.
+        for _ in 0..2 {
+            assert_eq!(got(&tokens, token("1").as_ref()).await, token("2"));
+        }
+    }
+    let ended = tokens(", \"expirationTimestamp\": \"2001-01-01T00:00:00Z\"").await.unwrap();
+    assert_eq!((got(&ended, None).await, got(&ended, None).await), (token("2"), token("3")));
+    let error = tokens(", \"expirationTimestamp\": \"soon\"").await.err().unwrap();
+    assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains("that is no time"), "{error}");
+}
+
 /// Why NIC itself does not get in by the current context.
 async fn refused(found: Found) -> ProviderError {
     enter(found.choose(None).unwrap()).await.unwrap_err()
@@ -469,8 +545,11 @@ async fn what_a_plugin_or_a_proxy_is_told_is_in_no_error() {
             "env": [{"name": "SECRET", "value": "PLANTED"}], "apiVersion": "client.authentication.k8s.io/v1" } })
     };
     for (script, why) in [
-        ("echo first >&2; echo log in again >&2; exit 3", "exit status: 3: log in again"),
-        ("echo '{\"status\": PLANTED'", "is no ExecCredential"),
+        (
+            "echo first >&2; echo log in again >&2; exit 3",
+            "the plugin `sh` of the user `u` ended with exit status: 3: log in again",
+        ),
+        ("echo '{\"status\": PLANTED'", "answered no ExecCredential"),
     ] {
         let error = refused(files.user(&told(script))).await;
         assert!(error.code() == "CLUSTER_LOGIN_FAILED" && error.to_string().contains(why), "{error}");
