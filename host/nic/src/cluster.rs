@@ -31,7 +31,7 @@ pub use self::connection::{Applied, Apply, Connected, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
 pub use self::generation::Generation;
 pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
-pub use self::kubeconfig::{ExecCommand, context_credential, is_ours, is_the_users};
+pub use self::kubeconfig::{ExecCommand, context_credential};
 pub use self::reader::{FindCluster, FoundClusterReader};
 pub use self::workload::Workload;
 

@@ -1,6 +1,7 @@
 //! What later stages are handed: outputs.json and the kubeconfig beside the state. They tell of a cluster, and go when it does.
 
-use std::fs;
+mod owner;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use nic_core::engine::Run;
 use nic_core::kind::Kind;
 use nic_core::plan::Action;
 use nic_core::ports::{Event, Reporter};
-use serde_json::Value;
 
-use crate::cluster;
+pub use self::owner::Owner;
+use self::owner::{Whose, of_kubeconfig, of_outputs};
+use crate::error::CommandError;
 use crate::files;
 use crate::output::Printer;
 
@@ -31,18 +33,41 @@ impl Handover {
         Self { outputs: directory.join("outputs.json"), kubeconfig: directory.join("kubeconfig") }
     }
 
-    /// Takes them away, as far as this program made them. Tells of those that it could not take away.
-    pub fn withdraw(&self) -> Vec<Diagnostic> {
-        let ours = [(&self.outputs, is_outputs as fn(&Path) -> bool), (&self.kubeconfig, cluster::is_ours)];
-        let there = ours.into_iter().filter(|(path, is_ours)| is_ours(path));
-        let left = there.filter_map(|(path, _)| files::remove(path).err()).flat_map(|error| error.diagnostics);
+    /// Whether nothing of anybody else would be lost if they were written for this platform.
+    ///
+    /// # Errors
+    /// `OUTPUTS_IN_USE`, `KUBECONFIG_IN_USE`.
+    pub fn is_free(&self, owner: &Owner) -> Result<(), CommandError> {
+        let files = [
+            (&self.outputs, of_outputs as fn(&Path) -> Whose, "OUTPUTS_IN_USE", "--outputs"),
+            (&self.kubeconfig, of_kubeconfig, "KUBECONFIG_IN_USE", "--kubeconfig"),
+        ];
+        let lost = |(path, whose, code, option): (&PathBuf, fn(&Path) -> Whose, &str, &str)| {
+            let (place, hint) = (path.display(), format!("name another file with `{option}`"));
+            let (detail, otherwise) = match whose(path) {
+                Whose::Made(Some(other)) if other.lineage != owner.lineage => (
+                    format!("`{place}` is of another platform, {other}; this one is {owner}"),
+                    "or remove it, if that platform is gone",
+                ),
+                Whose::Others => (format!("`{place}` is there, and nic did not make it"), "or move it away"),
+                Whose::Nobodys | Whose::Made(_) => return None,
+            };
+            Some(Diagnostic::error(code, "A file would be overwritten", detail).hint(hint).hint(otherwise))
+        };
+        let lost: Vec<Diagnostic> = files.into_iter().filter_map(lost).collect();
+        if lost.is_empty() { Ok(()) } else { Err(CommandError::refused(lost)) }
+    }
+
+    /// Takes them away, as far as this program made them for this platform. Tells of those that it could not take away.
+    pub fn withdraw(&self, owner: &Owner) -> Vec<Diagnostic> {
+        let files = [(&self.outputs, of_outputs(&self.outputs)), (&self.kubeconfig, of_kubeconfig(&self.kubeconfig))];
+        let ours = files.into_iter().filter(|(_, whose)| match whose {
+            Whose::Made(made_for) => made_for.as_ref().is_none_or(|other| other.lineage == owner.lineage),
+            Whose::Nobodys | Whose::Others => false,
+        });
+        let left = ours.filter_map(|(path, _)| files::remove(path).err()).flat_map(|error| error.diagnostics);
         left.map(|diagnostic| Diagnostic { severity: Severity::Warning, ..diagnostic }).collect()
     }
-}
-
-fn is_outputs(path: &Path) -> bool {
-    let document: Option<Value> = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    document.is_some_and(|document| document["format_version"].is_string() && document["provider"].is_string())
 }
 
 /// Whether nothing is recorded any more of what the files tell of: the cluster, where the provider makes it; else everything.
@@ -63,6 +88,8 @@ pub struct Withdrawing {
     pub within: Arc<dyn Reporter>,
     /// What goes.
     pub handover: Handover,
+    /// Whose they are.
+    pub owner: Owner,
     /// The addresses of clusters.
     pub clusters: Vec<nic_core::address::Address>,
     /// Where it is told that a file stays.
@@ -74,7 +101,7 @@ impl Reporter for Withdrawing {
         if let Event::Started { address, action: Action::Delete } = &event
             && self.clusters.contains(address)
         {
-            self.printer.diagnostics(&self.handover.withdraw(), None);
+            self.printer.diagnostics(&self.handover.withdraw(&self.owner), None);
         }
         self.within.report(event);
     }
@@ -82,24 +109,97 @@ impl Reporter for Withdrawing {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use serde_json::json;
+    use tempfile::TempDir;
+
     use super::*;
 
-    #[test]
-    fn only_what_this_program_made_is_taken_away() {
+    const THEIRS: [&str; 2] = ["{\"outputs\": {}}", "apiVersion: v1\nkind: Config\n"];
+    /// As they were before it was written into them whose they are.
+    const BEFORE: [&str; 2] = [
+        "{\"format_version\": \"1.0\", \"provider\": \"aws\"}",
+        "# Made by nic; it holds no login.\nkind: \"Config\"\n",
+    ];
+
+    fn owner(lineage: &str) -> Owner {
+        Owner { project_name: "my-nebari".to_owned(), namespace: "dev".to_owned(), lineage: lineage.to_owned() }
+    }
+
+    /// What deploy writes for this platform.
+    fn made(lineage: &str) -> [String; 2] {
+        let outputs = json!({ "format_version": "1.0", "provider": "aws", "platform": owner(lineage) });
+        [outputs.to_string(), owner(lineage).signed("kind: \"Config\"\n")]
+    }
+
+    fn beside(texts: &[impl AsRef<str>; 2]) -> (TempDir, Handover) {
         let directory = tempfile::tempdir().unwrap();
         let handover = Handover::beside(&directory.path().join("nic-state.json"));
-        let theirs =
-            [(&handover.outputs, "{\"outputs\": {}}"), (&handover.kubeconfig, "apiVersion: v1\nkind: Config\n")];
-        for (path, text) in theirs {
-            fs::write(path, text).unwrap();
+        fs::write(&handover.outputs, texts[0].as_ref()).unwrap();
+        fs::write(&handover.kubeconfig, texts[1].as_ref()).unwrap();
+        (directory, handover)
+    }
+
+    fn there(handover: &Handover) -> (bool, bool) {
+        (handover.outputs.exists(), handover.kubeconfig.exists())
+    }
+
+    fn refused(handover: &Handover) -> Vec<Diagnostic> {
+        handover.is_free(&owner("ours")).map_or_else(|error| error.diagnostics, |()| Vec::new())
+    }
+
+    #[test]
+    fn only_what_this_program_made_for_this_platform_is_taken_away() {
+        for stays in [&THEIRS.map(str::to_owned), &made("another")] {
+            let (_directory, handover) = beside(stays);
+            assert_eq!(handover.withdraw(&owner("ours")), []);
+            assert_eq!(there(&handover), (true, true), "{stays:?}");
         }
-        assert_eq!(handover.withdraw(), []);
-        assert!(handover.outputs.exists() && handover.kubeconfig.exists());
-        fs::write(&handover.outputs, "{\"format_version\": \"1.0\", \"provider\": \"aws\"}").unwrap();
-        fs::write(&handover.kubeconfig, "# Made by nic; it holds no login.\nkind: \"Config\"\n").unwrap();
-        assert_eq!(handover.withdraw(), []);
-        assert!(!handover.outputs.exists() && !handover.kubeconfig.exists());
-        // There is nothing left to take away.
-        assert_eq!(handover.withdraw(), []);
+        for goes in [&BEFORE.map(str::to_owned), &made("ours")] {
+            let (_directory, handover) = beside(goes);
+            assert_eq!(handover.withdraw(&owner("ours")), []);
+            assert_eq!(there(&handover), (false, false), "{goes:?}");
+            // There is nothing left to take away.
+            assert_eq!(handover.withdraw(&owner("ours")), []);
+        }
+    }
+
+    #[test]
+    fn nothing_of_others_is_overwritten() {
+        for (texts, words) in [
+            (THEIRS.map(str::to_owned), "nic did not make it"),
+            (
+                made("another"),
+                "another platform, `my-nebari/dev` of lineage another; this one is `my-nebari/dev` of lineage ours",
+            ),
+        ] {
+            let (_directory, handover) = beside(&texts);
+            let [outputs, kubeconfig] = &refused(&handover)[..] else { panic!("{:?}", refused(&handover)) };
+            for (told, code, path, option) in [
+                (outputs, "OUTPUTS_IN_USE", &handover.outputs, "`--outputs`"),
+                (kubeconfig, "KUBECONFIG_IN_USE", &handover.kubeconfig, "`--kubeconfig`"),
+            ] {
+                assert_eq!(told.code, code);
+                assert!(told.detail.contains(path.to_str().unwrap()) && told.detail.contains(words), "{told:?}");
+                assert!(told.hints[0].contains(option), "{told:?}");
+            }
+        }
+        // What is ours or was made before, and what there is nothing in, or nothing at all.
+        for texts in [BEFORE.map(str::to_owned), made("ours"), [String::new(), String::new()]] {
+            assert_eq!(refused(&beside(&texts).1), [], "{texts:?}");
+        }
+        let (directory, handover) = beside(&made("ours"));
+        fs::remove_file(&handover.outputs).unwrap();
+        fs::remove_file(&handover.kubeconfig).unwrap();
+        assert_eq!(refused(&handover), []);
+        // A link leads to what would be lost, and what is no file is nobody's to replace.
+        let own = directory.path().join("own");
+        fs::write(&own, THEIRS[1]).unwrap();
+        symlink(&own, &handover.kubeconfig).unwrap();
+        fs::create_dir(&handover.outputs).unwrap();
+        let codes: Vec<_> = refused(&handover).into_iter().map(|told| told.code).collect();
+        assert_eq!(codes, ["OUTPUTS_IN_USE", "KUBECONFIG_IN_USE"]);
     }
 }

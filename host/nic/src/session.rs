@@ -26,7 +26,7 @@ use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, Found
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
-use crate::handover::Handover;
+use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
@@ -284,14 +284,21 @@ impl Session {
     /// # Errors
     /// What the provider says.
     pub async fn outputs(&self) -> Result<Map<String, Value>, CommandError> {
-        let parts = self.run.outputs().await?;
+        let mut outputs = self.run.outputs().await?;
         let state = self.run.journal.state().await;
-        let mut outputs = Map::from_iter([
+        // By these the file is known again, whatever a provider calls its own.
+        outputs.extend([
             ("format_version".to_owned(), json!("1.0")),
             ("provider".to_owned(), json!(state.provider)),
+            ("platform".to_owned(), json!(Owner::of(&state))),
         ]);
-        outputs.extend(parts);
         Ok(outputs)
+    }
+
+    /// Whose platform this is.
+    pub async fn owner(&self) -> Owner {
+        let state = self.run.journal.state().await;
+        Owner::of(&state)
     }
 
     /// How the cluster is reached, or none while there is none.
@@ -300,7 +307,9 @@ impl Session {
     /// What the provider or the cluster's cloud says.
     pub async fn cluster_access(&self) -> Result<Option<ClusterAccess>, CommandError> {
         let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
-        Ok(self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?)
+        let access = self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?;
+        let owner = self.owner().await;
+        Ok(access.map(|access| ClusterAccess { kubeconfig: owner.signed(&access.kubeconfig), ..access }))
     }
 
     /// A login to the cluster as Nebari's later stages want it, or none while there is no cluster.

@@ -166,6 +166,11 @@ async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Resu
     let ran = workspace.run(&["deploy", "--kubeconfig", "kube/a.yaml"]).await?;
     ensure!(ran.code == 1 && ran.stderr.contains("KUBECONFIG_IN_USE"), "{}", ran.said());
     ensure!(workspace.read("kube/a.yaml")? == before);
+    // Nor one that no KUBECONFIG lists.
+    workspace.write("kube/aside.yaml", &text)?;
+    let ran = workspace.run(&["deploy", "--kubeconfig", "kube/aside.yaml"]).await?;
+    ensure!(ran.code == 1 && ran.stderr.contains("KUBECONFIG_IN_USE"), "{}", ran.said());
+    ensure!(workspace.read("kube/aside.yaml")? == text);
 
     // A client certificate is lent as well.
     let key = text.lines().find_map(|line| line.trim().strip_prefix("client-key-data: ")).context("a key")?;
@@ -234,6 +239,56 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
         "the platform is there, its files are not"
     );
     Api::<Namespace>::all(cluster.client()).get("dev").await.context("the namespace is gone")?;
+    Ok(())
+}
+
+/// Their files have the same names in the same place.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_states_in_one_directory_leave_each_others_files() -> Result<()> {
+    let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
+    let mut workspace = Workspace::new()?;
+    workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string());
+    let config = |project: &str, namespace: &str| {
+        format!(
+            "project_name: {project}\nnamespace: {namespace}\nprovider: existing\nexisting: {{kube_context: nic-test}}\n"
+        )
+    };
+    workspace.config(&config("first", "dev"))?;
+    workspace.write("other.yaml", &config("second", "prod"))?;
+    workspace.ok(&["deploy"]).await?;
+    let files = || Ok::<_, anyhow::Error>((workspace.read(OUTPUTS)?, workspace.read(KUBECONFIG)?));
+    let before = files()?;
+
+    // Refused before anything is made, with both files, whose they are, and what to do.
+    let state = workspace.stage().join("other-state.json").display().to_string();
+    let second = ["-f", "other.yaml", "--state", &state];
+    let ran = workspace.run(&[&["deploy"][..], &second].concat()).await?;
+    let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lineage = workspace.state()?["lineage"].as_str().context("a lineage")?.to_owned();
+    for word in ["OUTPUTS_IN_USE", "KUBECONFIG_IN_USE", "`first/dev`", &lineage, "`--outputs`", "`--kubeconfig`"] {
+        ensure!(ran.code == 1 && said.contains(word), "{word}: {}", ran.said());
+    }
+    fits_a_terminal(&ran.stderr)?;
+    let namespaces: Api<Namespace> = Api::all(cluster.client());
+    ensure!(namespaces.get_opt("prod").await?.is_none() && files()? == before, "something was changed");
+
+    let elsewhere = ["--outputs", "other/outputs.json", "--kubeconfig", "other/kubeconfig"];
+    for _ in 0..2 {
+        workspace.ok(&[&["deploy"][..], &second, &elsewhere].concat()).await?;
+    }
+    ensure!(files()? == before, "the files of the first were written");
+    // Neither is named in the place of the other.
+    let ran = workspace.run(&["deploy", "--outputs", "other/outputs.json"]).await?;
+    ensure!(
+        ran.code == 1 && ran.stderr.contains("OUTPUTS_IN_USE") && ran.stderr.contains("second/prod"),
+        "{}",
+        ran.said()
+    );
+
+    workspace.ok(&[&["destroy", "--yes"][..], &second].concat()).await?;
+    ensure!(files()? == before, "the files of the first are gone");
+    workspace.ok(&["destroy", "--yes"]).await?;
+    ensure!(workspace.read(OUTPUTS).is_err() && workspace.read(KUBECONFIG).is_err());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ mod plain;
 mod plugin;
 mod yaml;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kube::Config;
 use kube::config::KubeConfigOptions;
@@ -23,7 +23,6 @@ use self::login::{API_VERSION, Login, leads_to, lend, unlendable};
 use self::members::{cluster_members, plugin_members};
 pub(super) use self::plugin::PluginTokens;
 use self::plugin::{Certificate, Plugin};
-pub use self::yaml::is_ours;
 use super::ClusterAccess;
 use super::connection::{Caller, Connected};
 use super::eks::EksCluster;
@@ -186,14 +185,6 @@ pub async fn context_credential(context: &str, server: Option<&str>) -> Result<S
     let chosen = Found::by_environment()?.choose(Some(context))?;
     server.map_or(Ok(()), |server| leads_to(&chosen, server))?;
     lend(&chosen).await.map(|credential| credential.to_string())
-}
-
-/// Whether a file is one of those that the user's logins stand in, and not one that this program has made.
-pub fn is_the_users(path: &Path) -> bool {
-    let same = |one: &PathBuf| one == path || std::fs::canonicalize(one).ok() == std::fs::canonicalize(path).ok();
-    let at_home = found::named(None, std::env::home_dir());
-    let listed = found::named(std::env::var_os("KUBECONFIG"), None);
-    path.exists() && !is_ours(path) && at_home.iter().chain(&listed).any(same)
 }
 
 /// Where the login is: who has the file can use the context. That is what deploy wrote, unless the context leads elsewhere by now, else

@@ -1,6 +1,5 @@
 //! `nic deploy`: the whole table of docs/lifecycle.md, once, downwards.
 
-use std::path::Path;
 use std::time::Duration;
 
 use nic_core::diagnostic::{Diagnostic, Severity};
@@ -10,7 +9,6 @@ use serde_json::{Value, json};
 use super::planned::{Wanted, planned};
 use super::{Ended, Result};
 use crate::cli::Deploy;
-use crate::cluster;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -34,12 +32,6 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
             &config,
         ));
     }
-    let handover = Handover::beside(&flags.state.resolve(&flags.config.file));
-    let kubeconfig_path = flags.kubeconfig.clone().unwrap_or(handover.kubeconfig);
-    let outputs_path = flags.outputs.clone().unwrap_or(handover.outputs);
-    if cluster::is_the_users(&kubeconfig_path) {
-        return Err(would_be_lost(&kubeconfig_path).into());
-    }
     let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
     let wanted = Wanted {
         state: &flags.state,
@@ -49,6 +41,12 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         take_over: flags.take_over.as_deref(),
     };
     let (session, planned, look) = planned(&config, &wanted, printer).await?;
+    let beside = Handover::beside(&session.state_path);
+    let handover = Handover {
+        outputs: flags.outputs.clone().unwrap_or(beside.outputs),
+        kubeconfig: flags.kubeconfig.clone().unwrap_or(beside.kubeconfig),
+    };
+    handover.is_free(&session.owner().await)?;
     let in_config = |error| Ended::in_config(error, &config);
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     printer.diagnostics(&planned.plan.notes, None);
@@ -78,12 +76,12 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     let access = session.cluster_access().await?;
     if let Some(access) = &access {
         printer.diagnostics(&access.warnings, None);
-        files::replace(&kubeconfig_path, access.kubeconfig.as_bytes())?;
-        let path = std::path::absolute(&kubeconfig_path).unwrap_or(kubeconfig_path).display().to_string();
+        files::replace(&handover.kubeconfig, access.kubeconfig.as_bytes())?;
+        let path = std::path::absolute(&handover.kubeconfig).unwrap_or(handover.kubeconfig).display().to_string();
         outputs.insert("kubeconfig".to_owned(), json!({ "path": path, "context": access.context }));
         outputs.insert("kubeconfig_filename".to_owned(), path.into());
     }
-    files::replace(&outputs_path, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
+    files::replace(&handover.outputs, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
 
     let done = report.changes_done();
     let causes = standing(flags, &session, &planned, look.filter(|_| changes == 0), done).await?;
@@ -104,16 +102,6 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     document.insert("summary".to_owned(), views::summary(&planned.plan));
     printer.document(&Value::Object(document));
     Ok(ExitStatus::Success)
-}
-
-/// The kubeconfig that is made has one context and no login: in place of the user's own it would take the others away.
-fn would_be_lost(path: &Path) -> CommandError {
-    let detail =
-        format!("`{}` is a kubeconfig of yours: one for this platform alone would take its place", path.display());
-    CommandError::refused(vec![
-        Diagnostic::error("KUBECONFIG_IN_USE", "A kubeconfig would be overwritten", detail)
-            .hint("name another file with `--kubeconfig`"),
-    ])
 }
 
 /// Waits until the platform is ready, unless nobody wants to wait; then what is missing. A deploy that ends well leaves a platform that

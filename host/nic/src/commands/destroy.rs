@@ -39,7 +39,7 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
         Question { text, answer: Answer::Typed(project), undone: "destroyed" }.ask(flags.yes, printer)?;
     }
-    let handover = Handover::beside(&session.state_path);
+    let (handover, owner) = (Handover::beside(&session.state_path), session.owner().await);
     // Where there never was a state, the files beside its path are of another one.
     let was_there = session.run.journal.state().await.serial > 0;
     let kinds = session.run.kinds();
@@ -47,12 +47,13 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     session.run.reporter = Arc::new(Withdrawing {
         within: session.run.reporter.clone(),
         handover: handover.clone(),
+        owner: owner.clone(),
         clusters: planned.plan.changes.iter().filter(is_cluster).map(|change| change.address.clone()).collect(),
         printer,
     });
     let report = session.run.apply(&planned).await.map_err(CommandError::from)?;
     if was_there && handover::is_over(&session.run).await {
-        printer.diagnostics(&handover.withdraw(), None);
+        printer.diagnostics(&handover.withdraw(&owner), None);
     }
     super::deploy::finished(&report, "destroy")?;
     // Of a part of the platform, the rest is still there.

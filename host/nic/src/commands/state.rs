@@ -10,7 +10,7 @@ use crate::backend;
 use crate::cli::{Retire, State as StateCommand, StateOf};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::handover::Handover;
+use crate::handover::{Handover, Owner};
 use crate::output::Printer;
 
 pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
@@ -90,7 +90,7 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     let now = crate::clock::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);
-    printer.diagnostics(&Handover::beside(&path).withdraw(), None);
+    printer.diagnostics(&Handover::beside(&path).withdraw(&Owner::of(&state)), None);
     printer.line(format!("Retired: it stands at {} now.", retired.display()));
     printer.document(&json!({
         "success": true,

@@ -1,21 +1,12 @@
 //! YAML of a kubeconfig that this program makes.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde_json::Value;
 
-/// The first line, by which such a file is known again.
-const HEAD: &str = "# Made by nic; it holds no login.\n";
-
-/// Whether a file is one that this program has made.
-pub fn is_ours(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(HEAD.as_bytes()))
-}
-
 /// The text of a document.
 pub(super) fn text(document: &Value) -> String {
-    let mut text = HEAD.to_owned();
+    let mut text = String::new();
     // A string takes whatever is written to it.
     let _ = write(document, 0, &mut text);
     text
