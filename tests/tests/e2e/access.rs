@@ -12,7 +12,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
+use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When, ensure_venv};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::golden::fits_a_terminal;
 use nic_tests::nic::{Ran, Workspace};
@@ -239,6 +239,41 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
         "the platform is there, its files are not"
     );
     Api::<Namespace>::all(cluster.client()).get("dev").await.context("the namespace is gone")?;
+    Ok(())
+}
+
+/// The official client for Python, which Nebari itself uses, shares no code with ours.
+const LIST: &str = "
+import json, sys
+from kubernetes import client, config
+config.load_kube_config(config_file=sys.argv[1])
+print(json.dumps([namespace.metadata.name for namespace in client.CoreV1Api().list_namespace().items]))
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_client_logs_in_by_what_deploy_wrote() -> Result<()> {
+    let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
+    let everything = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
+    let secret = token(&cluster, "deployer", everything).await?;
+    let mut workspace = Workspace::new()?;
+    workspace.config(EXISTING)?;
+    two_files(&workspace, &cluster, &json!({ "token": secret }))?;
+    let admin = std::fs::read_to_string(cluster.kubeconfig())?.replace("nic-test", "second");
+    workspace.write("kube/admin.yaml", &admin)?;
+    let venv = tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await??;
+
+    // By a token, and by a client certificate.
+    for kubeconfig in ["kube/a.yaml:kube/b.yaml", "kube/admin.yaml"] {
+        workspace.env("KUBECONFIG", kubeconfig);
+        workspace.ok(&["deploy"]).await?;
+        // Of the user's environment it needs nothing: what it needs stands in the file.
+        let mut python = tokio::process::Command::new(venv.join("bin/python"));
+        python.args(["-c", LIST, KUBECONFIG]).current_dir(workspace.path()).env_remove("KUBECONFIG").kill_on_drop(true);
+        let output = python.output().await.context("start Python")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let names: Vec<String> = serde_json::from_slice(&output.stdout).with_context(|| said)?;
+        ensure!(["kube-system", "dev"].iter().all(|name| names.iter().any(|found| found == name)), "{names:?}");
+    }
     Ok(())
 }
 
