@@ -28,7 +28,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 pub use emulator::{ACCOUNT, Emulator, Server};
@@ -283,6 +284,14 @@ impl Drop for AwsCloud {
             "requests were sent that do not fit botocore's models: {misfits:#?}"
         );
     }
+}
+
+/// The one element of a list, by a member's value.
+pub fn only<'a>(list: &'a Value, member: &str, value: impl Into<Value>) -> Result<&'a Value> {
+    let value = value.into();
+    let found: Vec<&Value> = list.as_array().into_iter().flatten().filter(|e| e[member] == value).collect();
+    ensure!(found.len() == 1, "{} with {member} = {value} in {list:#}", found.len());
+    Ok(found[0])
 }
 
 /// Locks a mutex whose data stays good whatever a panicking test did.

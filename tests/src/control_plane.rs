@@ -29,12 +29,13 @@ use tokio::time::Instant;
 
 use crate::aws::Machines;
 
+mod account;
 mod audit;
 pub mod build;
 mod certificates;
 pub mod eks_login;
 mod go;
-mod kubeconfig;
+pub mod kubeconfig;
 mod launch;
 mod lock;
 mod nodes;

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod cache;
+pub mod configs;
 pub mod control_plane;
 pub mod crash;
 pub mod golden;

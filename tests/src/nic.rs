@@ -98,6 +98,28 @@ impl Workspace {
         serde_json::from_slice(&bytes).context("the state is not whole JSON")
     }
 
+    /// What the state records, by address.
+    pub fn records(&self) -> Result<BTreeMap<String, Value>> {
+        fn collect(value: &Value, found: &mut BTreeMap<String, Value>) {
+            if let Some(address) = value.pointer("/_nic/address").and_then(Value::as_str) {
+                found.insert(address.to_owned(), value.clone());
+            }
+            match value {
+                Value::Object(members) => members.values().for_each(|member| collect(member, found)),
+                Value::Array(elements) => elements.iter().for_each(|element| collect(element, found)),
+                _ => {}
+            }
+        }
+        let mut found = BTreeMap::new();
+        collect(&self.state()?, &mut found);
+        Ok(found)
+    }
+
+    /// Of which lineage the state is.
+    pub fn lineage(&self) -> Result<String> {
+        Ok(self.state()?["lineage"].as_str().context("a lineage")?.to_owned())
+    }
+
     /// `nic` with these arguments, ready to start.
     pub fn command(&self, arguments: &[&str]) -> Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(binary()?);

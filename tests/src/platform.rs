@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::aws::{ACCESS_KEY, AwsCloud, Emulator, Pace, SECRET_KEY, Wait, shape};
+use crate::configs::CLUSTER;
 use crate::control_plane::eks_login::{EksLogin, EksLoginOptions};
 use crate::control_plane::{ControlPlane, ControlPlaneOptions, WebhookOptions};
 use crate::namespaces::NamespaceServer;
@@ -32,10 +33,10 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Starts everything for the cluster of this name.
-    pub async fn start(emulator: Emulator, cluster_name: &str, progress: fn(&str)) -> Result<Self> {
+    /// Starts everything for the cluster of the harness's configs; `progress` is told what takes long.
+    pub async fn start(emulator: Emulator, progress: fn(&str)) -> Result<Self> {
         let aws = AwsCloud::start_in(emulator, REGION, crate::aws::Credentials::default()).await?;
-        let mut options = EksLoginOptions::new(cluster_name, &aws.emulator_endpoint(), ACCESS_KEY, SECRET_KEY);
+        let mut options = EksLoginOptions::new(CLUSTER, &aws.emulator_endpoint(), ACCESS_KEY, SECRET_KEY);
         let front = aws.endpoint();
         options.allowed_hosts.push(front.trim_start_matches("http://").to_owned());
         let login = EksLogin::start(options).await.context("start the token webhook")?;
@@ -49,6 +50,14 @@ impl Platform {
         let mut joining = JoinSet::new();
         joining.spawn(cluster.join(aws.machines()));
         Ok(Self { aws, login, cluster, _joining: joining })
+    }
+
+    /// The same, and a working directory with this config.
+    pub async fn of(emulator: Emulator, config: &str) -> Result<(Self, Workspace)> {
+        let platform = Self::start(emulator, |_| ()).await?;
+        let workspace = platform.workspace()?;
+        workspace.config(config)?;
+        Ok((platform, workspace))
     }
 
     /// Waits until so many nodes of this group are ready.

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Platform;
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const BEFORE: &str = "    user:\n      instance: m5.xlarge\n      min_nodes: 0\n      max_nodes: 5";
 const AFTER: &str = "    user:\n      instance: m5.xlarge\n      min_nodes: 0\n      max_nodes: 10";
 
@@ -26,11 +26,11 @@ async fn main() -> Result<()> {
     let started = Instant::now();
     say("Starting on loopback: an AWS emulator (ministack) behind a layer that behaves as AWS,");
     say("and a Kubernetes control plane (etcd, kube-apiserver, controller-manager, scheduler, kwok).");
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
+    let platform = Platform::start(Emulator::Ministack, say).await?;
     say(&format!("Ready after {:.1} s.", started.elapsed().as_secs_f64()));
 
     let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    workspace.config(EXAMPLE)?;
     let stage = ".nebari/stages/02-infrastructure";
 
     chapter("Deploy", "nic deploy -f nebari-config.yaml");
@@ -64,8 +64,8 @@ async fn main() -> Result<()> {
     }
 
     chapter("Change one thing: `user` may grow to 10 nodes", "nic plan && nic deploy");
-    let edited = CONFIG.replace(BEFORE, AFTER);
-    if edited == CONFIG {
+    let edited = EXAMPLE.replace(BEFORE, AFTER);
+    if edited == EXAMPLE {
         bail!("the example has no `{BEFORE}` to edit");
     }
     workspace.config(&edited)?;

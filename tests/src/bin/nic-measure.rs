@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Emulator, Logged, Pace, Wait, depth, together};
+use nic_tests::configs::EXAMPLE;
 use nic_tests::control_plane::Work;
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
-
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 
 /// How often each is measured that leaves things as they are.
 const RUNS: usize = 15;
@@ -107,7 +106,7 @@ const AGES: Duration = Duration::from_secs(9);
 /// Start, first run, and what a warm run takes.
 async fn process(platform: &Platform) -> Result<()> {
     let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    workspace.config(EXAMPLE)?;
     tell("| what | time | peak memory | of that its own |\n|---|---|---|---|");
     let cache = nic_tests::cache::dir().display().to_string();
     let empty = tempfile::tempdir()?;
@@ -187,7 +186,7 @@ async fn life(platform: &Platform, latency: Duration, lives: usize, runs: usize)
     let mut life = Life { platform, latency, rows: Vec::new() };
     for nth in 0..lives {
         let mut workspace = platform.workspace()?;
-        workspace.config(CONFIG)?;
+        workspace.config(EXAMPLE)?;
         workspace.env("NIC_PACE", "0.001");
         platform.aws.clear_log();
         life.note("first `nic plan`", 1, measure(&workspace, &["plan"]).await?)?;
@@ -242,7 +241,7 @@ fn show(what: &str, log: &[Logged], kubernetes: &[((Duration, Duration), Work)])
 async fn main() -> Result<()> {
     let size = std::fs::metadata(binary()?)?.len();
     say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", say).await?;
+    let platform = Platform::start(Emulator::Ministack, say).await?;
     process(&platform).await?;
     life(&platform, Duration::ZERO, LIVES, RUNS).await?;
     life(&platform, LATENCY, LIVES, RUNS).await?;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::platform::Platform;
 use nic_tests::terminal::Terminal;
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
@@ -44,9 +44,7 @@ type Picture = Vec<Vec<Run>>;
 #[tokio::main]
 async fn main() -> Result<()> {
     let target = PathBuf::from(std::env::args().nth(1).context("where to write the picture?")?);
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (_platform, mut workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
     // The second deploy knows how long the first one took.
     workspace.env("NIC_PACE", PACE).env("NO_COLOR", "");
     workspace.ok(&["deploy"]).await?;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
 
 use super::certificates::Pair;
 
@@ -39,6 +40,19 @@ users:
         encode(&client.certificate),
         encode(&client.key),
     )
+}
+
+/// The kubeconfig of whoever has this token, with the context that tests name.
+pub fn by_token(server: &str, ca_pem: &str, token: &str) -> String {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "nic-test",
+        "clusters": [{ "name": "c", "cluster": {
+            "server": server, "certificate-authority-data": BASE64_STANDARD.encode(ca_pem),
+        } }],
+        "contexts": [{ "name": "nic-test", "context": { "cluster": "c", "user": "u" } }],
+        "users": [{ "name": "u", "user": { "token": token } }],
+    })
+    .to_string()
 }
 
 /// What tells the API server where to have tokens reviewed; a kubeconfig in form only.

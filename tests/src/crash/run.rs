@@ -1,6 +1,6 @@
 //! Platforms that are deployed and destroyed one after another, each with a kill in both.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Platforms {
     /// Deploys and destroys, and counts.
     pub async fn reference(&self) -> Result<Reference> {
         let site = self.sites.first().context("an account")?;
-        let workspace = site.workspace(self.topology.config())?;
+        let workspace = site.workspace(&self.topology.config())?;
         let counted = async |command: Command, before: u64| -> Result<(Run, u64)> {
             clear(site);
             workspace.ok(command.arguments()).await?;
@@ -59,8 +59,9 @@ impl Platforms {
         };
         let (deploy, serial) = counted(Command::Deploy, 0).await?;
         let wiring = site.found(&workspace).await?.wiring()?;
-        let recorded = records(&workspace.state()?);
-        ensure!(recorded.len() > 40, "that is no whole platform: {recorded:?}");
+        let recorded = workspace.records()?;
+        let has_gpu = recorded.contains_key("aws.node-group.gpu");
+        ensure!(recorded.len() > 40 && has_gpu, "that is no whole platform: {:?}", recorded.keys());
         let (destroy, _) = counted(Command::Destroy, serial).await?;
         assert_empty(site, &workspace).await?;
         Ok(Reference { wiring, runs: [deploy, destroy] })
@@ -130,7 +131,7 @@ impl Work<'_> {
 
     /// A platform that is deployed and destroyed, with a kill in both. What fails is blamed on the last kill.
     async fn life(&self, site: &Site, blamed: &mut Option<Point>) -> Result<()> {
-        let mut workspace = site.workspace(self.topology.config())?;
+        let mut workspace = site.workspace(&self.topology.config())?;
         let deploy = self.kill(site, &mut workspace, Command::Deploy, blamed).await?;
         let told = || {
             format!("after a kill at `{}`", deploy.as_ref().map(|struck| struck.point.to_string()).unwrap_or_default())
@@ -240,18 +241,7 @@ async fn run_again(workspace: &Workspace, command: Command) -> Result<()> {
 /// Nothing is left in the account, on the cluster, in the state.
 async fn assert_empty(site: &Site, workspace: &Workspace) -> Result<()> {
     site.assert_empty().await?;
-    let left = records(&workspace.state()?);
-    ensure!(left.is_empty(), "still recorded: {left:?}");
+    let left = workspace.records()?;
+    ensure!(left.is_empty(), "still recorded: {:?}", left.keys());
     Ok(())
-}
-
-/// The addresses of a state.
-fn records(value: &Value) -> BTreeSet<String> {
-    let own = value.pointer("/_nic/address").and_then(Value::as_str).map(str::to_owned);
-    let below: Vec<&Value> = match value {
-        Value::Object(members) => members.values().collect(),
-        Value::Array(elements) => elements.iter().collect(),
-        _ => Vec::new(),
-    };
-    own.into_iter().chain(below.into_iter().flat_map(records)).collect()
 }

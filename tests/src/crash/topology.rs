@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::configs::{CLASSIC, DESIGN};
+
 /// Which platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topology {
@@ -11,45 +13,24 @@ pub enum Topology {
     Design,
 }
 
-/// Shared files, a GPU group with its plugin, the registry of others.
-const CLASSIC: &str = r#"
-project_name: crash
-namespace: dev
-provider: aws
+/// The registry of others, whose secrets the cluster is given.
+const REGISTRY: &str = r#"
 external_container_reg:
   enabled: true
   access_key_id: id of a key
   secret_access_key: the key itself
   extcr_account: "210987654321"
   extcr_region: eu-west-1
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.large, min_nodes: 1, max_nodes: 2}
-    gpu: {instance: g4dn.xlarge, gpu: true, max_nodes: 2}
 "#;
 
-/// A volume, gateways for the private subnets, and what the section `kubernetes` asks for.
-const DESIGN: &str = r#"
-project_name: crash
-namespace: dev
-provider: aws
-external_container_reg:
-  enabled: true
-  access_key_id: id of a key
-  secret_access_key: the key itself
-  extcr_account: "210987654321"
-  extcr_region: eu-west-1
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance_type: m5.large, min_size: 1, max_size: 2}
-    gpu: {instance_type: g4dn.xlarge, gpu: true, max_size: 2}
-  storage: {type: ebs, size: 50}
+/// In the place of users' nodes: nodes with GPUs, and the plugin that they need.
+const GPU: [[&str; 2]; 2] = [
+    ["user: {instance: m5.xlarge, max_nodes: 3}", "gpu: {instance: g4dn.xlarge, gpu: true, max_nodes: 2}"],
+    ["user: {instance_type: m5.xlarge, max_size: 3}", "gpu: {instance_type: g4dn.xlarge, gpu: true, max_size: 2}"],
+];
+
+/// A volume, and what the section `kubernetes` asks for.
+const ONLY_DESIGN: &str = r#"  storage: {type: ebs, size: 50}
 kubernetes:
   priority_classes:
     batch: {value: 1000, description: Batch work}
@@ -68,11 +49,13 @@ impl Topology {
     pub const ALL: [Self; 2] = [Self::Classic, Self::Design];
 
     /// The whole platform's config.
-    pub fn config(self) -> &'static str {
-        match self {
-            Self::Classic => CLASSIC,
-            Self::Design => DESIGN,
-        }
+    pub fn config(self) -> String {
+        let (config, more) = match self {
+            Self::Classic => (CLASSIC, ""),
+            Self::Design => (DESIGN, ONLY_DESIGN),
+        };
+        let config = GPU.iter().fold(config.to_owned(), |config, [users, gpu]| config.replace(users, gpu));
+        format!("{config}{more}{REGISTRY}")
     }
 }
 

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenRequest};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When, ensure_venv};
+use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::golden::fits_a_terminal;
 use nic_tests::nic::{Ran, Workspace};
@@ -20,33 +20,8 @@ use nic_tests::platform::{Platform, Site};
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
-const AWS: &str = include_str!("../../../examples/aws/nebari-config.yaml");
-const EXISTING: &str = "\
-project_name: my-nebari
-provider: existing
-existing:
-  kube_context: second
-";
 const OUTPUTS: &str = ".nebari/stages/02-infrastructure/outputs.json";
 const KUBECONFIG: &str = ".nebari/stages/02-infrastructure/kubeconfig";
-
-/// A service account with these rules for the whole cluster, and a token of it.
-async fn token(cluster: &ControlPlane, name: &str, rules: Value) -> Result<String> {
-    let new = PostParams::default();
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), "kube-system");
-    let named = json!({ "metadata": { "name": name } });
-    accounts.create(&new, &serde_json::from_value(named.clone())?).await?;
-    let mut role = named.clone();
-    role["rules"] = rules;
-    Api::<ClusterRole>::all(cluster.client()).create(&new, &serde_json::from_value(role)?).await?;
-    let mut binding = named;
-    binding["roleRef"] = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name });
-    binding["subjects"] = json!([{ "kind": "ServiceAccount", "name": name, "namespace": "kube-system" }]);
-    Api::<ClusterRoleBinding>::all(cluster.client()).create(&new, &serde_json::from_value(binding)?).await?;
-    let request: TokenRequest = serde_json::from_value(json!({ "spec": { "audiences": [] } }))?;
-    let granted = accounts.create_token_request(name, &new, &request).await?;
-    granted.status.and_then(|status| status.token).context("no token was granted")
-}
 
 /// As whom a kubeconfig logs in.
 async fn caller(kubeconfig: Kubeconfig) -> Result<String> {
@@ -108,9 +83,9 @@ fn credentials(ran: &Ran) -> Result<Value> {
 async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Result<()> {
     let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
     let everything = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
-    let secret = token(&cluster, "deployer", everything.clone()).await?;
+    let secret = cluster.token("deployer", &everything).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config(EXISTING)?;
+    workspace.config(&EXISTING.replace("nic-test", "second"))?;
     two_files(&workspace, &cluster, &json!({ "token": secret }))?;
     workspace.env("NIC_LOG", "trace");
 
@@ -140,7 +115,7 @@ async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Resu
     ensure!(caller(Kubeconfig::read_from(path)?).await? == login);
 
     // It lends what the user's file says at that moment.
-    let next = token(&cluster, "successor", everything).await?;
+    let next = cluster.token("successor", &everything).await?;
     workspace.write("kube/token", &format!("{next}\n"))?;
     two_files(&workspace, &cluster, &json!({ "tokenFile": "token" }))?;
     ensure!(caller(Kubeconfig::read_from(path)?).await? == "system:serviceaccount:kube-system:successor");
@@ -194,9 +169,9 @@ async fn a_login_from_several_files_is_lent_and_stands_in_none_of_ours() -> Resu
 async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<()> {
     let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
     let namespaces = json!([{ "apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"] }]);
-    let limited = token(&cluster, "limited", namespaces).await?;
+    let limited = cluster.token("limited", &namespaces).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config(EXISTING)?;
+    workspace.config(&EXISTING.replace("nic-test", "second"))?;
     workspace.env("KUBECONFIG", "kube/a.yaml:kube/b.yaml");
 
     // May not read one kind: that is told once, with the verb, the kind and who it is. Nothing is planned in its place.
@@ -218,7 +193,8 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
     ensure!(Api::<Namespace>::all(cluster.client()).get_opt("dev").await?.is_none(), "something was made");
 
     // Not known at all: so is who that is, and a destroy does not take what it cannot read for gone.
-    let full = token(&cluster, "full", json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }])).await?;
+    let everything = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
+    let full = cluster.token("full", &everything).await?;
     two_files(&workspace, &cluster, &json!({ "token": full }))?;
     workspace.ok(&["deploy"]).await?;
     two_files(&workspace, &cluster, &json!({ "token": "PLANTED-wrong" }))?;
@@ -254,9 +230,9 @@ print(json.dumps([namespace.metadata.name for namespace in client.CoreV1Api().li
 async fn the_python_client_logs_in_by_what_deploy_wrote() -> Result<()> {
     let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
     let everything = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
-    let secret = token(&cluster, "deployer", everything).await?;
+    let secret = cluster.token("deployer", &everything).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config(EXISTING)?;
+    workspace.config(&EXISTING.replace("nic-test", "second"))?;
     two_files(&workspace, &cluster, &json!({ "token": secret }))?;
     let admin = std::fs::read_to_string(cluster.kubeconfig())?.replace("nic-test", "second");
     workspace.write("kube/admin.yaml", &admin)?;
@@ -378,9 +354,7 @@ const VOLUMES: &str = r#"show([v["VolumeId"] for v in client("ec2").describe_vol
 /// Case A24: a second person, whom AWS knows and the cluster does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_the_cluster_does_not_know_is_told_how_to_get_in_and_can_destroy() -> Result<()> {
-    let platform = Platform::start(Emulator::Moto, "my-nebari-dev", |_| ()).await?;
-    let mut workspace = platform.workspace()?;
-    workspace.config(AWS)?;
+    let (platform, mut workspace) = Platform::of(Emulator::Moto, EXAMPLE).await?;
     workspace.ok(&["deploy"]).await?;
     ensure!(workspace.read(OUTPUTS).is_ok() && workspace.read(KUBECONFIG).is_ok());
     platform.aws.inspect(VOLUME).await?;
@@ -442,7 +416,7 @@ async fn somebody_the_cluster_does_not_know_is_told_how_to_get_in_and_can_destro
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_and_kubeconfig_go_before_the_cluster_does() -> Result<()> {
     let site = Site::start(Emulator::Moto, 1).await?;
-    let workspace = site.workspace(AWS)?;
+    let workspace = site.workspace(EXAMPLE)?;
     workspace.ok(&["deploy", "--outputs", "elsewhere.json"]).await?;
     workspace.ok(&["deploy"]).await?;
     let there = || (workspace.read(OUTPUTS).is_ok(), workspace.read(KUBECONFIG).is_ok());

@@ -6,12 +6,11 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use nic_tests::aws::{Emulator, ensure_venv};
+use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
-
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 
 async fn adapter(workspace: &Workspace, arguments: &[&str]) -> Result<Value> {
     let venv = tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await??;
@@ -34,9 +33,7 @@ async fn adapter(workspace: &Workspace, arguments: &[&str]) -> Result<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deploy_validate_and_status_answer_as_the_document_says() -> Result<()> {
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (platform, workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
 
     let answer = adapter(&workspace, &["validate", "nebari-config.yaml"]).await?;
     ensure!(answer["result"]["valid"] == true && answer["result"]["errors"] == json!([]), "{answer:#}");
@@ -69,7 +66,7 @@ async fn deploy_validate_and_status_answer_as_the_document_says() -> Result<()> 
 async fn the_kubeconfig_in_the_answer_logs_in_though_it_holds_no_login() -> Result<()> {
     let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: nic-test}\n")?;
+    workspace.config(EXISTING)?;
     workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string());
     let own = std::fs::read_to_string(cluster.kubeconfig())?;
     let key = own.lines().find_map(|line| line.trim().strip_prefix("client-key-data: ")).context("a key")?;

@@ -6,13 +6,12 @@
 use anyhow::{Context, Result, ensure};
 use clap::CommandFactory as _;
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::golden::{fits_a_terminal, shown};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
 use nic_tests::schemas::conforms;
 use serde_json::Value;
-
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 
 /// Compares with the text of that name in `snapshots/`.
 fn is_as_read(name: &str, text: &str) {
@@ -64,10 +63,8 @@ async fn both(workspace: &Workspace, name: &str, arguments: &[&str], schema: &st
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_on_a_platform() -> Result<()> {
     use Stderr::{Kept, LeftOut};
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let workspace = platform.workspace()?;
+    let (platform, workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
     let nic = &workspace;
-    nic.config(CONFIG)?;
 
     // Before the first deploy.
     both(nic, "validate", &["validate"], "validate.json", Kept).await?;

@@ -3,13 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use nic_tests::aws::Emulator;
-use nic_tests::nic::Workspace;
+use nic_tests::aws::{Emulator, only};
+use nic_tests::configs::{CLUSTER, EXAMPLE};
 use nic_tests::platform::{Platform, Site};
 use serde_json::{Value, json};
-
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
-const CLUSTER: &str = "my-nebari-dev";
 
 /// What the autoscaler does when two users have logged in.
 const SCALED: &str = r#"
@@ -21,29 +18,13 @@ while eks.describe_nodegroup(**group)["nodegroup"]["status"] != "ACTIVE":
 show(None)
 "#;
 
-fn silent(_: &str) {}
-
-async fn platform(emulator: Emulator) -> Result<(Platform, Workspace)> {
-    let platform = Platform::start(emulator, CLUSTER, silent).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
-    Ok((platform, workspace))
-}
-
-/// The one element of an array, by a member's value.
-fn only<'a>(list: &'a Value, member: &str, value: &str) -> Result<&'a Value> {
-    let found: Vec<&Value> = list.as_array().into_iter().flatten().filter(|e| e[member] == value).collect();
-    ensure!(found.len() == 1, "{} with {member} = {value} in {list:#}", found.len());
-    Ok(found[0])
-}
-
 fn tag<'a>(tags: &'a Value, key: &str) -> &'a Value {
     let listed = || tags.as_array()?.iter().find(|t| t["Key"] == key).map(|t| &t["Value"]);
     tags.get(key).or_else(listed).unwrap_or(&Value::Null)
 }
 
 async fn whole_road(emulator: Emulator) -> Result<()> {
-    let (platform, workspace) = platform(emulator).await?;
+    let (platform, workspace) = Platform::of(emulator, EXAMPLE).await?;
 
     // Deploy: boto3, not our code, finds what Nebari's Terraform would have made.
     let ran = workspace.ok(&["deploy"]).await?;
@@ -99,7 +80,7 @@ async fn whole_road(emulator: Emulator) -> Result<()> {
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
 
     // One edit, one change, in place.
-    workspace.config(&CONFIG.replacen("max_nodes: 5", "max_nodes: 10", 1))?;
+    workspace.config(&EXAMPLE.replacen("max_nodes: 5", "max_nodes: 10", 1))?;
     let plan = workspace.run(&["plan", "--detailed-exitcode", "--format", "json"]).await?;
     ensure!(plan.code == 3, "{}", plan.said());
     ensure!(
@@ -238,7 +219,7 @@ fn classic_irsa(found: &Value) -> Result<()> {
             json!("arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"),
         ),
     ] {
-        let role = only(&found["roles"], "RoleName", &format!("{CLUSTER}-{role}"))?;
+        let role = only(&found["roles"], "RoleName", format!("{CLUSTER}-{role}"))?;
         ensure!(role["AttachedPolicies"] == json!([attached]), "{role:#}");
         let trust = policy(&role["AssumeRolePolicyDocument"])?;
         let statement = &trust["Statement"][0];
@@ -313,7 +294,7 @@ fn classic_services(found: &Value) -> Result<()> {
 /// What Nebari does outside of Terraform survives what others do there, and a registry with images survives `destroy`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_with_images_is_not_destroyed() -> Result<()> {
-    let (platform, workspace) = platform(Emulator::Ministack).await?;
+    let (platform, workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
     workspace.ok(&["deploy"]).await?;
     let pushed = r#"
 ecr = client("ecr")
@@ -325,12 +306,12 @@ show(None)
     // What is to be retained is destroyed by no accident of spelling, and outlives the rest.
     let ran = workspace.run(&["destroy", "--yes", "--retain", "ecrr"]).await?;
     ensure!(ran.code == 1 && ran.said().contains("RETAIN_UNKNOWN"), "{}", ran.said());
-    workspace.config(&format!("{CONFIG}\nretain: [ecr]\n"))?;
+    workspace.config(&format!("{EXAMPLE}\nretain: [ecr]\n"))?;
     let ran = workspace.ok(&["destroy", "--yes"]).await?;
     ensure!(ran.stdout.contains("= ECR repository jupyterlab (stays: `retain`)"), "{}", ran.said());
     let state = workspace.state()?;
     ensure!(state.pointer("/cloud/registries/0").is_some() && state["cloud"]["vpc"].is_null(), "{state:#}");
-    workspace.config(CONFIG)?;
+    workspace.config(EXAMPLE)?;
     let ran = workspace.run(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
     let unwrapped = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -349,7 +330,7 @@ show(None)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_system_that_is_retained_is_taken_back() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    let workspace = site.workspace(&format!("{CONFIG}\nretain: [aws.efs-file-system.shared]\n"))?;
+    let workspace = site.workspace(&format!("{EXAMPLE}\nretain: [aws.efs-file-system.shared]\n"))?;
     workspace.ok(&["deploy"]).await?;
     let made = site.aws.inventory().await?["file_systems"][0]["FileSystemId"].clone();
     let only_this = |found: &Value, targets: usize| -> Result<()> {
@@ -373,7 +354,7 @@ async fn a_file_system_that_is_retained_is_taken_back() -> Result<()> {
     only_this(&site.aws.inventory().await?, 2)?;
 
     // Without the wish it goes.
-    workspace.config(CONFIG)?;
+    workspace.config(EXAMPLE)?;
     site.destroy(&workspace).await
 }
 

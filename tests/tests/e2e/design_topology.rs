@@ -5,7 +5,8 @@ use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use nic_tests::aws::Emulator;
+use nic_tests::aws::{Emulator, only};
+use nic_tests::configs::CLUSTER;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
@@ -26,24 +27,6 @@ kubernetes:
       labels: {team: data}
 "#
 );
-const CLUSTER: &str = "my-nebari-dev";
-
-fn silent(_: &str) {}
-
-async fn platform(emulator: Emulator) -> Result<(Platform, Workspace)> {
-    let platform = Platform::start(emulator, CLUSTER, silent).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
-    Ok((platform, workspace))
-}
-
-/// The one element of an array, by a member's value.
-fn only<'a>(list: &'a Value, member: &str, value: impl Into<Value>) -> Result<&'a Value> {
-    let value = value.into();
-    let found: Vec<&Value> = list.as_array().into_iter().flatten().filter(|e| e[member] == value).collect();
-    ensure!(found.len() == 1, "{} with {member} = {value} in {list:#}", found.len());
-    Ok(found[0])
-}
 
 fn count(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
@@ -56,7 +39,7 @@ fn way_out<'a>(table: &'a Value, member: &str) -> &'a Value {
 }
 
 async fn whole_road(emulator: Emulator) -> Result<()> {
-    let (platform, workspace) = platform(emulator).await?;
+    let (platform, workspace) = Platform::of(emulator, CONFIG).await?;
 
     // Deploy: boto3, not our code, finds what the document draws.
     let ran = workspace.ok(&["deploy"]).await?;

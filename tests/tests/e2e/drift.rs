@@ -4,12 +4,12 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const STATE: &str = ".nebari/stages/02-infrastructure/nic-state.json";
 
 fn code(ran: &Ran) -> Result<Value> {
@@ -24,9 +24,7 @@ async fn drift(workspace: &Workspace) -> Result<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_is_told_accepted_and_fixed() -> Result<()> {
-    let platform = Platform::start(Emulator::Moto, "my-nebari-dev", |_| ()).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (platform, workspace) = Platform::of(Emulator::Moto, EXAMPLE).await?;
 
     // A plan in a file is carried out as it is, or not at all.
     workspace.ok(&["plan", "--out", "plan.json"]).await?;
@@ -114,9 +112,7 @@ async fn drift_is_told_accepted_and_fixed() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graph_schema_doctor_and_man_pages() -> Result<()> {
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (_platform, mut workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
 
     let ran = workspace.ok(&["graph"]).await?;
     ensure!(ran.stdout.contains("\"aws.subnet.0\" -> \"aws.vpc.main\""), "{}", ran.stdout);

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
+use nic_tests::configs::CLASSIC;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
@@ -9,7 +10,6 @@ use nic_tests::things::Attacker;
 use serde_json::{Value, json};
 
 use super::every_action::DESIGN;
-use super::replacement::CLASSIC;
 
 /// Makes as many of something as AWS grants an account, as `quota.rs` of the front has it. What is there before counts too.
 fn take_all(shown: &str, make: &str) -> String {

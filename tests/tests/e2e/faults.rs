@@ -22,21 +22,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Effect, Emulator, Hide, Logged, Matching, Wait, When};
+use nic_tests::configs::{EXAMPLE_DESIGN, LEAST};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
 use nic_tests::wiring::same;
 use serde_json::Value;
 
 use super::every_action::{self, CLASSIC_BY_HAND, CLASSIC_BY_HAND_AGAIN, by_hand, delete_route_table, found};
-
-/// The platform of the first page: version, zones and node groups are left to NIC, so that it has to look them up.
-const CLASSIC: &str = "\
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-";
-const DESIGN: &str = include_str!("../../../examples/aws-design/nebari-config.yaml");
 
 const DEPLOY: &[&str] = &["deploy"];
 const DESTROY: &[&str] = &["destroy", "--yes"];
@@ -215,13 +207,13 @@ async fn converges(config: &str, unseen: &str, fates: &[Fate]) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn classic_converges_whatever_befalls_its_requests() -> Result<()> {
     let unseen = "addon cluster fs fsmt igw nodegroup policy role rtb sg subnet vpc";
-    converges(CLASSIC, unseen, &[&FATES[..], &[Fate::Slow]].concat()).await
+    converges(LEAST, unseen, &[&FATES[..], &[Fate::Slow]].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn design_converges_whatever_befalls_its_requests() -> Result<()> {
     let unseen = "addon cluster eipalloc igw nat nodegroup policy role rtb sg subnet vol vpc";
-    converges(DESIGN, unseen, &FATES).await
+    converges(EXAMPLE_DESIGN, unseen, &FATES).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

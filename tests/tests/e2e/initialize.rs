@@ -15,15 +15,12 @@ use nic_kubernetes_initialize::design::{
     self, DesignInput, Limits, NetworkPolicy, Peer, PriorityClass, Quota, StorageClass,
 };
 use nic_sdk::types::Resource;
+use nic_tests::configs::EXISTING;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions, NodeOptions};
 use nic_tests::nic::{Ran, Workspace};
 use serde_json::{Value, json};
 
-const CONFIG: &str = "\
-project_name: my-nebari
-provider: existing
-existing:
-  kube_context: nic-test
+const REGISTRY: &str = "\
 external_container_reg:
   enabled: true
   access_key_id: PLANTED-key-id
@@ -36,10 +33,6 @@ const OVERRIDE: &str = "NEBARI_SECRET__external_container_reg__secret_access_key
 
 /// Every sort of object that the section asks for, in the topology that has them.
 const KUBERNETES: &str = "\
-project_name: my-nebari
-provider: existing
-existing:
-  kube_context: nic-test
 kubernetes:
   priority_classes:
     batch: {value: 1000, description: Batch work}
@@ -91,7 +84,7 @@ fn keeps_secrets(ran: &Ran, workspace: &Workspace) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_initialized_mended_and_left_as_it_was() -> Result<()> {
     let (cluster, mut workspace) = start().await?;
-    workspace.config(CONFIG)?;
+    workspace.config(&format!("{EXISTING}{REGISTRY}"))?;
 
     // Half a registry is refused before anything happens.
     let refused = workspace.run(&["deploy", "--format", "json"]).await?;
@@ -114,7 +107,7 @@ async fn a_cluster_is_initialized_mended_and_left_as_it_was() -> Result<()> {
     a_job_that_others_made_anew_is_theirs(&cluster, &workspace).await?;
 
     // Switched off, the registry goes, and nothing else.
-    workspace.config(&CONFIG.replace("enabled: true", "enabled: false"))?;
+    workspace.config(&format!("{EXISTING}{REGISTRY}").replace("enabled: true", "enabled: false"))?;
     let off = workspace.ok(&["deploy"]).await?;
     ensure!(off.stdout.contains("Done. (6 changes)"), "{}", off.said());
     let secrets: Api<Secret> = Api::namespaced(cluster.client(), "dev");
@@ -292,7 +285,8 @@ async fn a_job_that_others_made_anew_is_theirs(cluster: &ControlPlane, workspace
 #[tokio::test(flavor = "multi_thread")]
 async fn the_section_kubernetes_is_made_changed_and_taken_back() -> Result<()> {
     let (cluster, workspace) = start().await?;
-    workspace.config(KUBERNETES)?;
+    let config = format!("{EXISTING}{KUBERNETES}");
+    workspace.config(&config)?;
     let deployed = workspace.ok(&["deploy"]).await?;
     // Two namespaces, the four objects, and Traefik's nine definitions.
     ensure!(deployed.stdout.contains("Done. (15 changes)"), "{}", deployed.said());
@@ -327,7 +321,7 @@ async fn the_section_kubernetes_is_made_changed_and_taken_back() -> Result<()> {
     ensure!(again.stdout.contains("Done. (0 changes)"), "{}", again.said());
 
     // A priority cannot be changed, so its class is made anew.
-    workspace.config(&KUBERNETES.replace("value: 1000", "value: 2000").replace("pods: 100", "pods: 50"))?;
+    workspace.config(&config.replace("value: 1000", "value: 2000").replace("pods: 100", "pods: 50"))?;
     let plan = workspace.ok(&["plan", "--format", "json"]).await?;
     let counts = summary(&plan)?;
     ensure!(counts["replace"] == 1 && counts["update"] == 1, "{}", plan.said());
@@ -336,8 +330,7 @@ async fn the_section_kubernetes_is_made_changed_and_taken_back() -> Result<()> {
     ensure!(class["value"] == 2000, "{class:#}");
 
     // Without the section its objects go, and the platform keeps its topology.
-    let without = KUBERNETES.split("kubernetes:").next().unwrap_or_default();
-    workspace.config(without)?;
+    workspace.config(EXISTING)?;
     let off = workspace.ok(&["deploy"]).await?;
     ensure!(off.stdout.contains("Done. (5 changes)"), "{}", off.said());
     ensure!(namespaces.get_opt("team-a").await?.is_none(), "the namespace is still there");
@@ -345,10 +338,10 @@ async fn the_section_kubernetes_is_made_changed_and_taken_back() -> Result<()> {
     ensure!(workspace.state()?["topology"] == "design");
 
     // What the API server would refuse is told before anything happens.
-    workspace.config(&KUBERNETES.replace("max: {cpu: \"4\"}", "max: {cpu: 500m}"))?;
+    workspace.config(&config.replace("max: {cpu: \"4\"}", "max: {cpu: 500m}"))?;
     let refused = workspace.run(&["deploy"]).await?;
     ensure!(refused.code == 1 && refused.said().contains("LIMITS_CONTRADICT"), "{}", refused.said());
-    workspace.config(without)?;
+    workspace.config(EXISTING)?;
     workspace.ok(&["destroy", "--yes"]).await?;
     Ok(())
 }

@@ -2,11 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::platform::Platform;
 use serde_json::json;
-
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
-const CLUSTER: &str = "my-nebari-dev";
 
 /// What EKS and the controllers of a cluster make: a load balancer of each generation with a security group that the nodes' one lets in, a network interface that was left behind, a volume. And what somebody else made, of the same sorts.
 const MAKE: &str = r#"
@@ -64,9 +62,7 @@ show(made["InternetGateway"]["InternetGatewayId"])
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_kubernetes_made_goes_and_what_stays_is_told() -> Result<()> {
-    let platform = Platform::start(Emulator::Moto, CLUSTER, |_| ()).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (platform, workspace) = Platform::of(Emulator::Moto, EXAMPLE).await?;
     workspace.ok(&["deploy"]).await?;
     platform.aws.inspect(MAKE).await.context("what Kubernetes makes")?;
 

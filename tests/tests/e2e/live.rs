@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::{PACE, Platform};
 use nic_tests::schemas::conforms;
@@ -11,7 +12,6 @@ use nic_tests::terminal::Terminal;
 use regex::Regex;
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const DURATIONS: &str = ".nebari/stages/02-infrastructure/durations.json";
 
 /// How long a run may take on a busy machine.
@@ -161,9 +161,7 @@ async fn with_estimates(workspace: &mut Workspace) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_told_as_it_goes() -> Result<()> {
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (platform, mut workspace) = Platform::of(Emulator::Ministack, EXAMPLE).await?;
     in_a_terminal(&mut workspace).await?;
     in_a_pipe(&workspace).await?;
     as_events(&workspace).await?;

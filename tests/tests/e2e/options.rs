@@ -12,12 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 use nic::config::yaml::{self, Node};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::{EXAMPLE, EXAMPLE_DESIGN};
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
 use serde_json::Value;
-
-const CLASSIC: &str = include_str!("../../../examples/aws/nebari-config.yaml");
-const DESIGN: &str = include_str!("../../../examples/aws-design/nebari-config.yaml");
 
 /// Everything that does not exclude each other, in Classic's spelling. `KEY` and `BOUNDARY` are made by the test.
 const CLASSIC_OPTIONS: &str = r#"
@@ -445,12 +443,12 @@ async fn golden(dialect: &str, plain: &str, variants: &[Variant]) -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn options_of_classic() -> Result<()> {
-    golden("classic", CLASSIC, &CLASSIC_VARIANTS).await
+    golden("classic", EXAMPLE, &CLASSIC_VARIANTS).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn options_of_the_design() -> Result<()> {
-    golden("design", DESIGN, &DESIGN_VARIANTS).await
+    golden("design", EXAMPLE_DESIGN, &DESIGN_VARIANTS).await
 }
 
 /// On moto, whose region has a fourth zone. Of the lines those that say where things stand.
@@ -530,8 +528,8 @@ async fn no_key_is_without_a_config() -> Result<()> {
     known.retain(|key| !is_among(key, &ELSEWHERE));
 
     let mut anywhere = BTreeSet::new();
-    let classic = [CLASSIC, CLASSIC_FOUR_ZONES].into_iter().chain(CLASSIC_VARIANTS.map(|variant| variant.config));
-    let design = [DESIGN].into_iter().chain(DESIGN_VARIANTS.map(|variant| variant.config));
+    let classic = [EXAMPLE, CLASSIC_FOUR_ZONES].into_iter().chain(CLASSIC_VARIANTS.map(|variant| variant.config));
+    let design = [EXAMPLE_DESIGN].into_iter().chain(DESIGN_VARIANTS.map(|variant| variant.config));
     let dialects: [(&str, Vec<&str>, &[&str]); 2] =
         [("Classic", classic.collect(), &ONLY_DESIGN), ("the design", design.collect(), &[])];
     // Each dialect has every option, in whichever spelling.

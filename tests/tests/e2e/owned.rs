@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use nic_kubernetes_initialize::classic::{self, Site};
+use nic_tests::configs::EXISTING;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Ran, Workspace};
 use serde_json::{Value, json};
@@ -16,11 +17,7 @@ use serde_json::{Value, json};
 use self::others::{DEFINITION, MARK, Others};
 
 /// A namespace, four objects that the section asks for, and Traefik's nine definitions.
-const CONFIG: &str = "\
-project_name: my-nebari
-provider: existing
-existing:
-  kube_context: nic-test
+const KUBERNETES: &str = "\
 kubernetes:
   priority_classes:
     batch: {value: 1000}
@@ -29,6 +26,15 @@ kubernetes:
       quota: {pods: 100}
       limits: {default: {cpu: 1}}
 ";
+
+fn config() -> String {
+    format!("{EXISTING}{KUBERNETES}")
+}
+
+/// Nothing but a namespace, and the definitions.
+fn of(project: &str, namespace: &str) -> String {
+    format!("{}namespace: {namespace}\n", EXISTING.replace("my-nebari", project))
+}
 
 async fn start() -> Result<(ControlPlane, Others)> {
     let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
@@ -103,7 +109,7 @@ async fn what_stood_before_is_used_and_left_as_it_was() -> Result<()> {
     ];
     let before = others.bare(&theirs).await?;
 
-    let workspace = workspace(&cluster, CONFIG)?;
+    let workspace = workspace(&cluster, &config())?;
     let plan = workspace.ok(&["plan", "--format", "json"]).await?;
     let told = ["namespace.dev", "custom-resource-definition.middlewares", "custom-resource-definition.tlsstores"];
     ensure!(shared(&plan)? == told.iter().map(|name| format!("existing.{name}")).collect(), "{}", plan.said());
@@ -169,7 +175,7 @@ async fn what_stood_before_is_used_and_left_as_it_was() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_made_anew_by_somebody_else_is_refused_by_name() -> Result<()> {
     let (cluster, others) = start().await?;
-    let workspace = workspace(&cluster, CONFIG)?;
+    let workspace = workspace(&cluster, &config())?;
     workspace.ok(&["deploy"]).await?;
     // The mark is copied too: the uid tells.
     others.make_anew("PriorityClass", "batch").await?;
@@ -207,7 +213,7 @@ async fn what_others_decide_is_told_by_name_and_never_taken() -> Result<()> {
     others.make("ResourceQuota", "platform-team", quota).await?;
     others.make("PriorityClass", "platform-team", json!({ "metadata": { "name": "batch" }, "value": 5 })).await?;
     let versions = others.versions().await?;
-    let workspace = workspace(&cluster, CONFIG)?;
+    let workspace = workspace(&cluster, &config())?;
     for command in [&["plan"], &["deploy"]] {
         let (found, said) = refused(&workspace, command).await?;
         ensure!(found == codes(&["FIELD_MANAGER_CONFLICT", "SHARED_OBJECT_DIFFERS"]), "{said}");
@@ -247,7 +253,7 @@ async fn what_others_decide_is_told_by_name_and_never_taken() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_put_back_or_is_older_keeps_what_is_ours_ours() -> Result<()> {
     let (cluster, others) = start().await?;
-    let workspace = workspace(&cluster, CONFIG)?;
+    let workspace = workspace(&cluster, &config())?;
     workspace.ok(&["deploy"]).await?;
     let (state, elsewhere) = (workspace.stage().join("nic-state.json"), workspace.path().join("elsewhere.json"));
     let versions = others.versions().await?;
@@ -272,7 +278,7 @@ async fn a_state_that_is_put_back_or_is_older_keeps_what_is_ours_ours() -> Resul
     let before = others.versions().await?;
     let again = workspace.ok(&["deploy"]).await?;
     ensure!(again.stdout.contains("Done. (0 changes)") && others.versions().await? == before, "{}", again.said());
-    workspace.config(&CONFIG.replace("pods: 100", "pods: 50"))?;
+    workspace.config(&config().replace("pods: 100", "pods: 50"))?;
     workspace.ok(&["deploy"]).await?;
     let quota = others.get("ResourceQuota", "quota").await?.context("the quota")?;
     ensure!(quota["metadata"]["annotations"].get(MARK).is_some(), "a change puts the mark on it: {quota:#}");
@@ -286,15 +292,10 @@ async fn a_state_that_is_put_back_or_is_older_keeps_what_is_ours_ours() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn two_platforms_on_one_cluster_do_not_take_each_others_definitions() -> Result<()> {
     let (cluster, others) = start().await?;
-    let config = |project: &str, namespace: &str| {
-        format!(
-            "project_name: {project}\nnamespace: {namespace}\nprovider: existing\nexisting: {{kube_context: nic-test}}\n"
-        )
-    };
-    let first = workspace(&cluster, &config("first", "dev"))?;
+    let first = workspace(&cluster, &of("first", "dev"))?;
     first.ok(&["deploy"]).await?;
     let marks = others.annotations(DEFINITION).await?;
-    let second = workspace(&cluster, &config("second", "prod"))?;
+    let second = workspace(&cluster, &of("second", "prod"))?;
     let plan = second.ok(&["plan", "--format", "json"]).await?;
     ensure!(shared(&plan)?.len() == 9, "{}", plan.said());
     let deployed = second.ok(&["deploy"]).await?;

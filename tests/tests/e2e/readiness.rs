@@ -6,26 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use nic_tests::aws::{Emulator, depth};
+use nic_tests::configs::CLASSIC;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
-
-/// `general`, the only group without taints, may shrink to nothing.
-const CONFIG: &str = r#"
-project_name: my-nebari
-namespace: dev
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.2xlarge, min_nodes: 0, max_nodes: 3}
-    user: {instance: m5.xlarge, min_nodes: 0, max_nodes: 5}
-"#;
 
 /// What is missing while there is no node.
 const MISSING: [&str; 3] = [
@@ -34,8 +21,9 @@ const MISSING: [&str; 3] = [
     "Deployment dev/cluster-autoscaler-aws-cluster-autoscaler: 0 of 1 pods are ready",
 ];
 
+/// `general`, the only group without taints, keeps so many nodes: it may shrink to nothing.
 fn with_minimum(nodes: u32) -> String {
-    CONFIG.replacen("min_nodes: 0", &format!("min_nodes: {nodes}"), 1)
+    CLASSIC.replace("min_nodes: 1, max_nodes: 1", &format!("min_nodes: {nodes}, max_nodes: 3"))
 }
 
 /// What was said, as one line: text is wrapped.
@@ -92,7 +80,7 @@ impl Followed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_without_a_node_is_not_ready_until_it_has_one() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    let workspace = site.workspace(CONFIG)?;
+    let workspace = site.workspace(&with_minimum(0))?;
     let ran = workspace.ok(&["validate"]).await?;
     ensure!(ran.said().contains("NO_NODE_AT_FIRST") && ran.said().contains("min_nodes: 1"), "{}", ran.said());
 

@@ -3,35 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::{CLASSIC, DESIGN};
 use nic_tests::golden::fits_a_terminal;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
-
-pub(super) const CLASSIC: &str = r#"
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
-    user: {instance: m5.xlarge, max_nodes: 3}
-"#;
-
-const DESIGN: &str = r#"
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: "1.34"
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance_type: m5.large, min_size: 1, max_size: 1}
-    user: {instance_type: m5.xlarge, max_size: 3}
-"#;
 
 const CONFIRMED: [&str; 2] = ["--confirm", "aws.node-group.user"];
 

@@ -9,18 +9,11 @@ use base64::Engine as _;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use nic_tests::aws::{Credentials, Emulator, SECRET_KEY};
+use nic_tests::configs::CLASSIC;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
 
-const CONFIG: &str = "\
-project_name: my-nebari
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: '1.34'
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.large, min_nodes: 1, max_nodes: 2}
+const SECRETS: &str = "\
 external_container_reg:
   enabled: true
   access_key_id: PLANTED-registry-id
@@ -85,7 +78,7 @@ async fn logs_in(credentials: &Value) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_found_nowhere() -> Result<()> {
-    let platform = Platform::start(Emulator::Ministack, "my-nebari-dev", |_| ()).await?;
+    let (platform, mut workspace) = Platform::of(Emulator::Ministack, &format!("{CLASSIC}{SECRETS}")).await?;
     let credentials =
         Credentials { session_token: Some("PLANTED-session-token-0123456789".to_owned()), ..Credentials::default() };
     platform.aws.set_credentials(credentials.clone());
@@ -95,8 +88,6 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
     }))?;
     secrets.create(&kube::api::PostParams::default(), &object).await?;
 
-    let mut workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
     let tap = workspace.path().join("tap").display().to_string();
     workspace
         .env("NEBARI_SECRET__jupyterhub__token", "PLANTED-from-the-environment")
@@ -104,7 +95,7 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
         .env("NIC_LOG", "trace");
     let mut said: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut wrong = platform.workspace()?;
-    wrong.config(CONFIG)?;
+    wrong.config(&format!("{CLASSIC}{SECRETS}"))?;
     wrong.env("AWS_SECRET_ACCESS_KEY", "PLANTED-from-the-environment").env("NIC_LOG", "trace");
     for arguments in [
         &["validate", "--format", "json"][..],

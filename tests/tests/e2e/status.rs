@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use nic_tests::aws::Emulator;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Platform;
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
 const STATE: &str = ".nebari/stages/02-infrastructure/nic-state.json";
 
 /// Two users have logged in.
@@ -105,9 +105,7 @@ async fn no_node_takes_the_autoscaler(platform: &Platform, workspace: &Workspace
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_tells_what_is_well_what_is_not_and_what_nobody_knows() -> Result<()> {
-    let platform = Platform::start(Emulator::Moto, "my-nebari-dev", |_| ()).await?;
-    let workspace = platform.workspace()?;
-    workspace.config(CONFIG)?;
+    let (platform, workspace) = Platform::of(Emulator::Moto, EXAMPLE).await?;
     workspace.ok(&["deploy"]).await?;
     no_node_takes_the_autoscaler(&platform, &workspace).await?;
     platform.aws.inspect(TWO_USERS).await?;

@@ -3,23 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
-use nic_tests::nic::Workspace;
+use nic_tests::configs::EXAMPLE;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../../../examples/aws/nebari-config.yaml");
-const CLUSTER: &str = "my-nebari-dev";
-
-fn silent(_: &str) {}
-
-async fn platform(emulator: Emulator) -> Result<(Platform, Workspace)> {
-    let platform = Platform::start(emulator, CLUSTER, silent).await?;
-    let workspace = platform.workspace()?;
-    Ok((platform, workspace))
-}
-
 fn at_version(version: &str) -> String {
-    CONFIG.replace("\"1.34\"", version)
+    EXAMPLE.replace("\"1.34\"", version)
 }
 
 /// Versions of the control plane and of each group of nodes.
@@ -38,8 +27,7 @@ fn all_at(version: &str) -> Value {
 }
 
 async fn the_control_plane_moves_by_steps_and_the_nodes_follow(emulator: Emulator) -> Result<()> {
-    let (platform, workspace) = platform(emulator).await?;
-    workspace.config(&at_version("\"1.32\""))?;
+    let (platform, workspace) = Platform::of(emulator, &at_version("\"1.32\"")).await?;
     workspace.ok(&["deploy"]).await?;
     ensure!(versions(&platform).await? == all_at("1.32"));
     let path = workspace.stage().join("nic-state.json");
@@ -127,8 +115,7 @@ async fn the_control_plane_moves_by_steps_and_the_nodes_follow_on_moto() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_fails_says_why_and_is_begun_again_by_the_next_deploy() -> Result<()> {
-    let (platform, workspace) = platform(Emulator::Ministack).await?;
-    workspace.config(&at_version("\"1.33\""))?;
+    let (platform, workspace) = Platform::of(Emulator::Ministack, &at_version("\"1.33\"")).await?;
     workspace.ok(&["deploy"]).await?;
     workspace.config(&at_version("\"1.34\""))?;
     platform.aws.fail_next_update("InsufficientFreeAddresses", "no address is left").await;
@@ -143,8 +130,7 @@ async fn an_update_that_fails_says_why_and_is_begun_again_by_the_next_deploy() -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_version_the_newest_is_taken_and_kept() -> Result<()> {
-    let (platform, workspace) = platform(Emulator::Ministack).await?;
-    workspace.config(&at_version("null"))?;
+    let (platform, workspace) = Platform::of(Emulator::Ministack, &at_version("null")).await?;
     workspace.ok(&["deploy"]).await?;
     ensure!(versions(&platform).await? == all_at("1.34"));
     ensure!(workspace.state()?.pointer("/facts/aws/kubernetes_version") == Some(&json!("1.34")));

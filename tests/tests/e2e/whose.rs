@@ -1,31 +1,16 @@
 //! Whose it is: another account, another cluster, another state, a platform of which nothing is left; and nobody to answer.
 
 use anyhow::{Context, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use nic_tests::aws::Emulator;
+use nic_tests::configs::{CLASSIC, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
 use serde_json::{Value, from_value, json};
-
-/// A cluster, and what it stands on.
-const CONFIG: &str = "\
-project_name: whose
-provider: aws
-amazon_web_services:
-  region: us-west-2
-  kubernetes_version: '1.34'
-  availability_zones: [us-west-2a, us-west-2b]
-  node_groups:
-    general: {instance: m5.large, min_nodes: 1, max_nodes: 2}
-";
 
 /// The login of another account, which sees nothing of what is there.
 const OTHER_ACCOUNT: &str = "210987654321";
@@ -47,7 +32,7 @@ async fn refused(workspace: &Workspace, command: &[&str], wanted: &str) -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    let workspace = site.workspace(CONFIG)?;
+    let workspace = site.workspace(CLASSIC)?;
     workspace.ok(&["deploy"]).await?;
     let state = workspace.state()?;
     conforms(&state, "state-v1.json")?;
@@ -61,7 +46,7 @@ async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
     // The same state with the login of another account, in which nothing of it is.
     let elsewhere = Site::start(Emulator::Ministack, 1).await?;
     elsewhere.aws.be_account(OTHER_ACCOUNT);
-    let other = elsewhere.workspace(CONFIG)?;
+    let other = elsewhere.workspace(CLASSIC)?;
     std::fs::create_dir_all(other.stage())?;
     std::fs::copy(workspace.stage().join("nic-state.json"), other.stage().join("nic-state.json"))?;
     for command in [
@@ -115,7 +100,7 @@ async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_is_put_aside_and_nobody_is_asked_for_what_nobody_can_answer() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    let mut workspace = site.workspace(CONFIG)?;
+    let mut workspace = site.workspace(CLASSIC)?;
     workspace.ok(&["deploy", "--target", "aws.vpc.main"]).await?;
     for command in [&["destroy"][..], &["state", "retire"]] {
         let document = refused(&workspace, command, "CONFIRMATION_NEEDED").await?;
@@ -146,16 +131,16 @@ async fn a_state_is_put_aside_and_nobody_is_asked_for_what_nobody_can_answer() -
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_first_deploys_at_once_one_makes_the_platform_and_the_other_nothing() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
-    let (one, two) = (site.workspace(CONFIG)?, site.workspace(CONFIG)?);
+    let (one, two) = (site.workspace(CLASSIC)?, site.workspace(CLASSIC)?);
     let (first, second) = tokio::try_join!(one.run(&["deploy"]), two.run(&["deploy"]))?;
     let (winner, loser, lost) = if first.code == 0 { (&one, &two, &second) } else { (&two, &one, &first) };
     ensure!(lost.code != 0 && lost.said().contains("PLATFORM_OF_ANOTHER_STATE"), "{}", lost.said());
     let inventory = site.aws.inventory().await?;
     let count = |sort: &str| inventory[sort].as_array().map_or(0, Vec::len);
-    ensure!((count("vpcs"), count("clusters"), count("nodegroups")) == (1, 1, 1), "{inventory:#}");
-    let lineage = winner.state()?["lineage"].as_str().context("a lineage")?.to_owned();
-    if let Some(theirs) = loser.state().ok().as_ref().and_then(|state| state["lineage"].as_str()) {
-        ensure!(!inventory.to_string().contains(theirs), "{inventory:#}");
+    ensure!((count("vpcs"), count("clusters"), count("nodegroups")) == (1, 1, 2), "{inventory:#}");
+    let lineage = winner.lineage()?;
+    if let Ok(theirs) = loser.lineage() {
+        ensure!(!inventory.to_string().contains(&theirs), "{inventory:#}");
     }
     // Neither a plan nor a destroy of the one that lost touches what the other made.
     let told = refused(loser, &["deploy"], "PLATFORM_OF_ANOTHER_STATE").await?;
@@ -166,8 +151,6 @@ async fn of_two_first_deploys_at_once_one_makes_the_platform_and_the_other_nothi
     site.assert_settled(winner).await?;
     site.destroy(winner).await
 }
-
-const EXISTING: &str = "project_name: whose\nprovider: existing\nexisting: {kube_context: nic-test}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_context_that_leads_to_another_cluster_destroys_nothing_there() -> Result<()> {
@@ -199,46 +182,18 @@ async fn a_context_that_leads_to_another_cluster_destroys_nothing_there() -> Res
     ensure!(now.metadata.resource_version == made.metadata.resource_version, "{now:?}");
 
     // Where the namespace may not be read, the certificate authority decides.
-    workspace.write("reader.yaml", &reader(&ours).await?)?;
+    let looks = json!([
+        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["dev"], "verbs": ["get"]},
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
+    ]);
+    workspace.write("reader.yaml", &ours.kubeconfig_of("reader", &looks).await?)?;
     workspace.env("KUBECONFIG", "reader.yaml");
     let plan = workspace.ok(&["plan"]).await?;
     ensure!(plan.stdout.contains("Done. (0 changes)") && !plan.stderr.contains("IDENTITY_UNKNOWN"), "{}", plan.said());
-    workspace.write("reader.yaml", &reader(&theirs).await?)?;
+    workspace.write("reader.yaml", &theirs.kubeconfig_of("reader", &looks).await?)?;
     refused(&workspace, &["plan"], "STATE_OF_ANOTHER_PLATFORM").await?;
 
     workspace.env("KUBECONFIG", ours.kubeconfig().display().to_string());
     workspace.ok(&["destroy", "--yes"]).await?;
     Ok(())
-}
-
-/// The kubeconfig of somebody who may look at the namespace `dev` and at definitions, and at nothing else.
-async fn reader(cluster: &ControlPlane) -> Result<String> {
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), "default");
-    accounts.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}}))?).await?;
-    let roles: Api<ClusterRole> = Api::all(cluster.client());
-    let may = json!([
-        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["dev"], "verbs": ["get"]},
-        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
-    ]);
-    roles.create(&PostParams::default(), &from_value(json!({"metadata": {"name": "reader"}, "rules": may}))?).await?;
-    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client());
-    let binding = json!({
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
-        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "default"}],
-    });
-    bindings.create(&PostParams::default(), &from_value(binding)?).await?;
-    let request: TokenRequest = from_value(json!({"metadata": {}, "spec": {"audiences": []}}))?;
-    let token = accounts.create_token_request("reader", &PostParams::default(), &request).await?;
-    let token = token.status.and_then(|status| status.token).context("a token")?;
-    let authority = STANDARD.encode(cluster.ca_pem());
-    Ok(json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": cluster.server(), "certificate-authority-data": authority}}],
-        "users": [{"name": "u", "user": {"token": token}}],
-        "contexts": [{"name": "nic-test", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "nic-test",
-    })
-    .to_string())
 }

@@ -1,14 +1,12 @@
 //! Clouds and clusters that do not let in, or are not there. Nothing is recorded, since nothing is known.
 
 use anyhow::{Result, ensure};
+use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::nic::Workspace;
 use nic_tests::things::Attacker;
 use serde_json::{Value, json};
 
 use super::said::refused;
-
-/// Nothing has to be looked up for it, so that every resource is read at once.
-const CONFIG: &str = include_str!("../../../../examples/aws/nebari-config.yaml");
 
 /// A port that nobody listens on.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -38,7 +36,7 @@ fn left_nothing(workspace: &Workspace) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_credentials_nothing_is_read_and_it_is_told_once() -> Result<()> {
-    let workspace = site(CONFIG)?;
+    let workspace = site(EXAMPLE)?;
     refused(&workspace, "cloud_no_credentials", &["deploy", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
     // Where the first thing is a question, it is what fails.
     workspace.config("project_name: my-nebari\namazon_web_services:\n  region: us-west-2\n")?;
@@ -50,7 +48,7 @@ async fn without_credentials_nothing_is_read_and_it_is_told_once() -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_have_ended_are_told_wherever_that_is_found_out() -> Result<()> {
     // By the credentials themselves.
-    let mut workspace = site(CONFIG)?;
+    let mut workspace = site(EXAMPLE)?;
     let ended = json!({
         "Version": 1, "AccessKeyId": "AKIANICTEST0EXAMPLE0", "SecretAccessKey": "secret", "SessionToken": "token",
         "Expiration": "2020-01-01T00:00:00Z",
@@ -63,7 +61,7 @@ async fn credentials_that_have_ended_are_told_wherever_that_is_found_out() -> Re
     // By AWS.
     let answer = "<Response><Errors><Error><Code>RequestExpired</Code><Message>Request has expired.</Message></Error></Errors></Response>";
     let aws = Attacker::start("400 Bad Request", |_| answer.to_owned()).await?;
-    let mut workspace = site(CONFIG)?;
+    let mut workspace = site(EXAMPLE)?;
     with_login(&mut workspace, &format!("http://{}", aws.address()));
     refused(&workspace, "cloud_says_credentials_ended", &["deploy", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
     left_nothing(&workspace)
@@ -72,14 +70,14 @@ async fn credentials_that_have_ended_are_told_wherever_that_is_found_out() -> Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_region_is_told_by_the_host_or_by_aws() -> Result<()> {
     // No partition of AWS has such regions.
-    let mut workspace = site(&CONFIG.replace("us-west-2", "zz-west-2"))?;
+    let mut workspace = site(&EXAMPLE.replace("us-west-2", "zz-west-2"))?;
     with_login(&mut workspace, NOBODY);
     refused(&workspace, "cloud_no_such_region", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
 
     // A region that the account has not enabled answers as if the login were wrong.
     let answer = "<Response><Errors><Error><Code>AuthFailure</Code><Message>AWS was not able to validate the provided access credentials</Message></Error></Errors></Response>";
     let aws = Attacker::start("401 Unauthorized", |_| answer.to_owned()).await?;
-    let mut workspace = site(&CONFIG.replace("us-west-2", "ap-east-1"))?;
+    let mut workspace = site(&EXAMPLE.replace("us-west-2", "ap-east-1"))?;
     with_login(&mut workspace, &format!("http://{}", aws.address()));
     workspace
         .config("project_name: my-nebari\namazon_web_services:\n  region: ap-east-1\n  kubernetes_version: '1.34'\n")?;
@@ -89,7 +87,7 @@ async fn a_wrong_region_is_told_by_the_host_or_by_aws() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_out_of_reach_is_told_once() -> Result<()> {
-    let mut workspace = site(CONFIG)?;
+    let mut workspace = site(EXAMPLE)?;
     with_login(&mut workspace, NOBODY);
     refused(&workspace, "cloud_unreachable", &["deploy", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
     workspace.env("AWS_ENDPOINT_URL", "not a url");
@@ -100,7 +98,7 @@ async fn a_cloud_out_of_reach_is_told_once() -> Result<()> {
 /// The proxy is what is out of reach, or says no; whatever lies behind it had no say.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_told_as_the_proxy() -> Result<()> {
-    let mut workspace = site(CONFIG)?;
+    let mut workspace = site(EXAMPLE)?;
     with_login(&mut workspace, "");
     workspace.env("HTTPS_PROXY", "http://user:PLANTED@127.0.0.1:1");
     refused(&workspace, "cloud_proxy_unreachable", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
@@ -111,7 +109,7 @@ async fn a_proxy_is_told_as_the_proxy() -> Result<()> {
     ensure!(!ran.said().contains("PLANTED"), "{}", ran.said());
 
     // No cluster is reached through one yet.
-    let mut workspace = site("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: mine}\n")?;
+    let mut workspace = site(&EXISTING.replace("nic-test", "mine"))?;
     workspace.env("KUBECONFIG", "kubeconfig").env("HTTPS_PROXY", "http://user:PLANTED@proxy.example.com:3128");
     workspace.write("kubeconfig", &kubeconfig("https://127.0.0.1:1").to_string())?;
     refused(&workspace, "cluster_behind_a_proxy", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
@@ -121,7 +119,7 @@ async fn a_proxy_is_told_as_the_proxy() -> Result<()> {
 /// A profile that cannot be used is named, the first time and every time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_cannot_be_used_is_named() -> Result<()> {
-    let mut workspace = site(CONFIG)?;
+    let mut workspace = site(EXAMPLE)?;
     let profiles = "\
 [profile circle]
 role_arn = arn:aws:iam::123456789012:role/a
@@ -149,12 +147,12 @@ fn kubeconfig(server: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_out_of_reach_is_told_once() -> Result<()> {
-    let mut workspace = site("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: mine}\n")?;
+    let mut workspace = site(&EXISTING.replace("nic-test", "mine"))?;
     workspace.env("KUBECONFIG", "kubeconfig");
     refused(&workspace, "cluster_no_kubeconfig", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
     workspace.write("kubeconfig", &kubeconfig(NOBODY).to_string())?;
     refused(&workspace, "cluster_unreachable", &["deploy", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
-    workspace.config("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: theirs}\n")?;
+    workspace.config(&EXISTING.replace("nic-test", "theirs"))?;
     refused(&workspace, "cluster_no_context", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
     left_nothing(&workspace)
 }

@@ -4,18 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use anyhow::{Context as _, Result, ensure};
+use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::{Ran, Workspace};
 
 use super::said::{refused, told};
-
-const CONFIG: &str = include_str!("../../../../examples/aws/nebari-config.yaml");
 
 /// `café` as an old terminal writes it.
 const BYTES: &[u8] = b"caf\xe9";
 
 fn site() -> Result<Workspace> {
     let mut workspace = Workspace::new()?;
-    workspace.config(CONFIG)?;
+    workspace.config(EXAMPLE)?;
     workspace
         .env("NIC_PACE", "0.02")
         .env("AWS_CONFIG_FILE", "/dev/null")
@@ -72,7 +71,7 @@ async fn a_variable_that_is_ours_is_named() -> Result<()> {
 async fn a_path_may_be_any_bytes_and_an_argument_may_not() -> Result<()> {
     let workspace = site()?;
     let config = [BYTES, b".yaml"].concat();
-    std::fs::write(workspace.path().join(OsStr::from_bytes(&config)), CONFIG)?;
+    std::fs::write(workspace.path().join(OsStr::from_bytes(&config)), EXAMPLE)?;
     let run = async |arguments: &[&[u8]]| -> Result<Ran> {
         let mut command = workspace.command(&[])?;
         command.args(arguments.iter().map(|argument| OsString::from_vec(argument.to_vec())));

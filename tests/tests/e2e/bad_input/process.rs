@@ -3,15 +3,13 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use anyhow::{Context as _, Result, ensure};
+use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::nic::{Ran, Workspace, binary};
 use nic_tests::platform::PACE;
 use nic_tests::schemas::conforms;
 use nic_tests::things::{Attacker, Things, granting};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const AWS: &str = include_str!("../../../../examples/aws/nebari-config.yaml");
-const EXISTING: &str = "project_name: my-nebari\nprovider: existing\n";
 
 /// Nobody may see it: it stands among the arguments, and in the words of every panic that a test asks for.
 const ARGUMENT: &str = "PLANTED/nic-state.json";
@@ -102,7 +100,7 @@ async fn few_open_files_are_named_by_their_limit() -> Result<()> {
     let answer = "<Response><Errors><Error><Code>RequestExpired</Code><Message>Request has expired.</Message></Error></Errors></Response>";
     let aws = Attacker::start("400 Bad Request", |_| answer.to_owned()).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config(AWS)?;
+    workspace.config(EXAMPLE)?;
     workspace
         .env("NIC_PACE", "0.01")
         .env("AWS_CONFIG_FILE", "/dev/null")

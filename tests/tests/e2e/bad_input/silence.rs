@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nic_tests::configs::EXISTING;
 use nic_tests::namespaces::NamespaceServer;
 use nic_tests::nic::Workspace;
 use serde_json::json;
@@ -12,7 +13,7 @@ use serde_json::json;
 async fn a_provider_that_does_not_look_further_is_no_warning() -> Result<()> {
     let cluster = NamespaceServer::start(None).await?;
     let mut workspace = Workspace::new()?;
-    workspace.config("project_name: my-nebari\nprovider: existing\nexisting: {kube_context: mine}\n")?;
+    workspace.config(&EXISTING.replace("nic-test", "mine"))?;
     let authority = STANDARD.encode(cluster.ca_pem());
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "mine",

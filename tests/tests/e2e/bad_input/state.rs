@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nic_core::state::{State, format_v1};
+use nic_tests::configs::LEAST;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::PACE;
 use nic_tests::things::{Things, granting};
@@ -15,12 +16,10 @@ use serde_json::{Value, json};
 
 use super::said::{refused, told};
 
-const CONFIG: &str = "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n";
-
 /// A working directory with a config, and the bytes of its platform's state.
 fn site() -> Result<(Workspace, Vec<u8>)> {
     let workspace = Workspace::new()?;
-    workspace.config(CONFIG)?;
+    workspace.config(LEAST)?;
     std::fs::create_dir_all(workspace.stage())?;
     let mut state =
         State::empty("aws", "my-nebari", "dev", "classic", "0123456789abcdef0123456789abcdef", "2026-01-01T00:00:00Z");

@@ -1,11 +1,11 @@
 //! A platform of things, and the looks at it that all tests share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::PACE;
+use nic_tests::schemas::conforms;
 use nic_tests::things::{Things, granting};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -75,16 +75,8 @@ impl Site {
 
     /// The records by address, from a state that fits its schema.
     pub fn records(&self) -> Result<BTreeMap<String, Value>> {
-        let state = self.workspace.state()?;
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/state-v1.json");
-        let schema: Value = serde_json::from_slice(&std::fs::read(schema)?)?;
-        let validator =
-            jsonschema::validator_for(&schema).map_err(|why| anyhow::anyhow!("the state's schema: {why}"))?;
-        let wrong: Vec<String> = validator.iter_errors(&state).map(|why| why.to_string()).collect();
-        ensure!(wrong.is_empty(), "the state is not valid: {wrong:?}\n{state:#}");
-        let mut found = BTreeMap::new();
-        collect(&state, &mut found);
-        Ok(found)
+        conforms(&self.workspace.state()?, "state-v1.json")?;
+        self.workspace.records()
     }
 
     /// The record of an address.
@@ -131,17 +123,6 @@ impl Site {
         ensure!(twice.is_empty(), "made more than once: {twice:?}");
         ensure!(self.things.all()?.len() == self.records()?.len());
         Ok(())
-    }
-}
-
-fn collect(value: &Value, found: &mut BTreeMap<String, Value>) {
-    if let Some(address) = value.pointer("/_nic/address").and_then(Value::as_str) {
-        found.insert(address.to_owned(), value.clone());
-    }
-    match value {
-        Value::Object(members) => members.values().for_each(|member| collect(member, found)),
-        Value::Array(elements) => elements.iter().for_each(|element| collect(element, found)),
-        _ => {}
     }
 }
 

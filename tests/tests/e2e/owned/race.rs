@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::others::{DEFINITION, MARK};
-use super::{CONFIG, definition, nothing_recorded, start, workspace};
+use super::{config, definition, nothing_recorded, start, workspace};
 
 /// How often nic may be quicker than whoever stops it.
 const ATTEMPTS: usize = 20;
@@ -20,7 +20,7 @@ async fn signal(name: &str, process: u32) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_between_the_look_and_the_create_is_of_whoever_was_first() -> Result<()> {
     let (cluster, others) = start().await?;
-    let workspace = workspace(&cluster, CONFIG)?;
+    let workspace = workspace(&cluster, &config())?;
     let address = "existing.custom-resource-definition.middlewares";
     let (target, name) = (["--target", address], "middlewares.traefik.containo.us");
     let mut theirs = definition("middlewares")?;
