@@ -11,6 +11,7 @@
 //! - A run of `nic deploy` that was killed is followed by another, and what then is in the account, on the cluster, in the state and in
 //!   the outputs is compared, ids replaced by what they stand for, to what the run left that nobody killed: the wiring. Then
 //!   `nic destroy` is killed on that very platform, and run again: the account and the cluster are empty, and the state records nothing.
+//! - What a deploy makes is shown late, so that the run after a kill finds only what the state says was begun.
 //! - A kill after which nothing has changed anywhere (no request that changes something came, the state's bytes are the same) leaves the
 //!   next run what it was before: the next point is struck on the same platform, without looking at it in between.
 //! - What is not here: faults that do not kill.

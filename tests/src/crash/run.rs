@@ -9,14 +9,18 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{Command, Moment, Outcome, Place, Point, Run, Topology};
-use crate::aws::{Effect, Emulator, Matching, When, locked};
+use crate::aws::{Effect, Emulator, Hide, Matching, Wait, When, locked};
 use crate::namespaces::SERVICE;
 use crate::nic::{Ran, Workspace};
 use crate::platform::Site;
 use crate::wiring::same;
 
-/// How often what AWS takes its time for is looked at.
+/// How often what AWS takes its time for is looked at, and what is new before it is seen.
 const LOOKS: u32 = 2;
+
+/// What a deploy makes stays out of sight for some looks, as it may with AWS, also after a kill: whoever takes it for absent makes a second
+/// one. A destroy comes later, and finds everything.
+const LATE: Hide = Hide { wait: Wait::Reads(LOOKS), writes: true };
 
 /// Longer than any run takes.
 const HANGS: Duration = Duration::from_mins(2);
@@ -57,7 +61,9 @@ impl Platforms {
             let requests = aws.chain(asked.map(|asked| (SERVICE.to_owned(), asked.action, asked.mutating))).collect();
             Ok((Run { command, requests, writes: serial - before }, serial))
         };
+        site.aws.hide_created(Some(LATE));
         let (deploy, serial) = counted(Command::Deploy, 0).await?;
+        site.aws.hide_created(None);
         let wiring = site.found(&workspace).await?.wiring()?;
         let recorded = workspace.records()?;
         let has_gpu = recorded.contains_key("aws.node-group.gpu");
@@ -132,11 +138,13 @@ impl Work<'_> {
     /// A platform that is deployed and destroyed, with a kill in both. What fails is blamed on the last kill.
     async fn life(&self, site: &Site, blamed: &mut Option<Point>) -> Result<()> {
         let mut workspace = site.workspace(&self.topology.config())?;
+        site.aws.hide_created(Some(LATE));
         let deploy = self.kill(site, &mut workspace, Command::Deploy, blamed).await?;
         let told = || {
             format!("after a kill at `{}`", deploy.as_ref().map(|struck| struck.point.to_string()).unwrap_or_default())
         };
         run_again(&workspace, Command::Deploy).await.with_context(told)?;
+        site.aws.hide_created(None);
         if let Some(struck) = &deploy {
             let found = site.found(&workspace).await?.wiring()?;
             same(&found, self.wiring).with_context(told)?;
