@@ -1,6 +1,7 @@
 //! Running the `nic` binary in a terminal: a pseudo-terminal of a size, and what a person would see on it.
 
 use std::num::NonZeroU16;
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -99,11 +100,11 @@ impl Terminal {
         }
     }
 
-    /// Reads to the end, and says how it ended.
+    /// Reads to the end, and says how it ended; by a signal as shells do.
     pub async fn end(&mut self, patience: Duration) -> Result<i32> {
         ensure!(!self.until(patience, |_| false).await?, "it has not ended");
         let status = tokio::time::timeout(patience, self.child.wait()).await.context("nic does not end")??;
-        Ok(status.code().unwrap_or(-1))
+        Ok(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1))
     }
 
     /// Types.

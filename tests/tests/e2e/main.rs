@@ -22,6 +22,7 @@ mod live;
 mod old_guest;
 mod options;
 mod owned;
+mod prompts;
 mod readiness;
 mod replacement;
 mod secret_edit;
