@@ -1,5 +1,8 @@
 //! Whose it is: another account, another cluster, another state, a platform of which nothing is left; and nobody to answer.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
@@ -29,6 +32,55 @@ async fn refused(workspace: &Workspace, command: &[&str], wanted: &str) -> Resul
     ran.json()
 }
 
+/// What later stages read of a platform.
+fn handed_over(workspace: &Workspace) -> Result<[Vec<u8>; 2]> {
+    let read = |name| std::fs::read(workspace.stage().join(name)).with_context(|| format!("{name} is gone"));
+    Ok([read("outputs.json")?, read("kubeconfig")?])
+}
+
+/// Makes the state one of before identities were recorded.
+fn strip(workspace: &Workspace) -> Result<()> {
+    let mut state = workspace.state()?;
+    state.as_object_mut().context("a state")?.remove("identity");
+    workspace.write(".nebari/stages/02-infrastructure/nic-state.json", &state.to_string())
+}
+
+/// Somebody else's role under a name that the platform has too, with these tags.
+fn namesake(tags: &Value) -> String {
+    format!(
+        r#"
+role, tags = "my-nebari-dev-eks-cluster-role", json.loads('{tags}')
+client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust("eks.amazonaws.com"),
+    Tags=[dict(Key=key, Value=value) for key, value in tags.items()])
+show(None)
+"#
+    )
+}
+
+const NO_NAMESAKE: &str = r#"client("iam").delete_role(RoleName="my-nebari-dev-eks-cluster-role"); show(None)"#;
+
+/// Only one name of many is there, and it may be anybody's: that is not the platform of a state that does not say whose it is.
+async fn a_name_alone_is_no_platform(elsewhere: &Site, other: &Workspace) -> Result<()> {
+    let lineage = "0123456789abcdef".repeat(2);
+    let mark = |project: &str| {
+        let mark = format!("{lineage}@us-west-2/aws.iam-role.cluster");
+        json!({"nic.nebari.dev/owner": mark, "Project": project, "Environment": "dev", "Owner": "terraform"})
+    };
+    for (tags, wanted) in [
+        (json!({"team": "theirs"}), "PLATFORM_VANISHED"),
+        (mark("my-nebari"), "IDENTITY_UNKNOWN"),
+        (mark("their-nebari"), "IDENTITY_UNKNOWN"),
+    ] {
+        elsewhere.aws.inspect(&namesake(&tags)).await?;
+        for command in [&["destroy", "--yes"][..], &["deploy"], &["plan"], &["drift", "fix", "--yes"]] {
+            refused(other, command, wanted).await.with_context(|| tags.to_string())?;
+        }
+        ensure!(elsewhere.changes().is_empty(), "{tags}: {:?}", elsewhere.changes());
+        elsewhere.aws.inspect(NO_NAMESAKE).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
@@ -48,7 +100,9 @@ async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
     elsewhere.aws.be_account(OTHER_ACCOUNT);
     let other = elsewhere.workspace(CLASSIC)?;
     std::fs::create_dir_all(other.stage())?;
-    std::fs::copy(workspace.stage().join("nic-state.json"), other.stage().join("nic-state.json"))?;
+    for file in ["nic-state.json", "outputs.json", "kubeconfig"] {
+        std::fs::copy(workspace.stage().join(file), other.stage().join(file))?;
+    }
     for command in [
         &["destroy", "--yes"][..],
         &["destroy", "--yes", "--accept-loss"],
@@ -72,21 +126,37 @@ async fn an_account_that_is_another_ones_is_left_alone() -> Result<()> {
     other.ok(&["outputs"]).await?;
     ensure!(elsewhere.aws.log().is_empty(), "{:?}", elsewhere.aws.log());
 
+    // What later stages read tells of a platform that is there.
+    ensure!(handed_over(&other)? == handed_over(&workspace)?);
+    strip(&other)?;
+    a_name_alone_is_no_platform(&elsewhere, &other).await?;
+    std::fs::copy(workspace.stage().join("nic-state.json"), other.stage().join("nic-state.json"))?;
+
     // In the right account under the right login, with nothing left: told, and neither forgotten nor made again.
     elsewhere.aws.be_account("123456789012");
     for command in [&["destroy", "--yes"][..], &["deploy"], &["plan"], &["drift", "accept", "--yes"]] {
         refused(&other, command, "PLATFORM_VANISHED").await?;
     }
+    ensure!(handed_over(&other)? == handed_over(&workspace)?);
     let forgotten = other.ok(&["destroy", "--yes", "--accept-loss"]).await?;
     ensure!(forgotten.stderr.contains("DESTROY_MOSTLY_FORGETS"), "{}", forgotten.said());
     ensure!(other.state()?["cloud"] == json!({}), "{:#}", other.state()?["cloud"]);
+    ensure!(handed_over(&other).is_err(), "files of a platform that is gone");
+
+    // A state that is not there, and one of another platform, are no reason to take away what tells of this one.
+    let (state, aside) = (workspace.stage().join("nic-state.json"), workspace.path().join("aside.json"));
+    let before = handed_over(&workspace)?;
+    std::fs::rename(&state, &aside)?;
+    site.aws.clear_log();
+    workspace.ok(&["destroy", "--yes"]).await?;
+    ensure!(site.changes().is_empty() && handed_over(&workspace)? == before, "{:?}", site.changes());
+    std::fs::rename(&aside, &state)?;
+    workspace.config(&CLASSIC.replace("my-nebari", "their-nebari"))?;
+    refused(&workspace, &["destroy", "--yes"], "STATE_OF_ANOTHER_PLATFORM").await?;
+    ensure!(handed_over(&workspace)? == before);
+    workspace.config(CLASSIC)?;
 
     // A state of before identities were recorded: the first login under which something is found counts.
-    let strip = |workspace: &Workspace| {
-        let mut state = workspace.state()?;
-        state.as_object_mut().context("a state")?.remove("identity");
-        workspace.write(".nebari/stages/02-infrastructure/nic-state.json", &state.to_string())
-    };
     strip(&workspace)?;
     site.aws.be_account(OTHER_ACCOUNT);
     workspace.ok(&["deploy"]).await?;
@@ -150,6 +220,106 @@ async fn of_two_first_deploys_at_once_one_makes_the_platform_and_the_other_nothi
     ensure!(site.changes().is_empty(), "{:?}", site.changes());
     site.assert_settled(winner).await?;
     site.destroy(winner).await
+}
+
+/// The same where each asks for a part: what claims the platform is asked for with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_first_deploys_of_a_part_at_once_one_makes_it_and_the_other_nothing() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let (one, two) = (site.workspace(CLASSIC)?, site.workspace(CLASSIC)?);
+    // So late that both have looked before either has made anything.
+    site.aws.faults().latency(Duration::from_millis(300));
+    let part = &["deploy", "--target", "aws.vpc.main"];
+    let (first, second) = tokio::try_join!(one.run(part), two.run(part))?;
+    site.aws.faults().clear();
+    let vpcs = site.aws.inventory().await?["vpcs"].as_array().map_or(0, Vec::len);
+    ensure!(vpcs == 1, "{vpcs} networks were made: {}\n{}", first.said(), second.said());
+    let (winner, loser, lost) = if first.code == 0 { (&one, &two, &second) } else { (&two, &one, &first) };
+    ensure!(lost.code != 0 && lost.said().contains("PLATFORM_OF_ANOTHER_STATE"), "{}", lost.said());
+    ensure!(lost.said().contains(&winner.lineage()?), "{}", lost.said());
+    site.aws.clear_log();
+    loser.ok(&["destroy", "--yes"]).await?;
+    ensure!(site.changes().is_empty(), "{:?}", site.changes());
+    // The rest of it is the winner's to make.
+    winner.ok(&["deploy"]).await?;
+    site.assert_settled(winner).await?;
+    site.destroy(winner).await
+}
+
+/// Another state's mark takes the place of ours on the internet gateway.
+const ANOTHERS_GATEWAY: &str = r#"
+ec2 = client("ec2")
+[gateway] = [g["InternetGatewayId"] for g in ec2.describe_internet_gateways()["InternetGateways"]
+    if any(t["Key"] == "nic.nebari.dev/owner" for t in g.get("Tags", []))]
+mark = "LINEAGE@us-west-2/aws.internet-gateway.main"
+ec2.create_tags(Resources=[gateway], Tags=[dict(Key="nic.nebari.dev/owner", Value=mark)])
+show(None)
+"#;
+
+/// As versions left it that took each other's things back silently.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_several_states_made_parts_of_it_the_one_to_go_on_with_is_named() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let lost = site.workspace(CLASSIC)?;
+    lost.ok(&["deploy", "--target", "aws.internet-gateway.main"]).await?;
+    let (lineage, another) = (lost.lineage()?, "0123456789abcdef".repeat(2));
+    site.aws.inspect(&ANOTHERS_GATEWAY.replace("LINEAGE", &another)).await?;
+    let both = BTreeSet::from([lineage.clone(), another.clone()]);
+    let told = |document: &Value| -> BTreeSet<String> {
+        let lineages = document["error"]["details"]["lineages"].as_array().into_iter().flatten();
+        lineages.filter_map(|told| told["lineage"].as_str().map(str::to_owned)).collect()
+    };
+
+    let workspace = site.workspace(CLASSIC)?;
+    site.aws.clear_log();
+    for command in [&["plan"][..], &["deploy"], &["deploy", "--take-over"], &["plan", "--take-over"]] {
+        let document = refused(&workspace, command, "PLATFORM_OF_ANOTHER_STATE").await?;
+        ensure!(told(&document) == both, "{document:#}");
+        ensure!(document.to_string().contains("--take-over=LINEAGE"), "{document:#}");
+    }
+    // Each names what is left of the other, which is in the way of the whole.
+    for (one, other) in [(&lineage, &another), (&another, &lineage)] {
+        let take_over = format!("--take-over={one}");
+        let document = refused(&workspace, &["deploy", &take_over], "PLATFORM_OF_ANOTHER_STATE").await?;
+        ensure!(told(&document) == BTreeSet::from([other.clone()]), "{document:#}");
+    }
+    // Its own part is gone on with as it is.
+    let part = ["deploy", &format!("--take-over={lineage}"), "--target", "aws.vpc.main"];
+    let ran = workspace.ok(&part).await?;
+    ensure!(ran.stdout.contains("Done. (0 changes)") && site.changes().is_empty(), "{}", ran.said());
+    ensure!(workspace.lineage()? == lineage);
+    // And a state is of one lineage.
+    refused(&workspace, &["deploy", &format!("--take-over={another}")], "TAKE_OVER_REFUSED").await?;
+    ensure!(site.changes().is_empty(), "{:?}", site.changes());
+    Ok(())
+}
+
+/// Somebody has destroyed the platform and made it anew from a state of their own: what is recorded here are names of theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_names_that_another_state_has_made_anew_are_that_ones() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let (old, new) = (site.workspace(CLASSIC)?, site.workspace(CLASSIC)?);
+    old.ok(&["deploy"]).await?;
+    site.reset().await?;
+    new.ok(&["deploy"]).await?;
+    let before = (site.aws.inventory().await?, site.cluster.shown());
+    let handed = handed_over(&old)?;
+    site.aws.clear_log();
+    for command in [
+        &["destroy", "--yes"][..],
+        &["destroy", "--yes", "--accept-loss"],
+        &["deploy"],
+        &["deploy", "--accept-loss"],
+        &["plan"],
+        &["drift", "fix", "--yes"],
+    ] {
+        let document = refused(&old, command, "PLATFORM_OF_ANOTHER_STATE").await?;
+        ensure!(document["error"]["details"]["lineages"][0]["lineage"] == new.lineage()?, "{document:#}");
+    }
+    ensure!(site.changes().is_empty() && handed_over(&old)? == handed, "{:?}", site.changes());
+    ensure!((site.aws.inventory().await?, site.cluster.shown()) == before, "something was changed");
+    site.assert_settled(&new).await?;
+    site.destroy(&new).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
