@@ -31,9 +31,10 @@ fn config() -> String {
     format!("{EXISTING}{KUBERNETES}")
 }
 
-/// Nothing but a namespace, and the definitions.
+/// A namespace of its own, and what every platform on the cluster calls the same: the definitions, and a priority class.
 fn of(project: &str, namespace: &str) -> String {
-    format!("{}namespace: {namespace}\n", EXISTING.replace("my-nebari", project))
+    let class = "kubernetes: {priority_classes: {batch: {value: 1000}}}";
+    format!("{}namespace: {namespace}\n{class}\n", EXISTING.replace("my-nebari", project))
 }
 
 async fn start() -> Result<(ControlPlane, Others)> {
@@ -297,7 +298,7 @@ async fn two_platforms_on_one_cluster_do_not_take_each_others_definitions() -> R
     let marks = others.annotations(DEFINITION).await?;
     let second = workspace(&cluster, &of("second", "prod"))?;
     let plan = second.ok(&["plan", "--format", "json"]).await?;
-    ensure!(shared(&plan)?.len() == 9, "{}", plan.said());
+    ensure!(shared(&plan)?.len() == 10, "{}", plan.said());
     let deployed = second.ok(&["deploy"]).await?;
     ensure!(deployed.stdout.contains("Done. (1 change)"), "{}", deployed.said());
 

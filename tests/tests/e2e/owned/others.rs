@@ -1,6 +1,6 @@
 //! Whoever else works on the cluster, with a client of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -133,6 +133,15 @@ impl Others {
         let mut found = Vec::new();
         for (_, _, sort, _) in SORTS {
             found.extend(self.names(sort).await?.into_iter().map(|name| (sort, name)));
+        }
+        Ok(found)
+    }
+
+    /// Which objects they are, whatever is written to them.
+    pub(super) async fn uids(&self) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for (_, _, sort, _) in SORTS {
+            found.extend(self.list(sort).await?.into_iter().filter_map(|object| object.metadata.uid));
         }
         Ok(found)
     }
