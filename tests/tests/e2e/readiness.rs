@@ -1,5 +1,5 @@
 //! A deploy ends with what is there, not with what was sent: nodes, add-ons and workloads are waited for, and what is missing is told. What a
-//! real scheduler says of a pod is in `status.rs`.
+//! real scheduler says of pods of the platform itself is in `status.rs`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use nic_tests::aws::{Emulator, depth};
 use nic_tests::configs::CLASSIC;
+use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions, NodeOptions};
 use nic_tests::nic::{Ran, Workspace};
-use nic_tests::platform::Site;
+use nic_tests::platform::{PACE, Site};
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -75,6 +76,71 @@ impl Followed {
         let document = self.until("result").await?["document"].take();
         Ok((self.child.wait().await?.code(), document))
     }
+}
+
+/// A stateful set for nodes that there are none of, and a daemon set for larger nodes than there are.
+const WORKLOADS: &str = "\
+project_name: my-nebari
+provider: scripted
+scripted:
+  endpoint: http://127.0.0.1:7070
+  cluster: {kind: kubeconfig, parameters: {context: nic-test}}
+  objects:
+    store:
+      apiVersion: apps/v1
+      kind: StatefulSet
+      metadata: {name: store, namespace: default}
+      spec:
+        serviceName: store
+        selector: {matchLabels: {app: store}}
+        template:
+          metadata: {labels: {app: store}}
+          spec: {nodeSelector: {disk: ssd}, containers: [{name: store, image: example.com/store}]}
+    agent:
+      apiVersion: apps/v1
+      kind: DaemonSet
+      metadata: {name: agent, namespace: default}
+      spec:
+        selector: {matchLabels: {app: agent}}
+        template:
+          metadata: {labels: {app: agent}}
+          spec: {containers: [{name: agent, image: example.com/agent, resources: {requests: {cpu: 64}}}]}
+";
+
+/// On a real scheduler: what it says is the cause.
+#[tokio::test(flavor = "multi_thread")]
+async fn workloads_that_no_node_takes_are_a_line_each() -> Result<()> {
+    let node = NodeOptions { name: "node-1".to_owned(), ..NodeOptions::default() };
+    let cluster =
+        ControlPlane::start(ControlPlaneOptions { nodes: vec![node], ..ControlPlaneOptions::default() }).await?;
+    let mut workspace = Workspace::new()?;
+    workspace.config(WORKLOADS)?;
+    workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string()).env("NIC_PACE", PACE.to_string());
+    let ran = workspace.run(&["deploy", "--ready-timeout", "3s", "--format", "json"]).await?;
+    let document = ran.json()?;
+    conforms(&document, "error.json")?;
+    ensure!(ran.code == 2 && document["error"]["code"] == "PLATFORM_NOT_READY", "{}", ran.said());
+    let causes = document["error"]["details"]["causes"].as_array().context("causes")?;
+    let told = |address: &str, words: &str| {
+        let of_it = |cause: &&Value| cause["address"] == address;
+        causes.iter().find(of_it).is_some_and(|cause| cause["message"].as_str().is_some_and(|m| m.starts_with(words)))
+    };
+    let stuck = "0 of 1 pods are ready; no node takes its pod: 0/1 nodes are available:";
+    ensure!(causes.len() == 2, "{document:#}");
+    for (address, name, why) in [
+        ("scripted.object.store", "StatefulSet default/store", "1 node(s) didn't match Pod's node affinity/selector"),
+        ("scripted.object.agent", "DaemonSet default/agent", "1 Insufficient cpu"),
+    ] {
+        ensure!(told(address, &format!("{name}: {stuck} {why}")), "{name}: {document:#}");
+    }
+
+    // A node for the one, and less for the other: on both nodes.
+    cluster.add_node("node-2", &[("disk".to_owned(), "ssd".to_owned())].into(), &[]).await?;
+    workspace.config(&WORKLOADS.replace("cpu: 64", "cpu: 1"))?;
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stdout.contains("Done. (1 change)"), "{}", ran.said());
+    workspace.ok(&["destroy", "--yes"]).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use nic_tests::aws::Emulator;
 use nic_tests::configs::EXAMPLE;
 use nic_tests::nic::{Ran, Workspace};
@@ -74,7 +74,7 @@ async fn autoscalers(platform: &Platform) -> Result<i32> {
     Ok(deployment.status.and_then(|status| status.available_replicas).unwrap_or(0))
 }
 
-/// A platform whose only deployment has no pod is not well: the scheduler says why, to who waits and to who looks.
+/// A platform whose only deployment has no pod is not well, nor is a cluster without what it needs itself: the scheduler says why, to who waits and to who looks.
 async fn no_node_takes_the_autoscaler(platform: &Platform, workspace: &Workspace) -> Result<()> {
     let nodes: Api<Node> = Api::all(platform.cluster.client());
     let pods: Api<Pod> = Api::namespaced(platform.cluster.client(), "dev");
@@ -85,18 +85,28 @@ async fn no_node_takes_the_autoscaler(platform: &Platform, workspace: &Workspace
     while autoscalers(platform).await? > 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let missing =
-        "0 of 1 pods are ready; no node takes its pod: 0/1 nodes are available: 1 node(s) had untolerated taint";
+    // What the cluster itself needs is held back by the same.
+    let system: Api<Pod> = Api::namespaced(platform.cluster.client(), "kube-system");
+    for name in ["dns-a", "dns-b"] {
+        let container = json!({"name": "dns", "image": "example.com/dns"});
+        let pod = json!({"metadata": {"name": name}, "spec": {"containers": [container]}});
+        system.create(&PostParams::default(), &serde_json::from_value(pod)?).await?;
+    }
+    let why = "no node takes its pod: 0/1 nodes are available: 1 node(s) had untolerated taint";
+    let missing = [format!("0 of 1 pods are ready; {why}"), format!("Pod kube-system/dns-a and 1 more: {why}")];
     for _ in 0..2 {
         let ran = workspace.run(&["deploy", "--ready-timeout", "3s", "--format", "json"]).await?;
         let document = ran.json()?;
         conforms(&document, "error.json")?;
         ensure!(ran.code == 2 && document["error"]["code"] == "PLATFORM_NOT_READY", "{document:#}");
         let causes = document["error"]["details"]["causes"].as_array().context("causes")?;
-        let words = causes[0]["message"].as_str().unwrap_or_default();
-        ensure!(causes.len() == 1 && words.contains(missing), "{document:#}");
+        ensure!(causes.len() == missing.len(), "{document:#}");
+        for (cause, missing) in causes.iter().zip(&missing) {
+            ensure!(cause["message"].as_str().is_some_and(|words| words.contains(missing)), "{document:#}");
+        }
     }
-    ensure!(has_issue(&status(workspace, &[]).await?, missing));
+    let found = status(workspace, &[]).await?;
+    ensure!(missing.iter().all(|missing| has_issue(&found, missing)), "{found:#}");
     ensure!(!said(workspace).await?.stdout.contains("Healthy."));
     nodes.patch("general-0", &PatchParams::default(), &tainted(json!([]))).await?;
     workspace.ok(&["deploy"]).await?;
