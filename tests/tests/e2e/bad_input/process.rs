@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use anyhow::{Context as _, Result, ensure};
+use nic_tests::aws::ensure_venv;
 use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::nic::{Ran, Workspace, binary};
 use nic_tests::platform::PACE;
@@ -153,6 +154,34 @@ async fn few_threads_are_named_by_their_limit() -> Result<()> {
         met += u32::from(is_answered(&ran, "`ulimit -u`", most)?);
     }
     ensure!(met > 0, "no limit was met: the test would prove nothing");
+    Ok(())
+}
+
+/// A sandbox that lets no program wait for events, which is no limit that anybody could raise: a filter of system calls that refuses
+/// `epoll_create1` alone.
+const SANDBOX: &str = r#"
+import ctypes, os, platform, struct, sys
+call = {"x86_64": 291, "aarch64": 20}[platform.machine()]
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x50000 | 1), (0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = ctypes.create_string_buffer(struct.pack("HP", len(rules), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+for arguments in [(38, 1, 0, 0, 0), (22, 2, ctypes.addressof(program), 0, 0)]:
+    if libc.prctl(arguments[0], *map(ctypes.c_ulong, arguments[1:])):
+        sys.exit(f"no filter: {os.strerror(ctypes.get_errno())}")
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_that_does_not_let_it_start_is_told_in_its_own_words() -> Result<()> {
+    let python = tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await??.join("bin/python").display().to_string();
+    let workspace = Workspace::new()?;
+    workspace.config(EXISTING)?;
+    for format in [&[][..], &["--format", "json"]] {
+        let ran = workspace.run_under(&[&python, "-c", SANDBOX], &[&["validate"], format].concat()).await?;
+        ensure!(ran.code == 2 && ran.said().contains("RUNTIME_NOT_STARTED"), "{} {}", ran.code, ran.said());
+        ensure!(ran.said().contains("Operation not permitted") && ran.said().contains("ulimit -a"), "{}", ran.said());
+    }
     Ok(())
 }
 
