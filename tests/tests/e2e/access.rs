@@ -307,7 +307,7 @@ async fn two_states_in_one_directory_leave_each_others_files() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_gives_no_login_is_asked_once_for_all() -> Result<()> {
     let mut workspace = Workspace::new()?;
-    workspace.config(EXISTING)?;
+    workspace.config(&EXISTING.replace("nic-test", "second"))?;
     workspace.env("KUBECONFIG", "kubeconfig");
     let exec = json!({
         "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",

@@ -131,7 +131,7 @@ async fn what_stood_before_is_used_and_left_as_it_was() -> Result<()> {
     ensure!(labels["team"] == "data" && labels["project"] == "my-nebari", "{labels}");
     let state = workspace.state()?;
     let lineage = state["lineage"].as_str().context("a lineage")?;
-    let manager = format!("nic-{}", &lineage[..8]);
+    let manager = format!("nic-{}-shared", &lineage[..8]);
     ensure!(namespace["metadata"]["managedFields"].to_string().contains(&manager), "{namespace:#}");
     ensure!(state.pointer("/kubernetes/namespaces/0/_nic/shared") == Some(&json!(true)), "{state:#}");
     for object in others.bare(&theirs).await? {
