@@ -31,7 +31,7 @@ use crate::identity::Identity;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
 use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, IdentitySource, Interrupt, Provider, Reporter};
-use crate::resource::{Observed, Record, Status};
+use crate::resource::{Observed, Record};
 use crate::secret::Fingerprints;
 use crate::state::format_v1::holds_a_mark;
 
@@ -192,7 +192,7 @@ impl Run {
             (graph, Cow::Borrowed(&state.records))
         } else {
             let mut targets = self.settings.targets.clone();
-            targets.extend(unmade_claims(&graph, &state.records, &observed));
+            targets.extend(unrecorded_claims(&graph, &state.records));
             let scope = scope(&targets, &graph, &state.records).map_err(RunError::Refused)?;
             let within = state.records.iter().filter(|(address, _)| scope.contains(*address));
             (graph.within(&scope), Cow::Owned(within.map(|(a, r)| (a.clone(), r.clone())).collect()))
@@ -297,16 +297,12 @@ impl Run {
     }
 }
 
-/// What claims the platform and was never made. Two first deploys of a part are two first deploys all the same.
-fn unmade_claims(
-    graph: &DesiredGraph,
-    records: &BTreeMap<Address, Record>,
-    observed: &BTreeMap<Address, Observed>,
-) -> impl Iterator<Item = Address> {
+/// What claims the platform and is not recorded as made. Two first deploys of a part are two first deploys all the same; and what is there
+/// already goes with the rest when everything goes.
+fn unrecorded_claims(graph: &DesiredGraph, records: &BTreeMap<Address, Record>) -> impl Iterator<Item = Address> {
     let made = |address: &Address| records.get(address).is_some_and(|record| !record.baseline.is_null());
-    let absent = |address: &Address| observed.get(address).is_none_or(|seen| seen.status == Status::Absent);
     let claims = graph.resources().filter(|desired| desired.claim).map(|desired| &desired.address);
-    claims.filter(move |address| !made(address) && absent(address)).cloned()
+    claims.filter(move |address| !made(address)).cloned()
 }
 
 /// What is wrong with an observation of something that is there.
