@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use nic_tests::aws::{Credentials, Emulator, SECRET_KEY};
 use nic_tests::configs::CLASSIC;
+use nic_tests::control_plane::kubeconfig;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
 
@@ -63,13 +64,8 @@ const WITH_CREDENTIALS: &[&str] = &["outputs", "--with-credentials", "--format",
 /// What Nebari's later stages do with the credentials.
 async fn logs_in(credentials: &Value) -> Result<()> {
     let text = |member: &str| credentials[member].as_str().with_context(|| format!("no {member}"));
-    let authority = base64::engine::general_purpose::STANDARD.encode(text("cluster_ca_certificate")?);
-    let kubeconfig = serde_json::from_value(json!({
-        "clusters": [{"name": "c", "cluster": {"server": text("host")?, "certificate-authority-data": authority}}],
-        "users": [{"name": "u", "user": {"token": text("token")?}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }))?;
+    let kubeconfig = kubeconfig::by_token(text("host")?, text("cluster_ca_certificate")?, text("token")?);
+    let kubeconfig = kube::config::Kubeconfig::from_yaml(&kubeconfig)?;
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
     let namespaces: Api<Namespace> = Api::all(kube::Client::try_from(config)?);
     namespaces.get("dev").await.context("the credentials do not log in")?;
@@ -82,6 +78,7 @@ async fn planted_secrets_are_found_nowhere() -> Result<()> {
     let credentials =
         Credentials { session_token: Some("PLANTED-session-token-0123456789".to_owned()), ..Credentials::default() };
     platform.aws.set_credentials(credentials.clone());
+    workspace.envs(platform.aws.env());
     let secrets: Api<Secret> = Api::namespaced(platform.cluster.client(), "kube-system");
     let object = serde_json::from_value(json!({
         "metadata": {"name": "planted"}, "stringData": {"password": "PLANTED-in-the-cluster"},
