@@ -137,6 +137,13 @@ impl Printer {
         });
     }
 
+    /// A question to a person, on stderr: seen also where nothing else is told.
+    pub fn ask(&self, question: &str) {
+        screen::aside(|| {
+            let _ = writeln!(anstream::stderr(), "\n{question}");
+        });
+    }
+
     /// Diagnostics, on stderr; with excerpts of the config where it is known.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&ConfigSource>) {
         for (index, diagnostic) in diagnostics.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::document::without_secrets;
 use crate::drift::{Condition, DriftReport, Unrecorded, accepted, drift, undecided, unrecorded};
 use crate::error::NOT_IMPLEMENTED;
 use crate::graph::DesiredGraph;
-use crate::plan::{Action, Purpose, known};
+use crate::plan::{Action, Purpose, another_state, known};
 use crate::resource::{Desired, Observed, Record};
 use crate::secret::without_edits;
 
@@ -78,7 +78,7 @@ impl Run {
     /// # Errors
     /// `DRIFT_UNKNOWN` while something could not be compared; `PLATFORM_VANISHED`; what the backend says.
     pub async fn accept_drift(&self, drift: &Drift) -> Result<usize, RunError> {
-        comparable(&drift.report)?;
+        comparable(drift)?;
         self.still_stands(&drift.observed, drift.owner.identity.as_ref()).await?;
         let mut count = 0;
         self.journal
@@ -125,7 +125,7 @@ impl Run {
     /// `DRIFT_UNKNOWN` while something could not be compared; `DRIFT_NEEDS_DEPLOY` when something is gone that others stand on;
     /// every reason of a plan.
     pub async fn plan_restore(&self, drift: Drift) -> Result<Planned, RunError> {
-        comparable(&drift.report)?;
+        comparable(&drift)?;
         let state = self.journal.state().await;
         let records = &state.records;
         let desired = records.values().map(|record| Desired {
@@ -173,7 +173,14 @@ fn stands_on(record: &Record, other: &Record) -> bool {
     record.baseline.to_string().contains(id)
 }
 
-fn comparable(report: &DriftReport) -> Result<(), RunError> {
-    let unknown = undecided(report);
+/// Nothing is accepted or changed back while somebody else's things, or what cannot be read, stand in between.
+fn comparable(drift: &Drift) -> Result<(), RunError> {
+    let compared = drift.report.resources.iter().filter_map(|resource| drift.observed.get(&resource.address));
+    let marked: Vec<_> =
+        compared.filter_map(|seen| Some((seen.address.clone(), seen.other_lineage.clone()?))).collect();
+    if !marked.is_empty() {
+        return Err(RunError::Refused(vec![another_state(&marked)]));
+    }
+    let unknown = undecided(&drift.report);
     if unknown.is_empty() { Ok(()) } else { Err(RunError::Broke(unknown)) }
 }

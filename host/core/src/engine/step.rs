@@ -90,7 +90,7 @@ pub(super) struct Worker<'a> {
     planned: &'a Planned,
     outcomes: Mutex<BTreeMap<Address, Outcome>>,
     births: UnboundedSender<Birth>,
-    /// What this run has made, and when.
+    /// What this run has made, or found begun, and when.
     made: Mutex<BTreeMap<Address, Duration>>,
 }
 
@@ -143,13 +143,18 @@ impl<'a> Worker<'a> {
             .filter(|observed| observed.is_present())
             .map(|o| (o.address.clone(), Outcome { document: o.document.clone(), settled: true }))
             .collect();
-        for record in run.journal.records().await.iter().filter(|r| r.baseline.is_object()) {
+        let records = run.journal.records().await;
+        // What a run that was cut short has begun to make may be as fresh as what this one makes.
+        let begun = |record: &&Record| record.pending.as_ref().is_some_and(|p| p.action == PendingAction::Create);
+        let now = run.clock.elapsed();
+        let made = records.iter().filter(begun).map(|record| (record.address.clone(), now)).collect();
+        for record in records.iter().filter(|r| r.baseline.is_object()) {
             // The cloud does not show every value that was sent.
             if let Some(outcome) = outcomes.get_mut(&record.address) {
                 outcome.document = overlay(&record.baseline, &outcome.document);
             }
         }
-        Self { run, planned, outcomes: Mutex::new(outcomes), births, made: Mutex::default() }
+        Self { run, planned, outcomes: Mutex::new(outcomes), births, made: Mutex::new(made) }
     }
 
     fn fingerprints(&self) -> &Fingerprints {

@@ -6,6 +6,7 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::identity::Identity;
 
 use crate::error::CommandError;
+use crate::exit::ExitStatus;
 use crate::output::{Format, Printer};
 
 /// Says yes for every command, as `--yes` does for one.
@@ -33,8 +34,8 @@ impl Question<'_> {
     /// Returns when it is agreed to, by `--yes`, by the environment or by an answer.
     ///
     /// # Errors
-    /// `CONFIRMATION_NEEDED` where there is nobody to ask, `NOT_CONFIRMED` when the answer is another.
-    pub(super) fn ask(&self, yes: bool, printer: Printer) -> Result<(), CommandError> {
+    /// `CONFIRMATION_NEEDED` where there is nobody to ask, `NOT_CONFIRMED` when the answer is another, `INTERRUPTED` when it is left.
+    pub(super) async fn ask(&self, yes: bool, printer: Printer) -> Result<(), CommandError> {
         if yes || std::env::var_os(VARIABLE).is_some_and(|value| value == "1") {
             return Ok(());
         }
@@ -45,9 +46,12 @@ impl Question<'_> {
                 .hint(format!("give `--yes`, or set {VARIABLE}=1, where nobody is there to answer"));
             return Err(CommandError::refused(vec![needed]));
         }
-        printer.talk("info", format!("\n{}", self.text));
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
+        printer.ask(&self.text);
+        let Some(read) = typed().await else {
+            let left = Diagnostic::error("INTERRUPTED", nothing, "the question was left without an answer");
+            return Err(CommandError { diagnostics: vec![left], status: ExitStatus::Interrupted });
+        };
+        let answer = read.unwrap_or_default();
         let answer = answer.trim();
         let (agreed, why) = match self.answer {
             Answer::Typed(word) => (answer == word, format!("`{word}` was not typed")),
@@ -55,10 +59,25 @@ impl Question<'_> {
                 (matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"), "the answer was not yes".to_owned())
             }
         };
-        if read.is_ok() && agreed {
+        if agreed {
             return Ok(());
         }
         Err(CommandError::refused(vec![Diagnostic::error("NOT_CONFIRMED", nothing, why)]))
+    }
+}
+
+/// A line from the terminal; none when Ctrl-C came first. Whoever waits for a line cannot be called back: the thread is left to itself.
+async fn typed() -> Option<std::io::Result<String>> {
+    let (told, line) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        // Nobody listens any more when the question was left.
+        let _ = told.send(read.map(|_| answer));
+    });
+    tokio::select! {
+        line = line => line.ok(),
+        _ = tokio::signal::ctrl_c() => None,
     }
 }
 

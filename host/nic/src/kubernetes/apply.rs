@@ -118,6 +118,7 @@ impl Sent<'_> {
         {
             match self.owner(&live) {
                 Owner::Ours => {}
+                Owner::Shared if error.code() == Some(409) => return Box::pin(self.use_theirs(live)).await,
                 Owner::Shared => return Box::pin(self.share(live)).await,
                 Owner::Foreign(words) => return Err(foreign(words)),
                 Owner::OtherState(other) => return Err(of_another_state(&other)),
@@ -132,6 +133,11 @@ impl Sent<'_> {
         if self.owner(&unmarked(live.clone())) == Owner::Ours {
             return Ok(self.done(live, false));
         }
+        self.use_theirs(live).await
+    }
+
+    /// What somebody else was quicker to make is shared from the start.
+    async fn use_theirs(self, live: Value) -> Result<Applied, ProviderError> {
         let ObjectName { kind, name, .. } = &self.object;
         tracing::warn!("{kind} `{name}` was made by somebody else meanwhile: it is used, and not ours");
         self.share(live).await

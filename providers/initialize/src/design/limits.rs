@@ -65,7 +65,11 @@ pub(super) fn within(input: &DesignInput, namespace: &Namespace) -> Vec<Resource
 /// Priority classes.
 pub(super) fn classes(input: &DesignInput) -> Vec<Resource> {
     let classes = input.priority_classes.iter().map(|class| {
-        let mut rest = json!({ "value": class.value, "globalDefault": class.is_default });
+        let mut rest = json!({ "value": class.value });
+        if class.is_default {
+            // The server keeps no `false`, and what it does not keep is nobody's to agree with.
+            rest["globalDefault"] = true.into();
+        }
         if !class.description.is_empty() {
             rest["description"] = Value::from(class.description.as_str());
         }
