@@ -320,7 +320,7 @@ mod tests {
         let first = LocalBackend::lock(&link, "state retire", Duration::ZERO).await.unwrap();
         let waiting = tokio::spawn({
             let link = link.clone();
-            async move { LocalBackend::lock(&link, "deploy", Duration::from_secs(60)).await }
+            async move { LocalBackend::lock(&link, "deploy", Duration::from_mins(1)).await }
         });
         tokio::time::sleep(LOCK_RETRY).await;
         first.retire("2026-01-01T00:00:00Z").unwrap();
