@@ -18,12 +18,18 @@ use crate::cli::Global;
 use crate::clock::SystemClock;
 use crate::output::{Format, screen};
 
-/// Starts logging. Without `-v` and `NIC_LOG` nothing below an error is said; `NIC_LOG` is a level: `error` to `trace`.
+/// Starts logging. Without `-v` and `NIC_LOG` nothing below a warning is said, with `--quiet` nothing below an error; `NIC_LOG` is a level:
+/// `error` to `trace`.
 ///
 /// Only NIC's own words are ever logged: at their loudest, the libraries below print requests with credentials in them.
 pub fn init(global: &Global) {
     let asked = std::env::var("NIC_LOG").ok().and_then(|level| level.parse::<LevelFilter>().ok());
-    let level = asked.unwrap_or(if global.verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR });
+    let usual = match (global.verbose, global.quiet) {
+        (true, _) => LevelFilter::DEBUG,
+        (false, true) => LevelFilter::ERROR,
+        (false, false) => LevelFilter::WARN,
+    };
+    let level = asked.unwrap_or(usual);
     let filter = Targets::new().with_target("nic", level).with_target("nic_core", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(|| screen::Stderr).with_target(false);
     let lines = match global.log_format() {
