@@ -53,7 +53,8 @@ pub enum Resolution {
     Missing,
 }
 
-/// RFC 8785 text: members sorted by their UTF-16 code units, no white space.
+/// RFC 8785 text: members sorted by their UTF-16 code units, no white space, fractions as ECMAScript writes them. Whole numbers that
+/// no fraction can hold stay as they are: RFC 8785 has none of those.
 pub fn canonical(value: &Value) -> String {
     let mut out = String::new();
     write_canonical(value, &mut out);
@@ -85,6 +86,12 @@ fn write_canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(fraction) => out.push_str(ryu_js::Buffer::new().format(fraction)),
+            None => {
+                let _ = write!(out, "{number}");
+            }
+        },
         leaf => {
             let _ = write!(out, "{leaf}");
         }
@@ -390,7 +397,37 @@ mod tests {
         })
     }
 
+    #[test]
+    fn numbers_are_written_as_rfc_8785_has_them() {
+        for (read, written) in [
+            ("1.0", "1"),
+            ("-0.0", "0"),
+            ("1.2345678901234567e+20", "123456789012345680000"),
+            ("1222222222222222222222222222", "1.2222222222222222e+27"),
+            ("1e21", "1e+21"),
+            ("0.000001", "0.000001"),
+            ("1e-7", "1e-7"),
+            ("5e-324", "5e-324"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("-9223372036854775808", "-9223372036854775808"),
+        ] {
+            assert_eq!(canonical(&serde_json::from_str(read).unwrap()), written);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn canonical_text_is_stable(bits in any::<u64>(), exponent in -30_i32..30, value in any_json()) {
+            let numbers = [f64::from_bits(bits), f64::from_bits(bits) * 10_f64.powi(exponent), 10_f64.powi(exponent)];
+            let numbers = numbers.into_iter().filter(|number| number.is_finite()).map(Value::from);
+            for value in numbers.chain([value]) {
+                let text = canonical(&value);
+                let again: Value = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(canonical(&again), text);
+                prop_assert_eq!(again.as_f64(), value.as_f64());
+            }
+        }
+
         #[test]
         fn escaping_is_reversible_and_leaves_nothing_that_looks_like_a_reference(value in any_json()) {
             let escaped = escape(value.clone());

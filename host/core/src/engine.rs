@@ -267,7 +267,14 @@ impl Run {
         let mut outputs = serde_json::Map::new();
         for participant in self.participants.iter().filter(|p| p.declares) {
             match participant.provider.outputs(&call, &participant.config).await {
-                Ok(Value::Object(part)) => outputs.extend(part),
+                Ok(Value::Object(part)) => {
+                    if let Some(key) = part.keys().find(|key| outputs.contains_key(*key)) {
+                        let what = format!("the outputs hold `{key}`, which another provider's hold too");
+                        let error = ProviderError::other("PROVIDER_LIED", what);
+                        return Err(RunError::Broke(vec![provider_failed(participant, "outputs", &error)]));
+                    }
+                    outputs.extend(part);
+                }
                 Ok(_) => {
                     let error = ProviderError::other("PROVIDER_BAD_ANSWER", "the outputs are not an object");
                     return Err(RunError::Broke(vec![provider_failed(participant, "outputs", &error)]));

@@ -4,6 +4,7 @@
 //! [`ports`]; everything else is a function of values. `docs/lifecycle.md` names each value and its rule.
 
 pub mod address;
+pub mod annotation;
 pub mod diagnostic;
 pub mod diff;
 pub mod document;
