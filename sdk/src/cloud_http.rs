@@ -37,7 +37,7 @@ pub async fn send(request: Request) -> Result<Response, Error> {
 /// How the host signs a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scheme {
-    /// `aws-sigv4`, `google`, `azure`, `bearer`, `none`, or what a later host knows besides.
+    /// `aws-sigv4`, `bearer`, `basic`, `header:NAME`, `none`, or what a later host knows besides.
     pub name: String,
     /// What the scheme needs to know; an object.
     pub parameters: Value,
@@ -62,6 +62,16 @@ impl Scheme {
     /// The credential itself as a bearer token.
     pub fn bearer() -> Self {
         Self::other("bearer", json!({}))
+    }
+
+    /// The credential, `name:password`, as HTTP's basic authentication.
+    pub fn basic() -> Self {
+        Self::other("basic", json!({}))
+    }
+
+    /// The credential in a header of its own, such as `X-Vault-Token`.
+    pub fn header(name: &str) -> Self {
+        Self::other(format!("header:{name}"), json!({}))
     }
 
     /// No signature.
@@ -117,6 +127,13 @@ impl Request {
     #[must_use]
     pub fn scheme(mut self, scheme: Scheme) -> Self {
         self.scheme = scheme;
+        self
+    }
+
+    /// Names the credential that the host signs with.
+    #[must_use]
+    pub fn credential(mut self, credential: impl Into<String>) -> Self {
+        self.credential = credential.into();
         self
     }
 

@@ -16,9 +16,6 @@ pub struct Description {
     pub config_sections: BTreeMap<String, Value>,
     /// The kinds it manages.
     pub kinds: Vec<Kind>,
-    /// Cloud actions it will ask for, `<service>:<Action>`, for the grant and for preflight.
-    #[serde(default)]
-    pub actions: Vec<String>,
 }
 
 /// One kind of resource.

@@ -24,7 +24,10 @@
 //!     "version": "0.1.0",
 //!     "wit": "nic:plugin@0.1.0",
 //!     "grants": [
-//!         {"capability": "cloud-http", "schemes": ["bearer"], "hosts": ["buckets.example.com"],
+//!         {"capability": "config", "sections": ["buckets"], "reason": "Reads how the bucket is called"},
+//!         {"capability": "hosts", "hosts": ["buckets.example.com"], "scheme": "bearer", "credential": "default",
+//!          "reason": "Looks at buckets"},
+//!         {"capability": "kinds", "kinds": {"buckets.bucket": ["POST buckets.example.com/*", "DELETE buckets.example.com/*"]},
 //!          "reason": "Creates and deletes buckets"}
 //!     ]
 //! }"#);
@@ -49,7 +52,6 @@
 //!                 create: CreateSafety::Named,
 //!                 settle_seconds: 0,
 //!             }],
-//!             actions: vec![],
 //!         }
 //!     }
 //!

@@ -9,30 +9,43 @@
 //!   "version": "0.1.0",
 //!   "wit": "nic:plugin@0.1.0",
 //!   "grants": [
+//!     { "capability": "config", "sections": ["amazon_web_services"], "reason": "Reads what the platform should be" },
 //!     {
 //!       "capability": "cloud-http",
-//!       "schemes": ["aws-sigv4"],
-//!       "services": ["ec2", "eks", "iam"],
-//!       "reason": "Creates the network, the cluster and its roles"
+//!       "scheme": "aws-sigv4",
+//!       "services": ["ec2"],
+//!       "reads": ["ec2:Describe*"],
+//!       "reason": "Reads the network"
 //!     },
 //!     {
-//!       "capability": "kubernetes",
-//!       "verbs": ["get", "list"],
-//!       "kinds": ["Node"],
-//!       "reason": "Waits for nodes to be ready"
+//!       "capability": "kinds",
+//!       "kinds": { "aws.vpc": ["ec2:CreateVpc", "ec2:DeleteVpc", "ec2:ModifyVpcAttribute"] },
+//!       "reason": "Makes, changes and deletes the network"
 //!     }
 //!   ]
 //! }
 //! ```
 //!
-//! | member of a grant | means |
-//! |---|---|
-//! | `schemes` | how requests may be signed |
-//! | `services` | AWS services, by signing name |
-//! | `actions` | of those, only these: `ec2:Describe*`; all when absent |
-//! | `hosts` | host names, for schemes whose hosts the host does not compute itself |
-//! | `verbs`, `kinds` | reads on the cluster: `get`, `list`; `Node`, or `apps/v1/Deployment` |
-//! | `reason` | why, in the author's words, shown to the user who grants it |
+//! What no grant names is refused by its name. A member that the host does not know refuses the component, unless its name begins with
+//! `hint-`.
+//!
+//! | capability | member | means |
+//! |---|---|---|
+//! | `config` | `sections` | keys at the top level of the config that it is shown; each is one that `describe` gives a schema for |
+//! | `kinds` | `kinds` | by kind, what a change of it may ask for beside reads: `ec2:CreateVpc`, `POST api.example.com/v1/things`, with a `*` at the end for anything |
+//! | `cloud-http` | `scheme` | how requests are signed: `aws-sigv4` |
+//! | | `services` | services by signing name; the host computes their hosts, and lets through the platform's own region |
+//! | | `reads` | actions that read, `ec2:Describe*`; every one of the services when absent |
+//! | `hosts` | `hosts` | host names; with scheme and port where these are not those of HTTPS |
+//! | | `scheme` | how the credential is sent there: `none`, `bearer`, `basic`, `header:NAME` |
+//! | | `credential` | which one, by the name that the user's config gives it |
+//! | | `reads` | `POST api.example.com/v1/search`: what reads though its method does not say so |
+//! | `kubernetes` | `verbs`, `kinds` | reads on the cluster: `get`, `list`; `Node`, or `apps/v1/Deployment` |
+//! | `kubernetes-objects` | `kinds` | objects that it may declare |
+//! | | `namespaces` | in which namespaces, with a `*` at the end for anything; objects of the whole cluster when absent |
+//! | `cluster` | `locators` | how it may say where the cluster is: `eks`, `kubeconfig` |
+//! | | `contexts` | contexts beside those that the config names in its own sections |
+//! | every one | `reason` | why, in the author's words, shown to the user who grants it |
 
 /// The name of the custom section.
 pub const SECTION: &str = "nic:manifest";

@@ -210,7 +210,8 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let path = head.uri.path();
-    let dry_run = head.uri.query().unwrap_or_default().contains("dryRun=All");
+    let query = head.uri.query().unwrap_or_default();
+    let dry_run = query.contains("dryRun=All");
     if !matches!(head.method, Method::GET | Method::HEAD) && !dry_run {
         writes.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{} {path}", head.method));
     }
@@ -231,7 +232,7 @@ async fn answer(
                 let object = leaving::look(&mut known, path);
                 found(object.map(|object| at_work(&object, machines.len())), path)
             }
-            Method::PATCH => match applied(known.get(path), &body) {
+            Method::PATCH => match applied(known.get(path), query, &body) {
                 Ok(object) => {
                     let status = if known.contains_key(path) { StatusCode::OK } else { StatusCode::CREATED };
                     if !dry_run {
@@ -302,7 +303,7 @@ fn at_work(object: &Value, machines: usize) -> Value {
 }
 
 /// What is there after server-side apply by one manager: what it sent. A uid in it must be that of what is there.
-fn applied(before: Option<&Value>, body: &[u8]) -> Result<Value, &'static str> {
+fn applied(before: Option<&Value>, query: &str, body: &[u8]) -> Result<Value, &'static str> {
     let mut object: Value = serde_json::from_slice(body).unwrap_or_default();
     let meant = object["metadata"]["uid"].take();
     if !meant.is_null() && before.is_none_or(|old| old["metadata"]["uid"] != meant) {
@@ -314,8 +315,9 @@ fn applied(before: Option<&Value>, body: &[u8]) -> Result<Value, &'static str> {
         None => (json!(format!("uid-{}", MADE.fetch_add(1, Ordering::Relaxed))), json!(now)),
     };
     (object["metadata"]["uid"], object["metadata"]["creationTimestamp"]) = (uid, made_at);
+    let manager = query.split('&').find_map(|pair| pair.strip_prefix("fieldManager=")).unwrap_or_default();
     object["metadata"]["managedFields"] = json!([{
-        "manager": "nic", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},
+        "manager": manager, "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {},
         "time": object["metadata"]["creationTimestamp"],
     }]);
     if object["kind"] == "CustomResourceDefinition" {

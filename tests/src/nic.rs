@@ -40,7 +40,7 @@ impl Workspace {
     /// An empty directory and an environment with nothing but PATH, HOME (the directory) and the cache.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir().context("make a working directory")?;
-        let mut env = BTreeMap::from([
+        let env = BTreeMap::from([
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
             ("HOME".to_owned(), directory.path().display().to_string()),
             // Compiled components are kept between tests: that is what a user's second run sees.
@@ -48,9 +48,6 @@ impl Workspace {
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
             ("NO_COLOR".to_owned(), "1".to_owned()),
         ]);
-        if let Ok(components) = std::env::var("NIC_COMPONENTS_DIR") {
-            env.insert("NIC_COMPONENTS_DIR".to_owned(), components);
-        }
         Ok(Self { directory, env })
     }
 

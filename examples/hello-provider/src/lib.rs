@@ -33,7 +33,7 @@ struct Section {
 /// The provider. There is nothing to keep between calls: each runs on a fresh instance.
 pub struct Hello;
 
-// Exports the provider and stamps the manifest (what it wants to be granted: nothing) into the component.
+// Exports the provider and stamps the manifest (what it wants to be granted: its section, and the greeting) into the component.
 register_provider!(Hello, manifest = include_str!("../manifest.json"));
 
 impl Provider for Hello {
@@ -51,7 +51,6 @@ impl Provider for Hello {
             // Only these sections of the config ever reach this component.
             config_sections: BTreeMap::from([("hello".into(), section)]),
             kinds: Vec::new(),
-            actions: Vec::new(),
         }
     }
 

@@ -21,9 +21,6 @@ pub struct Description {
     /// The kinds it manages.
     #[serde(default)]
     pub kinds: Vec<Kind>,
-    /// Cloud actions it will ask for.
-    #[serde(default)]
-    pub actions: Vec<String>,
 }
 
 /// One kind of resource.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use criterion::Criterion;
-use nic::plugin::{Host, HostOptions};
+use nic::plugin::{Code, Host, HostOptions, Manifest};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Call, Context, Provider};
 use serde_json::json;
@@ -24,14 +24,20 @@ fn boundary(criterion: &mut Criterion) {
     let options =
         HostOptions { cache_dir: Some(cache.path().to_owned()), ..HostOptions::new(Gate::new(GateOptions::default())) };
     let host = Host::new(options).expect("the sandbox");
-    let provider = runtime.block_on(host.load("existing", component())).expect("the component loads");
+    let load = || {
+        let code = Code::from(component());
+        let manifest = Manifest::of("existing", &code).expect("its manifest");
+        let granted = manifest.grants.clone();
+        runtime.block_on(host.load(manifest, code, granted)).expect("the component loads")
+    };
+    let provider = load();
     let call = Call { context: Context::default(), records: Arc::default() };
 
     criterion.bench_function("one export call on a fresh instance", |bencher| {
         bencher.iter(|| runtime.block_on(provider.cluster(&call, &json!({}))).expect("an answer"));
     });
     criterion.bench_function("load a component, compiled code cached", |bencher| {
-        bencher.iter(|| runtime.block_on(host.load("existing", component())).expect("the component loads"));
+        bencher.iter(load);
     });
 }
 

@@ -396,6 +396,28 @@ pub enum Provider {
     /// List the providers that are there, with what they may do
     #[command(after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
     List,
+    /// Look at what a component from a file wants, and grant it
+    #[command(
+        after_help = "Examples:\n  nic provider add ./custom.wasm\n  nic provider add ./custom.wasm --private https://vault.internal:8200"
+    )]
+    Add(ProviderAdd),
+}
+
+/// `nic provider add`
+#[derive(Debug, Args)]
+pub struct ProviderAdd {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub component: PathBuf,
+    /// Where a credential is that it asks for: `vault=env:VAULT_TOKEN`, `vault=file:token`; may be given several times
+    #[arg(long, value_name = "NAME=PLACE")]
+    pub credential: Vec<String>,
+    /// A host that it asks for and that may be at a private address; may be given several times
+    #[arg(long, value_name = "HOST")]
+    pub private: Vec<String>,
+    /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `nic state ...`

@@ -27,7 +27,7 @@ use nic_core::ports::Locator;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::connection::{Applied, Apply, Connected, ObjectName, RequestError};
+pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
 pub use self::eks::{EksCluster, eks_token};
 pub use self::generation::Generation;
 pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};

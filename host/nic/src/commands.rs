@@ -73,7 +73,7 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Command::Config(command) => config::run(&command, printer).await,
         Command::Doctor(flags) => doctor::run(&flags, printer).await,
         Command::Drift(command) => drift::run(&command, printer).await,
-        Command::Provider(command) => provider::run(&command, printer),
+        Command::Provider(command) => provider::run(&command, printer).await,
         Command::State(command) => state::run(&command, printer).await,
         Command::Kubeconfig(flags) => kubeconfig::run(&flags, printer).await,
         Command::Completions { shell } => Ok(completions::run(shell)),

@@ -1,13 +1,15 @@
 //! Which component serves a provider, and where its bytes are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::CommandError;
-use crate::plugin::Code;
+use crate::grant::Grants;
+use crate::lockfile::LockFile;
+use crate::plugin::{Code, Manifest};
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
-/// A directory of further components, `<name>.wasm`; what stands there wins over what is bundled.
+/// Names the directory of further components, `<name>.wasm`, in the place of the user's own; what stands there wins over what is bundled.
 const COMPONENTS_DIR: &str = "NIC_COMPONENTS_DIR";
 
 /// Providers that Nebari has, and NIC will have.
@@ -31,15 +33,30 @@ pub enum Origin {
     File(PathBuf),
 }
 
+/// Whether a component of that name comes with NIC.
+pub fn is_bundled(name: &str) -> bool {
+    BUNDLED.iter().any(|(bundled, _)| *bundled == name)
+}
+
 /// The component for a `provider` of a config: `local` and `existing` are one.
 pub fn component_of(provider: &str) -> &str {
     if provider == "local" { "existing" } else { provider }
 }
 
+/// The directory of further components; none when nothing says where the user keeps such things.
+pub fn directory() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os(COMPONENTS_DIR) {
+        return Some(PathBuf::from(directory)).filter(|directory| !directory.as_os_str().is_empty());
+    }
+    let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    data.map(|data| data.join("nic/providers"))
+}
+
 /// Every component that is there, by name.
 pub fn all() -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
-    if let Some(directory) = std::env::var_os(COMPONENTS_DIR).map(PathBuf::from) {
+    if let Some(directory) = directory() {
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "wasm")) {
             if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) {
@@ -82,12 +99,34 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
         if not_built {
             error.hint("until then, deploy this platform with Nebari itself")
         } else {
-            error.hint("a component of another provider is found in the directory that NIC_COMPONENTS_DIR names")
+            error.hint("to use a component of somebody else's: `nic provider add ./component.wasm`")
         }
     })
 }
 
 impl Found {
+    /// What it is called in messages: the provider's name, or the path of its file.
+    pub fn file(&self) -> String {
+        match &self.origin {
+            Origin::Bundled => self.name.clone(),
+            Origin::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// What it is granted: a bundled one what its manifest wants, also when its very bytes stand in a file; any other what `nic.lock` gives it.
+    ///
+    /// # Errors
+    /// `COMPONENT_NOT_GRANTED`, `COMPONENT_CHANGED`, `LOCK_FILE_NOT_READABLE`.
+    pub fn grants(&self, manifest: &Manifest, digest: &str) -> Result<Grants, CommandError> {
+        match &self.origin {
+            Origin::File(path) if !BUNDLED.iter().any(|(_, code)| code.digest() == digest) => {
+                let directory = path.parent().unwrap_or(Path::new(""));
+                LockFile::read(directory)?.grants(&self.name, path, digest).cloned()
+            }
+            _ => Ok(manifest.grants.clone()),
+        }
+    }
+
     /// Its code.
     ///
     /// # Errors

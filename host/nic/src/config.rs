@@ -1,5 +1,6 @@
 //! nebari-config.yaml: read, checked as far as the host owns it, and handed on by sections.
 
+mod floor;
 mod immutable;
 mod overrides;
 mod schema;

@@ -9,14 +9,34 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Where metadata services listen. Nothing but the user's own endpoint settings may lead there.
-const METADATA_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// Services on the way of every machine of a cloud that hand out its credentials, and what else of it is nobody's business. Nothing but
+/// the user's own endpoint settings may lead there. Sources: the clouds' own documentation.
+const METADATA: [(&str, IpAddr); 9] = [
+    ("AWS, GCP, Azure, Oracle and others", IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))),
+    ("AWS, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))),
+    ("AWS ECS", IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2))),
+    ("AWS EKS pod identity", IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23))),
+    ("AWS EKS pod identity, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23))),
+    ("GCP, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254))),
+    ("Azure's wire server", IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16))),
+    ("Oracle", IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192))),
+    ("Alibaba", IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200))),
+];
+
+/// Names of such services. Whatever a resolver makes of them, nobody else is meant.
+const METADATA_NAMES: [&str; 6] = [
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "metadata.tencentyun.com",
+];
 
 /// Why a request does not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{host}` is at {address}, {why}; only public addresses are dialled, and endpoints that the user's own settings name [ADDRESS_NOT_ALLOWED]"
+    "`{host}` is at {address}, {why}; only public addresses are dialled, hosts that you open (`nic provider add --private`), and endpoints of your own settings [ADDRESS_NOT_ALLOWED]"
 )]
 pub struct EgressRefused {
     /// The name that was resolved.
@@ -27,6 +47,9 @@ pub struct EgressRefused {
     pub why: &'static str,
 }
 
+/// What is said of the addresses in [`METADATA`].
+const A_METADATA_SERVICE: &str = "a metadata service";
+
 /// What keeps an address from being dialled, or none for a public one.
 pub fn not_public(address: IpAddr) -> Option<&'static str> {
     match address {
@@ -36,8 +59,8 @@ pub fn not_public(address: IpAddr) -> Option<&'static str> {
 }
 
 fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
-    if address == METADATA_V4 {
-        return Some("the metadata service");
+    if METADATA.iter().any(|(_, known)| *known == address) {
+        return Some(A_METADATA_SERVICE);
     }
     match address.octets() {
         [0, ..] => Some("this network"),
@@ -56,7 +79,7 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
     let embedded = |high: u16, low: u16| not_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match segments {
-        _ if address == METADATA_V6 => Some("the metadata service"),
+        _ if METADATA.iter().any(|(_, known)| *known == address) => Some(A_METADATA_SERVICE),
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("no address"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("the machine itself"),
         // Other spellings of IPv4 addresses: mapped, compatible, NAT64, 6to4.
@@ -76,25 +99,53 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
 
 /// Whether an address is that of a metadata service, however it is written.
 pub fn is_metadata(address: IpAddr) -> bool {
-    not_public(address) == Some("the metadata service")
+    not_public(address) == Some(A_METADATA_SERVICE)
 }
 
-/// Checks what a name resolved to. One bad address spoils all: the connector would try each in turn.
-pub fn check(host: &str, addresses: &[IpAddr]) -> Result<(), EgressRefused> {
-    let refused = addresses.iter().find_map(|address| not_public(*address).map(|why| (*address, why)));
-    refused.map_or(Ok(()), |(address, why)| Err(EgressRefused { host: host.to_owned(), address, why }))
+/// Whether a host name is that of a metadata service.
+pub fn is_metadata_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    METADATA_NAMES.contains(&host.as_str())
 }
 
-/// A resolver that answers public addresses only.
-#[derive(Debug, Clone, Default)]
-pub struct PublicOnly {
+/// Who may be dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Public addresses: hosts that a manifest names.
+    Public,
+    /// Every address but those of metadata services: a cloud's own, whose certificate proves it, and hosts that the user lets be private.
+    NotMetadata,
+    /// What the user's own settings lead to.
+    Anywhere,
+}
+
+impl Reach {
+    fn refuses(self, address: IpAddr) -> Option<&'static str> {
+        match self {
+            Self::Public => not_public(address),
+            Self::NotMetadata => not_public(address).filter(|_| is_metadata(address)),
+            Self::Anywhere => None,
+        }
+    }
+
+    /// Checks what a name resolved to. One bad address spoils all: the connector would try each in turn.
+    fn check(self, host: &str, addresses: &[IpAddr]) -> Result<(), EgressRefused> {
+        let refused = addresses.iter().find_map(|address| self.refuses(*address).map(|why| (*address, why)));
+        refused.map_or(Ok(()), |(address, why)| Err(EgressRefused { host: host.to_owned(), address, why }))
+    }
+}
+
+/// A resolver that answers only addresses that may be dialled.
+#[derive(Debug, Clone)]
+pub struct Guarded {
+    reach: Reach,
     /// The user's own proxies may be anywhere; the proxy then dials for us.
     proxies: Arc<Vec<String>>,
 }
 
-impl PublicOnly {
+impl Guarded {
     /// A resolver that lets the proxies of these variables be anywhere.
-    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn new(reach: Reach, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let proxies = variables
             .into_iter()
             .filter(|(name, _)| {
@@ -105,20 +156,18 @@ impl PublicOnly {
                 url::Url::parse(&with_scheme).ok()?.host_str().map(str::to_ascii_lowercase)
             })
             .collect();
-        Self { proxies: Arc::new(proxies) }
+        Self { reach, proxies: Arc::new(proxies) }
     }
 }
 
-impl Resolve for PublicOnly {
+impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_ascii_lowercase();
-        let is_proxy = self.proxies.contains(&host);
+        let reach = if self.proxies.contains(&host) { Reach::Anywhere } else { self.reach };
         Box::pin(async move {
             // The connector puts in the port.
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            if !is_proxy {
-                check(&host, &found.iter().map(SocketAddr::ip).collect::<Vec<_>>())?;
-            }
+            reach.check(&host, &found.iter().map(SocketAddr::ip).collect::<Vec<_>>())?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -194,26 +243,47 @@ mod tests {
 
     #[test]
     fn metadata_is_metadata_in_every_spelling() {
-        for address in ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"] {
+        for address in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254",
+            "169.254.170.2",
+            "169.254.170.23",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "192.0.0.192",
+            "100.100.100.200",
+        ] {
             assert!(is_metadata(address.parse().unwrap()), "{address}");
         }
+        for name in ["metadata.google.internal", "METADATA.google.internal.", "instance-data"] {
+            assert!(is_metadata_name(name), "{name}");
+        }
+        assert!(!is_metadata_name("metadata.example.com"));
         assert!(!is_metadata("127.0.0.1".parse().unwrap()));
     }
 
     #[test]
     fn one_bad_address_spoils_the_answer() {
         let addresses = ["52.94.76.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
-        let refused = check("rebind.example", &addresses).unwrap_err();
+        let refused = Reach::Public.check("rebind.example", &addresses).unwrap_err();
         let text = refused.to_string();
         assert!(text.starts_with("`rebind.example` is at 10.0.0.1, a private network;"), "{text}");
+        // A cloud's own name may lead to a private endpoint or through a VPN, and never to a metadata service.
+        let private = ["10.0.0.1".parse().unwrap(), "198.18.0.7".parse().unwrap()];
+        assert_eq!(Reach::NotMetadata.check("ec2.us-west-2.amazonaws.com", &private), Ok(()));
+        assert!(Reach::NotMetadata.check("rebind.example", &["169.254.170.2".parse().unwrap()]).is_err());
     }
 
     #[tokio::test]
     async fn the_resolver_refuses_but_lets_the_users_proxy_be() {
-        let guard = PublicOnly::default();
+        let guard = Guarded::new(Reach::Public, []);
         let refused = guard.resolve("localhost".parse().unwrap()).await.err().unwrap();
         assert!(refused.downcast_ref::<EgressRefused>().is_some(), "{refused}");
-        let guard = PublicOnly::from_variables([("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())]);
+        let guard = Guarded::new(Reach::Public, [("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())]);
         assert!(guard.resolve("localhost".parse().unwrap()).await.is_ok());
     }
 }

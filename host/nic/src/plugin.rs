@@ -11,6 +11,7 @@ mod convert;
 mod describe;
 mod exports;
 mod fault;
+mod granted;
 pub(crate) mod guest_text;
 mod progress;
 mod wasi;

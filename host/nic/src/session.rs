@@ -31,7 +31,7 @@ use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
 use crate::plugin::limits::DEFAULT_PARALLELISM;
-use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin, PluginError};
+use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError};
 use crate::secrets::Secrets;
 use crate::signing::{Gate, GateOptions};
 
@@ -223,7 +223,7 @@ impl Session {
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
-        let schemes = component.manifest().schemes().map(str::to_owned).collect();
+        let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
         component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
@@ -344,7 +344,7 @@ impl Session {
     /// What the provider, the cluster's cloud or the cluster says.
     pub async fn cluster_answers(&self) -> Result<Option<String>, CommandError> {
         let Some(cluster) = self.connect_cluster().await? else { return Ok(None) };
-        cluster.list("v1", "Namespace", None, "", usize::MAX).await?;
+        cluster.some("v1", "Namespace", None, &[], 1).await?;
         Ok(Some(cluster.name().to_owned()))
     }
 
@@ -522,11 +522,9 @@ async fn load(
         ended
     };
     let host = Host::new(options).map_err(refused)?;
-    let file = match &found.origin {
-        components::Origin::Bundled => found.name.clone(),
-        components::Origin::File(path) => path.display().to_string(),
-    };
-    host.load(&file, code).await.map_err(refused)
+    let manifest = Manifest::of(&found.file(), &code).map_err(refused)?;
+    let grants = found.grants(&manifest, code.digest())?;
+    host.load(manifest, code, grants).await.map_err(refused)
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.

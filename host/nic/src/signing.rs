@@ -10,13 +10,13 @@ mod answer;
 pub mod catalogue;
 mod credentials;
 mod endpoints;
-mod grant;
+mod host_login;
 mod identity;
 mod refusal;
 mod request;
+mod room;
 mod sigv4;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,12 +31,14 @@ use url::{Host, Url};
 pub use self::catalogue::Class;
 pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
 pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
-pub use self::grant::Grant;
 pub use self::identity::{account, aws_identity};
 pub use self::refusal::{Refusal, breaks_the_phase};
+pub use self::room::{Reserved, Room};
 
 use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};
-use crate::egress::{PublicOnly, is_metadata};
+use self::host_login::HostLogin;
+use crate::egress::{Guarded, Reach, is_metadata, is_metadata_name, not_public};
+use crate::grant::Grants;
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +48,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Services hang up on idle connections after some 20 s; a request that meets that end may or may not have arrived.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers that are held at once, of all calls together. Bounds sixteen calls that each ask for as much as they may.
+const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
 
 /// Who calls, for the cloud's audit log.
 const USER_AGENT: &str = concat!("nic/", env!("CARGO_PKG_VERSION"));
@@ -61,12 +66,25 @@ pub enum Phase {
     Change,
 }
 
+/// Within what a call of a component may ask for something: its grants, the phase, and the change at hand.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// What it was granted.
+    pub grants: Arc<Grants>,
+    /// What the call may do.
+    pub phase: Phase,
+    /// Of a change: the kind that is changed.
+    pub kind: Option<Arc<str>>,
+    /// The platform's region, where it has one.
+    pub region: Option<Arc<str>>,
+}
+
 /// A request as a guest makes it: unsigned, to the cloud's own host name.
 #[derive(Clone)]
 pub struct CloudRequest {
-    /// `default`, or the name of a bearer token.
+    /// `default`, or the name of a credential for a host.
     pub credential: String,
-    /// `aws-sigv4`, `google`, `azure`, `bearer` or `none`.
+    /// `aws-sigv4`, `none`, `bearer`, `basic`, `header:NAME`.
     pub scheme: String,
     /// `aws-sigv4`: `{"service": "ec2", "region": "us-west-2"}`.
     pub scheme_parameters: serde_json::Value,
@@ -163,8 +181,6 @@ pub struct GateOptions {
     pub credentials: CredentialSource,
     /// The user's own endpoints.
     pub endpoints: EndpointOverrides,
-    /// Bearer tokens by the name of their credential.
-    pub bearer: BTreeMap<String, SecretString>,
     /// Who is told about requests.
     pub observer: Option<Observer>,
     /// Longest time for one request.
@@ -176,7 +192,6 @@ impl Default for GateOptions {
         Self {
             credentials: CredentialSource::default(),
             endpoints: EndpointOverrides::default(),
-            bearer: BTreeMap::new(),
             observer: None,
             timeout: REQUEST_TIMEOUT,
         }
@@ -228,7 +243,9 @@ struct Inner {
     credentials: CredentialCache,
     endpoints: OnceCell<EndpointOverrides>,
     public: OnceCell<reqwest::Client>,
+    not_metadata: OnceCell<reqwest::Client>,
     anywhere: OnceCell<reqwest::Client>,
+    room: Room,
 }
 
 /// A URL whose query is the signature.
@@ -246,7 +263,9 @@ impl Gate {
             credentials,
             endpoints: OnceCell::new(),
             public: OnceCell::new(),
+            not_metadata: OnceCell::new(),
             anywhere: OnceCell::new(),
+            room: Room::new(MAX_HELD_BYTES),
         }))
     }
 
@@ -255,31 +274,35 @@ impl Gate {
         let gate = self.clone();
         tokio::spawn(async move {
             let endpoints = gate.endpoints().await?;
-            gate.client(!endpoints.is_empty()).await.map(drop)
+            gate.client(if endpoints.is_empty() { Reach::NotMetadata } else { Reach::Anywhere }).await.map(drop)
         });
     }
 
-    /// Checks, signs and sends one request of a guest.
+    /// Checks, signs and sends one request of a guest. Its answer takes room from what is held.
     pub async fn send(
         &self,
-        grant: &Grant,
-        phase: Phase,
+        bounds: &Bounds,
         request: CloudRequest,
+        held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        admission::admit_scheme(grant, phase, &request)?;
+        admission::admit_scheme(bounds, &request)?;
         match request.scheme.as_str() {
             AWS_SIGV4 => {
-                let admitted = admission::admit_aws(Caller::Guest { grant, phase }, request)?;
-                self.send_aws(&admitted).await
+                let admitted = admission::admit_aws(Caller::Guest(bounds), request)?;
+                self.send_aws(&admitted, held).await
             }
-            "none" | "bearer" => self.send_plain(grant, phase, request).await,
-            _ => Err(Refusal::SchemeNotImplemented(request.scheme).into()),
+            _ => self.send_plain(bounds, request, held).await,
         }
+    }
+
+    /// Room for the answers of one call, so many bytes of all that there is.
+    pub fn room(&self, bytes: usize) -> Room {
+        self.0.room.part(bytes)
     }
 
     /// Signs and sends a request of the host itself. Only to AWS, and through the same checks of names and actions.
     pub(crate) async fn send_for_host(&self, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-        self.send_aws(&admission::admit_aws(Caller::Host, request)?).await
+        self.send_aws(&admission::admit_aws(Caller::Host, request)?, &mut self.0.room.begin()).await
     }
 
     /// A URL that stands for a GET of the host itself while `expires_in` lasts.
@@ -321,24 +344,25 @@ impl Gate {
         self.0.endpoints.get_or_try_init(find).await
     }
 
-    /// The URL of a request, and whether the user put it in place of the service's own.
+    /// The URL of a request, and where that may be: anywhere, when the user put it in place of the service's own.
     async fn target(
         &self,
         service_id: &str,
         host: &str,
         parsed: &request::Parsed,
-    ) -> Result<(Url, bool), ProviderError> {
+    ) -> Result<(Url, Reach), ProviderError> {
         let instead = self.endpoints().await?.of(service_id);
-        let (origin, base) = match instead {
-            Some(url) => (url.origin().ascii_serialization(), url.path()),
-            None => (format!("https://{host}"), ""),
+        let (origin, base, reach) = match instead {
+            Some(url) => (url.origin().ascii_serialization(), url.path(), Reach::Anywhere),
+            // Its certificate proves who it is, wherever a network has it: behind a private endpoint, or a VPN.
+            None => (format!("https://{host}"), "", Reach::NotMetadata),
         };
-        Ok((join(&origin, &parsed.path_and_query(base))?, instead.is_some()))
+        Ok((join(&origin, &parsed.path_and_query(base))?, reach))
     }
 
-    async fn send_aws(&self, admitted: &AwsRequest) -> Result<CloudResponse, ProviderError> {
+    async fn send_aws(&self, admitted: &AwsRequest, held: &mut Reserved) -> Result<CloudResponse, ProviderError> {
         let AwsRequest { service, action, binding, parsed } = admitted;
-        let (url, overridden) = self.target(service.service_id, &binding.host, parsed).await?;
+        let (url, reach) = self.target(service.service_id, &binding.host, parsed).await?;
         let name = action.qualified();
         let mut retried = false;
         loop {
@@ -353,7 +377,7 @@ impl Gate {
             };
             let signature = sigv4::signature(&unsigned, &scope, None)?;
             let headers = parsed.headers.iter().cloned().chain(signature.headers);
-            let sent = self.transmit(overridden, parsed, url.clone(), headers, &name);
+            let sent = self.transmit(reach, parsed, (url.clone(), &name), headers, held);
             let sent = self.observed(service.signing_name, action.name, action.class, sent).await?;
             let token = credentials.session_token().unwrap_or_default();
             answer::check_signature(&sent)?;
@@ -371,43 +395,34 @@ impl Gate {
 
     async fn send_plain(
         &self,
-        grant: &Grant,
-        phase: Phase,
+        bounds: &Bounds,
         request: CloudRequest,
+        held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        let token = match request.scheme.as_str() {
-            "bearer" => match self.0.options.bearer.get(&request.credential) {
-                Some(token) => Some(token.clone()),
-                None => return Err(Refusal::UnknownCredential(request.credential).into()),
-            },
-            _ => None,
-        };
-        let PlainRequest { parsed, class } = admission::admit_plain(grant, phase, request)?;
+        let (scheme, credential) = (request.scheme.clone(), request.credential.clone());
+        let PlainRequest { parsed, class } = admission::admit_plain(bounds, request)?;
         let url = join(&parsed.origin, &parsed.path_and_query(""))?;
-        let named = names_its_address(&url)?;
+        let login = HostLogin::read(&bounds.grants, &scheme, &credential, &parsed.origin)?;
+        let private = bounds.grants.allows_private(&scheme, &credential, &parsed.origin);
+        let reach = reach_of(&url, private)?;
         let mut headers = parsed.headers.clone();
-        if let Some(token) = &token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                .map_err(|_| ProviderError::other("CREDENTIALS_INVALID", "a bearer token is not a header value"))?;
-            value.set_sensitive(true);
-            headers.push((http::header::AUTHORIZATION, value));
-        }
+        headers.extend(login.header()?);
         let name = format!("{} {}", parsed.method, parsed.origin);
-        let sent = self.transmit(named, &parsed, url, headers.into_iter(), &name);
+        let sent = self.transmit(reach, &parsed, (url, &name), headers.into_iter(), held);
         let sent = self.observed(&parsed.host, parsed.method.as_str(), class, sent).await?;
-        answer::check_echo(&sent, &[token.as_ref().map_or("", SecretString::expose)])?;
+        answer::check_echo(&sent, &[login.secret()])?;
         Ok(sent)
     }
 
     async fn transmit(
         &self,
-        anywhere: bool,
+        reach: Reach,
         parsed: &request::Parsed,
-        url: Url,
+        (url, name): (Url, &str),
         headers: impl Iterator<Item = (HeaderName, HeaderValue)>,
-        name: &str,
+        held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        let client = self.client(anywhere).await?;
+        let client = self.client(reach).await?;
         let target = format!("{} ({name})", url.host_str().unwrap_or_default());
         let mut request = reqwest::Request::new(parsed.method.clone(), url);
         request.headers_mut().extend(headers);
@@ -417,7 +432,7 @@ impl Gate {
         let proxy = proxy_of(request.url());
         let response = client.execute(request).await;
         let response = response.map_err(|error| answer::explain(&error, &target, proxy.as_deref()))?;
-        answer::read(response, &target).await
+        answer::read(response, &target, held).await
     }
 
     async fn observed(
@@ -438,13 +453,17 @@ impl Gate {
         answer
     }
 
-    async fn client(&self, anywhere: bool) -> Result<&reqwest::Client, ProviderError> {
-        let slot = if anywhere { &self.0.anywhere } else { &self.0.public };
-        slot.get_or_try_init(async || self.new_client(anywhere)).await
+    async fn client(&self, reach: Reach) -> Result<&reqwest::Client, ProviderError> {
+        let slot = match reach {
+            Reach::Public => &self.0.public,
+            Reach::NotMetadata => &self.0.not_metadata,
+            Reach::Anywhere => &self.0.anywhere,
+        };
+        slot.get_or_try_init(async || self.new_client(reach)).await
     }
 
     /// Reads the certificates that this machine trusts, which takes a while.
-    fn new_client(&self, anywhere: bool) -> Result<reqwest::Client, ProviderError> {
+    fn new_client(&self, reach: Reach) -> Result<reqwest::Client, ProviderError> {
         install_crypto_provider();
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -453,8 +472,8 @@ impl Gate {
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .timeout(self.0.options.timeout);
-        let builder = if anywhere { builder } else { builder.dns_resolver(PublicOnly::from_variables(variables())) };
+            .timeout(self.0.options.timeout)
+            .dns_resolver(Guarded::new(reach, variables()));
         builder.build().map_err(|error| {
             ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
         })
@@ -475,19 +494,27 @@ fn join(origin: &str, path_and_query: &str) -> Result<Url, ProviderError> {
     if url.as_str() == text { Ok(url) } else { Err(Refusal::malformed("its URL has no single spelling").into()) }
 }
 
-/// Whether a granted URL spells out an address that only the user can mean. Metadata services cannot be meant.
-fn names_its_address(url: &Url) -> Result<bool, Refusal> {
-    let address: IpAddr = match url.host() {
-        Some(Host::Ipv4(v4)) => v4.into(),
-        Some(Host::Ipv6(v6)) => v6.into(),
-        Some(Host::Domain(name)) => return Ok(name == "localhost"),
-        None => return Ok(false),
+/// Where a host that a grant names may be. Its address may stand in its name: then no resolver is asked that could refuse it.
+fn reach_of(url: &Url, private: bool) -> Result<Reach, Refusal> {
+    let refused = |host: String, why: String| Err(Refusal::Host { host, why });
+    let (host, address) = match url.host() {
+        Some(Host::Ipv4(v4)) => (v4.to_string(), Some(IpAddr::from(v4))),
+        Some(Host::Ipv6(v6)) => (v6.to_string(), Some(IpAddr::from(v6))),
+        Some(Host::Domain(name)) => (name.to_owned(), (name == "localhost").then_some(IpAddr::from([127, 0, 0, 1]))),
+        None => return Ok(Reach::Public),
     };
-    if is_metadata(address) {
-        let why = "it is the metadata service, which hands out the machine's credentials".to_owned();
-        return Err(Refusal::Host { host: address.to_string(), why });
+    if is_metadata_name(&host) || address.is_some_and(is_metadata) {
+        return refused(host, "it is a metadata service, which hands out the machine's credentials".to_owned());
     }
-    Ok(true)
+    match address.and_then(not_public) {
+        Some(what) if !private => {
+            let origin = url.origin().ascii_serialization();
+            let why = format!("it is {what}, and only you can open that: `nic provider add FILE --private {origin}`");
+            refused(host, why)
+        }
+        _ if private => Ok(Reach::NotMetadata),
+        _ => Ok(Reach::Public),
+    }
 }
 
 #[cfg(test)]

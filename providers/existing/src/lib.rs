@@ -34,7 +34,6 @@ impl Provider for Existing {
             version: env!("CARGO_PKG_VERSION").into(),
             config_sections: sections.into_iter().chain(shared).collect(),
             kinds: Vec::new(),
-            actions: Vec::new(),
         }
     }
 

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::Things;
+use crate::nic::Workspace;
 
 /// The custom section of the manifest.
 const SECTION: &str = "nic:manifest";
@@ -48,20 +50,46 @@ pub fn with_manifest(component: &[u8], manifest: &str, edit: impl FnOnce(&mut Va
     Ok(component)
 }
 
-/// A directory for `NIC_COMPONENTS_DIR`, with the scripted component as `scripted`, granted this cloud besides what `edit` changes.
+/// A directory for `NIC_COMPONENTS_DIR`, with the scripted component as `scripted`, granted this cloud besides what `edit` changes of what
+/// its manifest wants.
 pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDir> {
-    let changed = with_manifest(&scripted()?, MANIFEST, |manifest| {
-        manifest["grants"][0]["hosts"] = json!([things.origin()]);
-        edit(manifest);
-    })?;
+    let mut manifest: Value = serde_json::from_str(MANIFEST).context("the manifest is JSON")?;
+    let hosts = manifest["grants"].as_array_mut().into_iter().flatten();
+    for grant in hosts.filter(|grant| grant["capability"] == "hosts") {
+        grant["hosts"] = json!([things.origin()]);
+        grant["private"] = json!([things.origin()]);
+    }
+    edit(&mut manifest);
     let directory = tempfile::tempdir().context("make a directory for components")?;
-    write(directory.path(), &changed)?;
+    place(directory.path(), &scripted()?, &manifest)?;
     Ok(directory)
 }
 
-fn write(directory: &Path, component: &[u8]) -> Result<()> {
-    let path = directory.join("scripted.wasm");
-    std::fs::write(&path, component).with_context(|| format!("write {}", path.display()))
+/// Lets a workspace have the scripted component, with what its manifest wants.
+pub fn use_scripted(workspace: &mut Workspace) -> Result<()> {
+    let directory = workspace.path().join("components");
+    std::fs::create_dir_all(&directory).context("make a directory for components")?;
+    place(&directory, &scripted()?, &serde_json::from_str(MANIFEST)?)?;
+    workspace.env("NIC_COMPONENTS_DIR", directory.display().to_string());
+    Ok(())
+}
+
+/// Puts a component there, and into the lock file what the manifest says, as somebody does who grants it by hand.
+pub fn place(directory: &Path, component: &[u8], manifest: &Value) -> Result<()> {
+    let name = manifest["name"].as_str().context("a name")?;
+    let path = directory.join(format!("{name}.wasm"));
+    std::fs::write(&path, component).with_context(|| format!("write {}", path.display()))?;
+    let locked = json!({
+        "name": name,
+        "version": manifest["version"],
+        "source": path.display().to_string(),
+        "digest": format!("sha256:{:x}", Sha256::digest(component)),
+        "wit": manifest["wit"],
+        "grants": manifest["grants"],
+    });
+    let lock = directory.join("nic.lock");
+    std::fs::write(&lock, json!({ "version": 1, "providers": [locked] }).to_string())
+        .with_context(|| format!("write {}", lock.display()))
 }
 
 #[cfg(test)]

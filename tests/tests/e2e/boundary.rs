@@ -6,6 +6,7 @@
 
 mod changes;
 mod cluster;
+mod grants;
 mod lies;
 mod plans;
 mod site;

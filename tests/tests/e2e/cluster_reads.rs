@@ -1,10 +1,12 @@
 //! A component that is granted it reads on the cluster that it names itself, through `nic` and on a real API server.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions, NodeOptions};
 use nic_tests::nic::Workspace;
+use nic_tests::things::{place, scripted};
+use serde_json::{Value, json};
 
 const CONFIG: &str = "\
 project_name: reads
@@ -18,21 +20,12 @@ scripted:
     preflight: {do: deny, how: other-kind}
 ";
 
-/// The scripted component, with another list of kinds in its manifest: of the same length, because it stands in the middle of a
-/// binary.
-fn with_kinds(kinds: &str) -> Result<Vec<u8>> {
-    let directory = std::env::var_os("NIC_COMPONENTS_DIR").map(PathBuf::from).context("NIC_COMPONENTS_DIR")?;
-    let mut bytes = std::fs::read(directory.join("scripted.wasm")).context("the component `scripted`")?;
-    let after = |from: usize, text: &[u8]| {
-        let found = bytes[from..].windows(text.len()).position(|window| window == text);
-        found.map(|at| from + at + text.len()).with_context(|| format!("no {}", String::from_utf8_lossy(text)))
-    };
-    let start = after(after(0, b"nic:manifest{")?, b"\"kinds\": [")?;
-    let length = bytes[start..].iter().position(|b| *b == b']').context("the list ends")?;
-    let padded = format!("{kinds:length$}");
-    ensure!(padded.len() == length, "`{kinds}` does not fit into {length} bytes");
-    bytes[start..start + length].copy_from_slice(padded.as_bytes());
-    Ok(bytes)
+/// The scripted component, granted to read objects of this kind.
+fn granted(components: &Path, kind: &str) -> Result<()> {
+    let mut manifest: Value = serde_json::from_str(include_str!("../../components/scripted/manifest.json"))?;
+    let reads = manifest["grants"].as_array_mut().into_iter().flatten();
+    reads.filter(|grant| grant["capability"] == "kubernetes").for_each(|grant| grant["kinds"] = json!([kind]));
+    place(components, &scripted()?, &manifest)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,11 +42,11 @@ async fn a_component_reads_what_it_is_granted_on_its_own_cluster() -> Result<()>
         .env("NIC_COMPONENTS_DIR", components.display().to_string());
 
     // Another kind is granted: the list of nodes is refused, and with it the deploy.
-    std::fs::write(components.join("scripted.wasm"), with_kinds("\"v1/Pod\"")?)?;
+    granted(&components, "v1/Pod")?;
     let ran = workspace.run(&["deploy"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("KIND_NOT_GRANTED"), "{} {}", ran.code, ran.said());
 
-    std::fs::write(components.join("scripted.wasm"), with_kinds("\"v1/Node\"")?)?;
+    granted(&components, "v1/Node")?;
     // One place for instances: where its cluster is, is asked while the component holds it.
     let tap = workspace.path().join("tap").display().to_string();
     workspace.env("NIC_TAP", tap);

@@ -113,9 +113,7 @@ async fn commands_on_a_platform() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_without_a_platform() -> Result<()> {
     use Stderr::Kept;
-    let mut workspace = Workspace::new()?;
-    // The bundled components alone.
-    workspace.env("NIC_COMPONENTS_DIR", "");
+    let workspace = Workspace::new()?;
     both(&workspace, "version", &["version"], "version.json", Kept).await?;
     both(&workspace, "provider_list", &["provider", "list"], "provider-list.json", Kept).await?;
     is_as_read("provider_list_verbose", &in_text(&workspace, &["provider", "list", "-v"], Kept).await?);

@@ -13,6 +13,7 @@ const NOT_CODES: &[&str] = &[
     "KUBERNETES_EXEC_INFO",
     "HTTPS_PROXY",
     "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
     "NO_SCHEDULE",
     "PREFER_NO_SCHEDULE",
     "NO_EXECUTE",

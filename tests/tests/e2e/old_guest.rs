@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use nic::plugin::{Host, HostOptions};
+use nic::grant::{Grants, parse_all};
+use nic::plugin::{Code, Host, HostOptions, Manifest};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Answer, Call, Context, Facts, Provider};
 use nic_tests::nic::Workspace;
@@ -37,7 +38,13 @@ fn options() -> HostOptions {
 
 /// Describe, validate, desired and outputs, as `nic deploy` asks them.
 async fn runs_on(options: HostOptions) -> Result<()> {
-    let provider = Host::new(options)?.load(GOLDEN, golden()?).await?;
+    let code = Code::from(golden()?);
+    let granted = json!([
+        {"capability": "config", "sections": ["hello"], "reason": "test"},
+        {"capability": "kubernetes-objects", "kinds": ["v1/ConfigMap"], "namespaces": ["*"], "reason": "test"},
+    ]);
+    let granted = Grants(parse_all(granted.as_array().context("a list")?)?);
+    let provider = Host::new(options)?.load(Manifest::of(GOLDEN, &code)?, code, granted).await?;
     let description = provider.description();
     ensure!(description.name == "hello" && description.config_sections.contains_key("hello"), "{description:?}");
     let context = Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), ..Context::default() };
@@ -88,9 +95,7 @@ async fn it_runs_on_bindings_made_from_a_grown_wit() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_boundary_is_refused_by_code() -> Result<()> {
     let bytes = with_manifest(&golden()?, MANIFEST, |manifest| manifest["wit"] = json!("nic:plugin@0.2.0"))?;
-    let Err(refused) = Host::new(options())?.load(GOLDEN, bytes.clone()).await else {
-        anyhow::bail!("it was loaded");
-    };
+    let Err(refused) = Manifest::of(GOLDEN, &Code::from(bytes.clone())) else { anyhow::bail!("it was read") };
     ensure!(refused.code() == "PLUGIN_WIT_UNSUPPORTED", "{refused}");
 
     // The same through the binary.

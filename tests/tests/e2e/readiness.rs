@@ -11,6 +11,7 @@ use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions, NodeOptions};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::{PACE, Site};
 use nic_tests::schemas::conforms;
+use nic_tests::things::use_scripted;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -115,6 +116,7 @@ async fn workloads_that_no_node_takes_are_a_line_each() -> Result<()> {
         ControlPlane::start(ControlPlaneOptions { nodes: vec![node], ..ControlPlaneOptions::default() }).await?;
     let mut workspace = Workspace::new()?;
     workspace.config(WORKLOADS)?;
+    use_scripted(&mut workspace)?;
     workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string()).env("NIC_PACE", PACE.to_string());
     let ran = workspace.run(&["deploy", "--ready-timeout", "3s", "--format", "json"]).await?;
     let document = ran.json()?;

@@ -12,6 +12,7 @@ use kube::api::{Patch, PatchParams};
 use nic_core::document::hex;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::{Ran, Workspace};
+use nic_tests::things::use_scripted;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -44,6 +45,7 @@ impl Site {
         let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
         let mut workspace = Workspace::new()?;
         workspace.config(CONFIG)?;
+        use_scripted(&mut workspace)?;
         workspace.env("KUBECONFIG", cluster.kubeconfig().display().to_string()).env("NIC_LOG", "trace");
         Ok(Self { cluster, workspace, said: BTreeMap::new() })
     }

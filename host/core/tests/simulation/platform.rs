@@ -122,7 +122,6 @@ pub fn description() -> Description {
         version: "1.0.0".to_owned(),
         config_sections: std::collections::BTreeMap::new(),
         kinds,
-        actions: Vec::new(),
     }
 }
 

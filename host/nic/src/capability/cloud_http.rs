@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -12,24 +11,12 @@ use wasmtime::component::Resource;
 
 use crate::plugin::bindings::cloud_http::{Host, HostInFlight, Request, Response};
 use crate::plugin::bindings::types::Error;
-use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_WAITING_BYTES};
+use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES};
 use crate::plugin::store::GuestState;
-use crate::signing::{CloudRequest, CloudResponse, Phase, Refusal, breaks_the_phase};
+use crate::signing::{CloudRequest, CloudResponse, Phase, Refusal, Reserved, breaks_the_phase};
 
-/// A response, and its share of the bytes that may wait.
-type Answer = Result<(CloudResponse, Held), ProviderError>;
-
-/// Bytes of an answer that waits in the host; given back when it is handed on or given up.
-struct Held {
-    bytes: usize,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(self.bytes, Ordering::AcqRel);
-    }
-}
+/// A response, and the bytes that it holds in the host until it is handed on or given up.
+type Answer = Result<(CloudResponse, Reserved), ProviderError>;
 
 /// A request on its way: a task of its own, given up when this is dropped.
 pub struct InFlight {
@@ -60,20 +47,6 @@ impl Drop for InFlight {
     }
 }
 
-/// Refuses what is too large to hand on, and counts what waits.
-fn admit(response: CloudResponse, waiting: &Arc<AtomicUsize>) -> Answer {
-    let headers: usize = response.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let bytes = response.body.len() + headers;
-    let before = waiting.fetch_add(bytes, Ordering::AcqRel);
-    let held = Held { bytes, waiting: Arc::clone(waiting) };
-    if bytes > MAX_RESPONSE_BYTES || before + bytes > MAX_WAITING_BYTES {
-        let message =
-            format!("the answer has {bytes} bytes, with {before} of others waiting; that is too much to keep");
-        return Err(ProviderError::other("RESPONSE_TOO_LARGE", message));
-    }
-    Ok((response, held))
-}
-
 /// Remembers a request that an honest provider would not have made: its call fails whatever it makes of the refusal.
 fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
     if breaks_the_phase(error) {
@@ -85,9 +58,11 @@ fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
 impl GuestState {
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
         let service = &self.service;
-        let Some(grant) = service.granted.cloud.clone() else {
-            return Err(ProviderError::Denied("the component has no grant for `cloud-http`".to_owned()));
-        };
+        if service.bounds.grants.schemes().next().is_none() {
+            return Err(ProviderError::Denied(
+                "the component has no grant for requests [SCHEME_NOT_GRANTED]".to_owned(),
+            ));
+        }
         if service.in_flight >= MAX_IN_FLIGHT {
             let message = format!("{MAX_IN_FLIGHT} requests are on their way");
             return Err(ProviderError::other("TOO_MANY_REQUESTS_IN_FLIGHT", message));
@@ -108,19 +83,19 @@ impl GuestState {
             headers: request.headers,
             body: request.body,
         };
-        let (gate, phase, limit) = (service.gate.clone(), service.phase, service.times.cloud_request);
-        if phase == Phase::Pure {
+        let (gate, bounds, limit) = (service.gate.clone(), service.bounds.clone(), service.times.cloud_request);
+        if bounds.phase == Phase::Pure {
             let refused = Refusal::Pure(request.name()).into();
             note(&service.offence, &refused);
             return Err(refused);
         }
-        let (waiting, offence) = (Arc::clone(&service.waiting), Arc::clone(&service.offence));
+        let (mut held, offence) = (service.room.begin(), Arc::clone(&service.offence));
         let task = tokio::spawn(async move {
-            let answer = tokio::time::timeout(limit, gate.send(&grant, phase, request)).await;
+            let answer = tokio::time::timeout(limit, gate.send(&bounds, request, &mut held)).await;
             let late =
                 || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
             let answer = answer.unwrap_or_else(|_| late()).inspect_err(|error| note(&offence, error));
-            admit(answer?, &waiting)
+            Ok((answer?, held))
         });
         self.service.in_flight += 1;
         Ok(InFlight { task, answer: None })
@@ -178,29 +153,5 @@ impl Host for GuestState {
             Err(error) => Err(error),
         };
         Ok(self.answer(response))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(bytes: usize) -> CloudResponse {
-        CloudResponse { status: 200, headers: Vec::new(), body: vec![0; bytes] }
-    }
-
-    #[test]
-    fn answers_that_are_too_large_or_pile_up_are_refused() {
-        let waiting = Arc::new(AtomicUsize::new(0));
-        assert!(admit(response(MAX_RESPONSE_BYTES + 1), &waiting).is_err());
-        assert_eq!(waiting.load(Ordering::Acquire), 0);
-        let first = admit(response(MAX_RESPONSE_BYTES), &waiting);
-        let second = admit(response(MAX_RESPONSE_BYTES), &waiting);
-        assert!(first.is_ok() && second.is_ok());
-        assert!(admit(response(1), &waiting).is_err());
-        drop(first);
-        assert!(admit(response(1), &waiting).is_ok());
-        drop(second);
-        assert_eq!(waiting.load(Ordering::Acquire), 0);
     }
 }

@@ -6,10 +6,10 @@ use nic_core::document::canonical;
 use nic_core::error::ProviderError;
 use serde_json::Value;
 
+use crate::grant::Grants;
 use crate::plugin::bindings::kubernetes::Host;
 use crate::plugin::bindings::types::Error;
 use crate::plugin::limits::MAX_RESPONSE_BYTES;
-use crate::plugin::manifest::KubernetesGrant;
 use crate::plugin::store::{GuestState, Service};
 use crate::signing::Phase;
 
@@ -38,7 +38,7 @@ fn is_kind(text: &str) -> bool {
 }
 
 /// Whether a grant covers it. This is the one place that decides it. Secrets are nobody's, whatever a grant says.
-fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
+fn check(grants: &Grants, phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
     let denied = |why: String| Err(ProviderError::Denied(why));
     if phase == Phase::Pure {
         return denied("the cluster cannot be read during a pure call [NO_REQUEST_IN_THIS_PHASE]".to_owned());
@@ -56,7 +56,7 @@ fn check(grants: &[KubernetesGrant], phase: Phase, read: &Read<'_>) -> Result<()
     if matches!(kind.as_str(), "secret" | "secrets" | "secretlist") {
         return denied("no component may read Secrets [SECRETS_NEVER]".to_owned());
     }
-    if grants.iter().any(|grant| grant.covers(read.verb, read.api_version, read.kind)) {
+    if grants.allows_cluster_read(read.verb, read.api_version, read.kind) {
         return Ok(());
     }
     denied(format!("`{} {}/{}` is not granted [KIND_NOT_GRANTED]", read.verb, read.api_version, read.kind))
@@ -79,7 +79,7 @@ fn text(value: &Value) -> Result<String, ProviderError> {
 
 impl Service {
     async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
-        check(&self.granted.kubernetes, self.phase, &read)?;
+        check(&self.bounds.grants, self.bounds.phase, &read)?;
         let Some(cluster) = &self.cluster else {
             return Err(ProviderError::Denied("no cluster is known yet [CLUSTER_NOT_READY]".to_owned()));
         };
@@ -130,13 +130,19 @@ impl Host for GuestState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::{Grant, KubernetesGrant};
 
-    fn grant() -> KubernetesGrant {
-        KubernetesGrant {
+    fn granted(kinds: &[&str]) -> Grants {
+        let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        Grants(vec![Grant::Kubernetes(KubernetesGrant {
             verbs: vec!["get".to_owned()],
-            kinds: vec!["Node".to_owned(), "apps/v1/Deployment".to_owned(), "v1/Secret".to_owned()],
+            kinds,
             reason: "test".to_owned(),
-        }
+        })])
+    }
+
+    fn some() -> Grants {
+        granted(&["Node", "apps/v1/Deployment", "v1/Secret"])
     }
 
     fn get<'a>(api_version: &'a str, kind: &'a str, name: &'a str) -> Read<'a> {
@@ -145,34 +151,33 @@ mod tests {
 
     #[test]
     fn only_what_is_granted_is_read() {
-        let grant = grant();
-        let check = |read: &Read<'_>| check(std::slice::from_ref(&grant), Phase::Read, read);
+        let check = |read: &Read<'_>| check(&some(), Phase::Read, read);
         assert!(check(&get("v1", "Node", "a")).is_ok());
         assert!(check(&get("apps/v1", "Deployment", "a")).is_ok());
         assert!(check(&get("extensions/v1", "Deployment", "a")).is_err());
         assert!(check(&get("v1", "Pod", "a")).is_err());
         assert!(check(&Read { verb: "list", api_version: "v1", kind: "Node", namespace: None, rest: "" }).is_err());
-        assert!(super::check(&[], Phase::Read, &get("v1", "Node", "a")).is_err());
-        assert!(super::check(std::slice::from_ref(&grant), Phase::Pure, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(&Grants::default(), Phase::Read, &get("v1", "Node", "a")).is_err());
+        assert!(super::check(&some(), Phase::Pure, &get("v1", "Node", "a")).is_err());
     }
 
     #[test]
     fn secrets_are_refused_even_when_granted() {
-        let everything = KubernetesGrant { kinds: vec!["*".to_owned()], ..grant() };
-        assert!(check(std::slice::from_ref(&everything), Phase::Change, &get("v1", "Pod", "a")).is_ok());
+        let everything = granted(&["*"]);
+        assert!(check(&everything, Phase::Change, &get("v1", "Pod", "a")).is_ok());
         for kind in ["Secret", "secret", "SECRETS", "SecretList"] {
-            assert!(check(std::slice::from_ref(&everything), Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
-            assert!(check(&[grant()], Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+            assert!(check(&everything, Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
+            assert!(check(&some(), Phase::Change, &get("v1", kind, "a")).is_err(), "{kind}");
         }
     }
 
     #[test]
     fn names_that_leave_their_place_are_refused() {
         for name in ["", ".", "..", "../secrets/x", "a/b", "a?b", "a%2fb", "a\nb"] {
-            assert!(check(&[grant()], Phase::Read, &get("v1", "Node", name)).is_err(), "{name}");
+            assert!(check(&some(), Phase::Read, &get("v1", "Node", name)).is_err(), "{name}");
         }
-        assert!(check(&[grant()], Phase::Read, &get("v1/../v1", "Node", "a")).is_err());
+        assert!(check(&some(), Phase::Read, &get("v1/../v1", "Node", "a")).is_err());
         let elsewhere = Read { namespace: Some("../x"), ..get("v1", "Node", "a") };
-        assert!(check(&[grant()], Phase::Read, &elsewhere).is_err());
+        assert!(check(&some(), Phase::Read, &elsewhere).is_err());
     }
 }

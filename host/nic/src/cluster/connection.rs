@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kube::client::{AuthError, Body};
 use kube::core::Status;
 use kube::{Client, Config};
@@ -38,6 +39,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Objects per page of a list.
 const PAGE: usize = 500;
+
+/// Longest answer that is taken: a page of the largest objects that a cluster keeps.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// RFC 3986 unreserved characters stay.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -78,6 +82,15 @@ pub struct ObjectName {
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
+}
+
+/// How much of a list is taken. It is held in memory whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// How many objects.
+    pub objects: usize,
+    /// How many bytes, as the server writes them.
+    pub bytes: usize,
 }
 
 /// How an object is applied.
@@ -249,23 +262,26 @@ impl Connected {
         }
     }
 
-    /// The objects of one kind, at most `limit`; none of a kind that does not exist.
+    /// The objects of one kind, or an error when there is more than `most`; none of a kind that does not exist.
     pub async fn list(
         &self,
         api_version: &str,
         kind: &str,
         namespace: Option<&str>,
         label_selector: &str,
-        limit: usize,
+        most: Most,
     ) -> Result<Vec<Value>, ProviderError> {
         let Some(served) = self.served(api_version, kind).await? else { return Ok(Vec::new()) };
         let path = format!("{}{}", collection(api_version, namespace.filter(|_| served.namespaced))?, served.name);
         let selector = utf8_percent_encode(label_selector, ESCAPED).to_string();
         let mut found = Vec::new();
         let mut after = String::new();
+        let mut left = most.bytes;
         loop {
             let query = format!("limit={PAGE}&labelSelector={selector}&continue={after}");
-            let mut page = self.call(Method::GET, &path, &query, None).await.map_err(ProviderError::from)?;
+            let Answered { document: mut page, bytes, .. } =
+                self.answer(Method::GET, &path, &query, None).await.map_err(ProviderError::from)?;
+            left = left.checked_sub(bytes).ok_or_else(|| too_large(&self.inner.name, most.bytes))?;
             if let Value::Array(items) = page["items"].take() {
                 // Items of a list lack what the list says once.
                 found.extend(items.into_iter().map(|mut item| {
@@ -274,7 +290,8 @@ impl Connected {
                     item
                 }));
             }
-            if found.len() > limit {
+            if found.len() > most.objects {
+                let limit = most.objects;
                 let message = format!("there are more than {limit} objects of kind `{kind}`; narrow the selector");
                 return Err(ProviderError::other("TOO_MANY_OBJECTS", message));
             }
@@ -319,7 +336,7 @@ impl Connected {
         let dry_run = if how.dry_run { "&dryRun=All" } else { "" };
         let query = format!("fieldManager={}&force={}{dry_run}", how.manager, how.force);
         let body = Some(("application/apply-patch+yaml", document));
-        let (status, live) = self.answer(Method::PATCH, &path, &query, body).await?;
+        let Answered { status, document: live, .. } = self.answer(Method::PATCH, &path, &query, body).await?;
         Ok(Applied { live, created: status == StatusCode::CREATED })
     }
 
@@ -368,6 +385,12 @@ impl Connected {
     /// Where an object stands with others of its kind; none when the cluster does not serve it.
     pub(super) async fn beside(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
         let Some(served) = self.served(&object.api_version, &object.kind).await? else { return Ok(None) };
+        if let (false, Some(namespace)) = (served.namespaced, &object.namespace) {
+            // What may be declared in a namespace is no leave to declare it for all of them.
+            let ObjectName { kind, name, .. } = object;
+            let message = format!("{kind} `{name}` names the namespace `{namespace}`, and is of the whole cluster");
+            return Err(ProviderError::other("OBJECT_SCOPE_WRONG", message));
+        }
         let namespace = served.namespaced.then(|| object.namespace.as_deref().unwrap_or("default"));
         Ok(Some(format!("{}{}", collection(&object.api_version, namespace)?, served.name)))
     }
@@ -408,17 +431,17 @@ impl Connected {
         query: &str,
         body: Option<(&'static str, &Value)>,
     ) -> Result<Value, RequestError> {
-        self.answer(method, path, query, body).await.map(|(_, document)| document)
+        self.answer(method, path, query, body).await.map(|answered| answered.document)
     }
 
-    /// The same, with the status that it was answered with.
+    /// The same, with the status that it was answered with, and its size.
     async fn answer(
         &self,
         method: Method,
         path: &str,
         query: &str,
         body: Option<(&'static str, &Value)>,
-    ) -> Result<(StatusCode, Value), RequestError> {
+    ) -> Result<Answered, RequestError> {
         let mut refused = None;
         loop {
             let token = self.token(refused.as_ref()).await?;
@@ -430,7 +453,8 @@ impl Connected {
             match answer.map_err(|error| self.explain(error)) {
                 Ok((status, bytes)) => {
                     let document = serde_json::from_slice(&bytes);
-                    return document.map(|document| (status, document)).map_err(|error| {
+                    let bytes = bytes.len();
+                    return document.map(|document| Answered { status, document, bytes }).map_err(|error| {
                         // The text itself may hold a secret.
                         let message = format!("cluster `{}` answered what is no JSON: {error}", self.inner.name);
                         ProviderError::other("CLUSTER_ANSWER_INVALID", message).into()
@@ -453,7 +477,8 @@ impl Connected {
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Vec<u8>), kube::Error> {
         let answer = self.client.send(request.map(Body::from)).await?;
         let status = answer.status();
-        let bytes = answer.into_body().collect_bytes().await?;
+        let whole = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let bytes = whole.map_err(kube::Error::Service)?.to_bytes();
         if status.is_client_error() || status.is_server_error() {
             // A proxy between us and the server has words of its own.
             let other = || Status::failure(String::from_utf8_lossy(&bytes).trim(), "Unknown");
@@ -520,6 +545,9 @@ impl Connected {
             if let Some(error) = current.downcast_ref::<AuthError>() {
                 return no_login(name, error).into();
             }
+            if current.is::<LengthLimitError>() {
+                return too_large(name, MAX_ANSWER_BYTES).into();
+            }
             if let Some(tls) = tls_error(current) {
                 let message = format!("no trusted connection to cluster `{name}`: {tls}");
                 return ProviderError::other("CLUSTER_TLS_FAILED", message).into();
@@ -539,6 +567,18 @@ impl Connected {
             _ => ProviderError::TimedOut(format!("cluster `{name}`: {last}")).into(),
         }
     }
+}
+
+/// What the server answered a request with.
+struct Answered {
+    status: StatusCode,
+    document: Value,
+    bytes: usize,
+}
+
+fn too_large(name: &str, limit: usize) -> ProviderError {
+    let message = format!("cluster `{name}` answered more than {} MiB", limit >> 20);
+    ProviderError::other("RESPONSE_TOO_LARGE", message)
 }
 
 /// A login that did not get as far as the cluster. What a program of an `auth-provider` answered is not told: there are secrets in it.

@@ -9,11 +9,11 @@ use nic_core::error::ProviderError;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Connected;
 use super::workload::{Shown, Workload, unplaced};
+use super::{Connected, Most};
 
 /// Most nodes and namespaces that are looked at.
-const MAX_LISTED: usize = 10_000;
+const MOST: Most = Most { objects: 10_000, bytes: 512 << 20 };
 
 /// How many workloads are asked after at once.
 const AT_ONCE: usize = 16;
@@ -117,8 +117,8 @@ pub struct NotReady {
 pub async fn cluster_health(cluster: &Connected, ask: &Ask) -> Result<ClusterHealth, ProviderError> {
     let (version, nodes, namespaces, seen) = Box::pin(futures::future::try_join4(
         cluster.version(),
-        cluster.list("v1", "Node", None, "", MAX_LISTED),
-        cluster.list("v1", "Namespace", None, "", MAX_LISTED),
+        cluster.list("v1", "Node", None, "", MOST),
+        cluster.list("v1", "Namespace", None, "", MOST),
         look(cluster, ask),
     ))
     .await?;
@@ -140,7 +140,7 @@ pub async fn standing(cluster: &Connected, ask: &Ask) -> Result<Standing, Provid
         if !ask.nodes {
             return Ok(None);
         }
-        cluster.list("v1", "Node", None, "", MAX_LISTED).await.map(|nodes| Some(of(&nodes)))
+        cluster.list("v1", "Node", None, "", MOST).await.map(|nodes| Some(of(&nodes)))
     };
     let (nodes, seen) = Box::pin(futures::future::try_join(nodes, look(cluster, ask))).await?;
     let troubles = troubles(cluster, seen, nodes.as_ref()).await;

@@ -5,10 +5,10 @@ use nic_core::error::ProviderError;
 use serde_json::Value;
 
 use super::ClusterReader;
-use super::connection::{Connected, ObjectName};
+use super::connection::{Connected, Most, ObjectName};
 
-/// Most objects in one list: they are held in memory whole.
-const MAX_OBJECTS: usize = 5_000;
+/// Most of one list: more would not be handed on to a guest.
+const MOST: Most = Most { objects: 5_000, bytes: 64 << 20 };
 
 /// Where the cluster is at this moment. It is asked before each read: the cluster may have been made, or replaced, since the
 /// last one.
@@ -60,7 +60,7 @@ impl<F: FindCluster> ClusterReader for FoundClusterReader<F> {
         label_selector: &str,
     ) -> Result<Value, ProviderError> {
         let cluster = self.connected().await?;
-        let found = cluster.list(api_version, kind, namespace, label_selector, MAX_OBJECTS).await?;
+        let found = cluster.list(api_version, kind, namespace, label_selector, MOST).await?;
         Ok(Value::Array(found.into_iter().map(without_noise).collect()))
     }
 }

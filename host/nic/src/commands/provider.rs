@@ -1,4 +1,6 @@
-//! `nic provider list`
+//! `nic provider list|add`
+
+mod add;
 
 use serde_json::{Value, json};
 
@@ -8,11 +10,13 @@ use crate::components::{self, Origin};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, grants};
+use crate::plugin::PluginError;
 use crate::plugin::manifest::Manifest;
 
-pub(super) fn run(command: &Provider, printer: Printer) -> Result {
+pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
     match command {
         Provider::List => list(printer),
+        Provider::Add(flags) => add::run(flags, printer).await,
     }
 }
 
@@ -20,20 +24,16 @@ fn list(printer: Printer) -> Result {
     let mut listed = Vec::new();
     for found in components::all() {
         let code = found.code()?;
+        let mut manifest = Manifest::of(&found.file(), &code).map_err(|error| unusable(&error))?;
+        let digest = code.digest();
+        let (granted, why) = match found.grants(&manifest, digest) {
+            Ok(granted) => (Some(granted), String::new()),
+            Err(error) => (None, error.diagnostics.first().map(|d| d.summary.clone()).unwrap_or_default()),
+        };
         let origin = match &found.origin {
             Origin::Bundled => "bundled".to_owned(),
             Origin::File(path) => path.display().to_string(),
         };
-        let file = match &found.origin {
-            Origin::Bundled => &found.name,
-            Origin::File(_) => &origin,
-        };
-        let manifest = Manifest::of(file, &code).map_err(|error| {
-            let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
-            ended.diagnostics[0].hints = error.hints();
-            ended
-        })?;
-        let digest = code.digest();
         if !listed.is_empty() {
             printer.line("");
         }
@@ -41,14 +41,28 @@ fn list(printer: Printer) -> Result {
         let own = if manifest.name == found.name { String::new() } else { format!(", calls itself {}", manifest.name) };
         printer.line(format!("{} {} ({origin}{own})", found.name, manifest.version));
         printer.line(format!("  sha256:{digest}"));
-        printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
         let mut document = document(&manifest, digest, code.bytes().len());
-        document["name"] = found.name.into();
+        document["name"] = found.name.clone().into();
         document["origin"] = origin.into();
+        document["granted"] = granted.is_some().into();
+        match granted {
+            Some(granted) => {
+                document["grants"] = json!(granted);
+                manifest.grants = granted;
+            }
+            None => printer.line(format!("  may do nothing: {why}. What it wants:")),
+        }
+        printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
         listed.push(document);
     }
     printer.document(&json!({ "providers": listed }));
     Ok(ExitStatus::Success)
+}
+
+fn unusable(error: &PluginError) -> CommandError {
+    let mut ended = CommandError::broke(error.code(), "A component cannot be used", error.to_string());
+    ended.diagnostics[0].hints = error.hints();
+    ended
 }
 
 /// Everything the manifest says, and what the host knows of the file.
@@ -73,8 +87,9 @@ mod tests {
         let wanted = json!({
             "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0",
             "grants": [
-                {"capability": "cloud-http", "schemes": ["bearer"], "services": [], "hosts": ["api.example.com"],
-                 "actions": ["a:*"], "reads": ["POST api.example.com/search"], "reason": "asks"},
+                {"capability": "hosts", "hosts": ["api.example.com"], "scheme": "bearer", "credential": "api",
+                 "reads": ["POST api.example.com/search"], "reason": "asks"},
+                {"capability": "kinds", "kinds": {"custom.thing": ["POST api.example.com/*"]}, "reason": "makes"},
                 {"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node"], "reason": "waits"},
             ],
         });

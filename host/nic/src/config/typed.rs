@@ -4,12 +4,13 @@ use nic_core::document::child_pointer;
 use nic_core::kind::SchemaNode;
 use serde_json::{Map, Value};
 
+use super::floor::is_sealed;
 use super::yaml::{Node, NodeValue, is_null_text};
 
 /// A secret that was taken out of a section: its name, and its value.
 pub type Secret = (String, String);
 
-/// The section as JSON. Secret leaves (marked so by the schema, or given by the environment where the schema says nothing) become
+/// The section as JSON. Secret leaves (marked so by the schema, known as such, or given by the environment where the schema says nothing) become
 /// `$secret` references named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
 /// needs it can tell that it is missing.
 pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secret>) -> Value {
@@ -18,7 +19,8 @@ pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secre
 
 fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, secrets: &mut Vec<Secret>) -> Value {
     // A place that is known to be none for secrets takes a variable's value as if it stood in the file.
-    let secret = inherited || schema.annotations().sensitive || node.secret && schema.types().is_empty();
+    let secret =
+        inherited || schema.annotations().sensitive || is_sealed(pointer) || node.secret && schema.types().is_empty();
     match &node.value {
         NodeValue::Scalar { text, .. } if secret && !node.is_null() && !text.trim().is_empty() => {
             let name = pointer.trim_start_matches('/').to_owned();
@@ -115,6 +117,17 @@ mod tests {
             assert!(value["key"].as_str().is_some_and(|text| text.trim().is_empty()), "{value}");
             assert_eq!(secrets, []);
         }
+    }
+
+    #[test]
+    fn no_schema_opens_what_is_known_to_be_secret() {
+        let schema = json!({"properties": {"keycloak": {"properties": {"initial_root_password": {"type": "string"}}}}});
+        let node = parse("keycloak:\n  initial_root_password: hunter2\n").unwrap();
+        let mut secrets = Vec::new();
+        let value = typed(&node, &schema, "/security", &mut secrets);
+        let name = "security/keycloak/initial_root_password";
+        assert_eq!(value, json!({"keycloak": {"initial_root_password": {"$secret": name}}}));
+        assert_eq!(secrets, [(name.to_owned(), "hunter2".to_owned())]);
     }
 
     #[test]

@@ -81,7 +81,6 @@ pub(super) fn describe() -> Description {
             create: CreateSafety::Named,
             settle_seconds: 0,
         }],
-        actions: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One export call: a fresh instance, its limits, its deadline, and what went wrong in words.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use wasmtime_wasi::I32Exit;
 use super::engine::Host;
 use super::guest_log::{CallLog, Origin};
 use super::guest_text::paragraph;
-use super::limits::{CpuMeter, MAX_HANDLES, MAX_TRANSFER_BYTES, Metered, OutOfCpu};
-use super::manifest::Granted;
+use super::limits::{CpuMeter, MAX_HANDLES, MAX_TRANSFER_BYTES, MAX_WAITING_BYTES, Metered, OutOfCpu};
 use super::store::{GuestState, Service, Told};
 use super::tap::Lowered;
 use crate::cluster::ClusterReader;
-use crate::signing::Phase;
+use crate::grant::Grants;
+use crate::signing::{Bounds, Phase};
 
 /// A component that is ready to be called.
 pub(super) struct Runner {
     pub(super) host: Arc<Host>,
     pub(super) pre: InstancePre<GuestState>,
     pub(super) name: Arc<str>,
-    pub(super) granted: Arc<Granted>,
+    pub(super) grants: Arc<Grants>,
     pub(super) memory_bytes: usize,
     /// What the capability `kubernetes` reads with; none when there is no cluster to read.
     pub(super) cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
@@ -39,6 +39,10 @@ pub(super) struct Calling {
     pub(super) export: &'static str,
     pub(super) phase: Phase,
     pub(super) address: Option<Address>,
+    /// Of a change: the kind that is changed.
+    pub(super) kind: Option<Arc<str>>,
+    /// The platform's region.
+    pub(super) region: Option<Arc<str>>,
     pub(super) now: String,
     pub(super) seed: u64,
     /// A change brings its own deadline; waiting for room counts into it, because a lock may run out behind it.
@@ -51,7 +55,8 @@ pub(super) struct Calling {
 
 impl Calling {
     pub(super) fn new(export: &'static str, phase: Phase, context: &Context) -> Self {
-        Self { now: context.now.clone(), seed: context.seed, ..Self::without_context(export) }.within(phase)
+        let region = context.region.as_deref().map(Arc::from);
+        Self { phase, region, now: context.now.clone(), seed: context.seed, ..Self::without_context(export) }
     }
 
     /// For exports that get no context: their clock and their random source stand at zero.
@@ -60,6 +65,8 @@ impl Calling {
             export,
             phase: Phase::Pure,
             address: None,
+            kind: None,
+            region: None,
             now: String::new(),
             seed: 0,
             deadline: None,
@@ -67,11 +74,6 @@ impl Calling {
             told: Told::default(),
             locates: false,
         }
-    }
-
-    fn within(mut self, phase: Phase) -> Self {
-        self.phase = phase;
-        self
     }
 }
 
@@ -162,8 +164,12 @@ impl Runner {
         let options = &self.host.options;
         let origin = Origin { provider: Arc::clone(&self.name), call: calling.export, address: calling.address };
         let service = Service {
-            phase: calling.phase,
-            granted: Arc::clone(&self.granted),
+            bounds: Bounds {
+                grants: Arc::clone(&self.grants),
+                phase: calling.phase,
+                kind: calling.kind,
+                region: calling.region,
+            },
             gate: options.gate.clone(),
             cluster: self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone(),
             sink: calling.sink,
@@ -173,7 +179,7 @@ impl Runner {
             tap: options.tap.clone(),
             offence: Arc::default(),
             in_flight: 0,
-            waiting: Arc::new(AtomicUsize::new(0)),
+            room: options.gate.room(MAX_WAITING_BYTES),
         };
         let state = GuestState::new(service, &calling.now, calling.seed, self.memory_bytes);
         let mut store = Store::new(self.pre.engine(), state);

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -104,21 +105,33 @@ fn name(engine: &Engine, code: &Code) -> String {
     format!("{}-{:016x}.cwasm", code.digest(), hasher.finish())
 }
 
-/// The code in a file, if it is there and nobody else could have written it.
+/// The code in a file, if it is there and nobody else could have written it. What is looked at is what is loaded: by its descriptor, so that
+/// nobody puts another file in its place in between.
 fn map(engine: &Engine, path: &Path) -> Option<Component> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o022 != 0 {
+    let directory = fs::metadata(path.parent()?).ok()?;
+    let file = fs::File::options().read(true).custom_flags(NO_LINK).open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || !is_mine_alone(&metadata) || !is_mine_alone(&directory) {
         return None;
     }
     if metadata.modified().ok()?.elapsed().is_ok_and(|age| age > USE_KNOWN_BY) {
         // Its last use is what it is kept by.
-        let _ = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = file.set_modified(SystemTime::now());
     }
+    let open = format!("/dev/fd/{}", file.as_raw_fd());
     #[expect(unsafe_code, reason = "what is mapped is run; only this user could have written the file, and only whole")]
     // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, into a directory of this user's, and
     // puts each in its place by a rename after it is durable. wasmtime refuses a file of another version or configuration. A file
     // is never written to again, so the mapping cannot change.
-    unsafe { Component::deserialize_file(engine, path) }.ok()
+    unsafe { Component::deserialize_file(engine, open) }.ok()
+}
+
+/// Refuses to open a link.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
+/// Whether nobody but this user, and root, can write to it.
+fn is_mine_alone(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.permissions().mode() & 0o022 == 0
 }
 
 /// Puts code in its place, whole.
@@ -182,6 +195,16 @@ mod tests {
         assert_eq!(hits_and_misses(&compiled), (0, 3));
         compiled.component(&engine, &code).unwrap();
         assert_eq!(hits_and_misses(&compiled), (1, 3));
+        // A link to somebody else's file, and a directory that others may write to.
+        let path = kept(directory.path());
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::rename(&path, elsewhere.path().join("code")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("code"), &path).unwrap();
+        assert!(map(&engine, &path).is_none());
+        fs::rename(elsewhere.path().join("code"), &path).unwrap();
+        assert!(map(&engine, &path).is_some());
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(map(&engine, &path).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nic_core::annotation::{self, Unusable};
 use nic_core::kind::{Description, Kind};
 
 use super::guest_text::{line, paragraph};
@@ -11,7 +12,6 @@ use super::schema::Schema;
 
 const MAX_KINDS: usize = 512;
 const MAX_SECTIONS: usize = 64;
-const MAX_ACTIONS: usize = 4_096;
 const MAX_TITLE_BYTES: usize = 80;
 const MAX_READ_BATCH: u32 = 1_000;
 /// Four hours: the slowest things a cloud makes take less than one.
@@ -26,59 +26,91 @@ const ROOMS: [&str; 2] = ["cloud", "kubernetes"];
 pub(super) struct Audited {
     pub(super) description: Description,
     pub(super) schemas: BTreeMap<String, Schema>,
+    /// Those of the config sections.
+    pub(super) sections: BTreeMap<String, Schema>,
+}
+
+/// Why a description is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It says something that a later host may know.
+    Unknown(String),
+    /// It breaks the contract.
+    Broken(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self::Broken(why)
+    }
+}
+
+impl Refused {
+    /// Of an annotation, with the place.
+    fn of(unusable: Unusable, place: &impl Fn(String) -> String) -> Self {
+        match unusable {
+            Unusable::Unknown(what) => Self::Unknown(place(what)),
+            Unusable::Wrong(why) => Self::Broken(place(why)),
+        }
+    }
 }
 
 /// Parses and audits the answer of `describe`.
-pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, String> {
+pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, Refused> {
     if text.len() > MAX_DESCRIPTION_BYTES {
-        return Err(format!("it has {} bytes; at most {MAX_DESCRIPTION_BYTES} are read", text.len()));
+        return Err(format!("it has {} bytes; at most {MAX_DESCRIPTION_BYTES} are read", text.len()).into());
     }
     let description: Description = serde_json::from_str(text).map_err(|error| paragraph(&error.to_string()))?;
     if description.name != manifest.name {
-        return Err(line(&format!("it calls itself `{}`, its manifest says `{}`", description.name, manifest.name)));
+        return Err(
+            line(&format!("it calls itself `{}`, its manifest says `{}`", description.name, manifest.name)).into()
+        );
     }
     if matches!(description.name.as_str(), "kubernetes" | "platform" | "nic") {
-        return Err(format!("`{}` is a name of the host's", description.name));
+        return Err(format!("`{}` is a name of the host's", description.name).into());
     }
     if description.version != manifest.version {
         return Err(line(&format!(
             "it says it is version `{}`, its manifest says `{}`",
             description.version, manifest.version
-        )));
+        ))
+        .into());
     }
     let count = |what: &str, is: usize, most: usize| {
         if is > most { Err(format!("it has {is} {what}; at most {most} are allowed")) } else { Ok(()) }
     };
     count("kinds", description.kinds.len(), MAX_KINDS)?;
     count("config sections", description.config_sections.len(), MAX_SECTIONS)?;
-    count("actions", description.actions.len(), MAX_ACTIONS)?;
-    if description.actions.iter().any(|a| a.is_empty() || a.len() > 256 || !a.bytes().all(|b| b.is_ascii_graphic())) {
-        return Err("an action is not a plain name".to_owned());
-    }
+    let mut sections = BTreeMap::new();
     for (section, schema) in &description.config_sections {
         if !is_path_segment(section) {
-            return Err(line(&format!("`{section}` is no config section")));
+            return Err(line(&format!("`{section}` is no config section")).into());
         }
-        Schema::compile(schema).map_err(|why| format!("the schema of the config section `{section}`: {why}"))?;
+        let of = |why: String| format!("the schema of the config section `{section}`: {why}");
+        sections.insert(section.clone(), Schema::compile(schema).map_err(of)?);
+        annotation::check_all(schema).map_err(|unusable| Refused::of(unusable, &of))?;
     }
     let mut schemas = BTreeMap::new();
     let mut paths = BTreeSet::new();
     for kind in &description.kinds {
-        let schema =
-            audit_kind(&description.name, kind).map_err(|why| line(&format!("the kind `{}`: {why}", kind.kind)))?;
+        let of = |why: String| line(&format!("the kind `{}`: {why}", kind.kind));
+        let schema = audit_kind(&description.name, kind).map_err(of)?;
+        annotation::check_all(&kind.schema).map_err(|unusable| Refused::of(unusable, &of))?;
         if schemas.insert(kind.kind.clone(), schema).is_some() {
-            return Err(format!("the kind `{}` is described twice", kind.kind));
+            return Err(format!("the kind `{}` is described twice", kind.kind).into());
         }
         if !kind.state_path.ends_with("[]") && !paths.insert(kind.state_path.as_str()) {
-            return Err(format!("two kinds stand at `{}` in the state, where there is room for one", kind.state_path));
+            return Err(
+                format!("two kinds stand at `{}` in the state, where there is room for one", kind.state_path).into()
+            );
         }
     }
     for outer in &description.kinds {
         if let Some(inner) = description.kinds.iter().find(|inner| hides(outer, inner)) {
-            return Err(format!("records of `{}` would stand on an attribute of `{}`", inner.kind, outer.kind));
+            return Err(format!("records of `{}` would stand on an attribute of `{}`", inner.kind, outer.kind).into());
         }
     }
-    Ok(Audited { description, schemas })
+    Ok(Audited { description, schemas, sections })
 }
 
 fn audit_kind(provider: &str, kind: &Kind) -> Result<Schema, String> {
@@ -142,13 +174,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::grant::Grants;
 
     fn manifest() -> Manifest {
         Manifest {
             name: "aws".to_owned(),
             version: "0.1.0".to_owned(),
             wit: "nic:plugin@0.1.0".to_owned(),
-            grants: Vec::new(),
+            grants: Grants::default(),
             memory_mib: None,
         }
     }
@@ -167,10 +200,19 @@ mod tests {
         })
     }
 
-    fn refused(pointer: &str, value: Value) -> String {
+    fn refused(pointer: &str, value: Value) -> Refused {
         let mut description = description();
         *description.pointer_mut(pointer).unwrap() = value;
         audit(&manifest(), &description.to_string()).unwrap_err()
+    }
+
+    #[test]
+    fn an_annotation_that_is_not_known_is_no_lack_of_form() {
+        let vpc = json!({"properties": {"a": {"x-nic": {"secret": true}}}});
+        let told = Refused::Unknown("the kind `aws.vpc`: the annotation `secret`".to_owned());
+        assert_eq!(refused("/kinds/0/schema", vpc), told);
+        let section = json!({"properties": {"a": {"x-nic": {"sensitive": "yes"}}}});
+        assert!(matches!(refused("/config_sections/amazon_web_services", section), Refused::Broken(_)));
     }
 
     #[test]

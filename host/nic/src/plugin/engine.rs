@@ -15,10 +15,11 @@ use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
 use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_LOCATING, MAX_WASM_STACK_BYTES, TICK, Times};
-use super::manifest::{Grant, Granted, Manifest};
+use super::manifest::Manifest;
 use super::provider::ComponentProvider;
 use super::store::GuestState;
 use super::tap::Tap;
+use crate::grant::Grants;
 use crate::signing::Gate;
 
 /// Adds to the linker of a host: how tests play a later host than this one.
@@ -92,48 +93,16 @@ impl Host {
         }))
     }
 
-    /// Loads a component and grants what its manifest wants. For components whose grants were settled before: bundled ones, and
-    /// those whose digest the lock file holds with the grants of their manifest.
-    ///
-    /// `file` names the component in errors.
+    /// Loads a component, which may do what is granted and nothing else that its manifest wants.
     ///
     /// # Errors
     /// [`PluginError`].
     pub async fn load(
         self: &Arc<Self>,
-        file: &str,
-        code: impl Into<Code>,
-    ) -> Result<Arc<ComponentProvider>, PluginError> {
-        let code = code.into();
-        let manifest = Manifest::of(file, &code)?;
-        let granted = manifest.grants.clone();
-        self.load_as(file, manifest, code, &granted).await
-    }
-
-    /// Loads a component and grants `granted`, whatever its manifest wants.
-    ///
-    /// # Errors
-    /// [`PluginError`].
-    pub async fn load_granted(
-        self: &Arc<Self>,
-        file: &str,
-        code: impl Into<Code>,
-        granted: &[Grant],
-    ) -> Result<Arc<ComponentProvider>, PluginError> {
-        let code = code.into();
-        let manifest = Manifest::of(file, &code)?;
-        self.load_as(file, manifest, code, granted).await
-    }
-
-    async fn load_as(
-        self: &Arc<Self>,
-        file: &str,
         manifest: Manifest,
         code: Code,
-        granted: &[Grant],
+        granted: Grants,
     ) -> Result<Arc<ComponentProvider>, PluginError> {
-        let granted = Granted::new(granted)
-            .map_err(|why| PluginError::BadManifest { name: file.to_owned(), why: paragraph(&why) })?;
         let digest = code.digest().to_owned();
         let (engine, compiled) = (self.engine.clone(), Arc::clone(&self.compiled));
         let component = tokio::task::spawn_blocking(move || compiled.component(&engine, &code)).await;
@@ -149,7 +118,7 @@ impl Host {
             host: Arc::clone(self),
             name: manifest.name.as_str().into(),
             memory_bytes: manifest.memory_bytes(),
-            granted: Arc::new(granted),
+            grants: Arc::new(granted),
             cluster: RwLock::new(None),
             pre,
         };

@@ -50,6 +50,22 @@ pub enum PluginError {
         /// What the host has.
         ours: &'static str,
     },
+    /// Its manifest or a schema of its says something that this version does not know and may not pass over.
+    #[error("`{name}` needs a newer version of NIC: this one does not know {what}")]
+    NeedsNewerHost {
+        /// The provider's name.
+        name: String,
+        /// What is not known, with the place.
+        what: String,
+    },
+    /// It manages or reads what nobody granted it.
+    #[error("`{name}` {what}")]
+    NotGranted {
+        /// The provider's name.
+        name: String,
+        /// What, in words that end with a code.
+        what: String,
+    },
     /// The bytes do not compile.
     #[error("`{name}` does not compile: {why}")]
     Invalid {
@@ -94,6 +110,8 @@ impl PluginError {
             Self::NoManifest { .. } => "PLUGIN_NO_MANIFEST",
             Self::BadManifest { .. } => "PLUGIN_BAD_MANIFEST",
             Self::WitUnsupported { .. } => "PLUGIN_WIT_UNSUPPORTED",
+            Self::NeedsNewerHost { .. } => "COMPONENT_NEEDS_NEWER_HOST",
+            Self::NotGranted { .. } => "COMPONENT_NOT_GRANTED",
             Self::Invalid { .. } => "PLUGIN_INVALID",
             Self::NotLinkable { .. } => "PLUGIN_NOT_LINKABLE",
             Self::DescribeFailed { .. } => "PLUGIN_DESCRIBE_FAILED",
@@ -109,9 +127,10 @@ impl PluginError {
             Self::NoManifest { .. } | Self::BadManifest { .. } => {
                 "`register_provider!` of `nic-sdk` writes the manifest; docs/provider-guide.md says what stands in it"
             }
-            Self::WitUnsupported { .. } | Self::NotLinkable { .. } => {
+            Self::WitUnsupported { .. } | Self::NotLinkable { .. } | Self::NeedsNewerHost { .. } => {
                 "use a release of the provider for this version of NIC, or update NIC"
             }
+            Self::NotGranted { .. } => "`nic provider list` shows what is granted",
             Self::TooLarge { .. } => "build it for release, with debug information stripped",
             Self::Invalid { .. } => "the file may be damaged: fetch it again and compare its digest",
             Self::DescribeFailed { .. } | Self::BadDescription { .. } => "report this to the provider's author",

@@ -1,6 +1,7 @@
 //! What a component says it is and wants, read from its bytes before anything of it runs.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::code::Code;
@@ -8,15 +9,12 @@ use super::error::PluginError;
 use super::guest_text::paragraph;
 use super::limits::{DEFAULT_MEMORY_MIB, MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, MAX_MEMORY_MIB};
 use super::section;
-use crate::signing;
+use crate::grant::{Grants, NotAGrant, parse_all};
 
 pub use super::section::SECTION;
 
 /// The boundary this host speaks.
 pub const WIT: &str = "nic:plugin@0.1.0";
-
-const MAX_GRANTS: usize = 16;
-const MAX_LIST: usize = 512;
 
 /// What a component says it is and wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,65 +27,10 @@ pub struct Manifest {
     pub wit: String,
     /// What it wants to be allowed.
     #[serde(default)]
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// Linear memory of one instance, when the default is too little.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
-}
-
-/// Something a component is allowed, or wants to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "capability", rename_all = "kebab-case")]
-pub enum Grant {
-    /// Requests to a cloud, signed by the host.
-    CloudHttp(CloudHttpGrant),
-    /// Reads on the cluster.
-    Kubernetes(KubernetesGrant),
-}
-
-/// Which requests. A member this host does not know is refused: it may be a restriction, and without it the grant were wider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CloudHttpGrant {
-    /// `aws-sigv4`, `google`, `azure`, `bearer`, `none`.
-    pub schemes: Vec<String>,
-    /// Service ids, such as `EC2`.
-    #[serde(default)]
-    pub services: Vec<String>,
-    /// Host names, for schemes whose hosts the host does not compute itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
-    /// Actions, such as `ec2:Describe*`; every action of the services when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actions: Option<Vec<String>>,
-    /// Requests to those hosts that are reads, though their method does not say so.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reads: Vec<String>,
-    /// The author's reason.
-    pub reason: String,
-}
-
-/// Which reads. Unknown members are refused, as in [`CloudHttpGrant`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KubernetesGrant {
-    /// `get`, `list`.
-    pub verbs: Vec<String>,
-    /// `apps/v1/Deployment`, `Deployment` of any API version, or `*` for every kind.
-    pub kinds: Vec<String>,
-    /// The author's reason.
-    pub reason: String,
-}
-
-impl KubernetesGrant {
-    /// Whether this entry names the verb and the kind.
-    pub(crate) fn covers(&self, verb: &str, api_version: &str, kind: &str) -> bool {
-        let of_kind = |granted: &String| {
-            let of_version = granted.strip_prefix(api_version).and_then(|rest| rest.strip_prefix('/'));
-            granted == "*" || granted == kind || of_version == Some(kind)
-        };
-        self.verbs.iter().any(|granted| granted == verb) && self.kinds.iter().any(of_kind)
-    }
 }
 
 impl Manifest {
@@ -113,17 +56,8 @@ impl Manifest {
         }
     }
 
-    /// The ways of signing it asks for.
-    pub(crate) fn schemes(&self) -> impl Iterator<Item = &str> {
-        let cloud = self.grants.iter().filter_map(|grant| match grant {
-            Grant::CloudHttp(grant) => Some(grant),
-            Grant::Kubernetes(_) => None,
-        });
-        cloud.flat_map(|grant| &grant.schemes).map(String::as_str)
-    }
-
     /// The manifest of code; that of bundled code was found when the binary was built.
-    pub(crate) fn of(file: &str, code: &Code) -> Result<Self, PluginError> {
+    pub fn of(file: &str, code: &Code) -> Result<Self, PluginError> {
         match code.manifest() {
             Some(section) => Self::parse(file, section),
             None => Self::read(file, code.bytes()),
@@ -136,10 +70,18 @@ impl Manifest {
         if section.len() > MAX_MANIFEST_BYTES {
             return Err(bad(format!("it has {} bytes; at most {MAX_MANIFEST_BYTES} are read", section.len())));
         }
-        let manifest: Self = serde_json::from_slice(section).map_err(|error| bad(paragraph(&error.to_string())))?;
+        let unfit = |error: serde_json::Error| bad(paragraph(&error.to_string()));
+        let mut document: Value = serde_json::from_slice(section).map_err(unfit)?;
+        let wanted = document.get_mut("grants").map_or_else(|| Value::Array(Vec::new()), Value::take);
+        let mut manifest = Self::deserialize(without_grants(document)).map_err(unfit)?;
         if !speaks(&manifest.wit) {
             return Err(PluginError::WitUnsupported { name: name(), wit: paragraph(&manifest.wit), ours: WIT });
         }
+        let Value::Array(wanted) = wanted else { return Err(bad("`grants` is not a list".to_owned())) };
+        manifest.grants = Grants(parse_all(&wanted).map_err(|why| match why {
+            NotAGrant::Unknown(what) => PluginError::NeedsNewerHost { name: name(), what: paragraph(&what) },
+            NotAGrant::Wrong(why) => bad(paragraph(&why)),
+        })?);
         manifest.check().map_err(bad)?;
         Ok(manifest)
     }
@@ -156,10 +98,7 @@ impl Manifest {
         {
             return Err(format!("`memory_mib` is {mib}; between 1 and {MAX_MEMORY_MIB} are allowed"));
         }
-        if self.grants.len() > MAX_GRANTS {
-            return Err(format!("it wants {} grants; at most {MAX_GRANTS} are allowed", self.grants.len()));
-        }
-        self.grants.iter().try_for_each(Grant::check)
+        Ok(())
     }
 
     /// Linear memory of one instance.
@@ -173,63 +112,16 @@ impl Manifest {
     }
 }
 
-impl Grant {
-    fn check(&self) -> Result<(), String> {
-        let (lists, reason) = match self {
-            Self::CloudHttp(grant) => {
-                let mut lists = vec![&grant.schemes, &grant.services, &grant.hosts, &grant.reads];
-                lists.extend(&grant.actions);
-                (lists, &grant.reason)
-            }
-            Self::Kubernetes(grant) => {
-                if let Some(verb) = grant.verbs.iter().find(|verb| !matches!(verb.as_str(), "get" | "list")) {
-                    return Err(format!("the verb `{}` is not offered; `get` and `list` are", paragraph(verb)));
-                }
-                (vec![&grant.verbs, &grant.kinds], &grant.reason)
-            }
-        };
-        let sane = |text: &String| {
-            !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        };
-        if lists.iter().any(|list| list.len() > MAX_LIST || !list.iter().all(sane)) {
-            return Err("a grant lists something empty, too long, or not plain ASCII".to_owned());
-        }
-        if reason.trim().is_empty() || reason.len() > 2_000 || reason.chars().any(char::is_control) {
-            return Err("every grant needs a `reason` of at most 2000 characters on one line".to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// The grants as the capabilities take them: what any entry allows is allowed.
-#[derive(Debug)]
-pub(crate) struct Granted {
-    pub(crate) cloud: Option<signing::Grant>,
-    pub(crate) kubernetes: Vec<KubernetesGrant>,
-}
-
-impl Granted {
-    /// What `grants` amount to.
-    pub(crate) fn new(grants: &[Grant]) -> Result<Self, String> {
-        let mut cloud: Vec<signing::Grant> = Vec::new();
-        let mut kubernetes = Vec::new();
-        for grant in grants {
-            match grant {
-                Grant::CloudHttp(grant) => {
-                    let entry = serde_json::to_value(grant).and_then(serde_json::from_value);
-                    cloud.push(entry.map_err(|error| error.to_string())?);
-                }
-                Grant::Kubernetes(grant) => kubernetes.push(grant.clone()),
-            }
-        }
-        let cloud = (!cloud.is_empty()).then(|| cloud.into_iter().collect());
-        Ok(Self { cloud, kubernetes })
-    }
-}
-
 /// Lower-case hexadecimal SHA-256 of the bytes: what privileges hang on.
 pub fn digest(bytes: &[u8]) -> String {
     nic_core::document::hex(&Sha256::digest(bytes))
+}
+
+fn without_grants(mut document: Value) -> Value {
+    if let Some(members) = document.as_object_mut() {
+        members.remove("grants");
+    }
+    document
 }
 
 /// Whether a text can name a provider.
@@ -299,7 +191,7 @@ mod tests {
         json!({
             "name": "aws", "version": "0.1.0", "wit": "nic:plugin@0.1.0",
             "grants": [
-                {"capability": "cloud-http", "schemes": ["aws-sigv4"], "services": ["EC2"], "reason": "to make networks"},
+                {"capability": "cloud-http", "scheme": "aws-sigv4", "services": ["ec2"], "reason": "to read networks"},
                 {"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node"], "reason": "to see nodes"},
             ],
         })
@@ -315,23 +207,32 @@ mod tests {
         assert_eq!(manifest.name, "aws");
         assert_eq!(manifest.memory_bytes(), 256 << 20);
         assert_eq!(serde_json::to_value(&manifest).unwrap(), valid());
-        let granted = Granted::new(&manifest.grants).unwrap();
-        assert!(granted.cloud.is_some() && granted.kubernetes.len() == 1);
+        assert!(
+            manifest.grants.allows_service("aws-sigv4", "ec2")
+                && manifest.grants.allows_cluster_read("get", "v1", "Node")
+        );
     }
 
     #[test]
-    fn a_restriction_is_kept_or_refused_and_never_dropped() {
-        let mut narrow = valid();
-        narrow["grants"][0]["actions"] = json!(["ec2:DescribeVpcs"]);
-        let manifest = read(&narrow).unwrap();
-        assert_eq!(serde_json::to_value(&manifest).unwrap(), narrow);
-        let granted = format!("{:?}", Granted::new(&manifest.grants).unwrap());
-        assert!(granted.contains("ec2:DescribeVpcs"), "{granted}");
-        for grant in 0..2 {
-            let mut unknown = valid();
-            unknown["grants"][grant]["only_on"] = json!(["Sundays"]);
-            assert_eq!(read(&unknown).unwrap_err().code(), "PLUGIN_BAD_MANIFEST");
+    fn what_this_version_does_not_know_of_a_grant_refuses_the_component() {
+        for (pointer, value, what) in [
+            ("/grants/0/capability", json!("shell"), "the capability `shell`"),
+            (
+                "/grants/0",
+                json!({"capability": "cluster", "locators": [], "until": "noon", "reason": "r"}),
+                "the member `until`",
+            ),
+        ] {
+            let mut manifest = valid();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            let error = read(&manifest).unwrap_err();
+            assert_eq!(error.code(), "COMPONENT_NEEDS_NEWER_HOST");
+            assert!(error.to_string().contains(what), "{error}");
         }
+        let mut hinted = valid();
+        hinted["grants"][0]["hint-colour"] = json!("red");
+        hinted["elsewhere"] = json!("passed over");
+        assert_eq!(read(&hinted).unwrap(), read(&valid()).unwrap());
     }
 
     #[test]
@@ -376,8 +277,8 @@ mod tests {
             ("/version", json!("1.0\u{1b}[2J")),
             ("/grants/0/reason", json!(" ")),
             ("/grants/0/reason", json!("a\u{1b}[2Jb")),
-            ("/grants/0/capability", json!("shell")),
-            ("/grants/0/schemes", json!(["a\nb"])),
+            ("/grants", json!({})),
+            ("/grants/0/services", json!(["a\nb"])),
             ("/grants/1/verbs", json!(["delete"])),
         ] {
             assert_eq!(refused(pointer, value.clone()), "PLUGIN_BAD_MANIFEST", "{pointer} {value}");

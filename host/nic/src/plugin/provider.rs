@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
-use nic_core::diagnostic::Diagnostic;
-use nic_core::document::{canonical, references};
+use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::document::{canonical, child_pointer, references};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
 use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target};
@@ -20,15 +20,17 @@ use super::convert::{
     facts_from_guest, facts_to_guest, json, locator_from_guest, observed_from_guest, progress_from_guest,
     query_from_guest, query_to_guest, record_to_guest, target_to_guest, text,
 };
-use super::describe;
+use super::describe::{self, Audited, Refused};
 use super::error::PluginError;
 use super::exports::Exports;
 use super::fault::Fault;
+use super::granted;
 use super::limits::MAX_DOCUMENT_BYTES;
 use super::manifest::Manifest;
 use super::progress::{self, Asked, Verb};
 use super::schema::Schema;
 use crate::cluster::ClusterReader;
+use crate::grant::Grants;
 use crate::signing::Phase;
 
 /// A component that was loaded and audited.
@@ -39,6 +41,8 @@ pub struct ComponentProvider {
     digest: String,
     description: Description,
     schemas: BTreeMap<String, Schema>,
+    /// Of its config sections.
+    sections: BTreeMap<String, Schema>,
 }
 
 impl ComponentProvider {
@@ -62,14 +66,26 @@ impl ComponentProvider {
             })
             .await
             .map_err(failed)?;
-        let audited = describe::audit(&manifest, &text)
-            .map_err(|why| PluginError::BadDescription { name: manifest.name.clone(), why })?;
-        Ok(Self { runner, exports, manifest, digest, description: audited.description, schemas: audited.schemas })
+        let name = || manifest.name.clone();
+        let audited = describe::audit(&manifest, &text).map_err(|refused| match refused {
+            Refused::Unknown(what) => PluginError::NeedsNewerHost { name: name(), what },
+            Refused::Broken(why) => PluginError::BadDescription { name: name(), why },
+        })?;
+        if let Some(what) = granted::ungranted(&runner.grants, &audited.description) {
+            return Err(PluginError::NotGranted { name: name(), what });
+        }
+        let Audited { description, schemas, sections } = audited;
+        Ok(Self { runner, exports, manifest, digest, description, schemas, sections })
     }
 
     /// What it says it is and wants.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What it may do.
+    pub fn grants(&self) -> &Grants {
+        &self.runner.grants
     }
 
     /// Gives the capability `kubernetes` something to read the component's own cluster with.
@@ -94,6 +110,30 @@ impl ComponentProvider {
 
     fn interface<T: Clone>(&self, found: Option<&T>, interface: &str, export: &str) -> Result<T, ProviderError> {
         found.cloned().ok_or_else(|| missing(&self.runner, interface, export))
+    }
+
+    /// A section that breaks its schema is shown to nobody but `validate`, which may say it better.
+    fn fits(&self, config: &Value) -> Result<(), ProviderError> {
+        let found = self.violations(config);
+        if found.is_empty() { Ok(()) } else { Err(ProviderError::Invalid(found)) }
+    }
+
+    /// Where the config breaks the schemas of its sections.
+    fn violations(&self, config: &Value) -> Vec<Diagnostic> {
+        let sections = self
+            .sections
+            .iter()
+            .filter_map(|(name, schema)| Some((name, schema, config.get(name).filter(|section| !section.is_null())?)));
+        let found = sections.flat_map(|(name, schema, section)| {
+            let broken = schema.violations(section, false).into_iter();
+            broken.map(move |(pointer, sentence)| {
+                let pointer = format!("{}{pointer}", child_pointer("", name));
+                let detail = format!("`{}`: {sentence}", pointer.trim_start_matches('/').replace('/', "."));
+                let told = Diagnostic::error("CONFIG_INVALID_VALUE", "A value is not allowed", detail);
+                Diagnostic { pointer: Some(pointer), ..told.hint("`nic config schema` shows what is allowed there") }
+            })
+        });
+        found.collect()
     }
 
     /// Its own records: what other providers recorded is not its business.
@@ -125,6 +165,7 @@ impl ComponentProvider {
         self.runner.lowered(export, &[&context, &guest_change, &operation]);
         let calling = Calling {
             address: Some(change.address.clone()),
+            kind: Some(change.kind.as_str().into()),
             deadline: Some(change.deadline),
             sink,
             // A poll may only look: what changes things is asked for by its own name.
@@ -183,6 +224,7 @@ impl Provider for ComponentProvider {
 
     async fn validate(&self, call: &Call, config: &Value) -> Result<Vec<Diagnostic>, ProviderError> {
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "validate")?;
+        let sections = config;
         let (context, config) = (context_text(&call.context), text(config));
         self.runner.lowered("validate", &[&context, &config]);
         let answer = self.runner.run(Calling::new("validate", Phase::Pure, &call.context), move |store, instance| {
@@ -190,13 +232,21 @@ impl Provider for ComponentProvider {
                 planning.load(&mut *store, instance)?.call_validate(&mut *store, &context, &config).await
             })
         });
-        answer.await?.map(diagnostics_from_guest).map_err(error_from_guest)
+        let mut found = match answer.await?.map(diagnostics_from_guest).map_err(error_from_guest) {
+            Ok(found) | Err(ProviderError::Invalid(found)) => found,
+            Err(error) => return Err(error),
+        };
+        if !found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            found.extend(self.violations(sections));
+        }
+        Ok(found)
     }
 
     async fn desired(&self, call: &Call, config: &Value, facts: &Facts) -> Result<Answer, ProviderError> {
         use super::bindings::planning::Answer as GuestAnswer;
 
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "desired")?;
+        self.fits(config)?;
         let (context, config, facts) = (context_text(&call.context), text(config), facts_to_guest(facts));
         self.runner.lowered("desired", &[&context, &config, &facts]);
         let answer = self.runner.run(Calling::new("desired", Phase::Pure, &call.context), move |store, instance| {
@@ -208,7 +258,10 @@ impl Provider for ComponentProvider {
             GuestAnswer::Ready(resources) => each(resources, desired_from_guest).map(Answer::Ready),
             GuestAnswer::Need(queries) => each(queries, query_from_guest).map(Answer::Need),
         };
-        answer.and_then(|answer| answers::desired(&self.description, answer)).map_err(self.fault("desired"))
+        let answer =
+            answer.and_then(|answer| answers::desired(&self.description, answer)).map_err(self.fault("desired"))?;
+        granted::objects(&self.runner.grants, &answer)?;
+        Ok(answer)
     }
 
     async fn lookup(&self, call: &Call, queries: Vec<Query>) -> Result<Facts, ProviderError> {
@@ -291,6 +344,7 @@ impl Provider for ComponentProvider {
 
     async fn cluster(&self, call: &Call, config: &Value) -> Result<Option<Locator>, ProviderError> {
         let access = self.interface(self.exports.access.as_ref(), "access", "cluster")?;
+        let sections = config;
         let (context, config, records) = (context_text(&call.context), text(config), self.records(call));
         self.runner.lowered("cluster", &[&context, &config, &records]);
         let calling = Calling { locates: true, ..Calling::new("cluster", Phase::Pure, &call.context) };
@@ -300,7 +354,8 @@ impl Provider for ComponentProvider {
             })
         });
         let locator = answer.await?.map_err(error_from_guest)?;
-        locator.map(locator_from_guest).transpose().map_err(self.fault("cluster"))
+        let locator = locator.map(locator_from_guest).transpose().map_err(self.fault("cluster"))?;
+        locator.map(|locator| granted::locator(&self.runner.grants, sections, locator)).transpose()
     }
 
     async fn outputs(&self, call: &Call, config: &Value) -> Result<Value, ProviderError> {

@@ -1,6 +1,5 @@
 //! What the host keeps beside one instance while it runs.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nic_core::error::ProviderError;
@@ -13,11 +12,10 @@ use super::bindings::types::Error;
 use super::convert::error_to_guest;
 use super::guest_log::CallLog;
 use super::limits::{Limiter, MAX_HANDLES, Times};
-use super::manifest::Granted;
 use super::tap::{Lowered, Tap};
 use super::wasi::{self, RefuseAll};
 use crate::cluster::ClusterReader;
-use crate::signing::{Gate, Phase};
+use crate::signing::{Bounds, Gate, Room};
 
 /// The remote id that a create told, readable after its store is gone.
 #[derive(Clone, Default)]
@@ -35,8 +33,7 @@ impl Told {
 
 /// What the capabilities need to know about the call they serve.
 pub(crate) struct Service {
-    pub(crate) phase: Phase,
-    pub(crate) granted: Arc<Granted>,
+    pub(crate) bounds: Bounds,
     pub(crate) gate: Gate,
     pub(crate) cluster: Option<Arc<dyn ClusterReader>>,
     pub(crate) sink: Option<Arc<dyn CreatedSink>>,
@@ -48,8 +45,8 @@ pub(crate) struct Service {
     pub(crate) offence: Arc<OnceLock<ProviderError>>,
     /// Requests on their way.
     pub(crate) in_flight: usize,
-    /// Bytes of answers that the guest has not asked for yet.
-    pub(crate) waiting: Arc<AtomicUsize>,
+    /// Room for answers that are on their way, or that the guest has not asked for yet.
+    pub(crate) room: Room,
 }
 
 /// The data of a store: lives as long as one export call.
@@ -66,7 +63,7 @@ impl GuestState {
     pub(crate) fn new(service: Service, now: &str, seed: u64, memory_bytes: usize) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        let shown = wasi::Shown { now, seed, phase: service.phase, log: &service.log };
+        let shown = wasi::Shown { now, seed, phase: service.bounds.phase, log: &service.log };
         Self {
             table,
             limiter: Limiter::new(memory_bytes),

@@ -11,9 +11,9 @@ use nic_core::ports::{Answer, Call, Context, Provider};
 use serde_json::{Value, json};
 
 use super::limits::Times;
-use super::manifest::{Grant, KubernetesGrant};
-use super::{ComponentProvider, GuestLog, Host, HostOptions, Level, Origin};
+use super::{Code, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin};
 use crate::cluster::ClusterReader;
+use crate::grant::{Grants, parse_all};
 use crate::signing::{Gate, GateOptions};
 
 #[derive(Default)]
@@ -44,8 +44,16 @@ fn options() -> HostOptions {
     HostOptions { times, ..HostOptions::new(Gate::new(GateOptions::default())) }
 }
 
+/// A component with all that it wants.
+async fn load(host: &Arc<Host>, name: &str) -> Arc<ComponentProvider> {
+    let code = Code::from(component(name));
+    let manifest = Manifest::of(name, &code).unwrap();
+    let granted = manifest.grants.clone();
+    host.load(manifest, code, granted).await.unwrap()
+}
+
 async fn scripted(options: HostOptions) -> Arc<ComponentProvider> {
-    Host::new(options).unwrap().load("scripted.wasm", component("scripted")).await.unwrap()
+    load(&Host::new(options).unwrap(), "scripted").await
 }
 
 fn call() -> Call {
@@ -137,7 +145,7 @@ async fn all_built_components_load_and_a_warm_start_compiles_nothing() {
         let host = Host::new(options()).unwrap();
         for name in names {
             let began = Instant::now();
-            let provider = host.load(name, component(name)).await.unwrap();
+            let provider = load(&host, name).await;
             assert_eq!(provider.description().name, provider.manifest().name);
             tracing::info!("{start} {name}: {:?}", began.elapsed());
         }
@@ -214,15 +222,19 @@ impl ClusterReader for Asking {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
 async fn a_guest_reads_its_own_cluster_while_it_holds_the_last_place() {
-    let nodes = Grant::Kubernetes(KubernetesGrant {
-        verbs: vec!["list".to_owned()],
-        kinds: vec!["v1/Node".to_owned()],
-        reason: "test".to_owned(),
-    });
+    let granted = json!([
+        {"capability": "config", "sections": ["scripted"], "reason": "test"},
+        {"capability": "kinds", "kinds": {"scripted.thing": [], "scripted.named": [], "scripted.token": []}, "reason": "test"},
+        {"capability": "kubernetes", "verbs": ["list"], "kinds": ["v1/Node"], "reason": "test"},
+        {"capability": "cluster", "locators": ["kubeconfig"], "reason": "test"},
+    ]);
+    let granted = Grants(parse_all(granted.as_array().unwrap()).unwrap());
     // With one room for both, each guest would wait for its own place until this is over.
     let times = Times { cluster_request: Duration::from_secs(5), ..Times::default() };
     let host = Host::new(HostOptions { parallelism: 2, times, ..options() }).unwrap();
-    let provider = host.load_granted("scripted.wasm", component("scripted"), &[nodes]).await.unwrap();
+    let code = Code::from(component("scripted"));
+    let manifest = Manifest::of("scripted.wasm", &code).unwrap();
+    let provider = host.load(manifest, code, granted).await.unwrap();
     let within = |call: &str| {
         let mut config = config(json!({ call: {"do": "deny", "how": "other-kind"} }));
         config["scripted"]["cluster"] = json!({"kind": "kubeconfig", "parameters": {"context": "kind"}});

@@ -7,7 +7,7 @@ use super::catalogue::{self, Action, Class, Service};
 use super::endpoints::{self, Binding};
 use super::refusal::Refusal;
 use super::request::{self, Parsed};
-use super::{CloudRequest, Grant, Phase};
+use super::{Bounds, CloudRequest, Phase};
 
 /// The scheme that this room signs with.
 pub const AWS_SIGV4: &str = "aws-sigv4";
@@ -15,13 +15,8 @@ pub const AWS_SIGV4: &str = "aws-sigv4";
 /// On whose behalf.
 #[derive(Debug, Clone, Copy)]
 pub enum Caller<'a> {
-    /// A component, within its grant and the phase of its call.
-    Guest {
-        /// What it was granted.
-        grant: &'a Grant,
-        /// What its call may do.
-        phase: Phase,
-    },
+    /// A component, within the bounds of its call.
+    Guest(&'a Bounds),
     /// The host itself.
     Host,
 }
@@ -62,8 +57,8 @@ pub fn admit_aws(caller: Caller<'_>, request: CloudRequest) -> Result<AwsRequest
     let parameters = AwsParameters::deserialize(&request.scheme_parameters)
         .map_err(|_| Refusal::malformed("`aws-sigv4` needs a `service` and a `region`"))?;
     let service = catalogue::service(&parameters.service, &request.service_id)?;
-    if let Caller::Guest { grant, .. } = caller
-        && !grant.allows_service(AWS_SIGV4, service.signing_name)
+    if let Caller::Guest(bounds) = caller
+        && !bounds.grants.allows_service(AWS_SIGV4, service.signing_name)
     {
         return Err(Refusal::ServiceNotGranted(parameters.service));
     }
@@ -74,38 +69,72 @@ pub fn admit_aws(caller: Caller<'_>, request: CloudRequest) -> Result<AwsRequest
         return Err(Refusal::Host { host: parsed.origin, why });
     }
     let action = request::classify(service, &mut parsed)?;
-    if let Caller::Guest { grant, phase } = caller {
+    if let Caller::Guest(bounds) = caller {
         let qualified = action.qualified();
-        if !grant.allows_action(AWS_SIGV4, service.signing_name, &qualified) {
-            return Err(Refusal::ActionNotGranted(qualified));
+        Refusal::check_phase(bounds.phase, action.class, &qualified, action.why)?;
+        match action.class {
+            Class::Mutate => check_mutation(bounds, &qualified)?,
+            _ if bounds.grants.allows_read(AWS_SIGV4, service.signing_name, &qualified) => {}
+            _ => return Err(Refusal::ActionNotGranted(qualified)),
         }
-        Refusal::check_phase(phase, action.class, &qualified, action.why)?;
+        check_region(bounds, &binding, &parameters.region, action.class)?;
     }
     Ok(AwsRequest { service, action, binding, parsed })
 }
 
+/// The platform's own region, or a service that its partition has once. Reads may also ask the partition's home, which knows which regions are
+/// enabled.
+fn check_region(bounds: &Bounds, binding: &Binding, region: &str, class: Class) -> Result<(), Refusal> {
+    let Some(own) = bounds.region.as_deref() else {
+        return Err(Refusal::RegionNotGranted { region: region.to_owned(), own: None });
+    };
+    let partition = endpoints::partition(own)?;
+    let is_home = class == Class::Read && partition.is_home(region);
+    if own == region || is_home || binding.is_global && partition == endpoints::partition(region)? {
+        return Ok(());
+    }
+    Err(Refusal::RegionNotGranted { region: region.to_owned(), own: Some(own.to_owned()) })
+}
+
+/// A mutation is one of the kind that is being changed.
+fn check_mutation(bounds: &Bounds, action: &str) -> Result<(), Refusal> {
+    match &bounds.kind {
+        Some(kind) if bounds.grants.allows_mutation(kind, action) => Ok(()),
+        Some(kind) => Err(Refusal::NotOfThisKind { action: action.to_owned(), kind: kind.to_string() }),
+        None => Err(Refusal::ActionNotGranted(action.to_owned())),
+    }
+}
+
 /// Admits a request to a host that the grant lists by name.
-pub fn admit_plain(grant: &Grant, phase: Phase, request: CloudRequest) -> Result<PlainRequest, Refusal> {
-    let scheme = request.scheme.clone();
+pub fn admit_plain(bounds: &Bounds, request: CloudRequest) -> Result<PlainRequest, Refusal> {
+    let (scheme, credential) = (request.scheme.clone(), request.credential.clone());
+    let grants = &bounds.grants;
+    let known = matches!(scheme.as_str(), "none" | "bearer" | "basic") || scheme.starts_with("header:");
+    if !known {
+        return Err(Refusal::SchemeNotImplemented(scheme));
+    }
     let parsed = request::parse(request, false)?;
-    if !grant.allows_origin(&scheme, &parsed.origin) {
+    if !grants.allows_origin(&scheme, &credential, &parsed.origin) {
         return Err(Refusal::Host { host: parsed.origin, why: "the grant does not list it".to_owned() });
     }
     let path = parsed.path_and_query("");
     let path = path.split('?').next().unwrap_or_default();
     let by_method = matches!(parsed.method.as_str(), "GET" | "HEAD");
-    let read = by_method || grant.is_read(&scheme, parsed.method.as_str(), &parsed.host, path);
-    let class = if read { Class::Read } else { Class::Mutate };
-    Refusal::check_phase(phase, class, &format!("{} {}{path}", parsed.method, parsed.origin), "")?;
+    let action = format!("{} {}{path}", parsed.method, parsed.host);
+    let class = if by_method || grants.is_read(&scheme, &credential, &action) { Class::Read } else { Class::Mutate };
+    Refusal::check_phase(bounds.phase, class, &format!("{} {}{path}", parsed.method, parsed.origin), "")?;
+    if class == Class::Mutate {
+        check_mutation(bounds, &action)?;
+    }
     Ok(PlainRequest { parsed, class })
 }
 
 /// What every request must pass, whatever its scheme.
-pub fn admit_scheme(grant: &Grant, phase: Phase, request: &CloudRequest) -> Result<(), ProviderError> {
-    if phase == Phase::Pure {
+pub fn admit_scheme(bounds: &Bounds, request: &CloudRequest) -> Result<(), ProviderError> {
+    if bounds.phase == Phase::Pure {
         return Err(Refusal::Pure(request.name()).into());
     }
-    if !grant.allows_scheme(&request.scheme) {
+    if !bounds.grants.allows_scheme(&request.scheme) {
         return Err(Refusal::SchemeNotGranted(request.scheme.clone()).into());
     }
     Ok(())

@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::CloudResponse;
 use super::refusal::Refusal;
+use super::room::Reserved;
 use crate::egress::EgressRefused;
 
 /// Longest answer that is taken. The largest honest ones are pages of instance types, some megabytes; more would fill
@@ -28,26 +29,42 @@ const DROPPED_HEADERS: [&str; 11] = [
     "x-amz-security-token",
 ];
 
-/// Reads the answer to its end, or to the limit.
-pub async fn read(mut response: reqwest::Response, target: &str) -> Result<CloudResponse, ProviderError> {
-    let too_long = || {
-        let message = format!("{target} answered more than {MAX_RESPONSE_BODY_BYTES} bytes");
-        ProviderError::other("RESPONSE_TOO_LARGE", message)
-    };
-    if response.content_length().is_some_and(|length| length > MAX_RESPONSE_BODY_BYTES as u64) {
-        return Err(too_long());
+/// Reads the answer to its end, or to the limit. Its bytes are reserved before they are read.
+pub async fn read(
+    mut response: reqwest::Response,
+    target: &str,
+    held: &mut Reserved,
+) -> Result<CloudResponse, ProviderError> {
+    let too_large = |why: String| Err(ProviderError::other("RESPONSE_TOO_LARGE", format!("{target} {why}")));
+    let too_long = || too_large(format!("answered more than {MAX_RESPONSE_BODY_BYTES} bytes"));
+    let no_room = || too_large("answered, and other answers fill the room that there is for them".to_owned());
+    let told = response.content_length();
+    if told.is_some_and(|length| length > MAX_RESPONSE_BODY_BYTES as u64) {
+        return too_long();
     }
     let status = response.status().as_u16();
-    let headers = response
+    let headers: Vec<(String, String)> = response
         .headers()
         .iter()
         .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
+    let in_headers = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let mut reserved = told.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    if !held.add(in_headers) || !held.add(reserved) {
+        return no_room();
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target, None))? {
-        if body.len() + chunk.len() > MAX_RESPONSE_BODY_BYTES {
-            return Err(too_long());
+        let length = body.len() + chunk.len();
+        if length > MAX_RESPONSE_BODY_BYTES {
+            return too_long();
+        }
+        if length > reserved {
+            if !held.add(length - reserved) {
+                return no_room();
+            }
+            reserved = length;
         }
         body.extend_from_slice(&chunk);
     }

@@ -24,6 +24,13 @@ pub struct Partition {
     iam_region: &'static str,
 }
 
+impl Partition {
+    /// Whether it is the region where the partition keeps what it has once.
+    pub fn is_home(&self, region: &str) -> bool {
+        self.iam_region == region
+    }
+}
+
 const AWS: Partition =
     Partition { name: "aws", dns_suffix: "amazonaws.com", iam_host: "iam.amazonaws.com", iam_region: "us-east-1" };
 const CHINA: Partition = Partition {
@@ -64,16 +71,19 @@ pub struct Binding {
     pub host: String,
     /// The region in the signature.
     pub region: String,
+    /// Whether the partition has the service once.
+    pub is_global: bool,
 }
 
 /// Binds a service in a region to its host name.
 pub fn bind(service: &Service, region: &str) -> Result<Binding, Refusal> {
     let partition = partition(region)?;
     if service.signing_name == "iam" {
-        return Ok(Binding { host: partition.iam_host.to_owned(), region: partition.iam_region.to_owned() });
+        let (host, region) = (partition.iam_host.to_owned(), partition.iam_region.to_owned());
+        return Ok(Binding { host, region, is_global: true });
     }
     let host = format!("{}.{region}.{}", service.endpoint_prefix, partition.dns_suffix);
-    Ok(Binding { host, region: region.to_owned() })
+    Ok(Binding { host, region: region.to_owned(), is_global: false })
 }
 
 /// The user's own endpoints: emulators, private endpoints.

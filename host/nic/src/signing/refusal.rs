@@ -58,6 +58,25 @@ pub enum Refusal {
     /// The grant lacks the action.
     #[error("{0} is not granted [ACTION_NOT_GRANTED]")]
     ActionNotGranted(String),
+    /// Another region than the platform's.
+    #[error(
+        "requests may not go to the region `{region}`: {} [REGION_NOT_GRANTED]",
+        .own.as_ref().map_or_else(|| "the platform names no region".to_owned(), |own| format!("the platform is in `{own}`"))
+    )]
+    RegionNotGranted {
+        /// Where the request wanted to go.
+        region: String,
+        /// The platform's own.
+        own: Option<String>,
+    },
+    /// The grant has it for another kind, or for none.
+    #[error("{action} is not granted for a change of `{kind}` [ACTION_NOT_GRANTED]")]
+    NotOfThisKind {
+        /// The action.
+        action: String,
+        /// What is being changed.
+        kind: String,
+    },
     /// A mutation where only reads are allowed.
     #[error("{0} is a mutation; only reads are allowed while planning [ACTION_IS_A_MUTATION]")]
     Mutation(String),

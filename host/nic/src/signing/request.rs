@@ -15,6 +15,9 @@ pub const MAX_REQUEST_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Longest URL a guest may send; services refuse longer ones anyway.
 const MAX_URL_BYTES: usize = 16 * 1024;
 
+/// Most parameters of a form or a query. EC2's largest honest forms name some thousand ids; a million empty pairs in eight megabytes would
+/// take a hundred times that as values.
+const MAX_PARAMETERS: usize = 10_000;
 /// Most headers a guest may send: each costs memory in the host.
 const MAX_HEADERS: usize = 32;
 
@@ -72,7 +75,7 @@ pub fn parse(request: CloudRequest, signed: bool) -> Result<Parsed, Refusal> {
     }
     let url = parse_url(&request.url)?;
     let segments = url.path_segments().into_iter().flatten().map(decode_segment).collect::<Result<_, _>>()?;
-    let query: Vec<_> = url.query_pairs().into_owned().collect();
+    let query = pairs(url.query_pairs().into_owned())?;
     if let Some((name, _)) = query.iter().find(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-")) {
         return Err(Refusal::malformed(format!("`{name}` is a parameter of signatures")));
     }
@@ -199,7 +202,7 @@ fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Act
             // Some parsers split forms at semicolons too.
             return Err(Refusal::malformed("its form holds characters that forms do not have"));
         }
-        form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+        pairs(form_urlencoded::parse(text.as_bytes()).into_owned())?
     } else if parsed.method == Method::GET {
         parsed.query.clone()
     } else {
@@ -211,6 +214,15 @@ fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Act
         parsed.body = encode_pairs(&parameters).into_bytes();
     }
     Ok(action)
+}
+
+/// The parameters, as long as they are no more than an honest client sends.
+fn pairs(found: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, Refusal> {
+    let pairs: Vec<_> = found.take(MAX_PARAMETERS + 1).collect();
+    if pairs.len() > MAX_PARAMETERS {
+        return Err(Refusal::malformed(format!("it has more than {MAX_PARAMETERS} parameters")));
+    }
+    Ok(pairs)
 }
 
 fn version_and_action(parameters: &[(String, String)]) -> Result<(String, String), Refusal> {

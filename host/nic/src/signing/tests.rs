@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::grant::{parse_all, parse_locked};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjE/session+token==";
@@ -37,17 +38,29 @@ fn ec2(form: &str) -> CloudRequest {
 
 const DESCRIBE: &str = "Action=DescribeVpcs&Version=2016-11-15";
 
-fn grant() -> Grant {
-    serde_json::from_value(json!({
-        "schemes": ["aws-sigv4", "none", "bearer", "google"],
-        "services": ["ec2", "eks", "iam", "sts", "ssm", "elasticloadbalancing"],
-        "hosts": ["api.example.com", "http://169.254.169.254"],
-    }))
-    .unwrap()
+fn grants() -> Grants {
+    let documents = json!([
+        {"capability": "cloud-http", "scheme": "aws-sigv4", "reason": "test",
+         "services": ["ec2", "eks", "iam", "sts", "ssm", "elasticloadbalancing"]},
+        {"capability": "cloud-http", "scheme": "google", "services": [], "reason": "test"},
+        {"capability": "hosts", "hosts": ["api.example.com", "http://169.254.169.254"], "scheme": "none", "reason": "test"},
+        {"capability": "kinds", "kinds": {"x.any": ["*"], "x.vpc": ["ec2:CreateVpc", "ec2:DeleteVpc"]}, "reason": "test"},
+    ]);
+    Grants(parse_all(documents.as_array().unwrap()).unwrap())
+}
+
+/// A change is of a kind that may do everything.
+fn bounds(grants: Grants, phase: Phase) -> Bounds {
+    let kind = (phase == Phase::Change).then(|| "x.any".into());
+    Bounds { grants: Arc::new(grants), phase, kind, region: Some("us-west-2".into()) }
+}
+
+fn reading() -> Bounds {
+    bounds(grants(), Phase::Read)
 }
 
 fn admit(phase: Phase, request: CloudRequest) -> Result<AwsRequest, Refusal> {
-    admission::admit_aws(Caller::Guest { grant: &grant(), phase }, request)
+    admission::admit_aws(Caller::Guest(&bounds(grants(), phase)), request)
 }
 
 fn refusal(phase: Phase, request: CloudRequest) -> String {
@@ -140,6 +153,12 @@ fn a_form_says_one_thing_once() {
 }
 
 #[test]
+fn a_form_of_a_million_pairs_is_refused_before_it_is_taken_apart() {
+    let form = format!("{DESCRIBE}{}", "&a".repeat(1_000_000));
+    assert!(refusal(Phase::Read, ec2(&form)).contains("more than 10000 parameters"));
+}
+
+#[test]
 fn forms_are_written_anew() {
     let admitted = admit(Phase::Read, ec2("Version=2016-11-15&Action=%44escribeVpcs&Filter.1.Name=tag%3Aa+b")).unwrap();
     assert_eq!(admitted.parsed.body, b"Version=2016-11-15&Action=DescribeVpcs&Filter.1.Name=tag%3Aa%20b");
@@ -179,7 +198,7 @@ fn headers_of_the_host_are_refused_and_unknown_ones_too() {
 
 #[test]
 fn grants_are_looked_at_before_anything_else() {
-    let none = |request| admission::admit_aws(Caller::Guest { grant: &Grant::none(), phase: Phase::Change }, request);
+    let none = |request| admission::admit_aws(Caller::Guest(&bounds(Grants::default(), Phase::Change)), request);
     assert!(none(ec2(DESCRIBE)).err().unwrap().to_string().contains("SERVICE_NOT_GRANTED"));
     let kms =
         CloudRequest { method: "POST".to_owned(), ..request("kms", "KMS", "https://kms.us-west-2.amazonaws.com/") };
@@ -225,6 +244,10 @@ async fn server(status: &'static str, body: &'static str) -> (Url, Arc<Mutex<Vec
     (url, seen)
 }
 
+async fn sent(gate: &Gate, bounds: &Bounds, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
+    gate.send(bounds, request, &mut gate.room(1 << 20).begin()).await
+}
+
 fn gate(endpoint: &Url) -> Gate {
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, Some(TOKEN.to_owned()), None, "test");
     Gate::new(GateOptions {
@@ -244,7 +267,7 @@ async fn a_request_is_signed_sent_to_the_override_and_its_answer_stripped() {
     Arc::get_mut(&mut gate.0).unwrap().options.observer = Some(Observer::new(move |sent| {
         ear.lock().unwrap().push(format!("{}:{} {:?} {:?}", sent.service, sent.action, sent.class, sent.status));
     }));
-    let response = gate.send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap();
+    let response = sent(&gate, &reading(), ec2(DESCRIBE)).await.unwrap();
     assert_eq!((response.status, response.body.as_slice()), (302, &b"<ok/>"[..]));
     let names: Vec<&str> = response.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["content-length", "location", "x-kept"]);
@@ -265,7 +288,7 @@ async fn a_wrong_signature_is_told_in_one_sentence() {
          provided. The Canonical String should have been x-amz-security-token:{TOKEN}</Message>"
     );
     let (url, _) = server("403 Forbidden", body.leak()).await;
-    let error = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+    let error = sent(&gate(&url), &reading(), ec2(DESCRIBE)).await.unwrap_err();
     assert_eq!(error.code(), "DENIED");
     assert_eq!(error.cause(), "login refused");
     assert!(error.to_string().len() < 150 && !error.to_string().contains(TOKEN), "{error}");
@@ -277,7 +300,7 @@ async fn an_answer_that_repeats_a_credential_is_withheld() {
         [SECRET, TOKEN, "IQoJb3JpZ2luX2VjE%2Fsession%2Btoken%3D%3D", "{\"t\":\"IQoJb3JpZ2luX2VjE\\/session+token==\"}"]
     {
         let (url, _) = server("403 Forbidden", body).await;
-        let error = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+        let error = sent(&gate(&url), &reading(), ec2(DESCRIBE)).await.unwrap_err();
         assert_eq!(error.code(), "RESPONSE_HOLDS_SECRET", "{body}");
         assert!(!format!("{error:?}").contains(body));
     }
@@ -286,7 +309,7 @@ async fn an_answer_that_repeats_a_credential_is_withheld() {
 #[tokio::test]
 async fn expired_credentials_are_tried_once_more_and_then_told() {
     let (url, seen) = server("400 Bad Request", "<Error><Code>RequestExpired</Code></Error>").await;
-    let error = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+    let error = sent(&gate(&url), &reading(), ec2(DESCRIBE)).await.unwrap_err();
     assert_eq!(error.code(), "CREDENTIALS_EXPIRED");
     assert_eq!(seen.lock().unwrap().len(), 2);
 }
@@ -299,21 +322,37 @@ async fn what_gets_no_answer_says_whether_it_may_have_arrived() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 64]).await;
     });
-    let lost = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+    let lost = sent(&gate(&url), &reading(), ec2(DESCRIBE)).await.unwrap_err();
     assert!(matches!(lost, ProviderError::TimedOut(_)), "{lost:?}");
     hangs_up.await.unwrap();
-    let refused = gate(&url).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+    let refused = sent(&gate(&url), &reading(), ec2(DESCRIBE)).await.unwrap_err();
     assert!(matches!(&refused, ProviderError::Remote { code, .. } if code == "CLOUD_UNREACHABLE"), "{refused:?}");
 }
 
 #[tokio::test]
 async fn only_granted_hosts_are_spoken_to_without_a_signature() {
     let (url, seen) = server("200 OK", "{}").await;
-    let grant: Grant = serde_json::from_value(json!({"schemes": ["none", "bearer"], "hosts": [url.as_str()]})).unwrap();
-    let gate = Gate::new(GateOptions {
-        bearer: [("k3s".to_owned(), SecretString::new("s3cr3t"))].into(),
-        ..GateOptions::default()
-    });
+    let directory = tempfile::tempdir().unwrap();
+    let hosts = |scheme: &str, credential: &Value, host: &str| {
+        let mut grant = json!({"capability": "hosts", "hosts": [host], "scheme": scheme, "credential": credential,
+            "private": [host], "reason": "test"});
+        if let Some(name) = credential.as_str() {
+            let path = directory.path().join(name);
+            std::fs::write(&path, format!("{name}:s3cr3t\n")).unwrap();
+            grant["from"] = format!("file:{}", path.display()).into();
+        }
+        grant
+    };
+    let documents = [
+        hosts("none", &Value::Null, url.as_str()),
+        hosts("bearer", &json!("k3s"), url.as_str()),
+        hosts("basic", &json!("pve"), url.as_str()),
+        hosts("header:x-vault-token", &json!("vault"), url.as_str()),
+        hosts("bearer", &json!("elsewhere"), "other.example.com"),
+        json!({"capability": "kinds", "kinds": {"x.thing": ["POST 127.0.0.1/a"]}, "reason": "test"}),
+    ];
+    let grants = Grants(parse_locked(&documents).unwrap());
+    let gate = Gate::new(GateOptions::default());
     let plain = |scheme: &str, credential: &str, method: &str, url: &str| CloudRequest {
         scheme: scheme.to_owned(),
         credential: credential.to_owned(),
@@ -321,14 +360,121 @@ async fn only_granted_hosts_are_spoken_to_without_a_signature() {
         ..request("", "", url)
     };
     let here = format!("{url}a");
-    assert!(gate.send(&grant, Phase::Read, plain("none", "", "GET", &here)).await.is_ok());
-    assert!(gate.send(&grant, Phase::Read, plain("bearer", "k3s", "GET", &here)).await.is_ok());
-    assert!(seen.lock().unwrap()[1].contains("authorization: Bearer s3cr3t"));
-    let denied = async |request| gate.send(&grant, Phase::Read, request).await.unwrap_err().to_string();
+    let reading = bounds(grants.clone(), Phase::Read);
+    for (scheme, credential, header) in [
+        ("none", "", ""),
+        ("bearer", "k3s", "authorization: Bearer k3s:s3cr3t"),
+        ("basic", "pve", "authorization: Basic cHZlOnMzY3IzdA=="),
+        ("header:x-vault-token", "vault", "x-vault-token: vault:s3cr3t"),
+    ] {
+        assert!(sent(&gate, &reading, plain(scheme, credential, "GET", &here)).await.is_ok());
+        assert!(seen.lock().unwrap().last().unwrap().contains(header), "{seen:?}");
+    }
+    let denied = async |request| sent(&gate, &reading, request).await.unwrap_err().to_string();
     assert!(denied(plain("none", "", "POST", &here)).await.contains("ACTION_IS_A_MUTATION"));
     assert!(denied(plain("none", "", "GET", "https://example.com/")).await.contains("HOST_NOT_ALLOWED"));
-    assert!(denied(plain("bearer", "other", "GET", &here)).await.contains("no credential named `other`"));
-    assert_eq!(seen.lock().unwrap().len(), 2);
+    // Where the user moved it to is looked at each time.
+    std::fs::remove_file(directory.path().join("k3s")).unwrap();
+    assert!(denied(plain("bearer", "k3s", "GET", &here)).await.contains("the credential `k3s` is not there"));
+    // One host's credential goes to no other, and goes in no other way.
+    for (scheme, credential) in [
+        ("bearer", "elsewhere"),
+        ("bearer", "other"),
+        ("bearer", "pve"),
+        ("basic", "k3s"),
+        ("header:x-vault-token", "k3s"),
+    ] {
+        let refused = denied(plain(scheme, credential, "GET", &here)).await;
+        assert!(refused.contains("HOST_NOT_ALLOWED"), "{scheme} {credential}: {refused}");
+    }
+    assert_eq!(seen.lock().unwrap().len(), 4);
+    // A change is one of its kind's own.
+    let changing = |kind: &str| Bounds { kind: Some(kind.into()), ..bounds(grants.clone(), Phase::Change) };
+    assert!(sent(&gate, &changing("x.thing"), plain("none", "", "POST", &here)).await.is_ok());
+    for (kind, method, path) in [("x.other", "POST", "a"), ("x.thing", "DELETE", "a"), ("x.thing", "POST", "ab")] {
+        let refused =
+            sent(&gate, &changing(kind), plain("none", "", method, &format!("{url}{path}"))).await.unwrap_err();
+        assert!(refused.to_string().contains(&format!("is not granted for a change of `{kind}`")), "{refused}");
+    }
+}
+
+#[test]
+fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
+    let changing = |kind: &str, request: CloudRequest| {
+        let bounds = Bounds { kind: Some(kind.into()), ..bounds(grants(), Phase::Change) };
+        admission::admit_aws(Caller::Guest(&bounds), request).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    let create = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
+    assert_eq!(changing("x.vpc", ec2(create)), Ok(()));
+    assert_eq!(changing("x.vpc", ec2(DESCRIBE)), Ok(()));
+    let role = CloudRequest {
+        body: b"Action=CreateRole&Version=2010-05-08&RoleName=admin".to_vec(),
+        service_id: "IAM".to_owned(),
+        url: "https://iam.amazonaws.com/".to_owned(),
+        scheme_parameters: json!({"service": "iam", "region": "us-east-1"}),
+        ..ec2("")
+    };
+    assert_eq!(
+        changing("x.vpc", role.clone()).unwrap_err(),
+        "iam:CreateRole is not granted for a change of `x.vpc` [ACTION_NOT_GRANTED]"
+    );
+    // What the partition has once is in no region of its own.
+    assert_eq!(changing("x.any", role), Ok(()));
+    for (region, host) in
+        [("eu-central-1", "ec2.eu-central-1.amazonaws.com"), ("cn-north-1", "ec2.cn-north-1.amazonaws.com.cn")]
+    {
+        let elsewhere = CloudRequest {
+            url: format!("https://{host}/"),
+            scheme_parameters: json!({"service": "ec2", "region": region}),
+            ..ec2(create)
+        };
+        let refused = changing("x.vpc", elsewhere).unwrap_err();
+        assert!(refused.contains(region) && refused.ends_with("[REGION_NOT_GRANTED]"), "{refused}");
+    }
+    let home = CloudRequest {
+        url: "https://ec2.us-east-1.amazonaws.com/".to_owned(),
+        scheme_parameters: json!({"service": "ec2", "region": "us-east-1"}),
+        ..ec2(DESCRIBE)
+    };
+    assert_eq!(changing("x.vpc", home.clone()), Ok(()), "it says which regions are enabled");
+    let made = CloudRequest { body: create.as_bytes().to_vec(), ..home };
+    assert!(changing("x.vpc", made).unwrap_err().contains("REGION_NOT_GRANTED"));
+    let china = CloudRequest {
+        body: b"Action=GetRole&Version=2010-05-08&RoleName=admin".to_vec(),
+        service_id: "IAM".to_owned(),
+        url: "https://iam.cn-north-1.amazonaws.com.cn/".to_owned(),
+        scheme_parameters: json!({"service": "iam", "region": "cn-north-1"}),
+        ..ec2("")
+    };
+    assert!(changing("x.any", china).unwrap_err().contains("REGION_NOT_GRANTED"));
+}
+
+#[tokio::test]
+async fn a_manifest_opens_no_address_that_is_the_users() {
+    let (url, seen) = server("200 OK", "{}").await;
+    let port = url.port().unwrap();
+    let named = |host: &str| json!({"capability": "hosts", "hosts": [host], "scheme": "none", "reason": "test"});
+    let gate = Gate::new(GateOptions::default());
+    for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "10.0.0.1", "100.64.0.1", "192.168.1.1"] {
+        let url = format!("http://{host}:{port}/");
+        let wanted = bounds(Grants(parse_all(&[named(&url)]).unwrap()), Phase::Read);
+        let request = CloudRequest { scheme: "none".to_owned(), ..request("", "", &url) };
+        let refused = sent(&gate, &wanted, request).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("only you can open that") && refused.ends_with("[HOST_NOT_ALLOWED]"),
+            "{host}: {refused}"
+        );
+    }
+    for host in ["metadata.google.internal", "168.63.129.16", "100.100.100.200"] {
+        let url = format!("http://{host}/");
+        let mut opened = named(&url);
+        opened["private"] = json!([url]);
+        let opened = bounds(Grants(parse_locked(&[opened]).unwrap()), Phase::Read);
+        let request = CloudRequest { scheme: "none".to_owned(), ..request("", "", &url) };
+        let refused = sent(&gate, &opened, request).await.unwrap_err().to_string();
+        assert!(refused.contains("a metadata service"), "{host}: {refused}");
+    }
+    assert!(seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -336,13 +482,13 @@ async fn metadata_and_schemes_that_are_not_built_are_denied() {
     let gate = Gate::new(GateOptions::default());
     let metadata =
         CloudRequest { scheme: "none".to_owned(), ..request("", "", "http://169.254.169.254/latest/meta-data/") };
-    let denied = gate.send(&grant(), Phase::Read, metadata).await.unwrap_err().to_string();
+    let denied = sent(&gate, &reading(), metadata).await.unwrap_err().to_string();
     assert!(denied.contains("metadata"), "{denied}");
     let google = CloudRequest { scheme: "google".to_owned(), ..request("", "", "https://compute.googleapis.com/") };
-    let denied = gate.send(&grant(), Phase::Read, google).await.unwrap_err().to_string();
+    let denied = sent(&gate, &reading(), google).await.unwrap_err().to_string();
     assert!(denied.contains("SCHEME_NOT_IMPLEMENTED"), "{denied}");
     let azure = CloudRequest { scheme: "azure".to_owned(), ..request("", "", "https://management.azure.com/") };
-    assert!(gate.send(&grant(), Phase::Read, azure).await.unwrap_err().to_string().contains("SCHEME_NOT_GRANTED"));
+    assert!(sent(&gate, &reading(), azure).await.unwrap_err().to_string().contains("SCHEME_NOT_GRANTED"));
 }
 
 /// Finds nothing, or what ended long ago.
@@ -367,7 +513,7 @@ async fn missing_and_ended_credentials_have_codes() {
     for (found, code) in [(None, "CREDENTIALS_MISSING"), (Some(ended), "CREDENTIALS_EXPIRED")] {
         let mut options = gate(&url).0.options.clone();
         options.credentials = CredentialSource::Given(SharedCredentialsProvider::new(Poor(found)));
-        let error = Gate::new(options).send(&grant(), Phase::Read, ec2(DESCRIBE)).await.unwrap_err();
+        let error = sent(&Gate::new(options), &reading(), ec2(DESCRIBE)).await.unwrap_err();
         assert_eq!(error.code(), code);
     }
     assert!(seen.lock().unwrap().is_empty());
@@ -376,13 +522,27 @@ async fn missing_and_ended_credentials_have_codes() {
 #[test]
 fn nothing_prints_a_credential() {
     let gate = gate(&Url::parse("http://127.0.0.1:1").unwrap());
-    let mut options = gate.0.options.clone();
-    options.bearer.insert("k3s".to_owned(), SecretString::new("s3cr3t"));
+    let options = gate.0.options.clone();
     let mut loud = ec2("Action=RunInstances&UserData=c2VjcmV0");
     loud.headers.push(("x".to_owned(), "hunter2".to_owned()));
     let response = CloudResponse { status: 200, headers: vec![], body: b"hunter2".to_vec() };
     let printed = format!("{gate:?} {options:?} {loud:?} {response:?} {:?}", SecretString::new("hunter2"));
-    for secret in [SECRET, TOKEN, "s3cr3t", "hunter2", "c2VjcmV0", "104, 117"] {
+    for secret in [SECRET, TOKEN, "hunter2", "c2VjcmV0", "104, 117"] {
         assert!(!printed.contains(secret), "{printed}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_finds_no_room_is_not_read() {
+    let (url, _) = server("200 OK", "0123456789").await;
+    let gate = gate(&url);
+    let room = gate.room(600);
+    let mut first = room.begin();
+    assert!(gate.send(&reading(), ec2(DESCRIBE), &mut first).await.is_ok());
+    let mut others = room.begin();
+    assert!(others.add(500));
+    let refused = gate.send(&reading(), ec2(DESCRIBE), &mut room.begin()).await.unwrap_err();
+    assert_eq!(refused.code(), "RESPONSE_TOO_LARGE");
+    drop((first, others));
+    assert!(gate.send(&reading(), ec2(DESCRIBE), &mut room.begin()).await.is_ok());
 }

@@ -25,7 +25,7 @@
 //!         read: [{do: lie, how: unknown-address}]
 //!   objects:                            # Kubernetes objects, declared as they are
 //!     greeting: {apiVersion: v1, kind: ConfigMap, metadata: {name: greeting, namespace: default}}
-//!   cluster: {kind: kubeconfig, parameters: {context: test}}
+//!   cluster: {kind: kubeconfig, parameters: {context: test}}  # [te, st] is `test` too, a name that stands nowhere in the config
 //!   in:                                 # what to do in a call that is not about one resource
 //!     desired: loop                     # short for [{do: loop}]
 //! ```

@@ -26,7 +26,7 @@ use crate::behaviour::overgrow::{Overgrow, What};
 use crate::behaviour::pend::Operation;
 use crate::behaviour::{Behaviour, Place};
 use crate::script::{Script, Steps, When};
-use crate::section::Section;
+use crate::section::{Cluster, Section};
 use crate::thing;
 
 /// The provider.
@@ -40,7 +40,6 @@ impl Provider for Scripted {
             version: env!("CARGO_PKG_VERSION").into(),
             config_sections: BTreeMap::from([("scripted".into(), json!({ "type": "object" }))]),
             kinds: thing::kinds(),
-            actions: vec!["ec2:DescribeVpcs".into()],
         }
     }
 
@@ -179,7 +178,7 @@ impl Provider for Scripted {
             Behaviour::Exfiltrate(theft) => theft.locator(),
             _ => None,
         });
-        let honest = || section.cluster.map(|cluster| Locator { kind: cluster.kind, parameters: cluster.parameters });
+        let honest = || section.cluster.map(Cluster::locator);
         let locator = own.or_else(honest);
         Ok(lies(&steps).fold(locator, |locator, lie| lie.falsify_locator(locator)))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nic_sdk::Error;
-use nic_sdk::types::{Resource, reference};
+use nic_sdk::types::{Locator, Resource, reference};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,18 @@ pub struct Section {
 pub struct Cluster {
     pub kind: String,
     pub parameters: Value,
+}
+
+impl Cluster {
+    /// The locator. A context that is written in pieces is put together: so its name stands nowhere in the config.
+    pub fn locator(self) -> Locator {
+        let Self { kind, mut parameters } = self;
+        if let Some(pieces) = parameters["context"].as_array() {
+            let context: String = pieces.iter().filter_map(Value::as_str).collect();
+            parameters["context"] = context.into();
+        }
+        Locator { kind, parameters }
+    }
 }
 
 /// One resource.

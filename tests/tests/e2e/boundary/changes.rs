@@ -98,7 +98,11 @@ async fn what_is_denied_fails_alone() -> Result<()> {
         denied("metadata", "metadata", "[HOST_NOT_ALLOWED]"),
         denied("other-scheme", "other-scheme", "[SCHEME_NOT_GRANTED]"),
         denied("other-service", "other-service", "service `s3`"),
-        denied("action", "undeclared-action", "ec2:DeleteVpc is not granted [ACTION_NOT_GRANTED]"),
+        denied(
+            "action",
+            "undeclared-action",
+            "ec2:DeleteVpc is not granted for a change of `scripted.thing` [ACTION_NOT_GRANTED]",
+        ),
         denied("elsewhere", "signed-elsewhere", "[HOST_NOT_ALLOWED]"),
         denied("own-header", "own-authorization", "[REQUEST_MALFORMED]"),
         denied("other-kind", "other-kind", "`list v1/Node` is not granted [KIND_NOT_GRANTED]"),

@@ -1,0 +1,211 @@
+//! The entries, as manifests and the lock file write them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Most entries of one component.
+pub(super) const MAX_GRANTS: usize = 32;
+/// Most names in one list.
+const MAX_LIST: usize = 512;
+/// Longest name, in bytes: that of a host.
+const MAX_NAME_BYTES: usize = 253;
+/// Longest reason, in bytes.
+const MAX_REASON_BYTES: usize = 2_000;
+
+/// Something a component is allowed, or wants to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "capability", rename_all = "kebab-case")]
+pub enum Grant {
+    /// Sections of the config.
+    Config(ConfigGrant),
+    /// Kinds of resources, each with the changes that a change of it may make.
+    Kinds(KindsGrant),
+    /// Requests to a cloud whose hosts and actions the host knows.
+    CloudHttp(CloudHttpGrant),
+    /// Requests to hosts by name.
+    Hosts(HostsGrant),
+    /// Reads on the cluster.
+    Kubernetes(KubernetesGrant),
+    /// Objects that it may declare.
+    KubernetesObjects(ObjectsGrant),
+    /// Ways to say where the cluster is.
+    Cluster(ClusterGrant),
+}
+
+/// Which sections of the config it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigGrant {
+    /// Keys at the top level: `amazon_web_services`.
+    pub sections: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which kinds it manages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindsGrant {
+    /// By kind, `aws.vpc`, what else than reads a change of it may ask for: `ec2:CreateVpc`, `POST api.example.com/v1/things`, with a `*`
+    /// at the end for anything.
+    pub kinds: BTreeMap<String, Vec<String>>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which requests to a cloud. Changes are granted with the kinds that they are for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudHttpGrant {
+    /// `aws-sigv4`.
+    pub scheme: String,
+    /// Services by signing name: `ec2`.
+    pub services: Vec<String>,
+    /// Actions that read, `ec2:Describe*`; every one of the services when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Vec<String>>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which hosts, and the one credential that goes there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostsGrant {
+    /// `api.example.com`, or with scheme and port where these are not those of HTTPS.
+    pub hosts: Vec<String>,
+    /// How the credential is sent: `none`, `bearer`, `basic`, `header:NAME`.
+    pub scheme: String,
+    /// Which credential, by the name that the config gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// `POST api.example.com/v1/search`: requests that are reads though their method does not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
+    /// Where that credential is: `env:VARIABLE`, `file:/path`. The user says it, in the lock file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Those of `hosts` that may be at a private address. Only the user says so: it stands in the lock file, and in no manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which reads on the cluster; never Secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KubernetesGrant {
+    /// `get`, `list`.
+    pub verbs: Vec<String>,
+    /// `apps/v1/Deployment`, `Deployment` of any API version, or `*` for every kind.
+    pub kinds: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// Which objects it may declare. The host applies them with the user's login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsGrant {
+    /// As in [`KubernetesGrant`].
+    pub kinds: Vec<String>,
+    /// The namespaces in which, with a `*` at the end for anything; objects of the whole cluster when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<String>>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+/// How it may say where the cluster is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterGrant {
+    /// `eks`, `kubeconfig`.
+    pub locators: Vec<String>,
+    /// Contexts of the user's kubeconfig beside those that the config names in its own sections; with a `*` at the end for anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contexts: Vec<String>,
+    /// The author's reason.
+    pub reason: String,
+}
+
+impl Grant {
+    /// Why the author wants it.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Config(ConfigGrant { reason, .. })
+            | Self::Kinds(KindsGrant { reason, .. })
+            | Self::CloudHttp(CloudHttpGrant { reason, .. })
+            | Self::Hosts(HostsGrant { reason, .. })
+            | Self::Kubernetes(KubernetesGrant { reason, .. })
+            | Self::KubernetesObjects(ObjectsGrant { reason, .. })
+            | Self::Cluster(ClusterGrant { reason, .. }) => reason,
+        }
+    }
+
+    fn lists(&self) -> Vec<&Vec<String>> {
+        match self {
+            Self::Config(grant) => vec![&grant.sections],
+            Self::Kinds(grant) => grant.kinds.values().collect(),
+            Self::CloudHttp(grant) => std::iter::once(&grant.services).chain(&grant.reads).collect(),
+            Self::Hosts(grant) => vec![&grant.hosts, &grant.reads, &grant.private],
+            Self::Kubernetes(grant) => vec![&grant.verbs, &grant.kinds],
+            Self::KubernetesObjects(grant) => std::iter::once(&grant.kinds).chain(&grant.namespaces).collect(),
+            Self::Cluster(grant) => vec![&grant.locators, &grant.contexts],
+        }
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let sane = |text: &String| {
+            !text.is_empty() && text.len() <= MAX_NAME_BYTES && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        };
+        if self.lists().iter().any(|list| list.len() > MAX_LIST || !list.iter().all(sane)) {
+            return Err("a grant lists something empty, too long, or not plain ASCII".to_owned());
+        }
+        let reason = self.reason();
+        if reason.trim().is_empty() || reason.len() > MAX_REASON_BYTES || reason.chars().any(char::is_control) {
+            return Err(format!("every grant needs a `reason` of at most {MAX_REASON_BYTES} characters on one line"));
+        }
+        match self {
+            Self::Kinds(grant) if grant.kinds.len() > MAX_LIST || !grant.kinds.keys().all(sane) => {
+                Err("a grant names a kind that is empty, too long, or not plain ASCII".to_owned())
+            }
+            Self::Kubernetes(grant) => match grant.verbs.iter().find(|verb| !matches!(verb.as_str(), "get" | "list")) {
+                Some(verb) => Err(format!("the verb `{verb}` is not offered; `get` and `list` are")),
+                None => Ok(()),
+            },
+            Self::Hosts(grant) => grant.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl HostsGrant {
+    /// Whether it is of this credential, sent this way.
+    pub(super) fn is_for(&self, scheme: &str, credential: &str) -> bool {
+        self.scheme == scheme && (scheme == "none" || self.credential.as_deref() == Some(credential))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_place = |from: &String| {
+            from.strip_prefix("env:").or(from.strip_prefix("file:/")).is_some_and(|rest| !rest.trim().is_empty())
+        };
+        if !self.from.iter().all(is_place) {
+            return Err("`from` is neither `env:VARIABLE` nor `file:` and an absolute path".to_owned());
+        }
+        let header = self.scheme.strip_prefix("header:");
+        let is_header = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        match (self.scheme.as_str(), header, &self.credential) {
+            ("none", _, None) | ("bearer" | "basic", _, Some(_)) => Ok(()),
+            (_, Some(name), Some(_)) if is_header(name) => Ok(()),
+            ("none", _, Some(_)) => Err("a credential is named for hosts that get none".to_owned()),
+            ("bearer" | "basic", _, None) => Err(format!("`{}` needs the name of a `credential`", self.scheme)),
+            (scheme, ..) => {
+                Err(format!("the scheme `{scheme}` is none of `none`, `bearer`, `basic` and `header:NAME`"))
+            }
+        }
+    }
+}

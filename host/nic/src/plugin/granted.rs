@@ -1,0 +1,125 @@
+//! What a component answers, held against its grants: what it says it manages and reads, declares, and where it says its cluster is.
+
+use nic_core::error::ProviderError;
+use nic_core::kind::{Description, KUBERNETES_OBJECT};
+use nic_core::ports::{Answer, Locator};
+use serde_json::Value;
+
+use super::guest_text::line;
+use crate::grant::Grants;
+
+/// A kind or a config section of a description that is not granted, in words.
+pub(super) fn ungranted(grants: &Grants, description: &Description) -> Option<String> {
+    let kind = description.kinds.iter().map(|kind| &kind.kind).find(|kind| !grants.allows_kind(kind));
+    let section = description.config_sections.keys().find(|section| !grants.allows_section(section));
+    let kind = kind.map(|kind| format!("manages the kind `{kind}`, which is not granted [KIND_NOT_GRANTED]"));
+    let section = section
+        .map(|section| format!("reads the config section `{section}`, which is not granted [SECTION_NOT_GRANTED]"));
+    kind.or(section)
+}
+
+/// The Kubernetes objects that a component declares are granted ones.
+pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderError> {
+    let Answer::Ready(resources) = answer else { return Ok(()) };
+    for desired in resources.iter().filter(|desired| desired.kind == KUBERNETES_OBJECT) {
+        let text = |pointer: &str| desired.document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        // A namespace that a reference tells may be any.
+        let namespace = desired.document.pointer("/metadata/namespace").map(|name| name.as_str().unwrap_or_default());
+        if !grants.allows_object(api_version, kind, namespace) {
+            let place = match namespace {
+                Some(namespace) => format!("in the namespace `{}`", line(namespace)),
+                None => "of the whole cluster".to_owned(),
+            };
+            return Err(ProviderError::Denied(format!(
+                "`{}` is a {} {} {place}, which is not granted [OBJECT_NOT_GRANTED]",
+                desired.address,
+                line(api_version),
+                line(kind)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A cluster is found in a granted way, and in no other context of the user's kubeconfig than the config names.
+pub(super) fn locator(grants: &Grants, config: &Value, locator: Locator) -> Result<Locator, ProviderError> {
+    let kind = locator.kind.as_str();
+    if !grants.allows_locator(kind) {
+        let what = format!("to find the cluster by `{}` is not granted [LOCATOR_NOT_GRANTED]", line(kind));
+        return Err(ProviderError::Denied(what));
+    }
+    let context = locator.parameters.get("context").and_then(Value::as_str);
+    match context.filter(|context| !says(config, context) && !grants.allows_context(context)) {
+        Some(context) => Err(ProviderError::Denied(format!(
+            "the context `{}` is neither in the config nor granted [CONTEXT_NOT_GRANTED]",
+            line(context)
+        ))),
+        None => Ok(locator),
+    }
+}
+
+/// Whether some value of a document is this text.
+fn says(document: &Value, text: &str) -> bool {
+    match document {
+        Value::String(value) => value == text,
+        Value::Array(elements) => elements.iter().any(|element| says(element, text)),
+        Value::Object(members) => members.values().any(|member| says(member, text)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nic_core::resource::Desired;
+    use serde_json::json;
+
+    use super::*;
+    use crate::grant::parse_all;
+
+    fn grants() -> Grants {
+        let documents = json!([
+            {"capability": "kubernetes-objects", "kinds": ["v1/ConfigMap"], "namespaces": ["dev"], "reason": "makes"},
+            {"capability": "kubernetes-objects", "kinds": ["v1/Secret"], "namespaces": ["*"], "reason": "makes"},
+            {"capability": "cluster", "locators": ["kubeconfig"], "contexts": ["kind-*"], "reason": "finds it"},
+        ]);
+        Grants(parse_all(documents.as_array().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn an_object_that_is_not_granted_is_refused_by_its_name() {
+        let declared = |document: Value| {
+            let desired = Desired::new("x.object.a".parse().unwrap(), KUBERNETES_OBJECT, document);
+            objects(&grants(), &Answer::Ready(vec![desired])).map_err(|error| error.to_string())
+        };
+        let object = |api_version: &str, kind: &str, namespace: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": namespace}});
+        assert_eq!(declared(object("v1", "ConfigMap", json!("dev"))), Ok(()));
+        let reference = json!({"$ref": {"address": "x.namespace.a", "path": "/name"}});
+        assert_eq!(declared(object("v1", "Secret", reference.clone())), Ok(()));
+        for refused in [
+            object("v1", "ConfigMap", json!("kube-system")),
+            object("v1", "ConfigMap", reference),
+            object("v2", "ConfigMap", json!("dev")),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}}),
+            json!({"apiVersion": {"$secret": "x"}, "kind": ["ConfigMap"]}),
+        ] {
+            let error = declared(refused).unwrap_err();
+            assert!(error.contains("`x.object.a`") && error.ends_with("[OBJECT_NOT_GRANTED]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_one_that_the_config_names() {
+        let config = json!({"existing": {"kube_context": "prod", "nodes": [{"a": "b"}]}});
+        let found = |kind: &str, parameters: Value| {
+            locator(&grants(), &config, Locator { kind: kind.to_owned(), parameters })
+                .map_err(|error| error.to_string())
+        };
+        for context in [json!({"context": "prod"}), json!({"context": "kind-a"}), json!({})] {
+            assert!(found("kubeconfig", context).is_ok());
+        }
+        assert!(found("kubeconfig", json!({"context": "other"})).unwrap_err().ends_with("[CONTEXT_NOT_GRANTED]"));
+        assert!(found("eks", json!({"name": "a"})).unwrap_err().ends_with("[LOCATOR_NOT_GRANTED]"));
+    }
+}

@@ -1,0 +1,85 @@
+//! What is sent with a request to a host that a grant names, and how.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue, header};
+use nic_core::error::ProviderError;
+
+use super::SecretString;
+use super::refusal::Refusal;
+use crate::grant::Grants;
+
+/// Largest credential that is read from a file.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// How a secret goes into a request.
+enum Way {
+    Bearer,
+    /// The secret is `name:password`.
+    Basic,
+    Header(HeaderName),
+}
+
+/// The login of one request; none for hosts that want none.
+pub(super) struct HostLogin(Option<(Way, SecretString)>);
+
+impl HostLogin {
+    /// The credential of that name for that origin, read now from where the user said that it is.
+    pub(super) fn read(grants: &Grants, scheme: &str, credential: &str, origin: &str) -> Result<Self, ProviderError> {
+        let way = match (scheme, scheme.strip_prefix("header:")) {
+            ("none", _) => return Ok(Self(None)),
+            ("bearer", _) => Way::Bearer,
+            ("basic", _) => Way::Basic,
+            (_, Some(name)) => Way::Header(name.parse().map_err(|_| Refusal::SchemeNotImplemented(scheme.to_owned()))?),
+            _ => return Err(Refusal::SchemeNotImplemented(scheme.to_owned()).into()),
+        };
+        let from = grants.credential_at(scheme, credential, origin);
+        let from = from.ok_or_else(|| Refusal::UnknownCredential(credential.to_owned()))?;
+        Ok(Self(Some((way, secret(credential, from)?))))
+    }
+
+    /// The header that the host adds.
+    pub(super) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, ProviderError> {
+        let Some((way, secret)) = &self.0 else { return Ok(None) };
+        let (name, text) = match way {
+            Way::Bearer => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
+            Way::Basic => (header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(secret.expose()))),
+            Way::Header(name) => (name.clone(), secret.expose().to_owned()),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(|_| {
+            ProviderError::other("CREDENTIALS_INVALID", "the credential for a host is not a header value")
+        })?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+
+    /// What no answer may repeat.
+    pub(super) fn secret(&self) -> &str {
+        self.0.as_ref().map_or("", |(_, secret)| secret.expose())
+    }
+}
+
+fn secret(credential: &str, from: &str) -> Result<SecretString, ProviderError> {
+    let missing = |why: String| ProviderError::Other {
+        code: "CREDENTIALS_MISSING".to_owned(),
+        message: format!("the credential `{credential}` is not there: {why}"),
+        detail: serde_json::json!({
+            "hint": format!("set it, or say where it is: `nic provider add FILE --credential {credential}=env:VARIABLE`"),
+        }),
+    };
+    let text = match from.split_once(':') {
+        Some(("file", path)) => {
+            let mut text = String::new();
+            let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
+            read.map_err(|error| missing(format!("`{path}`: {error}")))?;
+            text
+        }
+        Some(("env", name)) => std::env::var(name).map_err(|error| missing(format!("`{name}`: {error}")))?,
+        _ => return Err(missing("nobody says where".to_owned())),
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(SecretString::new(text)) }
+}
