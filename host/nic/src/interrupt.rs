@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nic_core::ports::Interrupt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Set by SIGINT or SIGTERM.
 #[derive(Clone, Default)]
@@ -14,11 +15,12 @@ impl Signals {
     pub fn listen(told: impl Fn() + Send + 'static) -> Self {
         let signals = Self::default();
         let flag = signals.0.clone();
+        let mut listener = Listener::listen();
         tokio::spawn(async move {
-            next().await;
+            listener.next().await;
             flag.store(true, Ordering::SeqCst);
             told();
-            next().await;
+            listener.next().await;
             crate::output::screen::clear_at_once();
             // What is pending is in the journal: ending at once loses nothing that the next run cannot find.
             std::process::exit(130);
@@ -33,18 +35,30 @@ impl Interrupt for Signals {
     }
 }
 
-async fn next() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match terminate.as_mut() {
-            Some(signal) => {
-                signal.recv().await;
-            }
-            None => std::future::pending().await,
+/// Whoever waits for SIGINT or SIGTERM. What comes from now on is heard, also before it is waited for.
+pub struct Listener([Option<Signal>; 2]);
+
+impl Listener {
+    /// Listens. Where the system does not let a process hear a signal, that one ends it as ever.
+    pub fn listen() -> Self {
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+    }
+
+    /// The next of them.
+    pub async fn next(&mut self) {
+        let Self([interrupt, terminate]) = self;
+        tokio::select! {
+            () = heard(interrupt) => {}
+            () = heard(terminate) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -7,6 +7,7 @@ use nic_core::identity::Identity;
 
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::interrupt::Listener;
 use crate::output::{Format, Printer};
 
 /// Says yes for every command, as `--yes` does for one.
@@ -46,8 +47,10 @@ impl Question<'_> {
                 .hint(format!("give `--yes`, or set {VARIABLE}=1, where nobody is there to answer"));
             return Err(CommandError::refused(vec![needed]));
         }
+        // Whoever reads the question can leave it at once.
+        let listener = Listener::listen();
         printer.ask(&self.text);
-        let Some(read) = typed().await else {
+        let Some(read) = typed(listener).await else {
             let left = Diagnostic::error("INTERRUPTED", nothing, "the question was left without an answer");
             return Err(CommandError { diagnostics: vec![left], status: ExitStatus::Interrupted });
         };
@@ -66,8 +69,8 @@ impl Question<'_> {
     }
 }
 
-/// A line from the terminal; none when Ctrl-C came first. Whoever waits for a line cannot be called back: the thread is left to itself.
-async fn typed() -> Option<std::io::Result<String>> {
+/// A line from the terminal; none when Ctrl-C, or SIGTERM, came first. Whoever waits for a line cannot be called back: the thread is left to itself.
+async fn typed(mut left: Listener) -> Option<std::io::Result<String>> {
     let (told, line) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut answer = String::new();
@@ -77,7 +80,7 @@ async fn typed() -> Option<std::io::Result<String>> {
     });
     tokio::select! {
         line = line => line.ok(),
-        _ = tokio::signal::ctrl_c() => None,
+        () = left.next() => None,
     }
 }
 

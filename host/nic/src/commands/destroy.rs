@@ -66,7 +66,12 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
             return Err(still_there(&left).into());
         }
     }
-    printer.line(human::done(report.changes_done()));
+    if was_there {
+        printer.line(human::done(report.changes_done()));
+    } else {
+        let path = session.state_path.display();
+        printer.line(format!("There is no state at `{path}`: nothing is recorded, and nothing was deleted."));
+    }
     printer.document(&json!({
         "success": true,
         "changes": report.changes_done(),
