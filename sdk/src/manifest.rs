@@ -38,7 +38,7 @@
 //! | | `reads` | actions that read, `ec2:Describe*`; every one of the services when absent |
 //! | `hosts` | `hosts` | host names; with scheme and port where these are not those of HTTPS |
 //! | | `scheme` | how the credential is sent there: `none`, `bearer`, `basic`, `header:NAME` |
-//! | | `credential` | which one, by the name that the user's config gives it |
+//! | | `credential` | which one, by a name; where it is, the user says when it is granted |
 //! | | `reads` | `POST api.example.com/v1/search`: what reads though its method does not say so |
 //! | `kubernetes` | `verbs`, `kinds` | reads on the cluster: `get`, `list`; `Node`, or `apps/v1/Deployment` |
 //! | `kubernetes-objects` | `kinds` | objects that it may declare |

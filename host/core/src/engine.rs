@@ -193,7 +193,13 @@ impl Run {
         } else {
             let mut targets = self.settings.targets.clone();
             targets.extend(unrecorded_claims(&graph, &state.records));
-            let scope = scope(&targets, &graph, &state.records).map_err(RunError::Refused)?;
+            let scope = match purpose {
+                // What is brought back was accepted as it is: it needs nothing else to be changed.
+                Purpose::Restore => targets,
+                Purpose::Deploy | Purpose::Destroy => {
+                    scope(&targets, &graph, &state.records).map_err(RunError::Refused)?
+                }
+            };
             let within = state.records.iter().filter(|(address, _)| scope.contains(*address));
             (graph.within(&scope), Cow::Owned(within.map(|(a, r)| (a.clone(), r.clone())).collect()))
         };

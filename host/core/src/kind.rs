@@ -307,14 +307,11 @@ impl<'a> SchemaNode<'a> {
         found
     }
 
-    /// The annotations at this place; those beside a `$ref` win over those of its target.
+    /// The annotations at this place; those beside a `$ref` win over those of its target. What is sensitive by any of them is sensitive.
     pub fn annotations(self) -> Annotations {
-        [self.site, self.node, self.also]
-            .into_iter()
-            .flatten()
-            .find_map(|n| n.get("x-nic"))
-            .and_then(|annotations| Annotations::deserialize(annotations).ok())
-            .unwrap_or_default()
+        let all = || [self.site, self.node, self.also].into_iter().flatten().filter_map(|n| n.get("x-nic"));
+        let first = all().next().and_then(|annotations| Annotations::deserialize(annotations).ok()).unwrap_or_default();
+        Annotations { sensitive: all().any(|annotations| annotations["sensitive"] == true), ..first }
     }
 }
 

@@ -194,7 +194,7 @@ pub struct RunFlags {
     /// Allow this protected resource to be replaced or deleted; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub confirm: Vec<nic_core::address::Address>,
-    /// Only this resource and what it needs; may be given several times
+    /// Only this resource, what it needs, and at first what marks the platform as yours; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<nic_core::address::Address>,
     /// Go on although nothing of the platform is found: make it again, or forget what is recorded of it

@@ -38,6 +38,11 @@ pub fn is_bundled(name: &str) -> bool {
     BUNDLED.iter().any(|(bundled, _)| *bundled == name)
 }
 
+/// Whether a component of this digest comes with NIC.
+pub fn comes_with_nic(digest: &str) -> bool {
+    BUNDLED.iter().any(|(_, code)| code.digest() == digest)
+}
+
 /// The component for a `provider` of a config: `local` and `existing` are one.
 pub fn component_of(provider: &str) -> &str {
     if provider == "local" { "existing" } else { provider }
@@ -119,7 +124,7 @@ impl Found {
     /// `COMPONENT_NOT_GRANTED`, `COMPONENT_CHANGED`, `LOCK_FILE_NOT_READABLE`.
     pub fn grants(&self, manifest: &Manifest, digest: &str) -> Result<Grants, CommandError> {
         match &self.origin {
-            Origin::File(path) if !BUNDLED.iter().any(|(_, code)| code.digest() == digest) => {
+            Origin::File(path) if !comes_with_nic(digest) => {
                 let directory = path.parent().unwrap_or(Path::new(""));
                 LockFile::read(directory)?.grants(&self.name, path, digest).cloned()
             }

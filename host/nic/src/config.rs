@@ -220,13 +220,18 @@ impl Config {
         }
     }
 
-    /// The sections a provider owns, typed by their schemas, with secret leaves taken out. Absent sections are absent.
-    pub fn sections(&self, schemas: &std::collections::BTreeMap<String, Value>) -> (Value, Vec<typed::Secret>) {
+    /// The sections a provider owns, typed by their schemas, with secret leaves taken out. Absent sections are absent. What a variable sets is
+    /// shown where a trusted schema says that it is no secret.
+    pub fn sections(
+        &self,
+        schemas: &std::collections::BTreeMap<String, Value>,
+        trusted: bool,
+    ) -> (Value, Vec<typed::Secret>) {
         let mut secrets = Vec::new();
         let mut sections = Map::new();
         for (key, schema) in schemas {
             if let Some(node) = self.root.get(key) {
-                sections.insert(key.clone(), typed::typed(node, schema, &format!("/{key}"), &mut secrets));
+                sections.insert(key.clone(), typed::typed(node, schema, &format!("/{key}"), trusted, &mut secrets));
             }
         }
         (Value::Object(sections), secrets)
@@ -247,9 +252,10 @@ impl Config {
         unclaimed.map(tell).collect()
     }
 
-    /// The region the provider's section names, for clouds that have one.
+    /// The region the provider's section names, for clouds that have one. The section of a provider of somebody else's is called as it is.
     pub fn region(&self) -> Option<String> {
-        let (_, section) = PROVIDER_SECTIONS.iter().find(|(provider, _)| *provider == self.provider)?;
+        let known = PROVIDER_SECTIONS.iter().find(|(provider, _)| *provider == self.provider);
+        let section = known.map_or(self.provider.as_str(), |(_, section)| section);
         self.root.get(section)?.get("region")?.text().map(str::to_owned)
     }
 
@@ -712,7 +718,7 @@ mod tests {
             ("NEBARI_SECRET__existing__password", "hunter2"),
         ];
         let config = load(text, &variables).unwrap();
-        let (sections, secrets) = config.sections(&BTreeMap::from([("existing".to_owned(), schema)]));
+        let (sections, secrets) = config.sections(&BTreeMap::from([("existing".to_owned(), schema)]), true);
         // As if it stood in the file; only what is secret there is secret here.
         assert_eq!(sections["existing"]["region"], "elsewhere");
         assert_eq!((&sections["existing"]["nodes"], secrets.len()), (&json!(3), 1));
@@ -735,7 +741,7 @@ mod tests {
             "project_name: abc\nprovider: aws\namazon_web_services: {region: r, tags: [a, b]}\nprevent_deplo: true\n";
         let config = load(text, &[("NEBARI_SECRET__amazon_web_services__tags__1", "s3cret")]).unwrap();
         let schemas = BTreeMap::from([("amazon_web_services".to_owned(), json!({}))]);
-        let (sections, secrets) = config.sections(&schemas);
+        let (sections, secrets) = config.sections(&schemas, true);
         assert_eq!(sections["amazon_web_services"]["tags"], json!(["a", {"$secret": "amazon_web_services/tags/1"}]));
         assert_eq!(secrets[0].1, "s3cret");
         assert_eq!(config.warnings[0].code, "CONFIG_UNKNOWN_KEY");

@@ -77,9 +77,11 @@ fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
 
 fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
-    let embedded = |high: u16, low: u16| not_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    let embedded = |high: u16, low: u16| not_public_v4(v4_of(high, low));
     match segments {
         _ if METADATA.iter().any(|(_, known)| *known == address) => Some(A_METADATA_SERVICE),
+        // However it is wrapped: tunnels and translators of a network have prefixes of their own.
+        [.., high, low] if METADATA.iter().any(|(_, known)| *known == v4_of(high, low)) => Some(A_METADATA_SERVICE),
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("no address"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("the machine itself"),
         // Other spellings of IPv4 addresses: mapped, compatible, NAT64, 6to4.
@@ -95,6 +97,11 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
         [0x2000..=0x3fff, ..] => None,
         _ => Some("reserved"),
     }
+}
+
+/// The IPv4 address in the last bits of an IPv6 address.
+fn v4_of(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))
 }
 
 /// Whether an address is that of a metadata service, however it is written.
@@ -256,6 +263,8 @@ mod tests {
             "::ffff:168.63.129.16",
             "192.0.0.192",
             "100.100.100.200",
+            "64:ff9b:1::a9fe:a9fe",
+            "::ffff:0:a9fe:a9fe",
         ] {
             assert!(is_metadata(address.parse().unwrap()), "{address}");
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::CommandError;
@@ -19,8 +19,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     let written = fs::create_dir_all(directory_of(path)).and_then(|()| replace_durably(path, bytes));
     written.map_err(|error| {
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", format!("`{}`: {error}", path.display()))
-            .hint("mend the cause and run again; what was deployed is recorded")
+            .hint("mend the cause and run again; what was done before is recorded")
     })
+}
+
+/// Whether a file or a directory is this user's, or root's, and not everybody can write to it.
+pub fn only_owner_writes(metadata: &fs::Metadata) -> bool {
+    let owner = metadata.uid();
+    (owner == rustix::process::geteuid().as_raw() || owner == 0) && metadata.permissions().mode() & 0o002 == 0
 }
 
 /// Replaces a file: whenever this is interrupted, the whole old or the whole new content is there, and the new one once it

@@ -18,6 +18,7 @@ mod owner;
 mod secret;
 mod shared;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::document::{escape, has_unknown};
 use nic_core::error::{ChangeFailure, ProviderError};
-use nic_core::kind::Description;
+use nic_core::kind::{Description, KUBERNETES_OBJECT};
 use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting};
 use nic_core::resource::{Observed, Record, Status};
 use serde_json::{Value, json};
@@ -61,7 +62,11 @@ pub struct KubernetesProvider {
     description: Description,
     resolver: Arc<dyn ClusterResolver>,
     secrets: SecretResolver,
+    allowed: Arc<Allowed>,
 }
+
+/// Whether a provider, by its name, may have such an object applied.
+pub type Allowed = dyn Fn(&str, &ObjectName) -> bool + Send + Sync;
 
 impl std::fmt::Debug for KubernetesProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,14 +75,18 @@ impl std::fmt::Debug for KubernetesProvider {
 }
 
 impl KubernetesProvider {
-    /// A provider that finds its cluster and its secrets by these.
-    pub fn new(resolver: Arc<dyn ClusterResolver>, secrets: SecretResolver) -> Self {
-        Self { description: description::describe(), resolver, secrets }
+    /// A provider that finds its cluster and its secrets by these, and applies what is allowed.
+    pub fn new(resolver: Arc<dyn ClusterResolver>, secrets: SecretResolver, allowed: Arc<Allowed>) -> Self {
+        Self { description: description::describe(), resolver, secrets, allowed }
     }
 
     async fn read_one(&self, call: &Call, cluster: &Connected, target: &Target) -> Observed {
         let document = &target.document;
-        let named = name::of_document(document).or_else(|| target.remote_id.as_deref().and_then(remote_name));
+        // An id alone says which object is meant only where no document does.
+        let named = match document.get("apiVersion") {
+            Some(_) => name::of_document(document),
+            None => target.remote_id.as_deref().and_then(remote_name),
+        };
         // A name that is known after apply is the name of nothing yet.
         let Some(object) = named else { return Observed::absent(&target.address) };
         match Box::pin(self.look(call, cluster, &object, target)).await {
@@ -213,7 +222,7 @@ fn is_no(status: &kube::core::Status) -> bool {
 
 /// The record of an address, as it is now.
 fn record_of<'a>(call: &'a Call, address: &Address) -> Option<&'a Record> {
-    call.records.iter().find(|record| record.address == *address)
+    call.records.iter().find(|record| record.address == *address && record.kind == KUBERNETES_OBJECT)
 }
 
 /// What was seen, with whose it is.
@@ -311,21 +320,24 @@ impl Provider for KubernetesProvider {
         let Some(cluster) = self.resolver.connect(call).await? else {
             return Ok(targets.iter().map(|target| Observed::absent(&target.address)).collect());
         };
-        // A cluster that does not answer is waited for once, and not by each of a hundred objects after another.
-        let silent = OnceLock::new();
+        // A cluster that does not answer is waited for once, and not by each of a hundred objects after another. One object may be slow.
+        let (silent, in_a_row) = (OnceLock::new(), AtomicUsize::new(0));
         let mut reads = Vec::with_capacity(targets.len());
         for target in &targets {
-            let (cluster, silent) = (&cluster, &silent);
+            let (cluster, silent, in_a_row) = (&cluster, &silent, &in_a_row);
             reads.push(
                 async move {
                     if let Some(error) = silent.get() {
                         return Observed::unreadable(&target.address, ProviderError::clone(error));
                     }
                     let seen = self.read_one(call, cluster, target).await;
-                    if let Status::Unreadable(error) = &seen.status
-                        && is_silence(error)
-                    {
-                        let _ = silent.set(error.clone());
+                    match &seen.status {
+                        Status::Unreadable(error) if is_silence(error) => {
+                            if in_a_row.fetch_add(1, Ordering::Relaxed) > 0 {
+                                let _ = silent.set(error.clone());
+                            }
+                        }
+                        _ => in_a_row.store(0, Ordering::Relaxed),
                     }
                     seen
                 }

@@ -3,7 +3,9 @@
 //! Privileges hang on the digest of the bytes and never on a name: a component that is not in the lock file, or is another one by now, has
 //! nothing. It stands beside the components, is JSON that a person can write, and is written by `nic provider add`.
 
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use nic_core::diagnostic::Diagnostic;
@@ -65,12 +67,20 @@ impl LockFile {
     pub fn read(directory: &Path) -> Result<Self, CommandError> {
         let path = directory.join(NAME);
         let unreadable = |why: &dyn std::fmt::Display| unreadable(&path, why);
-        match std::fs::metadata(&path) {
+        let file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Ok(found) if found.len() > MAX_BYTES => return Err(unreadable(&"it is too large")),
-            _ => {}
+            opened => opened.map_err(|error| unreadable(&error))?,
+        };
+        let others = |found: std::fs::Metadata| !files::only_owner_writes(&found);
+        let open_to_all = file.metadata().is_ok_and(others) || std::fs::metadata(directory).is_ok_and(others);
+        if open_to_all {
+            return Err(unreadable(&"it, or its directory, is another user's, or everybody can write to it"));
         }
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&error))?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(unreadable(&"it is too large"));
+        }
         Self::parse(&bytes).map_err(|why| unreadable(&why))
     }
 
@@ -79,8 +89,12 @@ impl LockFile {
         if document.version != VERSION {
             return Err(format!("its version is {}; this version of NIC reads {VERSION}", document.version));
         }
-        let providers: Result<Vec<Locked>, String> = document.providers.into_iter().map(locked).collect();
-        Ok(Self { providers: providers? })
+        let providers: Vec<Locked> = document.providers.into_iter().map(locked).collect::<Result<_, String>>()?;
+        let mut names = BTreeSet::new();
+        if let Some(twice) = providers.iter().find(|locked| !names.insert(&locked.name)) {
+            return Err(format!("the provider `{}` stands in it twice", twice.name.escape_default()));
+        }
+        Ok(Self { providers })
     }
 
     /// What stands in it under a name.
@@ -140,10 +154,11 @@ pub fn digest(hexadecimal: &str) -> String {
 }
 
 fn locked(mut document: Value) -> Result<Locked, String> {
-    let name = document["name"].as_str().unwrap_or("?").escape_default().to_string();
+    let Some(members) = document.as_object_mut() else { return Err("a provider is not an object".to_owned()) };
+    let name = members.get("name").and_then(Value::as_str).unwrap_or("?").escape_default().to_string();
     let of = |why: String| format!("the provider `{name}`: {why}");
-    let Value::Array(wanted) = document["grants"].take() else { return Err(of("`grants` is not a list".to_owned())) };
-    document["grants"] = Value::Array(Vec::new());
+    let wanted = members.insert("grants".to_owned(), Value::Array(Vec::new()));
+    let Some(Value::Array(wanted)) = wanted else { return Err(of("`grants` is not a list".to_owned())) };
     let mut locked: Locked = serde_json::from_value(document).map_err(|error| of(error.to_string()))?;
     let grants = parse_locked(&wanted).map_err(|why| match why {
         NotAGrant::Unknown(what) => of(format!("this version of NIC does not know {what}")),
@@ -213,6 +228,14 @@ mod tests {
         let mut provider = custom();
         provider["grants"][0]["only_on"] = json!("Sundays");
         assert!(parse(&provider).unwrap_err().contains("the member `only_on`"));
+        assert!(parse(&json!("custom")).unwrap_err().contains("not an object"));
+        let twice = json!({"version": 1, "providers": [custom(), custom()]});
+        assert!(LockFile::parse(twice.to_string().as_bytes()).unwrap_err().contains("twice"));
+        let directory = tempfile::tempdir().unwrap();
+        parse(&custom()).unwrap().write(directory.path()).unwrap();
+        std::fs::set_permissions(directory.path().join(NAME), std::os::unix::fs::PermissionsExt::from_mode(0o666))
+            .unwrap();
+        assert_eq!(LockFile::read(directory.path()).unwrap_err().diagnostics[0].code, "LOCK_FILE_NOT_READABLE");
         for text in ["", "{}", "[]", "{\"version\": 2, \"providers\": []}", "<<<<<<< ours"] {
             assert!(LockFile::parse(text.as_bytes()).is_err(), "{text}");
         }

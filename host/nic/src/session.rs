@@ -22,16 +22,19 @@ use self::owner::PlatformOwner;
 use crate::backend;
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
-use crate::cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, eks_token};
+use crate::cluster::{
+    ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName, eks_token,
+};
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
+use crate::grant::Grants;
 use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
 use crate::plugin::limits::DEFAULT_PARALLELISM;
-use crate::plugin::{ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError};
+use crate::plugin::{Code, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError};
 use crate::secrets::Secrets;
 use crate::signing::{Gate, GateOptions};
 
@@ -174,8 +177,10 @@ impl Session {
                 let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
                 error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer))
             })?;
+        // What a variable sets is kept from a component of somebody else's, whatever its schema says.
+        let trusted = components::comes_with_nic(component.digest());
         let (sections, secrets) = match config {
-            Some(config) => config.sections(&component.description().config_sections),
+            Some(config) => config.sections(&component.description().config_sections, trusted),
             None => (json!({}), Vec::new()),
         };
         let immutable = config::immutable(&component.description().config_sections, &sections);
@@ -198,7 +203,13 @@ impl Session {
             printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
             Fingerprints::new()
         });
-        let kubernetes = KubernetesProvider::new(Arc::new(cluster.clone()), secrets.resolver());
+        let grants = component.grants().clone();
+        let owner_name = component.description().name.clone();
+        let allowed = move |provider: &str, object: &ObjectName| {
+            provider == owner_name
+                && grants.allows_object(&object.api_version, &object.kind, object.namespace.as_deref())
+        };
+        let kubernetes = KubernetesProvider::new(Arc::new(cluster.clone()), secrets.resolver(), Arc::new(allowed));
 
         let region = config.and_then(Config::region).or_else(|| state.region.clone());
         let context = Context {
@@ -509,6 +520,33 @@ async fn load(
 ) -> Result<Arc<ComponentProvider>, CommandError> {
     let found = components::find(provider)?;
     let code = found.code()?;
+    let manifest = Manifest::of(&found.file(), &code).map_err(|error| unloadable(&error))?;
+    let grants = found.grants(&manifest, code.digest())?;
+    load_granted(manifest, code, grants, gate, parallelism, printer).await
+}
+
+fn unloadable(error: &PluginError) -> CommandError {
+    let mut ended = CommandError::broke(error.code(), "A provider cannot be loaded", error.to_string());
+    ended.diagnostics[0].hints = error.hints();
+    ended
+}
+
+/// Whether a component can be loaded with these grants, and says of itself what its manifest says.
+///
+/// # Errors
+/// What is wrong with it, by code.
+pub async fn try_out(manifest: Manifest, code: Code, grants: Grants, printer: Printer) -> Result<(), CommandError> {
+    load_granted(manifest, code, grants, &gate()?, 1, printer).await.map(drop)
+}
+
+async fn load_granted(
+    manifest: Manifest,
+    code: Code,
+    grants: Grants,
+    gate: &Gate,
+    parallelism: usize,
+    printer: Printer,
+) -> Result<Arc<ComponentProvider>, CommandError> {
     let options = HostOptions {
         cache_dir: cache_dir(),
         parallelism,
@@ -516,15 +554,8 @@ async fn load(
         tap: tap()?,
         ..HostOptions::new(gate.clone())
     };
-    let refused = |error: PluginError| {
-        let mut ended = CommandError::broke(error.code(), "A provider cannot be loaded", error.to_string());
-        ended.diagnostics[0].hints = error.hints();
-        ended
-    };
-    let host = Host::new(options).map_err(refused)?;
-    let manifest = Manifest::of(&found.file(), &code).map_err(refused)?;
-    let grants = found.grants(&manifest, code.digest())?;
-    host.load(manifest, code, grants).await.map_err(refused)
+    let host = Host::new(options).map_err(|error| unloadable(&error))?;
+    host.load(manifest, code, grants).await.map_err(|error| unloadable(&error))
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.

@@ -410,7 +410,8 @@ impl Gate {
         let name = format!("{} {}", parsed.method, parsed.origin);
         let sent = self.transmit(reach, &parsed, (url, &name), headers.into_iter(), held);
         let sent = self.observed(&parsed.host, parsed.method.as_str(), class, sent).await?;
-        answer::check_echo(&sent, &[login.secret()])?;
+        let secrets = login.secrets();
+        answer::check_echo(&sent, &secrets.iter().map(String::as_str).collect::<Vec<_>>())?;
         Ok(sent)
     }
 

@@ -59,6 +59,12 @@ pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDi
         grant["hosts"] = json!([things.origin()]);
         grant["private"] = json!([things.origin()]);
     }
+    for grant in manifest["grants"].as_array_mut().into_iter().flatten().filter(|grant| grant["capability"] == "kinds")
+    {
+        for actions in grant["kinds"].as_object_mut().into_iter().flat_map(|kinds| kinds.values_mut()) {
+            *actions = json!(["POST", "PUT", "DELETE"].map(|method| format!("{method} {}/*", things.origin())));
+        }
+    }
     edit(&mut manifest);
     let directory = tempfile::tempdir().context("make a directory for components")?;
     place(directory.path(), &scripted()?, &manifest)?;

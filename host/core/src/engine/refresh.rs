@@ -9,13 +9,24 @@ use serde_json::Value;
 
 use super::{Run, RunError, lie_in};
 use crate::address::Address;
+use crate::diagnostic::Diagnostic;
 use crate::document::{Resolution, has_unknown, references, resolve, without_unknown};
 use crate::error::{ProviderError, Retry};
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
 use crate::plan::{Outcome, look_up};
 use crate::ports::{Event, Target};
-use crate::resource::{Observed, Record, Status};
+use crate::resource::{Desired, Observed, Record, Status};
+
+/// What is recorded at an address is never taken for something of another kind: each kind has a meaning of its own for ids and documents, and
+/// another component may have written them.
+fn of_another_kind(desired: &Desired, records: &BTreeMap<Address, Record>) -> Option<Diagnostic> {
+    let record = records.get(&desired.address).filter(|record| record.kind != desired.kind)?;
+    let detail =
+        format!("`{}` is recorded as a `{}`, and declared as a `{}`", desired.address, record.kind, desired.kind);
+    let changed = Diagnostic::error("ADDRESS_KIND_CHANGED", "Something has become another kind of thing", detail);
+    Some(changed.at(&desired.address).hint("use the version of the provider that made it, or ask its author"))
+}
 
 /// How often a read is tried before its error is told.
 const READ_ATTEMPTS: u32 = 5;
@@ -31,10 +42,15 @@ impl Run {
     /// from the config or from what it references. Targets that are ready together go out in batches, batches at the same time.
     ///
     /// # Errors
-    /// None of its own: what cannot be read is in the result as unreadable.
+    /// `ADDRESS_KIND_CHANGED`; what cannot be read is in the result as unreadable.
     pub async fn refresh(&self, graph: &DesiredGraph) -> Result<BTreeMap<Address, Observed>, RunError> {
         let state = self.journal.state().await;
         let records = &state.records;
+        let changed: Vec<Diagnostic> =
+            graph.resources().filter_map(|desired| of_another_kind(desired, records)).collect();
+        if !changed.is_empty() {
+            return Err(RunError::Refused(changed));
+        }
         let all: BTreeSet<&Address> = records.keys().chain(graph.resources().map(|d| &d.address)).collect();
         self.reporter.report(Event::Refreshing { resources: all.len() });
         let mut seen = Seen { wished: wished(graph), outcomes: BTreeMap::new() };

@@ -11,7 +11,7 @@ use wasmtime::component::Resource;
 
 use crate::plugin::bindings::cloud_http::{Host, HostInFlight, Request, Response};
 use crate::plugin::bindings::types::Error;
-use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES};
+use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_REQUEST_HEAD_BYTES};
 use crate::plugin::store::GuestState;
 use crate::signing::{CloudRequest, CloudResponse, Phase, Refusal, Reserved, breaks_the_phase};
 
@@ -69,6 +69,16 @@ impl GuestState {
         }
         if request.body.len() > MAX_REQUEST_BYTES {
             let message = format!("the body has {} bytes; at most {MAX_REQUEST_BYTES} are sent", request.body.len());
+            return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
+        }
+        // All of it is copied, and some of it taken apart, before it is known whether it may be sent.
+        let texts =
+            [&request.credential, &request.scheme, &request.scheme_parameters, &request.service_id, &request.url];
+        let headers = request.headers.iter().flat_map(|(name, value)| [name, value]);
+        let bytes: usize = texts.into_iter().chain(headers).map(String::len).sum();
+        if bytes > MAX_REQUEST_HEAD_BYTES {
+            let message =
+                format!("the request has {bytes} bytes beside its body; at most {MAX_REQUEST_HEAD_BYTES} are sent");
             return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
         }
         let scheme_parameters = serde_json::from_str(&request.scheme_parameters)

@@ -385,13 +385,17 @@ impl Connected {
     /// Where an object stands with others of its kind; none when the cluster does not serve it.
     pub(super) async fn beside(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
         let Some(served) = self.served(&object.api_version, &object.kind).await? else { return Ok(None) };
-        if let (false, Some(namespace)) = (served.namespaced, &object.namespace) {
-            // What may be declared in a namespace is no leave to declare it for all of them.
-            let ObjectName { kind, name, .. } = object;
-            let message = format!("{kind} `{name}` names the namespace `{namespace}`, and is of the whole cluster");
-            return Err(ProviderError::other("OBJECT_SCOPE_WRONG", message));
+        // What may be declared in a namespace is no leave to declare it for all of them, nor the other way round.
+        let ObjectName { kind, name, .. } = object;
+        let wrong = match (served.namespaced, &object.namespace) {
+            (false, Some(namespace)) => format!("names the namespace `{namespace}`, and is of the whole cluster"),
+            (true, None) => "names no namespace, and stands in one".to_owned(),
+            _ => String::new(),
+        };
+        if !wrong.is_empty() {
+            return Err(ProviderError::other("OBJECT_SCOPE_WRONG", format!("{kind} `{name}` {wrong}")));
         }
-        let namespace = served.namespaced.then(|| object.namespace.as_deref().unwrap_or("default"));
+        let namespace = object.namespace.as_deref();
         Ok(Some(format!("{}{}", collection(&object.api_version, namespace)?, served.name)))
     }
 

@@ -1,10 +1,12 @@
 //! Places of the config that are secret whatever a component's schema says of them: it can seal more, and lift none of these.
 
 /// Sections that hold logins, and what of each is none; everything else of it is sealed.
-const SECTIONS: [(&str, &[&str]); 3] = [
+const SECTIONS: [(&str, &[&str]); 5] = [
     // Nebari's stages read these, no provider of NIC does.
     ("certificate", &["type"]),
     ("security", &[]),
+    ("keycloak", &[]),
+    ("terraform_state", &["type"]),
     // As `providers/initialize` reads it.
     ("external_container_reg", &["enabled"]),
 ];
@@ -17,6 +19,11 @@ pub(super) fn is_sealed(pointer: &str) -> bool {
         (Some((_, open)), Some(key)) => !open.contains(&key),
         _ => false,
     }
+}
+
+/// Whether the pointer is that of such a section itself, which is sealed when it is a value and no map.
+pub(super) fn is_sealed_section(pointer: &str) -> bool {
+    SECTIONS.iter().any(|(section, _)| pointer.strip_prefix('/') == Some(*section))
 }
 
 #[cfg(test)]

@@ -39,7 +39,10 @@ impl Override {
             (Some(name), Ok(value)) => Ok(Self { variable: name.to_owned(), value }),
             _ => Err(refused(&name.to_string_lossy(), "is not UTF-8 text", "set it to UTF-8 text, or unset it")),
         };
-        ours.map(text).collect()
+        // In the order of their names, so that what leads into another's value is told whatever the environment's order is.
+        let mut all: Vec<Self> = ours.map(text).collect::<Result<_, _>>()?;
+        all.sort_by(|one, other| one.variable.cmp(&other.variable));
+        Ok(all)
     }
 
     /// Puts the value in its place. Maps on the way are made, as Nebari does.

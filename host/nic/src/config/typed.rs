@@ -4,7 +4,7 @@ use nic_core::document::child_pointer;
 use nic_core::kind::SchemaNode;
 use serde_json::{Map, Value};
 
-use super::floor::is_sealed;
+use super::floor::{is_sealed, is_sealed_section};
 use super::yaml::{Node, NodeValue, is_null_text};
 
 /// A secret that was taken out of a section: its name, and its value.
@@ -13,14 +13,23 @@ pub type Secret = (String, String);
 /// The section as JSON. Secret leaves (marked so by the schema, known as such, or given by the environment where the schema says nothing) become
 /// `$secret` references named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
 /// needs it can tell that it is missing.
-pub fn typed(node: &Node, schema: &Value, pointer: &str, secrets: &mut Vec<Secret>) -> Value {
-    walk(node, SchemaNode::root(schema), pointer, false, secrets)
+pub fn typed(node: &Node, schema: &Value, pointer: &str, trusted: bool, secrets: &mut Vec<Secret>) -> Value {
+    walk(node, SchemaNode::root(schema), pointer, (false, trusted), secrets)
 }
 
-fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, secrets: &mut Vec<Secret>) -> Value {
+fn walk(
+    node: &Node,
+    schema: SchemaNode<'_>,
+    pointer: &str,
+    (inherited, trusted): (bool, bool),
+    secrets: &mut Vec<Secret>,
+) -> Value {
     // A place that is known to be none for secrets takes a variable's value as if it stood in the file.
-    let secret =
-        inherited || schema.annotations().sensitive || is_sealed(pointer) || node.secret && schema.types().is_empty();
+    let secret = inherited
+        || schema.annotations().sensitive
+        || is_sealed(pointer)
+        || matches!(node.value, NodeValue::Scalar { .. }) && is_sealed_section(pointer)
+        || node.secret && (!trusted || schema.types().is_empty());
     match &node.value {
         NodeValue::Scalar { text, .. } if secret && !node.is_null() && !text.trim().is_empty() => {
             let name = pointer.trim_start_matches('/').to_owned();
@@ -33,7 +42,7 @@ fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, sec
                 .iter()
                 .enumerate()
                 .map(|(i, element)| {
-                    walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), secret, secrets)
+                    walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), (secret, trusted), secrets)
                 })
                 .collect(),
         ),
@@ -42,7 +51,7 @@ fn walk(node: &Node, schema: SchemaNode<'_>, pointer: &str, inherited: bool, sec
                 let below = child_pointer(pointer, &key.text);
                 // A literal `$` key of a user must not read as a reference.
                 let name = if key.text.starts_with('$') { format!("${}", key.text) } else { key.text.clone() };
-                (name, walk(member, schema.member(&key.text), &below, secret, secrets))
+                (name, walk(member, schema.member(&key.text), &below, (secret, trusted), secrets))
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
@@ -99,7 +108,7 @@ mod tests {
         let node =
             parse("version: 1.30\ncount: 5\non: true\npassword: hunter2\nfree: 1.5\nquoted: '1'\nnothing:\n").unwrap();
         let mut secrets = Vec::new();
-        let value = typed(&node, &schema, "/aws", &mut secrets);
+        let value = typed(&node, &schema, "/aws", true, &mut secrets);
         assert_eq!(
             value,
             json!({"version": "1.30", "count": 5, "on": true, "password": {"$secret": "aws/password"}, "free": 1.5,
@@ -113,7 +122,7 @@ mod tests {
         let schema = json!({"properties": {"key": {"type": ["string", "null"], "x-nic": {"sensitive": true}}}});
         for blank in ["key: ''\n", "key: '  '\n"] {
             let mut secrets = Vec::new();
-            let value = typed(&parse(blank).unwrap(), &schema, "/a", &mut secrets);
+            let value = typed(&parse(blank).unwrap(), &schema, "/a", true, &mut secrets);
             assert!(value["key"].as_str().is_some_and(|text| text.trim().is_empty()), "{value}");
             assert_eq!(secrets, []);
         }
@@ -124,10 +133,22 @@ mod tests {
         let schema = json!({"properties": {"keycloak": {"properties": {"initial_root_password": {"type": "string"}}}}});
         let node = parse("keycloak:\n  initial_root_password: hunter2\n").unwrap();
         let mut secrets = Vec::new();
-        let value = typed(&node, &schema, "/security", &mut secrets);
+        let value = typed(&node, &schema, "/security", true, &mut secrets);
         let name = "security/keycloak/initial_root_password";
         assert_eq!(value, json!({"keycloak": {"initial_root_password": {"$secret": name}}}));
         assert_eq!(secrets, [(name.to_owned(), "hunter2".to_owned())]);
+    }
+
+    #[test]
+    fn no_schema_of_a_stranger_opens_what_a_variable_set() {
+        let mut node = parse("token: x\n").unwrap();
+        if let NodeValue::Mapping(entries) = &mut node.value {
+            entries[0].1.secret = true;
+        }
+        let schema = json!({"properties": {"token": {"type": "string"}}});
+        let seen = |trusted| typed(&node, &schema, "/custom", trusted, &mut Vec::new());
+        assert_eq!(seen(false), json!({"token": {"$secret": "custom/token"}}));
+        assert_eq!(seen(true), json!({"token": "x"}));
     }
 
     #[test]
@@ -137,6 +158,6 @@ mod tests {
             entries[0].1.secret = true;
         }
         let mut secrets = Vec::new();
-        assert_eq!(typed(&node, &json!({}), "", &mut secrets), json!({"a": {"b": {"$secret": "a/b"}}}));
+        assert_eq!(typed(&node, &json!({}), "", true, &mut secrets), json!({"a": {"b": {"$secret": "a/b"}}}));
     }
 }

@@ -4,12 +4,31 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::origin_of;
+
 /// Most entries of one component.
 pub(super) const MAX_GRANTS: usize = 32;
 /// Most names in one list.
 const MAX_LIST: usize = 512;
 /// Longest name, in bytes: that of a host.
 const MAX_NAME_BYTES: usize = 253;
+/// Longest name of a credential, in bytes.
+const MAX_CREDENTIAL_BYTES: usize = 64;
+/// Headers that say how a request is read, or that a component may set itself: no credential goes there.
+const OF_THE_REQUEST: [&str; 12] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 /// Longest reason, in bytes.
 const MAX_REASON_BYTES: usize = 2_000;
 
@@ -77,7 +96,7 @@ pub struct HostsGrant {
     pub hosts: Vec<String>,
     /// How the credential is sent: `none`, `bearer`, `basic`, `header:NAME`.
     pub scheme: String,
-    /// Which credential, by the name that the config gives it.
+    /// Which credential, by a name; the lock file says where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// `POST api.example.com/v1/search`: requests that are reads though their method does not say so.
@@ -145,6 +164,26 @@ impl Grant {
         }
     }
 
+    /// The same without what says nothing of how far it goes: the author's reason, and what only the user adds.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        let mut bare = self.clone();
+        match &mut bare {
+            Self::Config(ConfigGrant { reason, .. })
+            | Self::Kinds(KindsGrant { reason, .. })
+            | Self::CloudHttp(CloudHttpGrant { reason, .. })
+            | Self::Kubernetes(KubernetesGrant { reason, .. })
+            | Self::KubernetesObjects(ObjectsGrant { reason, .. })
+            | Self::Cluster(ClusterGrant { reason, .. }) => reason.clear(),
+            Self::Hosts(HostsGrant { reason, from, private, .. }) => {
+                reason.clear();
+                *from = None;
+                private.clear();
+            }
+        }
+        bare
+    }
+
     fn lists(&self) -> Vec<&Vec<String>> {
         match self {
             Self::Config(grant) => vec![&grant.sections],
@@ -177,6 +216,9 @@ impl Grant {
                 Some(verb) => Err(format!("the verb `{verb}` is not offered; `get` and `list` are")),
                 None => Ok(()),
             },
+            Self::CloudHttp(grant) if grant.scheme != "aws-sigv4" => {
+                Err("`aws-sigv4` is the one way of signing for clouds that is offered".to_owned())
+            }
             Self::Hosts(grant) => grant.check(),
             _ => Ok(()),
         }
@@ -190,6 +232,26 @@ impl HostsGrant {
     }
 
     fn check(&self) -> Result<(), String> {
+        // What is printed is what is reached: no user, no path, no second spelling.
+        let plain = |host: &String| {
+            let origin = origin_of(host).unwrap_or_default();
+            let spoken = origin.starts_with("http://") || origin.starts_with("https://");
+            spoken && (origin == *host || origin.strip_prefix("https://") == Some(host))
+        };
+        if let Some(host) = self.hosts.iter().chain(&self.private).find(|host| !plain(host)) {
+            return Err(format!(
+                "`{}` is not written as a host is: `api.example.com`, `http://127.0.0.1:8200`",
+                host.escape_debug()
+            ));
+        }
+        let is_name = |name: &String| {
+            !name.is_empty()
+                && name.len() <= MAX_CREDENTIAL_BYTES
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        };
+        if !self.credential.iter().all(is_name) {
+            return Err("`credential` is not letters, digits, `-` and `_`".to_owned());
+        }
         let is_place = |from: &String| {
             from.strip_prefix("env:").or(from.strip_prefix("file:/")).is_some_and(|rest| !rest.trim().is_empty())
         };
@@ -197,7 +259,11 @@ impl HostsGrant {
             return Err("`from` is neither `env:VARIABLE` nor `file:` and an absolute path".to_owned());
         }
         let header = self.scheme.strip_prefix("header:");
-        let is_header = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let is_header = |name: &str| {
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !OF_THE_REQUEST.contains(&name.to_ascii_lowercase().as_str())
+        };
         match (self.scheme.as_str(), header, &self.credential) {
             ("none", _, None) | ("bearer" | "basic", _, Some(_)) => Ok(()),
             (_, Some(name), Some(_)) if is_header(name) => Ok(()),

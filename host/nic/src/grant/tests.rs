@@ -129,5 +129,23 @@ fn what_may_be_a_restriction_is_never_passed_over() {
         let document = json!({"capability": "hosts", "hosts": ["a"], "scheme": scheme, "credential": credential, "reason": "asks"});
         assert!(matches!(parse_all(&[document]), Err(NotAGrant::Wrong(_))), "{scheme}");
     }
+    for host in [
+        "api.github.com:443@evil.example",
+        "https://evil.example\\.github.com",
+        "evil.example/ api.github.com",
+        "HTTPS://a.b",
+        "ftp://a.b",
+    ] {
+        let document = json!({"capability": "hosts", "hosts": [host], "scheme": "none", "reason": "asks"});
+        assert!(matches!(parse_all(&[document]), Err(NotAGrant::Wrong(_))), "{host}");
+    }
+    for (scheme, credential) in
+        [("bearer", "api\u{1b}[2J"), ("bearer", ""), ("header:Host", "a"), ("header:content-length", "a")]
+    {
+        let document = json!({"capability": "hosts", "hosts": ["a.b"], "scheme": scheme, "credential": credential, "reason": "asks"});
+        assert!(matches!(parse_all(&[document]), Err(NotAGrant::Wrong(_))), "{scheme} {credential:?}");
+    }
+    let hidden = json!({"capability": "cloud-http", "scheme": "aws-sigv4\u{1b}[8m", "services": [], "reason": "looks"});
+    assert!(matches!(parse_all(&[hidden]), Err(NotAGrant::Wrong(_))));
     assert!(parse_all(&vec![base; 33]).is_err());
 }

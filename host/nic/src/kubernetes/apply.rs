@@ -205,6 +205,13 @@ fn of_another_state(other: &OtherLineage) -> ProviderError {
 impl KubernetesProvider {
     async fn sent<'a>(&self, call: &'a Call, change: &'a Change) -> Result<Sent<'a>, ProviderError> {
         let object = name::of_document(&change.document).ok_or_else(nameless)?;
+        // References are in their places now, and the grant may be another one than when this was planned.
+        if !(self.allowed)(change.address.provider(), &object) {
+            let ObjectName { api_version, kind, .. } = &object;
+            let what =
+                format!("`{}` is a {api_version} {kind}, which is not granted [OBJECT_NOT_GRANTED]", change.address);
+            return Err(ProviderError::Denied(what));
+        }
         let cluster = self.cluster(call).await?;
         Ok(Sent { call, change, cluster, object, resolved: self.secrets.resolve(&change.document)? })
     }

@@ -44,7 +44,7 @@ impl Platform {
         let secrets = SecretResolver::new(|name| (name == "db").then(|| SecretString::new("hunter2")));
         crate::signing::install_crypto_provider();
         let client = kube::Client::try_default().await.unwrap();
-        Self { provider: KubernetesProvider::new(Arc::new(Chosen(source)), secrets), client }
+        Self { provider: KubernetesProvider::new(Arc::new(Chosen(source)), secrets, Arc::new(|_, _| true)), client }
     }
 
     async fn read(&self, document: &Value, baseline: &Value) -> Observed {

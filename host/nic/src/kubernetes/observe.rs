@@ -33,7 +33,8 @@ pub(super) fn shown(object: &ObjectName, views: Views<'_>) -> Value {
         return identity(object);
     }
     let baseline = Some(baseline).filter(|baseline| !baseline.is_null());
-    if !is_secret(document) {
+    let secret = object.api_version == "v1" && object.kind == "Secret";
+    if !secret && !is_secret(document) {
         let shown = match dry_run {
             Some(dry_run) => merge(document, baseline, Some(dry_run), Some(live)),
             None => project(document, baseline, Some(live)),

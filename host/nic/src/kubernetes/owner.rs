@@ -19,6 +19,9 @@ pub(super) const MARK: &str = "nic.nebari.dev/owner";
 /// Before the lineage's first digits, the annotation by which a platform says that it uses an object of another one.
 const USED_BY: &str = "nic.nebari.dev/used-by.";
 
+/// Where `kubectl apply` keeps a copy of the whole object, of a Secret too.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Digits of a lineage that tell two platforms apart as field managers.
 const LINEAGE_DIGITS: usize = 8;
 
@@ -190,13 +193,13 @@ fn annotated(mut document: Value, key: &str, text: String) -> Value {
     document
 }
 
-/// The object as if no platform had said whose it is.
+/// The object as if no platform had said whose it is, and without the copy of it that kubectl keeps in it.
 pub(super) fn unmarked(mut live: Value) -> Value {
     if let Some(metadata) = live.get_mut("metadata").and_then(Value::as_object_mut)
         && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
     {
         let before = annotations.len();
-        annotations.retain(|key, _| key != MARK && !key.starts_with(USED_BY));
+        annotations.retain(|key, _| key != MARK && key != LAST_APPLIED && !key.starts_with(USED_BY));
         if annotations.is_empty() && before > 0 {
             metadata.remove("annotations");
         }

@@ -152,7 +152,7 @@ pub(super) async fn take_back(
 ) -> Result<Value, RequestError> {
     let how = Apply { manager, dry_run: false, force: false };
     match cluster.apply(object, &nothing_of(object, live), how).await {
-        // Another platform applies it by that name too, and it cannot be without our fields.
+        // It cannot be without our fields, as one that an older version of NIC made by another manager's name.
         Err(RequestError::Status(status)) if matches!(status.code, 400 | 422) => {
             cluster.apply(object, &pinned(wanted.clone(), live), how).await.map(|applied| applied.live)
         }

@@ -94,7 +94,7 @@ impl CreatedSink for Told {
 
 fn provider(connected: Option<Connected>) -> KubernetesProvider {
     let secrets = SecretResolver::new(|name| (name == "db").then(|| SecretString::new("hunter2")));
-    KubernetesProvider::new(Arc::new(Fixed(connected)), secrets)
+    KubernetesProvider::new(Arc::new(Fixed(connected)), secrets, Arc::new(|_, _| true))
 }
 
 fn call(records: Vec<Record>) -> Call {
@@ -463,6 +463,29 @@ async fn of_two_platforms_that_make_one_object_the_later_one_shares_it_or_stops(
 }
 
 #[tokio::test]
+async fn what_is_not_granted_by_now_is_not_applied() {
+    let (connected, seen) = server(|_, body| (201, body.clone())).await;
+    let secrets = SecretResolver::empty();
+    let allowed = |provider: &str, object: &ObjectName| provider == "aws" && object.namespace.is_some();
+    let provider = KubernetesProvider::new(Arc::new(Fixed(Some(connected))), secrets, Arc::new(allowed));
+    let made = provider.create(&call(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await;
+    assert!(made.unwrap_err().error.to_string().ends_with("[OBJECT_NOT_GRANTED]"));
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_id_that_is_recorded_for_another_kind_leads_nowhere() {
+    let (connected, seen) = server(|_, _| (200, json!({"data": {"token": "aHVudGVyMg=="}}))).await;
+    let record = Record { kind: "x.thing".to_owned(), ..accepted(json!({}), "u") };
+    let unnamed =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": {"$unknown": true}, "namespace": "dev"}});
+    let target = Target { remote_id: Some("Secret.v1/kube-system/foo".to_owned()), ..target(unnamed) };
+    let observed = provider(Some(connected)).read(&call(vec![record]), vec![target]).await.unwrap().remove(0);
+    assert_eq!(observed.status, Status::Absent);
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_comes_with_the_cluster_is_never_changed_as_ours() {
     let (connected, seen) = server(|line, body| match line {
         line if line.starts_with("GET") => (200, json!({"metadata": {"name": "kube-system", "uid": "u"}})),
@@ -754,8 +777,7 @@ async fn a_literal_dollar_is_data_and_no_reference() {
         }
     })
     .await;
-    let document =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"$$secret": "db"}});
+    let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "dev"}, "data": {"$$secret": "db"}});
     let observed = provider(Some(connected)).read(&call(vec![]), vec![target(document.clone())]).await.unwrap();
     assert_eq!(observed[0].document["data"], document["data"]);
 }

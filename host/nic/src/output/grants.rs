@@ -18,7 +18,15 @@ pub fn component(manifest: &Manifest, verbose: bool) -> String {
     if manifest.grants.is_empty() {
         text.push_str("  may read nothing and reach nothing: no config, no cloud, no cluster\n");
     }
-    for grant in &manifest.grants.0 {
+    text.push_str(&listed(&manifest.grants.0, verbose));
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The same of some grants alone.
+pub fn listed(grants: &[Grant], verbose: bool) -> String {
+    let mut text = String::new();
+    for grant in grants {
         match grant {
             Grant::Config(grant) => {
                 text.push_str("  may read the config, without its secrets\n");
@@ -62,7 +70,7 @@ fn cloud(text: &mut String, grant: &CloudHttpGrant, verbose: bool) {
         |reads| counted(reads, verbose),
     );
     item(text, "reads", &reads);
-    item(text, "hosts", "those of each service in the platform's own region");
+    item(text, "hosts", "those of each service in the platform's own region, and in the home region of its partition");
 }
 
 fn hosts(text: &mut String, grant: &HostsGrant) {
@@ -91,20 +99,25 @@ fn reads(text: &mut String, grant: &KubernetesGrant) {
 }
 
 fn objects(text: &mut String, grant: &ObjectsGrant) {
-    let place = match grant.namespaces.as_deref() {
-        None => "  may declare objects of the whole cluster\n".to_owned(),
+    match grant.namespaces.as_deref() {
+        None => text.push_str("  may declare objects of the whole cluster\n"),
         Some(namespaces) if namespaces.iter().any(|name| name == "*") => {
-            "  may declare objects in any namespace\n".to_owned()
+            text.push_str("  may declare objects in any namespace\n");
         }
-        Some(namespaces) => format!("  may declare objects in {}\n", namespaces.join(", ")),
-    };
-    text.push_str(&place);
+        Some(namespaces) => {
+            text.push_str("  may declare objects in some namespaces\n");
+            item(text, "namespaces", &namespaces.join(", "));
+        }
+    }
     item(text, "kinds", &kinds_of(&grant.kinds));
 }
 
 fn cluster(text: &mut String, grant: &ClusterGrant) {
     text.push_str("  may say where the cluster is\n");
     item(text, "by", &grant.locators.join(", "));
+    if grant.locators.iter().any(|locator| locator == "kubeconfig") {
+        item(text, "", "a context of your kubeconfig that the config names, else the current one");
+    }
     if !grant.contexts.is_empty() {
         item(
             text,
@@ -131,7 +144,7 @@ fn counted(patterns: &[String], verbose: bool) -> String {
 
 /// A label, and words that go on below each other.
 fn item(text: &mut String, label: &str, words: &str) {
-    let _ = writeln!(text, "{}", wrap::hanging(&format!("    {label:<10} "), 15, words));
+    let _ = writeln!(text, "{}", wrap::hanging(&format!("    {label:<10} "), 15, &line(words)));
 }
 
 #[cfg(test)]
@@ -173,14 +186,14 @@ mod tests {
             "may read the config, without its secrets sections custom because Reads",
             "signed as aws-sigv4 services ec2 reads 40: ec2:DescribeSomething0,",
             "ec2:DescribeSomething11 and 28 more (with -v)",
-            "hosts those of each service in the platform's own region",
+            "hosts those of each service in the platform's own region, and in the home region of its partition",
             "kinds custom.look, custom.vpc by 2: ec2:CreateVpc, ec2:DeleteVpc because Makes networks",
             "hosts https://api.example.com with the credential `api`, as bearer",
             "reads also while planning: POST api.example.com/v1/search",
             "may read the cluster, except Secrets verbs get, list kinds v1/Node, apps/v1/Deployment",
-            "may declare objects in dev kinds v1/ConfigMap",
+            "may declare objects in some namespaces namespaces dev kinds v1/ConfigMap",
             "may declare objects of the whole cluster kinds every kind",
-            "by kubeconfig contexts of your kubeconfig, beside those in the config: kind-*",
+            "by kubeconfig a context of your kubeconfig that the config names, else the current one contexts of your kubeconfig, beside those in the config: kind-*",
             "because Waits for nodes",
         ] {
             assert!(flat.contains(expected), "{expected} is not in:\n{text}");

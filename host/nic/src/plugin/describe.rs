@@ -66,9 +66,6 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, Refused>
             line(&format!("it calls itself `{}`, its manifest says `{}`", description.name, manifest.name)).into()
         );
     }
-    if matches!(description.name.as_str(), "kubernetes" | "platform" | "nic") {
-        return Err(format!("`{}` is a name of the host's", description.name).into());
-    }
     if description.version != manifest.version {
         return Err(line(&format!(
             "it says it is version `{}`, its manifest says `{}`",

@@ -24,8 +24,17 @@ pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderEr
     for desired in resources.iter().filter(|desired| desired.kind == KUBERNETES_OBJECT) {
         let text = |pointer: &str| desired.document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
-        // A namespace that a reference tells may be any.
-        let namespace = desired.document.pointer("/metadata/namespace").map(|name| name.as_str().unwrap_or_default());
+        let namespace = match desired.document.pointer("/metadata/namespace") {
+            None if desired.document["metadata"].get("name").is_some() => None,
+            Some(Value::String(name)) if !name.is_empty() => Some(name.as_str()),
+            // A reference may lead to any; what it led to is held against the grant once more before it is applied.
+            Some(Value::Object(_)) => Some(""),
+            _ => {
+                let what =
+                    format!("`{}` does not say plainly in which namespace it is [OBJECT_NOT_GRANTED]", desired.address);
+                return Err(ProviderError::Denied(what));
+            }
+        };
         if !grants.allows_object(api_version, kind, namespace) {
             let place = match namespace {
                 Some(namespace) => format!("in the namespace `{}`", line(namespace)),
@@ -43,10 +52,23 @@ pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderEr
 }
 
 /// A cluster is found in a granted way, and in no other context of the user's kubeconfig than the config names.
-pub(super) fn locator(grants: &Grants, config: &Value, locator: Locator) -> Result<Locator, ProviderError> {
+pub(super) fn locator(
+    grants: &Grants,
+    config: &Value,
+    region: Option<&str>,
+    locator: Locator,
+) -> Result<Locator, ProviderError> {
     let kind = locator.kind.as_str();
     if !grants.allows_locator(kind) {
         let what = format!("to find the cluster by `{}` is not granted [LOCATOR_NOT_GRANTED]", line(kind));
+        return Err(ProviderError::Denied(what));
+    }
+    let elsewhere = locator.parameters.get("region").and_then(Value::as_str).filter(|named| Some(*named) != region);
+    if let Some(elsewhere) = elsewhere {
+        let what = format!(
+            "the cluster would be in the region `{}`, the platform is not [LOCATOR_NOT_GRANTED]",
+            line(elsewhere)
+        );
         return Err(ProviderError::Denied(what));
     }
     let context = locator.parameters.get("context").and_then(Value::as_str);
@@ -64,7 +86,8 @@ fn says(document: &Value, text: &str) -> bool {
     match document {
         Value::String(value) => value == text,
         Value::Array(elements) => elements.iter().any(|element| says(element, text)),
-        Value::Object(members) => members.values().any(|member| says(member, text)),
+        // The name of a secret is none that the user chose for a context.
+        Value::Object(members) => !members.contains_key("$secret") && members.values().any(|member| says(member, text)),
         _ => false,
     }
 }
@@ -81,7 +104,7 @@ mod tests {
         let documents = json!([
             {"capability": "kubernetes-objects", "kinds": ["v1/ConfigMap"], "namespaces": ["dev"], "reason": "makes"},
             {"capability": "kubernetes-objects", "kinds": ["v1/Secret"], "namespaces": ["*"], "reason": "makes"},
-            {"capability": "cluster", "locators": ["kubeconfig"], "contexts": ["kind-*"], "reason": "finds it"},
+            {"capability": "cluster", "locators": ["kubeconfig", "eks"], "contexts": ["kind-*"], "reason": "finds it"},
         ]);
         Grants(parse_all(documents.as_array().unwrap()).unwrap())
     }
@@ -98,11 +121,14 @@ mod tests {
         assert_eq!(declared(object("v1", "Secret", reference.clone())), Ok(()));
         for refused in [
             object("v1", "ConfigMap", json!("kube-system")),
-            object("v1", "ConfigMap", reference),
+            object("v1", "ConfigMap", reference.clone()),
             object("v2", "ConfigMap", json!("dev")),
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
             json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}}),
             json!({"apiVersion": {"$secret": "x"}, "kind": ["ConfigMap"]}),
+            object("v1", "Secret", json!("")),
+            object("v1", "Secret", json!(null)),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": reference}),
         ] {
             let error = declared(refused).unwrap_err();
             assert!(error.contains("`x.object.a`") && error.ends_with("[OBJECT_NOT_GRANTED]"), "{error}");
@@ -113,13 +139,16 @@ mod tests {
     fn a_context_is_one_that_the_config_names() {
         let config = json!({"existing": {"kube_context": "prod", "nodes": [{"a": "b"}]}});
         let found = |kind: &str, parameters: Value| {
-            locator(&grants(), &config, Locator { kind: kind.to_owned(), parameters })
+            locator(&grants(), &config, Some("us-west-2"), Locator { kind: kind.to_owned(), parameters })
                 .map_err(|error| error.to_string())
         };
         for context in [json!({"context": "prod"}), json!({"context": "kind-a"}), json!({})] {
             assert!(found("kubeconfig", context).is_ok());
         }
         assert!(found("kubeconfig", json!({"context": "other"})).unwrap_err().ends_with("[CONTEXT_NOT_GRANTED]"));
-        assert!(found("eks", json!({"name": "a"})).unwrap_err().ends_with("[LOCATOR_NOT_GRANTED]"));
+        assert!(found("eks", json!({"name": "a", "region": "us-west-2"})).is_ok());
+        let elsewhere = found("eks", json!({"name": "a", "region": "eu-west-1"})).unwrap_err();
+        assert!(elsewhere.contains("eu-west-1") && elsewhere.ends_with("[LOCATOR_NOT_GRANTED]"));
+        assert!(found("gke", json!({"name": "a"})).unwrap_err().ends_with("[LOCATOR_NOT_GRANTED]"));
     }
 }

@@ -45,6 +45,9 @@ pub const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 /// Response bodies that wait in the host because the guest has not asked for them. Bounds 32 answers of the largest size.
 pub const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
+/// Everything of a request but its body. Clouds take less.
+pub const MAX_REQUEST_HEAD_BYTES: usize = 64 * 1024;
+
 /// A request body. Cloud control planes take far less.
 pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 

@@ -16,6 +16,9 @@ pub use super::section::SECTION;
 /// The boundary this host speaks.
 pub const WIT: &str = "nic:plugin@0.1.0";
 
+/// Names that no component has: `local` is a word for `existing`, the others begin addresses and outputs of the host.
+const RESERVED: [&str; 4] = ["kubernetes", "local", "nic", "platform"];
+
 /// What a component says it is and wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -89,6 +92,9 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         if !is_name(&self.name) {
             return Err("`name` is not lower-case letters, digits and `-`, at most 32".to_owned());
+        }
+        if RESERVED.contains(&self.name.as_str()) {
+            return Err(format!("`{}` is a name that NIC has a meaning for itself", self.name));
         }
         if self.version.is_empty() || self.version.len() > 64 || !self.version.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("`version` is not a version".to_owned());
@@ -274,6 +280,7 @@ mod tests {
         for (pointer, value) in [
             ("/name", json!("../aws")),
             ("/name", json!("")),
+            ("/name", json!("local")),
             ("/version", json!("1.0\u{1b}[2J")),
             ("/grants/0/reason", json!(" ")),
             ("/grants/0/reason", json!("a\u{1b}[2Jb")),

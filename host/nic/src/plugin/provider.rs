@@ -355,7 +355,9 @@ impl Provider for ComponentProvider {
         });
         let locator = answer.await?.map_err(error_from_guest)?;
         let locator = locator.map(locator_from_guest).transpose().map_err(self.fault("cluster"))?;
-        locator.map(|locator| granted::locator(&self.runner.grants, sections, locator)).transpose()
+        locator
+            .map(|locator| granted::locator(&self.runner.grants, sections, call.context.region.as_deref(), locator))
+            .transpose()
     }
 
     async fn outputs(&self, call: &Call, config: &Value) -> Result<Value, ProviderError> {

@@ -120,7 +120,9 @@ pub fn admit_plain(bounds: &Bounds, request: CloudRequest) -> Result<PlainReques
     let path = parsed.path_and_query("");
     let path = path.split('?').next().unwrap_or_default();
     let by_method = matches!(parsed.method.as_str(), "GET" | "HEAD");
-    let action = format!("{} {}{path}", parsed.method, parsed.host);
+    // As grants write it: HTTPS goes without saying.
+    let place = parsed.origin.strip_prefix("https://").unwrap_or(&parsed.origin);
+    let action = format!("{} {place}{path}", parsed.method);
     let class = if by_method || grants.is_read(&scheme, &credential, &action) { Class::Read } else { Class::Mutate };
     Refusal::check_phase(bounds.phase, class, &format!("{} {}{path}", parsed.method, parsed.origin), "")?;
     if class == Class::Mutate {

@@ -89,7 +89,8 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         let escaped = secret.replace('/', "\\/");
-        for form in [*secret, &encoded, &escaped] {
+        let quoted = serde_json::Value::from(*secret).to_string();
+        for form in [*secret, &encoded, &escaped, quoted.trim_matches('"')] {
             let in_headers = response.headers.iter().any(|(name, value)| name.contains(form) || value.contains(form));
             if in_headers || contains(&response.body, form.as_bytes()) {
                 let message = format!(

@@ -15,6 +15,9 @@ use crate::grant::Grants;
 /// Largest credential that is read from a file.
 const MAX_BYTES: u64 = 64 * 1024;
 
+/// Why a host is refused that no grant names with that credential.
+pub(super) const NOT_LISTED: &str = "the grant does not list it for this credential";
+
 /// How a secret goes into a request.
 enum Way {
     Bearer,
@@ -37,7 +40,14 @@ impl HostLogin {
             _ => return Err(Refusal::SchemeNotImplemented(scheme.to_owned()).into()),
         };
         let from = grants.credential_at(scheme, credential, origin);
-        let from = from.ok_or_else(|| Refusal::UnknownCredential(credential.to_owned()))?;
+        let Some(from) = from else {
+            // Whether it may go there is told by whoever looks at the grant.
+            return if grants.allows_origin(scheme, credential, origin) {
+                Err(missing(credential, "nobody has said where it is"))
+            } else {
+                Err(Refusal::Host { host: origin.to_owned(), why: NOT_LISTED.to_owned() }.into())
+            };
+        };
         Ok(Self(Some((way, secret(credential, from)?))))
     }
 
@@ -56,30 +66,42 @@ impl HostLogin {
         Ok(Some((name, value)))
     }
 
-    /// What no answer may repeat.
-    pub(super) fn secret(&self) -> &str {
-        self.0.as_ref().map_or("", |(_, secret)| secret.expose())
+    /// What no answer may repeat: the credential, and what of it is sent.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let Some((way, secret)) = &self.0 else { return Vec::new() };
+        let secret = secret.expose();
+        let mut all = vec![secret.to_owned()];
+        if let Way::Basic = way {
+            all.push(STANDARD.encode(secret));
+            all.extend(secret.split_once(':').map(|(_, password)| password.to_owned()));
+        }
+        all
     }
 }
 
-fn secret(credential: &str, from: &str) -> Result<SecretString, ProviderError> {
-    let missing = |why: String| ProviderError::Other {
+fn missing(credential: &str, why: &str) -> ProviderError {
+    ProviderError::Other {
         code: "CREDENTIALS_MISSING".to_owned(),
         message: format!("the credential `{credential}` is not there: {why}"),
         detail: serde_json::json!({
             "hint": format!("set it, or say where it is: `nic provider add FILE --credential {credential}=env:VARIABLE`"),
         }),
-    };
+    }
+}
+
+fn secret(credential: &str, from: &str) -> Result<SecretString, ProviderError> {
     let text = match from.split_once(':') {
         Some(("file", path)) => {
             let mut text = String::new();
             let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-            read.map_err(|error| missing(format!("`{path}`: {error}")))?;
+            read.map_err(|error| missing(credential, &format!("`{path}`: {error}")))?;
             text
         }
-        Some(("env", name)) => std::env::var(name).map_err(|error| missing(format!("`{name}`: {error}")))?,
-        _ => return Err(missing("nobody says where".to_owned())),
+        Some(("env", name)) => {
+            std::env::var(name).map_err(|error| missing(credential, &format!("`{name}`: {error}")))?
+        }
+        _ => return Err(missing(credential, "nobody has said where it is")),
     };
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(SecretString::new(text)) }
+    if text.is_empty() { Err(missing(credential, "it is empty")) } else { Ok(SecretString::new(text)) }
 }

@@ -8,6 +8,7 @@
 //! ```yaml
 //! scripted:
 //!   endpoint: "http://127.0.0.1:1234"   # where the test serves the things
+//!   region: us-west-2                   # that of the platform: what is signed for AWS goes there
 //!   scheme: none                        # how requests are signed: none, bearer
 //!   facts: [zone]                       # asked in `lookup`; the answer is the thing's `value_from_fact`
 //!   resources:

@@ -17,6 +17,9 @@ use crate::thing::Kind;
 #[serde(deny_unknown_fields)]
 pub struct Section {
     endpoint: String,
+    /// The host reads it.
+    #[serde(default, rename = "region")]
+    _region: Option<String>,
     #[serde(default = "unsigned")]
     scheme: String,
     #[serde(default)]

@@ -107,7 +107,9 @@ async fn no_locator_leads_the_hosts_tokens_to_the_provider() -> Result<()> {
     let object =
         json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "one", "namespace": "default" } });
     for locator in locators(attacker.address(), &site.things.endpoint()) {
-        let section = json!({ "resources": [{ "name": "one" }], "objects": { "one": object }, "cluster": locator });
+        let section = json!({
+            "region": "us-west-2", "resources": [{ "name": "one" }], "objects": { "one": object }, "cluster": locator,
+        });
         site.config(section)?;
         for command in [&["plan"][..], &["deploy"], &["status"], &["kubeconfig"]] {
             let ran = site.nic(command).await?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::nic::{Ran, Workspace};
+use nic_tests::schemas::conforms;
 use nic_tests::things::{place, scripted, with_manifest};
 use serde_json::{Value, json};
 
@@ -150,7 +151,7 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
 
     let open = "http://127.0.0.1:7070/";
     let ran = workspace.ok(&["provider", "add", "given.wasm", "--yes", "--private", open]).await?;
-    says(&ran, &["may make, change and delete, with your login", "Added. `provider: scripted` in a config uses it."])?;
+    says(&ran, &["may make, change and delete, with your login", "`provider: scripted` in a config uses it."])?;
     let entry = locked(&workspace)?["providers"][0].clone();
     ensure!(entry["name"] == "scripted" && entry["source"] == "given.wasm", "{entry:#}");
     ensure!(entry["grants"].to_string().contains("\"private\":[\"http://127.0.0.1:7070\"]"), "{entry:#}");
@@ -158,17 +159,20 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
     workspace.ok(&["plan"]).await?;
 
     // Other bytes are another component.
-    let newer = with_manifest(&scripted()?, MANIFEST, |manifest| {
-        manifest["version"] = json!("0.1.1");
-        without(manifest, "kubernetes");
-    })?;
+    let newer = with_manifest(&scripted()?, MANIFEST, |manifest| without(manifest, "kubernetes"))?;
     std::fs::write(&kept, &newer)?;
     says(&refused(&workspace, "COMPONENT_CHANGED").await?, &["find out who did"])?;
     let before = std::fs::read(workspace.path().join("providers/nic.lock"))?;
     std::fs::write(&given, &newer)?;
+    let json = workspace.ok(&["provider", "add", "given.wasm", "--yes", "--format", "json"]).await?.json()?;
+    conforms(&json, "provider-add.json")?;
     let ran = workspace.ok(&["provider", "add", "given.wasm", "--yes"]).await?;
-    says(&ran, &["It wants nothing that 0.1.0 did not."])?;
-    ensure!(locked(&workspace)?["providers"][0]["version"] == "0.1.1");
+    says(&ran, &["It is the one that was granted before."])?;
+    ensure!(
+        locked(&workspace)?["providers"][0]["grants"].to_string().contains("\"private\""),
+        "what was opened is closed"
+    );
+    ensure!(locked(&workspace)?["providers"][0]["digest"] != entry["digest"]);
 
     // What is not understood whole is not believed.
     std::fs::write(workspace.path().join("providers/nic.lock"), &before[..before.len() / 2])?;

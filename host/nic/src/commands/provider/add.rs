@@ -1,8 +1,5 @@
 //! `nic provider add`: somebody looks at what a component wants, and gives it.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use serde_json::json;
 
 use super::super::Result;
@@ -15,25 +12,31 @@ use crate::exit::ExitStatus;
 use crate::files;
 use crate::grant::{Grant, Grants, origin_of};
 use crate::lockfile::{self, LockFile, Locked};
-use crate::output::{Printer, Verbosity, grants};
+use crate::output::{Printer, grants};
 use crate::plugin::Code;
 use crate::plugin::manifest::Manifest;
+use crate::session;
 
 pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     let source = flags.component.display().to_string();
     let bytes = std::fs::read(&flags.component).map_err(|error| {
         CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{source}`: {error}"))
+            .hint("give the path of a component: a file that ends in `.wasm`")
     })?;
     let code = Code::from(bytes);
     let mut manifest = Manifest::of(&source, &code).map_err(|error| unusable(&error))?;
-    open(&mut manifest.grants, &flags.private)?;
-    place(&mut manifest.grants, &flags.credential)?;
     let directory = components::directory().ok_or_else(|| {
         let detail = "neither HOME nor XDG_DATA_HOME says where the components are kept";
         CommandError::broke("FILE_NOT_WRITABLE", "A component cannot be kept", detail)
             .hint("name a directory with NIC_COMPONENTS_DIR")
     })?;
     let lock = LockFile::read(&directory)?;
+    let before = lock.of(&manifest.name).cloned();
+    if let Some(before) = &before {
+        keep_what_the_user_said(&mut manifest.grants, &before.grants);
+    }
+    open(&mut manifest.grants, &flags.private)?;
+    place(&mut manifest.grants, &flags.credential)?;
     let entry = Locked {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
@@ -42,29 +45,73 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
         wit: manifest.wit.clone(),
         grants: manifest.grants.clone(),
     };
-    let verbose = printer.verbosity == Verbosity::Verbose;
     printer.line(format!("{} {} ({})", entry.name, entry.version, entry.source));
     printer.line(format!("  {}", entry.digest));
-    printer.line(grants::component(&manifest, verbose));
-    let before = lock.of(&entry.name).cloned();
-    let new = before.as_ref().map(|before| since(before, &manifest)).unwrap_or_default();
-    match &before {
-        Some(before) if before.digest == entry.digest && new.is_empty() => {}
-        Some(before) if new.is_empty() => printer.line(format!("\nIt wants nothing that {} did not.", before.version)),
-        Some(before) => printer.line(format!("\nNew since {}:\n{}", before.version, new.join("\n"))),
-        None if components::is_bundled(&entry.name) => {
-            printer.line(format!("\nIt takes the place of the provider `{}` that comes with NIC.", entry.name));
-        }
-        None => {}
+    // Whoever is asked sees all of it.
+    printer.line(grants::component(&manifest, true));
+    printer.line(compared(before.as_ref(), &entry));
+    for name in without_a_place(&entry.grants) {
+        let told =
+            format!("Where the credential `{name}` is, nobody has said: add `--credential {name}=env:VARIABLE`.");
+        printer.talk("warn", told);
     }
+    // What cannot be used is not added, and does not take the place of what can.
+    session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await?;
     let text = "Grant it all of this? It acts with your logins. [y/N]".to_owned();
     Question { text, answer: Answer::Yes, undone: "granted" }.ask(flags.yes, printer).await?;
-    keep(&directory, &entry.name, code.bytes())?;
-    let name = entry.name.clone();
-    lock.with(entry.clone()).write(&directory)?;
-    printer.line(format!("Added. `provider: {name}` in a config uses it."));
+    // Somebody else may have added another one while this was looked at.
+    LockFile::read(&directory)?.with(entry.clone()).write(&directory)?;
+    let path = directory.join(format!("{}.wasm", entry.name));
+    files::replace(&path, code.bytes())?;
+    printer.line(format!("Added as `{}`. `provider: {}` in a config uses it.", path.display(), entry.name));
     printer.document(&json!({ "success": true, "provider": entry }));
     Ok(ExitStatus::Success)
+}
+
+/// What only the user can say of hosts and credentials stays said of those that are asked for as before.
+fn keep_what_the_user_said(wanted: &mut Grants, given: &Grants) {
+    for grant in &mut wanted.0 {
+        let Grant::Hosts(grant) = grant else { continue };
+        for before in
+            given.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None })
+        {
+            if (&before.scheme, &before.credential) == (&grant.scheme, &grant.credential) {
+                let same = before.private.iter().filter(|host| grant.hosts.contains(host));
+                grant.private = same.cloned().collect();
+                // A credential goes on to no host that it was not given to.
+                let no_new_host = grant.hosts.iter().all(|host| before.hosts.contains(host));
+                grant.from = before.from.clone().filter(|_| no_new_host);
+            }
+        }
+    }
+}
+
+/// What is new, beside what the one of that name was granted. A grant is new as a whole: what a line of it says depends on the others.
+fn compared(before: Option<&Locked>, entry: &Locked) -> String {
+    let Some(before) = before else {
+        return if components::is_bundled(&entry.name) {
+            format!("\nIt takes the place of the provider `{}` that comes with NIC.", entry.name)
+        } else {
+            String::new()
+        };
+    };
+    let bare = |grant: &Grant| grant.without_words();
+    let known: Vec<Grant> = before.grants.0.iter().map(bare).collect();
+    let new: Vec<Grant> = entry.grants.0.iter().filter(|grant| !known.contains(&bare(grant))).cloned().collect();
+    if before.digest == entry.digest && new.is_empty() {
+        "\nIt is the one that was granted before.".to_owned()
+    } else if new.is_empty() {
+        format!("\nIt wants nothing that {} with {} was not granted.", before.version, before.digest)
+    } else {
+        let listed = grants::listed(&new, true);
+        format!("\nNot granted before, to {} with {}:\n{}", before.version, before.digest, listed.trim_end())
+    }
+}
+
+/// The credentials that are asked for and of which nobody has said where they are.
+fn without_a_place(grants: &Grants) -> Vec<&str> {
+    let hosts = grants.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None });
+    hosts.filter(|grant| grant.from.is_none()).filter_map(|grant| grant.credential.as_deref()).collect()
 }
 
 /// Lets hosts that the component asks for be at private addresses.
@@ -123,15 +170,54 @@ fn place(grants: &mut Grants, places: &[String]) -> std::result::Result<(), Comm
     Ok(())
 }
 
-/// What it wants that the one before was not granted, in the lines of the list.
-fn since(before: &Locked, now: &Manifest) -> Vec<String> {
-    let granted = Manifest { grants: before.grants.clone(), ..now.clone() };
-    let (old, new) = (grants::component(&granted, true), grants::component(now, true));
-    let old: BTreeSet<&str> = old.lines().collect();
-    new.lines().filter(|line| !old.contains(line)).map(str::to_owned).collect()
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-/// The bytes that were looked at, in the directory of components. Until the lock file names their digest they may do nothing.
-fn keep(directory: &Path, name: &str, bytes: &[u8]) -> std::result::Result<(), CommandError> {
-    files::replace(&directory.join(format!("{name}.wasm")), bytes)
+    use super::*;
+    use crate::grant::parse_locked;
+
+    fn entry(grants: &Value) -> Locked {
+        Locked {
+            name: "custom".to_owned(),
+            version: "1.0.0".to_owned(),
+            source: "custom.wasm".to_owned(),
+            digest: "sha256:ab".to_owned(),
+            wit: "nic:plugin@0.1.0".to_owned(),
+            grants: Grants(parse_locked(grants.as_array().unwrap()).unwrap()),
+        }
+    }
+
+    fn objects(in_dev: &str, of_the_cluster: &str) -> Value {
+        json!([
+            {"capability": "kubernetes-objects", "kinds": [in_dev], "namespaces": ["dev"], "reason": "makes"},
+            {"capability": "kubernetes-objects", "kinds": [of_the_cluster], "reason": "makes"},
+        ])
+    }
+
+    #[test]
+    fn what_is_granted_elsewhere_is_new_here() {
+        let (before, now) = (entry(&objects("*", "v1/Namespace")), entry(&objects("v1/Namespace", "*")));
+        let told = compared(Some(&before), &Locked { digest: "sha256:cd".to_owned(), ..now });
+        assert!(told.contains("of the whole cluster") && told.contains("every kind"), "{told}");
+        let same = Locked { digest: "sha256:cd".to_owned(), ..before.clone() };
+        assert!(compared(Some(&before), &same).contains("It wants nothing that 1.0.0"));
+    }
+
+    #[test]
+    fn what_the_user_said_stays_said_of_the_same_hosts_alone() {
+        let hosts = |hosts: &[&str], more: &Value| {
+            let mut grant =
+                json!({"capability": "hosts", "hosts": hosts, "scheme": "bearer", "credential": "c", "reason": "asks"});
+            grant.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry(&json!([grant])).grants
+        };
+        let given = hosts(&["a.b", "c.d"], &json!({"from": "env:TOKEN", "private": ["a.b"]}));
+        let mut wanted = hosts(&["a.b"], &json!({}));
+        keep_what_the_user_said(&mut wanted, &given);
+        assert_eq!(wanted, hosts(&["a.b"], &json!({"from": "env:TOKEN", "private": ["a.b"]})));
+        let mut more = hosts(&["a.b", "evil.example"], &json!({}));
+        keep_what_the_user_said(&mut more, &given);
+        assert_eq!(more, hosts(&["a.b", "evil.example"], &json!({"private": ["a.b"]})));
+    }
 }
