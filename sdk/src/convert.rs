@@ -84,7 +84,7 @@ pub fn change(change: lifecycle::Change) -> Result<Change, Error> {
 /// An error that this component answers.
 pub fn error(error: Error) -> wit::Error {
     match error {
-        Error::Denied(message) => wit::Error::Denied(message),
+        Error::Denied { code, message } => wit::Error::Denied(wit::Denial { code, message }),
         Error::NotFound(message) => wit::Error::NotFound(message),
         Error::Conflict(message) => wit::Error::Conflict(message),
         Error::Throttled(wait) => wit::Error::Throttled(wait),
@@ -239,7 +239,7 @@ mod tests {
             hints: vec!["h".into()],
         };
         let errors = [
-            Error::Denied("no".into()),
+            Error::denied("NO_SUCH_GRANT", "no"),
             Error::NotFound("gone".into()),
             Error::Conflict("busy".into()),
             Error::Throttled(Some(7)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The answer of `describe`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Description {
     /// Short name, the first part of every address: `aws`.
     pub name: String,
@@ -15,7 +15,12 @@ pub struct Description {
     /// The config sections it owns, by key, with their JSON Schema (2020-12). Only these sections reach the component.
     pub config_sections: BTreeMap<String, Value>,
     /// The kinds it manages.
+    #[serde(default)]
     pub kinds: Vec<Kind>,
+    /// What every call is told of the config in [`Context::settings`](crate::types::Context::settings): a name, and an RFC 6901 pointer that
+    /// begins with a section, such as `/google_cloud_platform/project`.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// One kind of resource.

@@ -6,8 +6,13 @@ use crate::types::Diagnostic;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The host or the cloud's permissions refused. Not retried.
-    #[error("denied: {0}")]
-    Denied(String),
+    #[error("denied: {}", denial(.code, .message))]
+    Denied {
+        /// The host's stable name, such as `ACTION_NOT_GRANTED`, or the cloud's own.
+        code: String,
+        /// What was refused, and why.
+        message: String,
+    },
     /// The thing addressed does not exist.
     #[error("not found: {0}")]
     NotFound(String),
@@ -45,7 +50,18 @@ pub enum Error {
     },
 }
 
+/// A refusal in words, as the host writes it: a cloud's code stands before what the cloud said, a stable name comes last.
+fn denial(code: &str, message: &str) -> String {
+    let stable = code.contains('_') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if stable { format!("{message} [{code}]") } else { format!("{code}: {message}") }
+}
+
 impl Error {
+    /// What was refused, by a code: one of yours, such as `QUOTA_TOO_SMALL`, or the cloud's own.
+    pub fn denied(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Denied { code: code.into(), message: message.into() }
+    }
+
     /// An `other` error without detail.
     pub fn other(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Other { code: code.into(), message: message.into(), detail: serde_json::json!({}) }

@@ -52,6 +52,7 @@
 //!                 create: CreateSafety::Named,
 //!                 settle_seconds: 0,
 //!             }],
+//!             ..Description::default()
 //!         }
 //!     }
 //!

@@ -8,6 +8,7 @@
 //!   "name": "aws",
 //!   "version": "0.1.0",
 //!   "wit": "nic:plugin@0.1.0",
+//!   "world": "provider",
 //!   "grants": [
 //!     { "capability": "config", "sections": ["amazon_web_services"], "reason": "Reads what the platform should be" },
 //!     {

@@ -25,6 +25,9 @@ pub struct Context {
     pub seed: u64,
     /// SHA-256 of the facts that `desired` was given.
     pub facts_digest: String,
+    /// What `describe` picks out of the config by name. What the config does not say is absent; without a config it is as at the last
+    /// deploy.
+    pub settings: std::collections::BTreeMap<String, Value>,
 }
 
 /// How bad a diagnostic is.

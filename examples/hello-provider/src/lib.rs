@@ -50,7 +50,7 @@ impl Provider for Hello {
             version: env!("CARGO_PKG_VERSION").into(),
             // Only these sections of the config ever reach this component.
             config_sections: BTreeMap::from([("hello".into(), section)]),
-            kinds: Vec::new(),
+            ..Description::default()
         }
     }
 

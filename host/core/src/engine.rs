@@ -9,6 +9,7 @@ mod owner;
 mod preflight;
 mod refresh;
 mod step;
+mod upgrade;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use apply::{ApplyReport, Outcome as StepOutcome};
 pub use drift::Drift;
 pub use journal::Journal;
 pub use owner::{Looked, Owner};
+pub use upgrade::upgrade;
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};

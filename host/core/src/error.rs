@@ -8,8 +8,13 @@ use crate::diagnostic::Diagnostic;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProviderError {
     /// The host or the cloud's permissions refused.
-    #[error("denied: {0}")]
-    Denied(String),
+    #[error("denied: {}", denial(.code, .message))]
+    Denied {
+        /// The host's stable name, [`is_stable`], or the cloud's own.
+        code: String,
+        /// What was refused, and why.
+        message: String,
+    },
     /// The thing addressed does not exist.
     #[error("not found: {0}")]
     NotFound(String),
@@ -53,6 +58,9 @@ pub const NOT_IMPLEMENTED: &str = "OPERATION_NOT_IMPLEMENTED";
 /// Codes that the host itself gives a request which got no answer of the one it was meant for: no cloud was there to say them.
 const UNANSWERED: [&str; 4] = ["CLUSTER_UNREACHABLE", "CLOUD_UNREACHABLE", "PROXY_UNREACHABLE", "PROXY_REFUSED"];
 
+/// The code of what a cluster's own permissions refuse.
+pub const CLUSTER_FORBIDS: &str = "CLUSTER_FORBIDS";
+
 /// The cause that all refusals of a login have in common.
 const LOGIN_REFUSED: &str = "login refused";
 
@@ -70,7 +78,26 @@ pub enum Retry {
     AfterReading,
 }
 
+/// Whether a code is one of the host's stable names, `ACTION_NOT_GRANTED`, and not a cloud's, `UnauthorizedOperation`.
+fn is_stable(code: &str) -> bool {
+    code.contains('_') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// A refusal in words. A cloud's code stands before what the cloud said; the host's can be looked up, and comes last.
+fn denial(code: &str, message: &str) -> String {
+    match code {
+        "" => message.to_owned(),
+        code if is_stable(code) => format!("{message} [{code}]"),
+        code => format!("{code}: {message}"),
+    }
+}
+
 impl ProviderError {
+    /// What the host or the cloud's permissions refused.
+    pub fn denied(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Denied { code: code.into(), message: message.into() }
+    }
+
     /// An `Other` error without detail.
     pub fn other(code: &str, message: impl Into<String>) -> Self {
         Self::Other { code: code.to_owned(), message: message.into(), detail: serde_json::json!({}) }
@@ -104,12 +131,15 @@ impl ProviderError {
     pub fn hints(&self) -> Vec<String> {
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
         match self {
-            Self::Denied(_) if self.cause() == LOGIN_REFUSED => {
+            Self::Denied { .. } if self.cause() == LOGIN_REFUSED => {
                 vec!["check the credentials, and whether the account has enabled the region".to_owned()]
             }
-            // What the host refuses ends with its code, and no other credentials would change it.
-            Self::Denied(text) if !text.ends_with(']') => {
+            // What the host itself refuses, no other credentials would change.
+            Self::Denied { code, .. } if !is_stable(code) || code == CLUSTER_FORBIDS => {
                 vec!["check that the credentials in use may do this".to_owned()]
+            }
+            Self::Denied { code, .. } if code.ends_with("_NOT_GRANTED") => {
+                vec!["`nic provider list --verbose` shows what each component may do".to_owned()]
             }
             Self::Other { detail, .. } => match &detail["hints"] {
                 serde_json::Value::Array(hints) => hints.iter().filter_map(text).collect(),
@@ -145,12 +175,10 @@ impl ProviderError {
             "IncompleteSignatureException",
         ];
         match self {
-            Self::Denied(text) if text.split(':').next().is_some_and(|code| LOGIN.contains(&code)) => {
-                LOGIN_REFUSED.to_owned()
-            }
+            Self::Denied { code, .. } if LOGIN.contains(&code.as_str()) => LOGIN_REFUSED.to_owned(),
             // A permission of the cluster is refused for a sort of object: which one is meant says nothing more.
-            Self::Denied(text) if text.contains(FORBIDDEN) => {
-                text.split_once(FORBIDDEN).map_or(text.as_str(), |(_, why)| why).to_owned()
+            Self::Denied { message, .. } if message.contains(FORBIDDEN) => {
+                message.split_once(FORBIDDEN).map_or(message.as_str(), |(_, why)| why).to_owned()
             }
             Self::Remote { code, .. } if UNANSWERED.contains(&code.as_str()) => code.clone(),
             Self::Other { code, .. } if code.starts_with("CREDENTIALS_") || code == "CLUSTER_LOGIN_FAILED" => {
@@ -163,7 +191,8 @@ impl ProviderError {
     /// The stable code shown to users.
     pub fn code(&self) -> &str {
         match self {
-            Self::Denied(_) => "DENIED",
+            Self::Denied { code, .. } if is_stable(code) => code,
+            Self::Denied { .. } => "DENIED",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Conflict(_) => "CONFLICT",
             Self::Throttled(_) => "THROTTLED",

@@ -21,6 +21,9 @@ pub struct Description {
     /// The kinds it manages.
     #[serde(default)]
     pub kinds: Vec<Kind>,
+    /// What every call is told of the config: a name, and an RFC 6901 pointer that begins with a section.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// One kind of resource.

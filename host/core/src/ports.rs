@@ -35,6 +35,9 @@ pub struct Context {
     pub seed: u64,
     /// SHA-256 of the facts.
     pub facts_digest: String,
+    /// What descriptions pick out of the config, by provider; each is told its own.
+    #[serde(skip)]
+    pub settings: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
 /// A question of `desired`.
@@ -200,7 +203,7 @@ pub trait Provider: Send + Sync {
     /// Its part of outputs.json.
     async fn outputs(&self, call: &Call, config: &Value) -> Result<Value, ProviderError>;
 
-    /// Brings a document to the current schema version of its kind.
+    /// Brings a recorded document to the current schema version of its kind.
     async fn upgrade_document(&self, kind: &str, from_version: u32, document: Value) -> Result<Value, ProviderError>;
 
     /// What is wrong with a document under its kind's schema; `partial` when references and unknown values are wildcards.
@@ -237,6 +240,9 @@ pub trait Backend: Send + Sync {
 
     /// Replaces the bytes: durable when it returns, and all or nothing whenever it is interrupted.
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError>;
+
+    /// Keeps bytes beside the state, under its name and `.<label>`; what was kept there before is replaced.
+    async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError>;
 }
 
 /// Time, as the engine sees it.

@@ -38,6 +38,8 @@ pub struct State {
     pub records: BTreeMap<Address, Record>,
     /// Recorded answers by provider and key.
     pub facts: BTreeMap<String, Facts>,
+    /// What descriptions picked out of the config at the last deploy, by provider.
+    pub settings: BTreeMap<String, BTreeMap<String, Value>>,
     /// When, by which version, from which config.
     pub metadata: Metadata,
     /// Top-level members that this version does not know; kept as they are.
@@ -60,6 +62,9 @@ pub struct Metadata {
     pub last_successful_deploy: Option<String>,
     /// How many deploys finished without error.
     pub deploy_count: u64,
+    /// Digests of the components of others that the user agreed to act with, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, String>,
     /// What immutable keys of the config said at the last of them, by RFC 6901 pointer.
     pub immutable_configuration: BTreeMap<String, Value>,
 }
@@ -86,6 +91,7 @@ impl State {
             identity: None,
             records: BTreeMap::new(),
             facts: BTreeMap::new(),
+            settings: BTreeMap::new(),
             metadata: Metadata { created_at: now.to_owned(), ..Metadata::default() },
             unknown: Map::new(),
         }

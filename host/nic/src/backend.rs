@@ -2,6 +2,7 @@
 
 mod damaged;
 pub mod local;
+mod migrated;
 mod place;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use nic_core::ports::BackendError;
 
 pub use damaged::damaged;
 pub use local::{LocalBackend, LockInfo};
+pub use migrated::Migrated;
 
 /// Opens the backend that a `--state` value names.
 ///

@@ -230,6 +230,10 @@ pub struct Deploy {
     /// Carry out this plan, which `nic plan --out` wrote, or nothing
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// Do not ask before a provider that did not come with NIC does what nobody agreed to yet. Needed where there is no terminal to ask at,
+    /// unless `NIC_YES=1` is set
+    #[arg(long, short)]
+    pub yes: bool,
     /// How long to wait until nodes, add-ons and workloads are ready
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub ready_timeout: Duration,

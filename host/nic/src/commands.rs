@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod confirm;
+mod consent;
 mod deploy;
 mod destroy;
 mod doctor;

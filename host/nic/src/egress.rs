@@ -36,7 +36,7 @@ const METADATA_NAMES: [&str; 6] = [
 /// Why a request does not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{host}` is at {address}, {why}; only public addresses are dialled, hosts that you open (`nic provider add --private`), and endpoints of your own settings [ADDRESS_NOT_ALLOWED]"
+    "`{host}` is at {address}, {why}; only public addresses are dialled, hosts that you open (`nic provider add --private`), and endpoints of your own settings"
 )]
 pub struct EgressRefused {
     /// The name that was resolved.
@@ -45,6 +45,11 @@ pub struct EgressRefused {
     pub address: IpAddr,
     /// What kind of address that is.
     pub why: &'static str,
+}
+
+impl EgressRefused {
+    /// Its stable name.
+    pub const CODE: &str = "ADDRESS_NOT_ALLOWED";
 }
 
 /// What is said of the addresses in [`METADATA`].

@@ -71,6 +71,11 @@ impl Grants {
         of_kind.into_iter().any(|pattern| matches(pattern, action))
     }
 
+    /// What a change of this kind may do, as the grants write it.
+    pub fn mutations_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
+        self.kinds().filter_map(move |kinds| kinds.get(kind)).flatten().map(String::as_str)
+    }
+
     /// Whether the component may manage a kind at all.
     pub fn allows_kind(&self, kind: &str) -> bool {
         self.kinds().any(|kinds| kinds.contains_key(kind))

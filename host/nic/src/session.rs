@@ -2,6 +2,7 @@
 
 mod cluster;
 mod owner;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_core::diagnostic::Diagnostic;
-use nic_core::engine::{Journal, Participant, Run, Settings};
+use nic_core::engine::{self, Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
 use nic_core::resource::Record;
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
 use self::owner::PlatformOwner;
-use crate::backend;
+use crate::backend::{self, Migrated};
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::clock::SystemClock;
 use crate::cluster::{
@@ -53,6 +54,7 @@ pub struct Session {
     pub run: Run,
     /// Where the state is.
     pub state_path: PathBuf,
+    component: Arc<ComponentProvider>,
     clusters: ClusterSource,
     /// What the config's immutable keys say.
     immutable: BTreeMap<String, Value>,
@@ -193,6 +195,15 @@ impl Session {
             config.spelling.clone_into(&mut state.topology);
         }
 
+        let picked = match config {
+            Some(_) => settings::picked(component.description(), &sections),
+            None => state.settings.get(&component.description().name).cloned().unwrap_or_default(),
+        };
+        let settings = BTreeMap::from([(component.description().name.clone(), picked)]);
+        if state.records.is_empty() {
+            state.settings.clone_from(&settings);
+        }
+
         let clusters = ClusterSource::new(gate.clone());
         let provider: Arc<dyn Provider> = component.clone();
         let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
@@ -221,6 +232,7 @@ impl Session {
             now: clock.now(),
             seed: crate::clock::random() >> 11,
             facts_digest: String::new(),
+            settings,
         };
         let configuration_hash = nic_core::document::digest(&json!({
             "project_name": context.project,
@@ -233,16 +245,23 @@ impl Session {
             printer.talk("warn", "Stopping: what runs is finished or recorded as pending. Again to end at once.");
         };
         let interrupt: Arc<dyn Interrupt> = Arc::new(Signals::listen(interrupted));
+        let served_by = component.clone();
+        let participants = vec![
+            Participant { provider: component.clone(), config: sections, declares: true },
+            Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
+        ];
+        let serial = state.serial;
+        let backend: Arc<dyn Backend> = match engine::upgrade(&mut state, &participants).await? {
+            true => Arc::new(Migrated::new(backend, serial)),
+            false => backend,
+        };
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
         let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
         component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
         let run = Run {
-            participants: vec![
-                Participant { provider: component, config: sections, declares: true },
-                Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
-            ],
+            participants,
             context,
             identity: Arc::new(owner),
             clock,
@@ -266,7 +285,22 @@ impl Session {
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };
-        Ok(Self { run, state_path, clusters, immutable })
+        Ok(Self { run, state_path, component: served_by, clusters, immutable })
+    }
+
+    /// The component that serves the platform.
+    pub fn component(&self) -> &ComponentProvider {
+        &self.component
+    }
+
+    /// Writes down that the user agreed to what a component of somebody else's does.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub async fn record_component(&self, name: &str, digest: &str) -> Result<(), CommandError> {
+        let (name, digest) = (name.to_owned(), digest.to_owned());
+        let agreed = move |state: &mut State| drop(state.metadata.components.insert(name, digest));
+        Ok(self.run.journal.change(agreed).await?)
     }
 
     /// Writes down that a deploy finished without error.
@@ -275,16 +309,26 @@ impl Session {
     /// What the backend says.
     pub async fn record_success(&self) -> Result<(), CommandError> {
         let (now, hash) = (self.run.clock.now(), self.run.configuration_hash.clone());
-        let region = self.run.context.region.clone();
+        let (region, settings) = (self.run.context.region.clone(), self.run.context.settings.clone());
         let immutable = self.immutable.clone();
+        let (name, digest) = (self.component.manifest().name.clone(), self.component.digest().to_owned());
         self.run
             .journal
             .change(move |state| {
                 state.region = region;
+                state.settings = settings;
                 state.metadata.last_successful_deploy = Some(now);
                 state.metadata.deploy_count += 1;
                 state.metadata.configuration_hash = hash;
                 state.metadata.immutable_configuration = immutable;
+                // What acts here for the first time was agreed to when it was added; whatever takes its place is asked about.
+                let own = |record: &&Record| record.address.provider() == name;
+                let first = state.records.values().filter(own).all(|record| record.component_digest == digest);
+                if components::comes_with_nic(&digest) {
+                    state.metadata.components.remove(&name);
+                } else if first {
+                    state.metadata.components.entry(name).or_insert(digest);
+                }
             })
             .await?;
         Ok(())
@@ -488,6 +532,11 @@ fn cache_dir() -> Option<PathBuf> {
         .map(|directory| directory.join("compiled"))
 }
 
+/// A digest that people can tell from another one.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// A component by itself, for commands that ask only what it is.
 ///
 /// # Errors
@@ -607,6 +656,10 @@ impl<B: Backend> Backend for ReadOnly<B> {
             details: serde_json::json!({}),
         })
     }
+
+    async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
+        self.write(&[]).await
+    }
 }
 
 /// No state at all.
@@ -625,5 +678,9 @@ impl Backend for Nothing {
             hints: Vec::new(),
             details: serde_json::json!({}),
         })
+    }
+
+    async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
+        self.write(&[]).await
     }
 }

@@ -19,5 +19,6 @@ pub fn description() -> Description {
             (config::storage::SECTION.to_owned(), config::storage::schema()),
         ]),
         kinds: kinds::describe(),
+        ..Description::default()
     }
 }

@@ -64,7 +64,7 @@ impl Offer {
 /// version has.
 pub async fn on_offer(cloud: &Cloud) -> Result<BTreeMap<Minor, Offer>, Error> {
     match of_clusters(cloud).await {
-        Err(Error::Denied(_)) => of_addons(cloud).await,
+        Err(Error::Denied { .. }) => of_addons(cloud).await,
         result => result,
     }
 }

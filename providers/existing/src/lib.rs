@@ -33,7 +33,7 @@ impl Provider for Existing {
             name: "existing".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             config_sections: sections.into_iter().chain(shared).collect(),
-            kinds: Vec::new(),
+            ..Description::default()
         }
     }
 

@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_host_is_carried_through() {
-        let cloud = FakeCloud::new().on("ec2", "*", Reply::refused(Error::Denied("no".into())));
+        let cloud = FakeCloud::new().on("ec2", "*", Reply::refused(Error::denied("NO_SUCH_GRANT", "no")));
         let failure = with_cloud(&cloud, || block_on(connector().call(request()))).unwrap_err();
-        assert_eq!(failure.into_source().downcast_ref::<Error>(), Some(&Error::Denied("no".into())));
+        assert_eq!(failure.into_source().downcast_ref::<Error>(), Some(&Error::denied("NO_SUCH_GRANT", "no")));
     }
 }

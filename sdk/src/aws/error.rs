@@ -47,7 +47,7 @@ pub fn classify(status: u16, code: String, message: String, retry_after: Option<
     if status == 429 || is_throttling(&code) {
         Error::Throttled(retry_after)
     } else if is_denial(&code) {
-        Error::Denied(told())
+        Error::Denied { code, message }
     } else if is_absence(&code) {
         Error::NotFound(told())
     } else if is_conflict(&code) {
@@ -207,7 +207,7 @@ mod tests {
         assert!(matches!(sorted(400, "DependencyViolation"), Error::Conflict(_)));
         assert!(matches!(sorted(409, "EntityAlreadyExists"), Error::Conflict(_)));
         assert!(matches!(sorted(409, "ResourceInUseException"), Error::Conflict(_)));
-        assert!(matches!(sorted(403, "UnauthorizedOperation"), Error::Denied(_)));
+        assert!(matches!(sorted(403, "UnauthorizedOperation"), Error::Denied { .. }));
         assert!(matches!(sorted(408, "RequestTimeout"), Error::TimedOut(_)));
         assert_eq!(sorted(503, "RequestLimitExceeded"), Error::Throttled(Some(2000)));
         assert_eq!(sorted(429, "Whatever"), Error::Throttled(Some(2000)));
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_the_host_said_comes_out_as_it_went_in() {
-        for hosts in [Error::Denied("no".into()), Error::TimedOut("late".into()), Error::Throttled(Some(5))] {
+        for hosts in [Error::denied("NO_SUCH_GRANT", "no"), Error::TimedOut("late".into()), Error::Throttled(Some(5))] {
             let carried = ConnectorError::other(hosts.clone().into(), None);
             let failure: SdkError<ErrorMetadata, HttpResponse> = SdkError::dispatch_failure(carried);
             assert_eq!(error(failure), hosts);

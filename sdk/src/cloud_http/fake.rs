@@ -10,7 +10,10 @@ pub(crate) use cloud::InFlight;
 pub fn start(request: &Request) -> Result<InFlight, Error> {
     match cloud::installed() {
         Some(cloud) => cloud.start(request),
-        None => Err(Error::Denied(format!("no fake cloud is installed to answer {} {}", request.method, request.url))),
+        None => Err(Error::denied(
+            "NoFakeCloud",
+            format!("no fake cloud is installed to answer {} {}", request.method, request.url),
+        )),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::types::{Diagnostic, Severity};
 /// An error that an import answered.
 pub fn error_from_wit(error: wit::Error) -> Error {
     match error {
-        wit::Error::Denied(message) => Error::Denied(message),
+        wit::Error::Denied(denial) => Error::Denied { code: denial.code, message: denial.message },
         wit::Error::NotFound(message) => Error::NotFound(message),
         wit::Error::Conflict(message) => Error::Conflict(message),
         wit::Error::Throttled(wait) => Error::Throttled(wait),

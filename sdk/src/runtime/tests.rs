@@ -109,13 +109,11 @@ fn queued_requests_given_up_are_never_sent() {
 
 #[test]
 fn a_refusal_does_not_spoil_the_others() {
-    let cloud = FakeCloud::new().on("things", "GET /things/1", Reply::refused(Error::Denied("not granted".into()))).on(
-        "things",
-        "GET /things/2",
-        Reply::json(500, &json!({})),
-    );
+    let cloud = FakeCloud::new()
+        .on("things", "GET /things/1", Reply::refused(Error::denied("ACTION_NOT_GRANTED", "not granted")))
+        .on("things", "GET /things/2", Reply::json(500, &json!({})));
     let (refused, failed) = with_cloud(&cloud, || block_on(async { futures::join!(send(thing(1)), send(thing(2))) }));
-    assert_eq!(refused, Err(Error::Denied("not granted".into())));
+    assert_eq!(refused, Err(Error::denied("ACTION_NOT_GRANTED", "not granted")));
     assert_eq!(failed.unwrap().status, 500);
 }
 
@@ -138,5 +136,5 @@ fn waiting_for_nothing_is_told() {
 
 #[test]
 fn without_a_fake_cloud_requests_are_denied() {
-    assert!(matches!(block_on(send(thing(1))), Err(Error::Denied(_))));
+    assert!(matches!(block_on(send(thing(1))), Err(Error::Denied { .. })));
 }

@@ -53,11 +53,11 @@ pub fn with_cluster<T>(cluster: FakeCluster, test: impl FnOnce() -> T) -> T {
 
 fn with_installed<T>(kind: &str, answer: impl FnOnce(&FakeCluster) -> T) -> Result<T, Error> {
     if kind == "Secret" {
-        return Err(Error::Denied("Secrets are never given to a component".into()));
+        return Err(Error::denied("SECRETS_NEVER", "Secrets are never given to a component"));
     }
     INSTALLED.with_borrow(|installed| match installed.last() {
         Some(cluster) => Ok(answer(cluster)),
-        None => Err(Error::Denied("no cluster is known".into())),
+        None => Err(Error::denied("CLUSTER_NOT_READY", "no cluster is known")),
     })
 }
 
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn secrets_and_unknown_clusters_are_denied() {
         let secret = || block_on(kubernetes::get("v1", "Secret", Some("dev"), "s"));
-        assert!(matches!(with_cluster(FakeCluster::new(), secret), Err(Error::Denied(_))));
-        assert!(matches!(block_on(kubernetes::list("v1", "Node", None, "")), Err(Error::Denied(_))));
+        assert!(matches!(with_cluster(FakeCluster::new(), secret), Err(Error::Denied { .. })));
+        assert!(matches!(block_on(kubernetes::list("v1", "Node", None, "")), Err(Error::Denied { .. })));
     }
 }

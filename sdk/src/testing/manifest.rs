@@ -16,6 +16,7 @@ pub fn check_manifest(manifest: &str, description: &Description) {
     assert_eq!(manifest["name"], description.name.as_str(), "manifest: `name` is not what `describe` says");
     assert_eq!(manifest["version"], description.version.as_str(), "manifest: `version` is not what `describe` says");
     assert_eq!(manifest["wit"], WIT_VERSION, "manifest: `wit` is not the version this SDK speaks");
+    assert_eq!(manifest["world"], "provider", "manifest: `world` is not `provider`");
     let grants = manifest["grants"].as_array().expect("manifest: `grants` is an array, empty if nothing is wanted");
     for grant in grants {
         let capability = grant["capability"].as_str().expect("manifest: a grant names its `capability`");

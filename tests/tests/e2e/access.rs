@@ -180,7 +180,7 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
         let ran = workspace.run(&[command, "--format", "json"]).await?;
         let error = &ran.json()?["error"];
         ensure!(
-            ran.code == 2 && error["code"] == "RESOURCE_UNREADABLE" && error["details"]["cause"] == "DENIED",
+            ran.code == 2 && error["code"] == "RESOURCE_UNREADABLE" && error["details"]["cause"] == "CLUSTER_FORBIDS",
             "{}",
             ran.said()
         );

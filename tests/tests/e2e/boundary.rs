@@ -6,6 +6,8 @@
 
 mod changes;
 mod cluster;
+mod consent;
+mod contract;
 mod grants;
 mod lies;
 mod plans;

@@ -310,6 +310,10 @@ mod tests {
         async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
             Ok(())
         }
+
+        async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
+            Ok(())
+        }
     }
 
     struct Still;

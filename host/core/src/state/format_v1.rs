@@ -124,11 +124,13 @@ struct Head {
     #[serde(default)]
     facts: BTreeMap<String, Facts>,
     #[serde(default)]
+    settings: BTreeMap<String, BTreeMap<String, Value>>,
+    #[serde(default)]
     metadata: Metadata,
 }
 
 /// Members of the document that [`Head`] or this codec own.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "version",
     "format_version",
     "provider",
@@ -141,6 +143,7 @@ const KNOWN: [&str; 15] = [
     "imported_from_terraform",
     "identity",
     "facts",
+    "settings",
     "metadata",
     "cloud",
     "kubernetes",
@@ -201,6 +204,7 @@ pub fn decode(bytes: &[u8]) -> Result<State, FormatError> {
         identity: head.identity,
         records,
         facts: head.facts,
+        settings: head.settings,
         metadata: head.metadata,
         unknown,
     })
@@ -298,6 +302,9 @@ pub fn encode(state: &State) -> Result<Vec<u8>, FormatError> {
         ("cloud", Node::Object(Members::new())),
         ("kubernetes", Node::Object(Members::new())),
     ]);
+    if !state.settings.is_empty() {
+        document.insert("settings", own(serde_json::to_value(&state.settings).map_err(not_json)?));
+    }
     if let Some(identity) = &state.identity {
         document.insert("identity", own(serde_json::to_value(identity).map_err(not_json)?));
     }

@@ -118,6 +118,7 @@ pub fn description() -> Description {
         kind("queue", CreateSafety::Token, "cloud.queues[]", &json!({"id": early, "arn": computed, "tags": tags})),
     ];
     Description {
+        settings: std::collections::BTreeMap::new(),
         name: "sim".to_owned(),
         version: "1.0.0".to_owned(),
         config_sections: std::collections::BTreeMap::new(),

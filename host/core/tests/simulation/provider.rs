@@ -270,7 +270,7 @@ impl Provider for SimProvider {
             Ok(shown
                 .map(|target| {
                     if self.unreadable.contains(&target.address) {
-                        return Observed::unreadable(&target.address, ProviderError::Denied("no".to_owned()));
+                        return Observed::unreadable(&target.address, ProviderError::denied("AccessDenied", "no"));
                     }
                     self.observe(cloud, target, &Self::owner(call, &target.address))
                 })
@@ -294,7 +294,7 @@ impl Provider for SimProvider {
         sink: Arc<dyn CreatedSink>,
     ) -> Result<Progress, ChangeFailure> {
         if self.lies(&change.address, Lie::Denied) {
-            return Err(ProviderError::Denied("no".to_owned()).into());
+            return Err(ProviderError::denied("AccessDenied", "no").into());
         }
         let owner = Self::owner(call, &change.address);
         let mut sent = self.vault.put_in(change);

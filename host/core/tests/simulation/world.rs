@@ -76,6 +76,10 @@ impl Backend for Disk {
         }
         Ok(())
     }
+
+    async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
+        unreachable!("the engine keeps no copies")
+    }
 }
 
 #[derive(Default)]

@@ -253,6 +253,13 @@ impl Backend for LocalBackend {
         fault::at_write(number, bytes, "after");
         Ok(())
     }
+
+    async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError> {
+        self.must_be_locked()?;
+        let path = suffixed(&self.file, &format!(".{label}"));
+        replace_durably(&path, bytes)
+            .map_err(|error| failed(Doing::Writing { before: true }, "cannot write", &path, &error))
+    }
 }
 
 #[cfg(test)]

@@ -59,9 +59,7 @@ impl GuestState {
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
         let service = &self.service;
         if service.bounds.grants.schemes().next().is_none() {
-            return Err(ProviderError::Denied(
-                "the component has no grant for requests [SCHEME_NOT_GRANTED]".to_owned(),
-            ));
+            return Err(ProviderError::denied("SCHEME_NOT_GRANTED", "the component has no grant for requests"));
         }
         if service.in_flight >= MAX_IN_FLIGHT {
             let message = format!("{MAX_IN_FLIGHT} requests are on their way");
@@ -82,7 +80,7 @@ impl GuestState {
             return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
         }
         let scheme_parameters = serde_json::from_str(&request.scheme_parameters)
-            .map_err(|_| ProviderError::Denied("`scheme-parameters` is not JSON".to_owned()))?;
+            .map_err(|_| ProviderError::denied("REQUEST_MALFORMED", "`scheme-parameters` is not JSON"))?;
         let request = CloudRequest {
             credential: request.credential,
             scheme: request.scheme,

@@ -39,9 +39,9 @@ fn is_kind(text: &str) -> bool {
 
 /// Whether a grant covers it. This is the one place that decides it. Secrets are nobody's, whatever a grant says.
 fn check(grants: &Grants, phase: Phase, read: &Read<'_>) -> Result<(), ProviderError> {
-    let denied = |why: String| Err(ProviderError::Denied(why));
+    let denied = |code: &str, why: &str| Err(ProviderError::denied(code, why));
     if phase == Phase::Pure {
-        return denied("the cluster cannot be read during a pure call [NO_REQUEST_IN_THIS_PHASE]".to_owned());
+        return denied("NO_REQUEST_IN_THIS_PHASE", "the cluster cannot be read during a pure call");
     }
     let well_formed = is_api_version(read.api_version)
         && is_kind(read.kind)
@@ -49,17 +49,17 @@ fn check(grants: &Grants, phase: Phase, read: &Read<'_>) -> Result<(), ProviderE
         && (read.verb == "list" || is_segment(read.rest))
         && (read.verb == "get" || (read.rest.len() <= 1024 && !read.rest.chars().any(char::is_control)));
     if !well_formed {
-        let what = "the API version, kind, namespace, name or selector is not well-formed [REQUEST_MALFORMED]";
-        return denied(what.to_owned());
+        let what = "the API version, kind, namespace, name or selector is not well-formed";
+        return denied("REQUEST_MALFORMED", what);
     }
     let kind = read.kind.to_ascii_lowercase();
     if matches!(kind.as_str(), "secret" | "secrets" | "secretlist") {
-        return denied("no component may read Secrets [SECRETS_NEVER]".to_owned());
+        return denied("SECRETS_NEVER", "no component may read Secrets");
     }
     if grants.allows_cluster_read(read.verb, read.api_version, read.kind) {
         return Ok(());
     }
-    denied(format!("`{} {}/{}` is not granted [KIND_NOT_GRANTED]", read.verb, read.api_version, read.kind))
+    denied("KIND_NOT_GRANTED", &format!("`{} {}/{}` is not granted", read.verb, read.api_version, read.kind))
 }
 
 async fn in_time<T>(limit: Duration, read: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
@@ -81,7 +81,7 @@ impl Service {
     async fn read_cluster(&self, read: Read<'_>) -> Result<Option<String>, ProviderError> {
         check(&self.bounds.grants, self.bounds.phase, &read)?;
         let Some(cluster) = &self.cluster else {
-            return Err(ProviderError::Denied("no cluster is known yet [CLUSTER_NOT_READY]".to_owned()));
+            return Err(ProviderError::denied("CLUSTER_NOT_READY", "no cluster is known yet"));
         };
         let limit = self.times.cluster_request;
         if read.verb == "get" {

@@ -12,14 +12,17 @@ impl Service {
     /// Writes a created id to the journal. A create has one: a second one would leave the first to nobody.
     async fn tell_created(&self, remote_id: &str) -> Result<(), ProviderError> {
         let Some(sink) = &self.sink else {
-            return Err(ProviderError::Denied("`report.created` is for `create` only".to_owned()));
+            return Err(ProviderError::denied("CREATED_REFUSED", "`report.created` is for `create` only"));
         };
         if remote_id.is_empty() || remote_id.len() > MAX_REMOTE_ID_BYTES || remote_id.chars().any(char::is_control) {
-            return Err(ProviderError::Denied("a remote id is text on one line, not empty and not endless".to_owned()));
+            return Err(ProviderError::denied(
+                "CREATED_REFUSED",
+                "a remote id is text on one line, not empty and not endless",
+            ));
         }
         match self.told.get() {
             Some(before) if before == remote_id => return Ok(()),
-            Some(_) => return Err(ProviderError::Denied("this create has told another remote id".to_owned())),
+            Some(_) => return Err(ProviderError::denied("CREATED_REFUSED", "this create has told another remote id")),
             None => {}
         }
         // Kept even when the journal fails: the failure of the change still carries the id then.

@@ -12,7 +12,7 @@ use kube::client::{AuthError, Body};
 use kube::core::Status;
 use kube::{Client, Config};
 use nic_core::document::hex;
-use nic_core::error::ProviderError;
+use nic_core::error::{CLUSTER_FORBIDS, ProviderError};
 use nic_core::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -152,7 +152,7 @@ fn explain_status(status: Status) -> ProviderError {
     let causes = || details.iter().flat_map(|details| &details.causes);
     match code {
         403 if causes().any(|cause| cause.reason == "NamespaceTerminating") => ProviderError::Conflict(message),
-        403 => ProviderError::Denied(format!("the cluster's permissions refuse it: {message}")),
+        403 => ProviderError::denied(CLUSTER_FORBIDS, format!("the cluster's permissions refuse it: {message}")),
         404 => ProviderError::NotFound(message),
         409 => ProviderError::Conflict(message),
         429 => {

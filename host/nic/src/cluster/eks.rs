@@ -149,7 +149,7 @@ fn refused(status: u16, body: &[u8]) -> ProviderError {
     let (code, message) = (text(["__type", "code"]), text(["message", "Message"]));
     match status {
         429 => ProviderError::Throttled(None),
-        401 | 403 => ProviderError::Denied(format!("eks:DescribeCluster: {message}")),
+        401 | 403 => ProviderError::denied("eks:DescribeCluster", message),
         _ => ProviderError::Remote { status, code, message },
     }
 }

@@ -29,7 +29,7 @@ impl<F: FindCluster> FoundClusterReader<F> {
     }
 
     async fn connected(&self) -> Result<Connected, ProviderError> {
-        let none = || ProviderError::Denied("no cluster is known yet [CLUSTER_NOT_READY]".to_owned());
+        let none = || ProviderError::denied("CLUSTER_NOT_READY", "no cluster is known yet");
         self.0.find().await?.ok_or_else(none)
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Question<'a> {
     pub(super) answer: Answer<'a>,
     /// What was not done without it, in the past tense: `destroyed`.
     pub(super) undone: &'static str,
+    /// Why it is asked, a line each, for whoever is not at a terminal.
+    pub(super) because: Vec<String>,
 }
 
 impl Question<'_> {
@@ -42,7 +44,10 @@ impl Question<'_> {
         }
         let nothing = format!("Nothing was {}", self.undone);
         if printer.format != Format::Text || !std::io::stdin().is_terminal() {
-            let detail = "this command asks before it goes on, and there is no terminal to ask at";
+            let mut detail = "this command asks before it goes on, and there is no terminal to ask at".to_owned();
+            if !self.because.is_empty() {
+                detail = format!("{detail}: {}", self.because.join("; "));
+            }
             let needed = Diagnostic::error("CONFIRMATION_NEEDED", nothing, detail)
                 .hint(format!("give `--yes`, or set {VARIABLE}=1, where nobody is there to answer"));
             return Err(CommandError::refused(vec![needed]));

@@ -7,7 +7,7 @@ use nic_core::engine::{ApplyReport, Planned, RunError};
 use serde_json::{Value, json};
 
 use super::planned::{Wanted, planned};
-use super::{Ended, Result};
+use super::{Ended, Result, consent};
 use crate::cli::Deploy;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -64,6 +64,10 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         let checks = session.run.preflight(&planned).await.map_err(in_config)?;
         printer.diagnostics(&checks, Some(&config.excerpts(&checks)));
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+        // A saved plan was seen, and holds.
+        let yes = flags.yes || saved.is_some();
+        let agreed = consent::agreed(&session, &planned, yes, printer).await;
+        agreed.map_err(|error| Ended::in_config(error, &config))?;
     }
     let report = session.run.apply(&planned).await.map_err(in_config)?;
     finished(&report, "deploy")?;

@@ -37,7 +37,9 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         }
         let project = config.project_name.as_str();
         let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
-        Question { text, answer: Answer::Typed(project), undone: "destroyed" }.ask(flags.yes, printer).await?;
+        Question { text, answer: Answer::Typed(project), undone: "destroyed", because: Vec::new() }
+            .ask(flags.yes, printer)
+            .await?;
     }
     let (handover, owner) = (Handover::beside(&session.state_path), session.owner().await);
     // Where there never was a state, the files beside its path are of another one.

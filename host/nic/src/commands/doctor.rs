@@ -137,10 +137,10 @@ async fn credentials(config: Option<&Config>) -> Check {
 /// What stands between the user and an answer of AWS, when the error itself does not say it. Only a refusal of the login is one.
 fn what_to_mend(error: &ProviderError) -> &'static str {
     match error {
-        ProviderError::Denied(text) if text.ends_with("[ADDRESS_NOT_ALLOWED]") => {
+        ProviderError::Denied { code, .. } if code == "ADDRESS_NOT_ALLOWED" => {
             "a VPC endpoint or a VPN answers for this name: if that is meant, name it with AWS_ENDPOINT_URL_STS and its like"
         }
-        ProviderError::Denied(_) | ProviderError::Remote { status: 400..=403, .. } => {
+        ProviderError::Denied { .. } | ProviderError::Remote { status: 400..=403, .. } => {
             "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions"
         }
         ProviderError::Other { code, .. } if code == "CLOUD_TLS_FAILED" => {
@@ -205,9 +205,9 @@ mod tests {
     fn only_who_is_not_let_in_is_told_to_sign_in_again() {
         let sign_in = |error: &ProviderError| what_to_mend(error).contains("sign in again");
         let remote = |status| ProviderError::Remote { status, code: "X".to_owned(), message: String::new() };
-        assert!(sign_in(&remote(403)) && sign_in(&ProviderError::Denied("AccessDenied: no".to_owned())));
-        let refused = "`sts.us-west-2.amazonaws.com` is at 10.0.0.1, a private network [ADDRESS_NOT_ALLOWED]";
-        let address = ProviderError::Denied(refused.to_owned());
+        assert!(sign_in(&remote(403)) && sign_in(&ProviderError::denied("AccessDenied", "no")));
+        let refused = "`sts.us-west-2.amazonaws.com` is at 10.0.0.1, a private network";
+        let address = ProviderError::denied("ADDRESS_NOT_ALLOWED", refused);
         assert!(!sign_in(&address) && what_to_mend(&address).contains("AWS_ENDPOINT_URL_STS"));
         for other in
             [remote(503), ProviderError::other("CLOUD_TLS_FAILED", "no"), ProviderError::TimedOut(String::new())]

@@ -57,7 +57,7 @@ async fn accept(flags: &DriftAct, printer: Printer) -> Result {
         let text = format!(
             "Record what is found{place} as what is right? The next deploy follows the config all the same. [y/N]"
         );
-        Question { text, answer: Answer::Yes, undone: "accepted" }.ask(flags.yes, printer).await?;
+        Question { text, answer: Answer::Yes, undone: "accepted", because: Vec::new() }.ask(flags.yes, printer).await?;
     }
     let accepted = session.run.accept_drift(&drift).await.map_err(CommandError::from)?;
     printer.line(format!("Accepted. ({accepted} {})", if accepted == 1 { "record" } else { "records" }));
@@ -79,7 +79,7 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         planned.plan.confirmed().map_err(CommandError::refused)?;
         let text = format!("Change it back{}? [y/N]", in_place(planned.identity.as_ref()));
-        Question { text, answer: Answer::Yes, undone: "changed" }.ask(flags.yes, printer).await?;
+        Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() }.ask(flags.yes, printer).await?;
     }
     let applied = session.run.apply(&planned).await.map_err(CommandError::from)?;
     super::deploy::finished(&applied, "drift fix")?;

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_document_holds_every_member_of_every_grant() {
         let wanted = json!({
-            "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0",
+            "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0", "world": "provider",
             "grants": [
                 {"capability": "hosts", "hosts": ["api.example.com"], "scheme": "bearer", "credential": "api",
                  "reads": ["POST api.example.com/search"], "reason": "asks"},

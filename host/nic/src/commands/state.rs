@@ -86,7 +86,9 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     let text = format!(
         "NIC will know nothing of them any more, whether they are gone or not. Type `{project}` to put the state aside:"
     );
-    Question { text, answer: Answer::Typed(project), undone: "retired" }.ask(flags.yes, printer).await?;
+    Question { text, answer: Answer::Typed(project), undone: "retired", because: Vec::new() }
+        .ask(flags.yes, printer)
+        .await?;
     let now = crate::clock::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);

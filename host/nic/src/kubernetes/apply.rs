@@ -208,9 +208,8 @@ impl KubernetesProvider {
         // References are in their places now, and the grant may be another one than when this was planned.
         if !(self.allowed)(change.address.provider(), &object) {
             let ObjectName { api_version, kind, .. } = &object;
-            let what =
-                format!("`{}` is a {api_version} {kind}, which is not granted [OBJECT_NOT_GRANTED]", change.address);
-            return Err(ProviderError::Denied(what));
+            let what = format!("`{}` is a {api_version} {kind}, which is not granted", change.address);
+            return Err(ProviderError::denied("OBJECT_NOT_GRANTED", what));
         }
         let cluster = self.cluster(call).await?;
         Ok(Sent { call, change, cluster, object, resolved: self.secrets.resolve(&change.document)? })
@@ -248,7 +247,7 @@ impl KubernetesProvider {
         }
         let name = format!("{} `{}`", object.kind, object.name);
         match sent.share(live).await {
-            Err(ProviderError::Denied(why)) => {
+            Err(ProviderError::Denied { message: why, .. }) => {
                 tracing::warn!("{name} does not say that this platform uses it: {why}");
                 Ok(())
             }

@@ -62,6 +62,7 @@ pub(super) fn describe() -> Description {
         name: NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         config_sections: BTreeMap::new(),
+        settings: BTreeMap::new(),
         kinds: vec![Kind {
             kind: KUBERNETES_OBJECT.to_owned(),
             title: "{kind}".to_owned(),

@@ -114,7 +114,7 @@ impl Resolved {
             })
         };
         match error {
-            ProviderError::Denied(text) => ProviderError::Denied(clean(text)),
+            ProviderError::Denied { code, message } => ProviderError::Denied { code, message: clean(message) },
             ProviderError::NotFound(text) => ProviderError::NotFound(clean(text)),
             ProviderError::Conflict(text) => ProviderError::Conflict(clean(text)),
             ProviderError::TimedOut(text) => ProviderError::TimedOut(clean(text)),

@@ -616,7 +616,7 @@ async fn who_may_not_change_what_is_there_may_use_it() {
     assert!(made.shared);
     // What does not serve all the same is as it is wanted, or refused.
     let failure = provider.create(&lineage(vec![]), &change(settings()), Arc::new(Told::default())).await.unwrap_err();
-    assert_eq!(failure.error.code(), "DENIED");
+    assert_eq!(failure.error.code(), "CLUSTER_FORBIDS");
     let mut bare = settings();
     bare["metadata"].as_object_mut().unwrap().remove("labels");
     let (connected, _) = server(move |line, _| match line {
@@ -786,7 +786,7 @@ async fn a_literal_dollar_is_data_and_no_reference() {
 async fn answers_of_the_server_keep_their_meaning() {
     for (code, reason, expected) in [
         (401, "Unauthorized", "CLUSTER_LOGIN_FAILED"),
-        (403, "Forbidden", "DENIED"),
+        (403, "Forbidden", "CLUSTER_FORBIDS"),
         (409, "Conflict", "CONFLICT"),
         (429, "TooManyRequests", "THROTTLED"),
         (500, "InternalError", "REMOTE_ERROR"),

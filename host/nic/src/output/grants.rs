@@ -156,7 +156,7 @@ mod tests {
     fn manifest() -> Manifest {
         let actions: Vec<String> = (0..40).map(|n| format!("ec2:DescribeSomething{n}")).collect();
         serde_json::from_value(json!({
-            "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0", "memory_mib": 512,
+            "name": "custom", "version": "1.2.3", "wit": "nic:plugin@0.1.0", "world": "provider", "memory_mib": 512,
             "grants": [
                 {"capability": "config", "sections": ["custom"], "reason": "Reads"},
                 {"capability": "cloud-http", "scheme": "aws-sigv4", "services": ["ec2"], "reads": actions,

@@ -31,8 +31,11 @@ pub(super) fn text(document: &Value) -> String {
     canonical(&unescape(document.clone()))
 }
 
-pub(super) fn context_text(context: &Context) -> String {
-    canonical(&serde_json::to_value(context).unwrap_or_default())
+/// The context as this provider sees it.
+pub(super) fn context_text(context: &Context, provider: &str) -> String {
+    let mut document = serde_json::to_value(context).unwrap_or_default();
+    document["settings"] = serde_json::json!(context.settings.get(provider).cloned().unwrap_or_default());
+    canonical(&document)
 }
 
 pub(super) fn facts_to_guest(facts: &Facts) -> Vec<types::Fact> {
@@ -79,7 +82,7 @@ pub(super) fn change_to_guest(change: &Change) -> lifecycle::Change {
 /// An error of an import. What the host adds for people (an address, say) stays here.
 pub(super) fn error_to_guest(error: ProviderError) -> types::Error {
     match error {
-        ProviderError::Denied(text) => types::Error::Denied(text),
+        ProviderError::Denied { code, message } => types::Error::Denied(types::Denial { code, message }),
         ProviderError::NotFound(text) => types::Error::NotFound(text),
         ProviderError::Conflict(text) => types::Error::Conflict(text),
         ProviderError::Throttled(after) => {
@@ -181,7 +184,7 @@ fn diagnostic_from_guest(diagnostic: types::Diagnostic) -> Diagnostic {
 
 pub(super) fn error_from_guest(error: types::Error) -> ProviderError {
     match error {
-        types::Error::Denied(text) => ProviderError::Denied(paragraph(&text)),
+        types::Error::Denied(denial) => ProviderError::denied(line(&denial.code), paragraph(&denial.message)),
         types::Error::NotFound(text) => ProviderError::NotFound(paragraph(&text)),
         types::Error::Conflict(text) => ProviderError::Conflict(paragraph(&text)),
         types::Error::Throttled(after) => ProviderError::Throttled(after.map(|ms| Duration::from_millis(ms.into()))),

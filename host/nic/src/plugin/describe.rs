@@ -12,6 +12,7 @@ use super::schema::Schema;
 
 const MAX_KINDS: usize = 512;
 const MAX_SECTIONS: usize = 64;
+const MAX_SETTINGS: usize = 32;
 const MAX_TITLE_BYTES: usize = 80;
 const MAX_READ_BATCH: u32 = 1_000;
 /// Four hours: the slowest things a cloud makes take less than one.
@@ -86,6 +87,14 @@ pub(super) fn audit(manifest: &Manifest, text: &str) -> Result<Audited, Refused>
         let of = |why: String| format!("the schema of the config section `{section}`: {why}");
         sections.insert(section.clone(), Schema::compile(schema).map_err(of)?);
         annotation::check_all(schema).map_err(|unusable| Refused::of(unusable, &of))?;
+    }
+    count("settings", description.settings.len(), MAX_SETTINGS)?;
+    for (name, pointer) in &description.settings {
+        let mut tokens = pointer.split('/').skip(1);
+        let within = tokens.next().is_some_and(|section| sections.contains_key(section)) && pointer.starts_with('/');
+        if !is_path_segment(name) || !within || tokens.next().is_none() {
+            return Err(line(&format!("the setting `{name}` is not picked out of one of its config sections")).into());
+        }
     }
     let mut schemas = BTreeMap::new();
     let mut paths = BTreeSet::new();
@@ -178,6 +187,7 @@ mod tests {
             name: "aws".to_owned(),
             version: "0.1.0".to_owned(),
             wit: "nic:plugin@0.1.0".to_owned(),
+            world: "provider".to_owned(),
             grants: Grants::default(),
             memory_mib: None,
         }

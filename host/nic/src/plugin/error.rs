@@ -50,6 +50,14 @@ pub enum PluginError {
         /// What the host has.
         ours: &'static str,
     },
+    /// It is of another world than providers are.
+    #[error("`{name}` is of the world `{world}`; only providers are run")]
+    WorldUnsupported {
+        /// The file, or the provider's name.
+        name: String,
+        /// What it says it is.
+        world: String,
+    },
     /// Its manifest or a schema of its says something that this version does not know and may not pass over.
     #[error("`{name}` needs a newer version of NIC: this one does not know {what}")]
     NeedsNewerHost {
@@ -110,6 +118,7 @@ impl PluginError {
             Self::NoManifest { .. } => "PLUGIN_NO_MANIFEST",
             Self::BadManifest { .. } => "PLUGIN_BAD_MANIFEST",
             Self::WitUnsupported { .. } => "PLUGIN_WIT_UNSUPPORTED",
+            Self::WorldUnsupported { .. } => "PLUGIN_WORLD_UNSUPPORTED",
             Self::NeedsNewerHost { .. } => "COMPONENT_NEEDS_NEWER_HOST",
             Self::NotGranted { .. } => "COMPONENT_NOT_GRANTED",
             Self::Invalid { .. } => "PLUGIN_INVALID",
@@ -127,9 +136,10 @@ impl PluginError {
             Self::NoManifest { .. } | Self::BadManifest { .. } => {
                 "`register_provider!` of `nic-sdk` writes the manifest; docs/provider-guide.md says what stands in it"
             }
-            Self::WitUnsupported { .. } | Self::NotLinkable { .. } | Self::NeedsNewerHost { .. } => {
-                "use a release of the provider for this version of NIC, or update NIC"
-            }
+            Self::WitUnsupported { .. }
+            | Self::WorldUnsupported { .. }
+            | Self::NotLinkable { .. }
+            | Self::NeedsNewerHost { .. } => "use a release of the provider for this version of NIC, or update NIC",
             Self::NotGranted { .. } => "`nic provider list` shows what is granted",
             Self::TooLarge { .. } => "build it for release, with debug information stripped",
             Self::Invalid { .. } => "the file may be damaged: fetch it again and compare its digest",

@@ -1,5 +1,6 @@
 //! What a component answers, held against its grants: what it says it manages and reads, declares, and where it says its cluster is.
 
+use nic_core::document::{DocumentError, secret_names};
 use nic_core::error::ProviderError;
 use nic_core::kind::{Description, KUBERNETES_OBJECT};
 use nic_core::ports::{Answer, Locator};
@@ -30,9 +31,8 @@ pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderEr
             // A reference may lead to any; what it led to is held against the grant once more before it is applied.
             Some(Value::Object(_)) => Some(""),
             _ => {
-                let what =
-                    format!("`{}` does not say plainly in which namespace it is [OBJECT_NOT_GRANTED]", desired.address);
-                return Err(ProviderError::Denied(what));
+                let what = format!("`{}` does not say plainly in which namespace it is", desired.address);
+                return Err(ProviderError::denied("OBJECT_NOT_GRANTED", what));
             }
         };
         if !grants.allows_object(api_version, kind, namespace) {
@@ -40,12 +40,34 @@ pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderEr
                 Some(namespace) => format!("in the namespace `{}`", line(namespace)),
                 None => "of the whole cluster".to_owned(),
             };
-            return Err(ProviderError::Denied(format!(
-                "`{}` is a {} {} {place}, which is not granted [OBJECT_NOT_GRANTED]",
+            let what = format!(
+                "`{}` is a {} {} {place}, which is not granted",
                 desired.address,
                 line(api_version),
                 line(kind)
-            )));
+            );
+            return Err(ProviderError::denied("OBJECT_NOT_GRANTED", what));
+        }
+    }
+    Ok(())
+}
+
+/// What a component declares refers to nothing but its own resources and the secrets of its own sections. Nothing is published to others yet.
+pub(super) fn references(description: &Description, answer: &Answer) -> Result<(), ProviderError> {
+    let Answer::Ready(resources) = answer else { return Ok(()) };
+    for desired in resources {
+        let lie = |error: DocumentError| ProviderError::other("PROVIDER_BAD_ANSWER", error.to_string());
+        let referenced = nic_core::document::references(&desired.document).map_err(lie)?;
+        let needed = referenced.iter().chain(&desired.depends_on).chain(&desired.deleted_before);
+        if let Some(other) = needed.into_iter().find(|address| address.provider() != description.name) {
+            let what = format!("`{}` needs `{other}`, which is another provider's", desired.address);
+            return Err(ProviderError::denied("REFERENCE_NOT_GRANTED", what));
+        }
+        let own = |name: &str| name.split('/').next().is_some_and(|of| description.config_sections.contains_key(of));
+        if let Some(name) = secret_names(&desired.document).into_iter().find(|name| !own(name)) {
+            let what =
+                format!("`{}` needs the secret `{}`, which is in none of its sections", desired.address, line(name));
+            return Err(ProviderError::denied("SECRET_NOT_GRANTED", what));
         }
     }
     Ok(())
@@ -60,23 +82,20 @@ pub(super) fn locator(
 ) -> Result<Locator, ProviderError> {
     let kind = locator.kind.as_str();
     if !grants.allows_locator(kind) {
-        let what = format!("to find the cluster by `{}` is not granted [LOCATOR_NOT_GRANTED]", line(kind));
-        return Err(ProviderError::Denied(what));
+        let what = format!("to find the cluster by `{}` is not granted", line(kind));
+        return Err(ProviderError::denied("LOCATOR_NOT_GRANTED", what));
     }
     let elsewhere = locator.parameters.get("region").and_then(Value::as_str).filter(|named| Some(*named) != region);
     if let Some(elsewhere) = elsewhere {
-        let what = format!(
-            "the cluster would be in the region `{}`, the platform is not [LOCATOR_NOT_GRANTED]",
-            line(elsewhere)
-        );
-        return Err(ProviderError::Denied(what));
+        let what = format!("the cluster would be in the region `{}`, the platform is not", line(elsewhere));
+        return Err(ProviderError::denied("LOCATOR_NOT_GRANTED", what));
     }
     let context = locator.parameters.get("context").and_then(Value::as_str);
     match context.filter(|context| !says(config, context) && !grants.allows_context(context)) {
-        Some(context) => Err(ProviderError::Denied(format!(
-            "the context `{}` is neither in the config nor granted [CONTEXT_NOT_GRANTED]",
-            line(context)
-        ))),
+        Some(context) => {
+            let what = format!("the context `{}` is neither in the config nor granted", line(context));
+            Err(ProviderError::denied("CONTEXT_NOT_GRANTED", what))
+        }
         None => Ok(locator),
     }
 }
@@ -132,6 +151,26 @@ mod tests {
         ] {
             let error = declared(refused).unwrap_err();
             assert!(error.contains("`x.object.a`") && error.ends_with("[OBJECT_NOT_GRANTED]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_referred_to_that_is_anothers() {
+        let description: Description =
+            serde_json::from_value(json!({"name": "x", "version": "1", "config_sections": {"x": {}}})).unwrap();
+        let declared = |document: Value, needs: &str| {
+            let mut desired = Desired::new("x.thing.a".parse().unwrap(), "x.thing", document);
+            desired.depends_on.extend(needs.parse());
+            references(&description, &Answer::Ready(vec![desired])).map_err(|error| error.code().to_owned())
+        };
+        let reference = |address: &str| json!({"id": {"$join": ["a", {"$ref": address, "path": "/id"}]}});
+        assert_eq!(declared(reference("x.thing.b"), "x.thing.c"), Ok(()));
+        assert_eq!(declared(json!({"a": {"$secret": "x/token"}}), ""), Ok(()));
+        let refused = |code: &str| Err(code.to_owned());
+        assert_eq!(declared(reference("y.thing.b"), ""), refused("REFERENCE_NOT_GRANTED"));
+        assert_eq!(declared(json!({}), "y.thing.b"), refused("REFERENCE_NOT_GRANTED"));
+        for name in ["y/token", "xy", "/x/token"] {
+            assert_eq!(declared(json!({"a": [{"$secret": name}]}), ""), refused("SECRET_NOT_GRANTED"));
         }
     }
 

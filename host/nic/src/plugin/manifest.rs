@@ -16,6 +16,9 @@ pub use super::section::SECTION;
 /// The boundary this host speaks.
 pub const WIT: &str = "nic:plugin@0.1.0";
 
+/// The world that providers are of. Those of another one are run by other commands, or by a later NIC.
+const PROVIDER: &str = "provider";
+
 /// Names that no component has: `local` is a word for `existing`, the others begin addresses and outputs of the host.
 const RESERVED: [&str; 4] = ["kubernetes", "local", "nic", "platform"];
 
@@ -28,6 +31,8 @@ pub struct Manifest {
     pub version: String,
     /// The boundary it was made for.
     pub wit: String,
+    /// The world of that boundary: `provider`.
+    pub world: String,
     /// What it wants to be allowed.
     #[serde(default)]
     pub grants: Grants,
@@ -79,6 +84,9 @@ impl Manifest {
         let mut manifest = Self::deserialize(without_grants(document)).map_err(unfit)?;
         if !speaks(&manifest.wit) {
             return Err(PluginError::WitUnsupported { name: name(), wit: paragraph(&manifest.wit), ours: WIT });
+        }
+        if manifest.world != PROVIDER {
+            return Err(PluginError::WorldUnsupported { name: name(), world: paragraph(&manifest.world) });
         }
         let Value::Array(wanted) = wanted else { return Err(bad("`grants` is not a list".to_owned())) };
         manifest.grants = Grants(parse_all(&wanted).map_err(|why| match why {
@@ -195,7 +203,7 @@ mod tests {
 
     fn valid() -> Value {
         json!({
-            "name": "aws", "version": "0.1.0", "wit": "nic:plugin@0.1.0",
+            "name": "aws", "version": "0.1.0", "wit": "nic:plugin@0.1.0", "world": "provider",
             "grants": [
                 {"capability": "cloud-http", "scheme": "aws-sigv4", "services": ["ec2"], "reason": "to read networks"},
                 {"capability": "kubernetes", "verbs": ["get"], "kinds": ["v1/Node"], "reason": "to see nodes"},
@@ -268,6 +276,9 @@ mod tests {
             assert_eq!(with(wit), Err("PLUGIN_WIT_UNSUPPORTED"), "{wit}");
         }
         assert!(with("nic:plugin@0.1.7").is_ok());
+        let mut importer = valid();
+        importer["world"] = json!("importer");
+        assert_eq!(read(&importer).unwrap_err().code(), "PLUGIN_WORLD_UNSUPPORTED");
     }
 
     #[test]

@@ -136,6 +136,10 @@ impl ComponentProvider {
         found.collect()
     }
 
+    fn context(&self, call: &Call) -> String {
+        context_text(&call.context, &self.description.name)
+    }
+
     /// Its own records: what other providers recorded is not its business.
     fn records(&self, call: &Call) -> Vec<Recorded> {
         // What was deposed is on its way out and nobody's to show.
@@ -159,7 +163,7 @@ impl ComponentProvider {
         let raw_schema =
             self.description.kinds.iter().find(|kind| kind.kind == change.kind).map_or(&Value::Null, |k| &k.schema);
         let lifecycle = self.interface(self.exports.lifecycle.as_ref(), "lifecycle", export)?;
-        let context = context_text(&call.context);
+        let context = self.context(call);
         let guest_change = change_to_guest(change);
         let operation = operation.map(text);
         self.runner.lowered(export, &[&context, &guest_change, &operation]);
@@ -225,7 +229,7 @@ impl Provider for ComponentProvider {
     async fn validate(&self, call: &Call, config: &Value) -> Result<Vec<Diagnostic>, ProviderError> {
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "validate")?;
         let sections = config;
-        let (context, config) = (context_text(&call.context), text(config));
+        let (context, config) = (self.context(call), text(config));
         self.runner.lowered("validate", &[&context, &config]);
         let answer = self.runner.run(Calling::new("validate", Phase::Pure, &call.context), move |store, instance| {
             Box::pin(async move {
@@ -247,7 +251,7 @@ impl Provider for ComponentProvider {
 
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "desired")?;
         self.fits(config)?;
-        let (context, config, facts) = (context_text(&call.context), text(config), facts_to_guest(facts));
+        let (context, config, facts) = (self.context(call), text(config), facts_to_guest(facts));
         self.runner.lowered("desired", &[&context, &config, &facts]);
         let answer = self.runner.run(Calling::new("desired", Phase::Pure, &call.context), move |store, instance| {
             Box::pin(async move {
@@ -261,12 +265,13 @@ impl Provider for ComponentProvider {
         let answer =
             answer.and_then(|answer| answers::desired(&self.description, answer)).map_err(self.fault("desired"))?;
         granted::objects(&self.runner.grants, &answer)?;
+        granted::references(&self.description, &answer)?;
         Ok(answer)
     }
 
     async fn lookup(&self, call: &Call, queries: Vec<Query>) -> Result<Facts, ProviderError> {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "lookup")?;
-        let (context, asked) = (context_text(&call.context), queries.iter().map(query_to_guest).collect::<Vec<_>>());
+        let (context, asked) = (self.context(call), queries.iter().map(query_to_guest).collect::<Vec<_>>());
         self.runner.lowered("lookup", &[&context, &asked]);
         let answer = self.runner.run(Calling::new("lookup", Phase::Read, &call.context), move |store, instance| {
             Box::pin(
@@ -279,7 +284,7 @@ impl Provider for ComponentProvider {
 
     async fn read(&self, call: &Call, targets: Vec<Target>) -> Result<Vec<Observed>, ProviderError> {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "read")?;
-        let (context, asked) = (context_text(&call.context), targets.iter().map(target_to_guest).collect::<Vec<_>>());
+        let (context, asked) = (self.context(call), targets.iter().map(target_to_guest).collect::<Vec<_>>());
         self.runner.lowered("read", &[&context, &asked]);
         let answer = self.runner.run(Calling::new("read", Phase::Read, &call.context), move |store, instance| {
             Box::pin(
@@ -296,7 +301,7 @@ impl Provider for ComponentProvider {
 
     async fn discover(&self, call: &Call) -> Result<Vec<Observed>, ProviderError> {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "discover")?;
-        let (context, records) = (context_text(&call.context), self.records(call));
+        let (context, records) = (self.context(call), self.records(call));
         self.runner.lowered("discover", &[&context, &records]);
         let answer = self.runner.run(Calling::new("discover", Phase::Read, &call.context), move |store, instance| {
             Box::pin(async move {
@@ -311,7 +316,7 @@ impl Provider for ComponentProvider {
 
     async fn preflight(&self, call: &Call, config: &Value, summary: &Value) -> Result<Vec<Diagnostic>, ProviderError> {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "preflight")?;
-        let (context, config, summary) = (context_text(&call.context), text(config), text(summary));
+        let (context, config, summary) = (self.context(call), text(config), text(summary));
         self.runner.lowered("preflight", &[&context, &config, &summary]);
         let answer = self.runner.run(Calling::new("preflight", Phase::Read, &call.context), move |store, instance| {
             Box::pin(async move {
@@ -345,7 +350,7 @@ impl Provider for ComponentProvider {
     async fn cluster(&self, call: &Call, config: &Value) -> Result<Option<Locator>, ProviderError> {
         let access = self.interface(self.exports.access.as_ref(), "access", "cluster")?;
         let sections = config;
-        let (context, config, records) = (context_text(&call.context), text(config), self.records(call));
+        let (context, config, records) = (self.context(call), text(config), self.records(call));
         self.runner.lowered("cluster", &[&context, &config, &records]);
         let calling = Calling { locates: true, ..Calling::new("cluster", Phase::Pure, &call.context) };
         let answer = self.runner.run(calling, move |store, instance| {
@@ -362,7 +367,7 @@ impl Provider for ComponentProvider {
 
     async fn outputs(&self, call: &Call, config: &Value) -> Result<Value, ProviderError> {
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "outputs")?;
-        let (context, config, records) = (context_text(&call.context), text(config), self.records(call));
+        let (context, config, records) = (self.context(call), text(config), self.records(call));
         self.runner.lowered("outputs", &[&context, &config, &records]);
         let answer = self.runner.run(Calling::new("outputs", Phase::Pure, &call.context), move |store, instance| {
             Box::pin(async move {

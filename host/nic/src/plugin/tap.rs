@@ -117,7 +117,11 @@ impl Lowered for cloud_http::Response {
 impl Lowered for Error {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
         match self {
-            Self::Denied(text) | Self::NotFound(text) | Self::Conflict(text) | Self::TimedOut(text) => text.each(see),
+            Self::Denied(denial) => {
+                denial.code.each(see);
+                denial.message.each(see);
+            }
+            Self::NotFound(text) | Self::Conflict(text) | Self::TimedOut(text) => text.each(see),
             Self::Throttled(_) => {}
             Self::Invalid(diagnostics) => {
                 for diagnostic in diagnostics {

@@ -77,9 +77,8 @@ const MISMATCH: &[u8] = b"request signature we calculated does not match the sig
 /// Refuses an answer to a wrong signature, in fewer words than AWS has for it.
 pub fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
     if matches!(response.status, 400 | 401 | 403) && contains(&response.body, MISMATCH) {
-        let message =
-            "SignatureDoesNotMatch: AWS computes another signature: the secret access key does not belong to its id";
-        return Err(ProviderError::Denied(message.to_owned()));
+        let message = "AWS computes another signature: the secret access key does not belong to its id";
+        return Err(ProviderError::denied("SignatureDoesNotMatch", message));
     }
     Ok(())
 }
@@ -128,7 +127,7 @@ pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> Pro
     let mut refused_by_proxy = false;
     while let Some(current) = cause {
         if let Some(refused) = current.downcast_ref::<EgressRefused>() {
-            return ProviderError::Denied(refused.to_string());
+            return ProviderError::denied(EgressRefused::CODE, refused.to_string());
         }
         if let Some(tls) = inner_tls(current) {
             return ProviderError::other("CLOUD_TLS_FAILED", format!("no trusted connection to {target}: {tls}"));

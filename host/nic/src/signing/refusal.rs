@@ -5,25 +5,23 @@ use nic_core::error::ProviderError;
 use super::Phase;
 use super::catalogue::{Action, Class};
 
-/// Why the host refuses a request. Every text ends with its code.
+/// Why the host refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A pure function asked.
-    #[error(
-        "{0}: no request may be made while a configuration is validated or a graph is made [NO_REQUEST_IN_THIS_PHASE]"
-    )]
+    #[error("{0}: no request may be made while a configuration is validated or a graph is made")]
     Pure(String),
     /// The manifest does not ask for this signing scheme, or it was not granted.
-    #[error("signing scheme `{0}` is not granted [SCHEME_NOT_GRANTED]")]
+    #[error("signing scheme `{0}` is not granted")]
     SchemeNotGranted(String),
     /// Not built yet.
-    #[error("not implemented: signing scheme `{0}` [SCHEME_NOT_IMPLEMENTED]")]
+    #[error("not implemented: signing scheme `{0}`")]
     SchemeNotImplemented(String),
     /// The host has no such credential.
-    #[error("no credential named `{0}` [CREDENTIAL_UNKNOWN]")]
+    #[error("no credential named `{0}`")]
     UnknownCredential(String),
     /// The catalogue lacks the service.
-    #[error("service `{signing_name}` with service id `{service_id}` is not one NIC knows [SERVICE_NOT_IN_CATALOGUE]")]
+    #[error("service `{signing_name}` with service id `{service_id}` is not one NIC knows")]
     UnknownService {
         /// As the request names it.
         signing_name: String,
@@ -31,13 +29,13 @@ pub enum Refusal {
         service_id: String,
     },
     /// The grant lacks the service.
-    #[error("service `{0}` is not granted [SERVICE_NOT_GRANTED]")]
+    #[error("service `{0}` is not granted")]
     ServiceNotGranted(String),
     /// Not the syntax of a region, or of a partition that is not known.
-    #[error("`{0}` is not an AWS region that NIC knows [REGION_INVALID]")]
+    #[error("`{0}` is not an AWS region that NIC knows")]
     Region(String),
     /// Another host than the one that is meant.
-    #[error("requests may not go to `{host}`: {why} [HOST_NOT_ALLOWED]")]
+    #[error("requests may not go to `{host}`: {why}")]
     Host {
         /// Where the request wanted to go.
         host: String,
@@ -45,10 +43,10 @@ pub enum Refusal {
         why: String,
     },
     /// Something that an honest client does not send.
-    #[error("the request is refused: {0} [REQUEST_MALFORMED]")]
+    #[error("the request is refused: {0}")]
     Malformed(String),
     /// The catalogue lacks the action.
-    #[error("{service}:{what} is not an action NIC knows [ACTION_NOT_IN_CATALOGUE]")]
+    #[error("{service}:{what} is not an action NIC knows")]
     UnknownAction {
         /// The service.
         service: String,
@@ -56,11 +54,11 @@ pub enum Refusal {
         what: String,
     },
     /// The grant lacks the action.
-    #[error("{0} is not granted [ACTION_NOT_GRANTED]")]
+    #[error("{0} is not granted")]
     ActionNotGranted(String),
     /// Another region than the platform's.
     #[error(
-        "requests may not go to the region `{region}`: {} [REGION_NOT_GRANTED]",
+        "requests may not go to the region `{region}`: {}",
         .own.as_ref().map_or_else(|| "the platform names no region".to_owned(), |own| format!("the platform is in `{own}`"))
     )]
     RegionNotGranted {
@@ -70,7 +68,7 @@ pub enum Refusal {
         own: Option<String>,
     },
     /// The grant has it for another kind, or for none.
-    #[error("{action} is not granted for a change of `{kind}` [ACTION_NOT_GRANTED]")]
+    #[error("{action} is not granted for a change of `{kind}`")]
     NotOfThisKind {
         /// The action.
         action: String,
@@ -78,10 +76,10 @@ pub enum Refusal {
         kind: String,
     },
     /// A mutation where only reads are allowed.
-    #[error("{0} is a mutation; only reads are allowed while planning [ACTION_IS_A_MUTATION]")]
+    #[error("{0} is a mutation; only reads are allowed while planning")]
     Mutation(String),
     /// Secrets are for the host alone.
-    #[error("{action} answers a secret ({why}); no component may ask for it [ACTION_ANSWERS_A_SECRET]")]
+    #[error("{action} answers a secret ({why}); no component may ask for it")]
     Secret {
         /// The action.
         action: String,
@@ -91,6 +89,26 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Its stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Pure(..) => "NO_REQUEST_IN_THIS_PHASE",
+            Self::SchemeNotGranted(..) => "SCHEME_NOT_GRANTED",
+            Self::SchemeNotImplemented(..) => "SCHEME_NOT_IMPLEMENTED",
+            Self::UnknownCredential(..) => "CREDENTIAL_UNKNOWN",
+            Self::UnknownService { .. } => "SERVICE_NOT_IN_CATALOGUE",
+            Self::ServiceNotGranted(..) => "SERVICE_NOT_GRANTED",
+            Self::Region(..) => "REGION_INVALID",
+            Self::Host { .. } => "HOST_NOT_ALLOWED",
+            Self::Malformed(..) => "REQUEST_MALFORMED",
+            Self::UnknownAction { .. } => "ACTION_NOT_IN_CATALOGUE",
+            Self::ActionNotGranted(..) | Self::NotOfThisKind { .. } => "ACTION_NOT_GRANTED",
+            Self::RegionNotGranted { .. } => "REGION_NOT_GRANTED",
+            Self::Mutation(..) => "ACTION_IS_A_MUTATION",
+            Self::Secret { .. } => "ACTION_ANSWERS_A_SECRET",
+        }
+    }
+
     /// Something that an honest client does not send.
     pub fn malformed(why: impl Into<String>) -> Self {
         Self::Malformed(why.into())
@@ -109,8 +127,7 @@ impl Refusal {
 
 /// Whether a request was refused because its call may only read, or reach nothing: what an honest provider never asks for.
 pub fn breaks_the_phase(error: &ProviderError) -> bool {
-    let ProviderError::Denied(text) = error else { return false };
-    ["[ACTION_IS_A_MUTATION]", "[NO_REQUEST_IN_THIS_PHASE]"].iter().any(|code| text.ends_with(code))
+    matches!(error, ProviderError::Denied { code, .. } if ["ACTION_IS_A_MUTATION", "NO_REQUEST_IN_THIS_PHASE"].contains(&code.as_str()))
 }
 
 impl Action {
@@ -122,6 +139,6 @@ impl Action {
 
 impl From<Refusal> for ProviderError {
     fn from(refusal: Refusal) -> Self {
-        Self::Denied(refusal.to_string())
+        Self::denied(refusal.code(), refusal.to_string())
     }
 }

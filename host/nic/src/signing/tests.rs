@@ -63,7 +63,11 @@ fn admit(phase: Phase, request: CloudRequest) -> Result<AwsRequest, Refusal> {
 }
 
 fn refusal(phase: Phase, request: CloudRequest) -> String {
-    admit(phase, request).err().expect("it was let through").to_string()
+    told(&admit(phase, request).err().expect("it was let through"))
+}
+
+fn told(refusal: &Refusal) -> String {
+    format!("{refusal} [{}]", refusal.code())
 }
 
 #[test]
@@ -198,7 +202,7 @@ fn headers_of_the_host_are_refused_and_unknown_ones_too() {
 #[test]
 fn grants_are_looked_at_before_anything_else() {
     let none = |request| admission::admit_aws(Caller::Guest(&bounds(Grants::default(), Phase::Change)), request);
-    assert!(none(ec2(DESCRIBE)).err().unwrap().to_string().contains("SERVICE_NOT_GRANTED"));
+    assert!(told(&none(ec2(DESCRIBE)).err().unwrap()).contains("SERVICE_NOT_GRANTED"));
     let kms =
         CloudRequest { method: "POST".to_owned(), ..request("kms", "KMS", "https://kms.us-west-2.amazonaws.com/") };
     assert!(refusal(Phase::Change, kms).contains("SERVICE_NOT_GRANTED"));
@@ -401,7 +405,7 @@ async fn only_granted_hosts_are_spoken_to_without_a_signature() {
 fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
     let changing = |kind: &str, request: CloudRequest| {
         let bounds = Bounds { kind: Some(kind.into()), ..bounds(grants(), Phase::Change) };
-        admission::admit_aws(Caller::Guest(&bounds), request).map(drop).map_err(|refusal| refusal.to_string())
+        admission::admit_aws(Caller::Guest(&bounds), request).map(drop).map_err(|refusal| told(&refusal))
     };
     let create = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
     assert_eq!(changing("x.vpc", ec2(create)), Ok(()));

@@ -40,7 +40,7 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec
 async fn identity(asking: Asking<'_>, config: &Config) -> Vec<Diagnostic> {
     let caller = match asking.caller().await {
         Ok(caller) => caller,
-        Err(error @ Error::Denied(_)) => {
+        Err(error @ Error::Denied { .. }) => {
             let detail = format!("AWS does not accept the credentials: {error}");
             return vec![Diagnostic {
                 hints: vec!["log in to AWS again, or let NIC have other credentials".to_owned()],

@@ -209,7 +209,7 @@ fn a_file_system_is_read_by_its_token_and_a_strangers_is_foreign() {
         FakeCloud::new().on("EFS", &describe_file_systems(), Reply::json_error(403, "AccessDeniedException", "no"));
     assert!(matches!(
         read(&cloud, target(FILE_SYSTEM, Some("fs-1"), json!({}))).status,
-        Status::Unreadable(Error::Denied(_))
+        Status::Unreadable(Error::Denied { .. })
     ));
 }
 

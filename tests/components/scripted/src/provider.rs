@@ -40,7 +40,12 @@ impl Provider for Scripted {
             version: env!("CARGO_PKG_VERSION").into(),
             config_sections: BTreeMap::from([("scripted".into(), json!({ "type": "object" }))]),
             kinds: thing::kinds(),
+            settings: BTreeMap::from([("place".into(), "/scripted/place".into())]),
         }
+    }
+
+    fn upgrade_document(kind: &str, from_version: u32, document: Value) -> Result<Value, Error> {
+        thing::Kind::of(kind).upgrade(from_version, document)
     }
 
     fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
@@ -73,12 +78,17 @@ impl Provider for Scripted {
         Ok(Answer::Ready(resources))
     }
 
-    fn outputs(_context: &Context, config: &Value, records: &[Recorded]) -> Result<Value, Error> {
-        let Some(section) = Section::of(config)? else { return Ok(json!({})) };
+    fn outputs(context: &Context, config: &Value, records: &[Recorded]) -> Result<Value, Error> {
+        let Some(section) = Section::of(config)? else {
+            return Ok(json!({ "scripted": { "settings": context.settings } }));
+        };
         let (steps, _) = act_within(&section, "outputs", config)?;
         let ids: BTreeMap<&str, &Option<String>> =
             records.iter().map(|record| (record.address.as_str(), &record.remote_id)).collect();
         let mut outputs = json!({ "scripted": { "ids": ids } });
+        if !context.settings.is_empty() {
+            outputs["scripted"]["settings"] = json!(context.settings);
+        }
         if let Some(growth) = grown(&steps, What::Document) {
             outputs["scripted"]["blob"] = growth.text().into();
         }

@@ -22,6 +22,9 @@ pub struct Section {
     _region: Option<String>,
     #[serde(default = "unsigned")]
     scheme: String,
+    /// The host picks it out of the section for every call.
+    #[serde(default, rename = "place")]
+    _place: Option<String>,
     #[serde(default)]
     pub facts: Vec<String>,
     #[serde(default)]

@@ -77,7 +77,7 @@ fn accepted(answer: Response) -> Result<Response, Error> {
     let text = |member: &str| body[member].as_str().unwrap_or_default().to_owned();
     let told = format!("{}: {}", text("code"), text("message"));
     Err(match answer.status {
-        401 | 403 => Error::Denied(told),
+        401 | 403 => Error::denied(text("code"), text("message")),
         404 => Error::NotFound(told),
         409 => Error::Conflict(told),
         429 => {

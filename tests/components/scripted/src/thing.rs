@@ -1,5 +1,6 @@
 //! The three kinds of things, which differ only in how a create is made safe.
 
+use nic_sdk::Error;
 use nic_sdk::description::{self, CreateSafety, TimeLimits};
 use nic_sdk::schema::{any, integer, list, map, object, string};
 use nic_sdk::types::{Change, Context, Observation, Status};
@@ -50,6 +51,20 @@ impl Kind {
         }
     }
 
+    /// In the first version of a named thing's schema the value was called `text`.
+    pub fn upgrade(self, from_version: u32, mut document: Value) -> Result<Value, Error> {
+        if self != Self::Named || from_version != 1 {
+            return Err(Error::other(
+                "SCHEMA_UNKNOWN",
+                format!("no version {from_version} of `{}` is known", self.name()),
+            ));
+        }
+        if let Some(text) = document.as_object_mut().and_then(|members| members.remove("text")) {
+            document["value"] = text;
+        }
+        Ok(document)
+    }
+
     fn describe(self) -> description::Kind {
         let (title, state_path, create) = match self {
             Self::Thing => ("Thing", "cloud.things[]", CreateSafety::Tagged),
@@ -60,7 +75,7 @@ impl Kind {
             kind: self.name().into(),
             title: title.into(),
             schema: schema(),
-            schema_version: 1,
+            schema_version: if self == Self::Named { 2 } else { 1 },
             state_path: state_path.into(),
             protected: false,
             time_limits: TimeLimits { create: 60, update: 60, delete: 60 },

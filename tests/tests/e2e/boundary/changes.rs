@@ -92,20 +92,21 @@ async fn alone(site: &Site, cases: &[Case], not_recorded: &[&str]) -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_denied_fails_alone() -> Result<()> {
     let deny = |how: &str| json!({ "do": "deny", "how": how });
-    let denied = |name, how: &str, word| fails(name, deny(how), "DENIED", word);
+    let denied = |name, how: &str, code, word| fails(name, deny(how), code, word);
     let cases = [
-        denied("other-host", "other-host", "[HOST_NOT_ALLOWED]"),
-        denied("metadata", "metadata", "[HOST_NOT_ALLOWED]"),
-        denied("other-scheme", "other-scheme", "[SCHEME_NOT_GRANTED]"),
-        denied("other-service", "other-service", "service `s3`"),
+        denied("other-host", "other-host", "HOST_NOT_ALLOWED", "[HOST_NOT_ALLOWED]"),
+        denied("metadata", "metadata", "HOST_NOT_ALLOWED", "[HOST_NOT_ALLOWED]"),
+        denied("other-scheme", "other-scheme", "SCHEME_NOT_GRANTED", "[SCHEME_NOT_GRANTED]"),
+        denied("other-service", "other-service", "SERVICE_NOT_IN_CATALOGUE", "service `s3`"),
         denied(
             "action",
             "undeclared-action",
+            "ACTION_NOT_GRANTED",
             "ec2:DeleteVpc is not granted for a change of `scripted.thing` [ACTION_NOT_GRANTED]",
         ),
-        denied("elsewhere", "signed-elsewhere", "[HOST_NOT_ALLOWED]"),
-        denied("own-header", "own-authorization", "[REQUEST_MALFORMED]"),
-        denied("other-kind", "other-kind", "`list v1/Node` is not granted [KIND_NOT_GRANTED]"),
+        denied("elsewhere", "signed-elsewhere", "HOST_NOT_ALLOWED", "[HOST_NOT_ALLOWED]"),
+        denied("own-header", "own-authorization", "REQUEST_MALFORMED", "[REQUEST_MALFORMED]"),
+        denied("other-kind", "other-kind", "KIND_NOT_GRANTED", "`list v1/Node` is not granted [KIND_NOT_GRANTED]"),
         // It goes on, and makes its thing.
         case("goes-on", json!({ "do": "deny", "go_on": true }), None),
     ];

@@ -48,7 +48,7 @@ async fn objects_that_are_not_granted_are_not_planned() -> Result<()> {
         object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", json!({ "name": "admin", "namespace": "dev" })),
     ] {
         site.config(section)?;
-        let ran = site.refused(&["plan"], 2, "DENIED").await?;
+        let ran = site.refused(&["plan"], 2, "OBJECT_NOT_GRANTED").await?;
         says(&ran, &["scripted.object.one", "[OBJECT_NOT_GRANTED]"])?;
     }
     ensure!(site.state_bytes().is_none());

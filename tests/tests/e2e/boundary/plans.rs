@@ -33,11 +33,11 @@ fn named(site: &Site, code: &str) -> String {
     format!("POST {}/things{told}", site.things.endpoint())
 }
 
-/// The calls of a plan, and how a mutation in them is refused.
+/// The calls of a plan, the code that each ends with, and how a mutation in it is refused.
 const CALLS: [(&str, &str, &str); 5] = [
-    ("validate", "DENIED", "NO_REQUEST_IN_THIS_PHASE"),
-    ("desired", "DENIED", "NO_REQUEST_IN_THIS_PHASE"),
-    ("lookup", "DENIED", "ACTION_IS_A_MUTATION"),
+    ("validate", "NO_REQUEST_IN_THIS_PHASE", "NO_REQUEST_IN_THIS_PHASE"),
+    ("desired", "NO_REQUEST_IN_THIS_PHASE", "NO_REQUEST_IN_THIS_PHASE"),
+    ("lookup", "ACTION_IS_A_MUTATION", "ACTION_IS_A_MUTATION"),
     ("read", "RESOURCE_UNREADABLE", "ACTION_IS_A_MUTATION"),
     ("cluster", "RESOURCE_UNREADABLE", "NO_REQUEST_IN_THIS_PHASE"),
 ];
@@ -90,7 +90,7 @@ async fn neither_preflight_nor_outputs_nor_polls_may_mutate() -> Result<()> {
     let site = Site::new("mutate-deploy")?;
     let section = |call: &str| json!({ "resources": [{ "name": "one" }], "in": { call: MUTATE } });
     site.config(section("preflight"))?;
-    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
+    let ran = site.refused(&["deploy"], 2, "ACTION_IS_A_MUTATION").await?;
     ensure!(ran.stdout.contains(&named(&site, "ACTION_IS_A_MUTATION")), "{}", ran.said());
     ensure!(site.things.mutations()?.is_empty() && site.state_bytes().is_none());
 
@@ -104,7 +104,7 @@ async fn neither_preflight_nor_outputs_nor_polls_may_mutate() -> Result<()> {
     let mut last = section("outputs");
     last["resources"] = json!([{ "name": "one" }, { "name": "two" }]);
     site.config(last)?;
-    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
+    let ran = site.refused(&["deploy"], 2, "NO_REQUEST_IN_THIS_PHASE").await?;
     ensure!(ran.stdout.contains(&named(&site, "NO_REQUEST_IN_THIS_PHASE")), "{}", ran.said());
     site.converges(json!({ "resources": [{ "name": "one" }, { "name": "two" }] })).await?;
     ensure!(site.things.all()?.iter().all(|thing| thing["owner"] != "planted"));

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::PACE;
 use nic_tests::schemas::conforms;
-use nic_tests::things::{Things, granting};
+use nic_tests::things::{Things, granting, place};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub struct Site {
     pub things: Things,
     pub workspace: Workspace,
-    _components: TempDir,
+    components: TempDir,
 }
 
 /// Why a change failed: its code, its cause, and the words.
@@ -37,7 +37,14 @@ impl Site {
         let components = granting(&things, edit)?;
         let mut workspace = Workspace::new()?;
         workspace.env("NIC_COMPONENTS_DIR", components.path().display().to_string()).env("NIC_PACE", PACE.to_string());
-        Ok(Self { things, workspace, _components: components })
+        Ok(Self { things, workspace, components })
+    }
+
+    /// Puts other bytes in the component's place, granted what it was granted.
+    pub fn replace_component(&self, component: &[u8]) -> Result<()> {
+        let lock = self.components.path().join("nic.lock");
+        let locked: Value = serde_json::from_slice(&std::fs::read(&lock).context("read the lock file")?)?;
+        place(self.components.path(), component, &locked["providers"][0])
     }
 
     /// Writes the config; the section gets its endpoint. JSON is YAML.

@@ -88,14 +88,14 @@ async fn validate_reaches_nobody() -> Result<()> {
     let mut steps: Vec<(Value, i32, &str)> = thefts(&attacker)
         .into_iter()
         // A request is refused by name, even one whose refusal the provider swallows; the rest finds nothing, and goes on.
-        .map(|(what, step, _)| if what == "config" { (step, 2, "DENIED") } else { (step, 0, "") })
+        .map(|(what, step, _)| if what == "config" { (step, 2, "NO_REQUEST_IN_THIS_PHASE") } else { (step, 0, "") })
         .collect();
     steps.extend([
-        (json!("mutate-in-plan"), 2, "DENIED"),
-        (json!({ "do": "deny" }), 2, "DENIED"),
-        (json!({ "do": "deny", "how": "undeclared-action", "go_on": true }), 2, "DENIED"),
+        (json!("mutate-in-plan"), 2, "NO_REQUEST_IN_THIS_PHASE"),
+        (json!({ "do": "deny" }), 2, "NO_REQUEST_IN_THIS_PHASE"),
+        (json!({ "do": "deny", "how": "undeclared-action", "go_on": true }), 2, "NO_REQUEST_IN_THIS_PHASE"),
         (json!("trap"), 2, "PROVIDER_TRAPPED"),
-        (json!({ "do": "overgrow", "what": "in-flight", "times": 3 }), 2, "DENIED"),
+        (json!({ "do": "overgrow", "what": "in-flight", "times": 3 }), 2, "NO_REQUEST_IN_THIS_PHASE"),
     ]);
     for (step, exit, code) in steps {
         config(&site, json!({ "resources": [{ "name": "one" }], "in": { "validate": step } }))?;

@@ -153,8 +153,8 @@ mod tests {
             assert!(again(&passing), "{passing:?}");
         }
         let lasting = [
-            ProviderError::Denied("AccessDenied: no".to_owned()),
-            ProviderError::Denied("no [ACTION_NOT_GRANTED]".to_owned()),
+            ProviderError::denied("AccessDenied", "no"),
+            ProviderError::denied("ACTION_NOT_GRANTED", "no"),
             remote(400, "VpcLimitExceeded"),
             remote(400, "InvalidParameterValue"),
             ProviderError::Invalid(Vec::new()),

@@ -58,7 +58,7 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     // What cannot be used is not added, and does not take the place of what can.
     session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await?;
     let text = "Grant it all of this? It acts with your logins. [y/N]".to_owned();
-    Question { text, answer: Answer::Yes, undone: "granted" }.ask(flags.yes, printer).await?;
+    Question { text, answer: Answer::Yes, undone: "granted", because: Vec::new() }.ask(flags.yes, printer).await?;
     // Somebody else may have added another one while this was looked at.
     LockFile::read(&directory)?.with(entry.clone()).write(&directory)?;
     let path = directory.join(format!("{}.wasm", entry.name));

@@ -216,6 +216,10 @@ impl Backend for Memory {
     async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
         Ok(())
     }
+
+    async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
+        Ok(())
+    }
 }
 
 /// A platform whose component reads on its own cluster.
@@ -275,7 +279,7 @@ impl Platform {
 async fn a_component_reads_the_cluster_that_is_recorded_now_and_never_the_one_before() {
     let (first, second) = (ApiServer::start("first").await, ApiServer::start("second").await);
     let platform = Platform::new().await;
-    let denied = |read: Result<String, ProviderError>| matches!(read, Err(ProviderError::Denied(why)) if why.contains("CLUSTER_NOT_READY"));
+    let denied = |read: Result<String, ProviderError>| matches!(read, Err(ProviderError::Denied { code, .. }) if code == "CLUSTER_NOT_READY");
     assert!(denied(platform.read().await), "nothing is recorded");
 
     // It is begun: there is a name, and nothing that answers to it.

@@ -89,7 +89,7 @@ impl FailLate {
     fn error(&self) -> Error {
         let words = || "the script says to fail".to_owned();
         match self.error {
-            Why::Denied => Error::Denied(words()),
+            Why::Denied => Error::denied("AccessDenied", words()),
             Why::NotFound => Error::NotFound(words()),
             Why::Conflict => Error::Conflict(words()),
             Why::Throttled => Error::Throttled(Some(10)),

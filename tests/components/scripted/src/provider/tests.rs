@@ -98,16 +98,14 @@ fn a_failure_can_come_before_the_effect_or_after_it() {
 
 #[test]
 fn what_is_refused_is_found_out_and_told() {
-    let cloud = FakeCloud::new().on("*", "GET /", Reply::refused(Error::Denied("not granted".into()))).on(
-        "scripted",
-        "GET /things/7",
-        Reply::json(200, &a_thing()),
-    );
+    let cloud = FakeCloud::new()
+        .on("*", "GET /", Reply::refused(Error::denied("ACTION_NOT_GRANTED", "not granted")))
+        .on("scripted", "GET /things/7", Reply::json(200, &a_thing()));
     let read = |go_on: bool| {
         let on = json!({ "read": [{ "do": "deny", "how": "other-host", "go_on": go_on }] });
         with_cloud(&cloud, || block_on(Scripted::read(&context(), vec![target(&on, Some("7"))])))
     };
-    assert_eq!(read(false), Err(Error::Denied("not granted".into())));
+    assert_eq!(read(false), Err(Error::denied("ACTION_NOT_GRANTED", "not granted")));
     let (seen, told) = with_report(|| read(true).unwrap());
     assert_eq!(seen[0].document["findings"], json!(["deny other-host: denied: not granted"]));
     assert_eq!(told.log.len(), 1);
