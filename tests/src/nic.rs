@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -34,6 +35,16 @@ pub fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe().context("find the test binary")?;
     let beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("nic")).find(|path| path.is_file());
     beside.context("no `nic` binary: run `cargo xtask dist`, or set NIC_BIN")
+}
+
+/// How often its memory is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The most that a process held in memory so far, in KiB.
+fn high_water(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 impl Workspace {
@@ -136,6 +147,21 @@ impl Workspace {
     pub async fn run(&self, arguments: &[&str]) -> Result<Ran> {
         let output = self.command(arguments)?.output().await.context("run nic")?;
         Ok(Ran::from(output))
+    }
+
+    /// Runs it to its end, and tells the most memory that it held at once, in MiB.
+    pub async fn run_measured(&self, arguments: &[&str]) -> Result<(Ran, u64)> {
+        let child = self.command(arguments)?.spawn().context("run nic")?;
+        let status = format!("/proc/{}/status", child.id().context("nic runs")?);
+        let mut ended = std::pin::pin!(child.wait_with_output());
+        let mut peak = 0;
+        loop {
+            // The kernel keeps the highest number, and forgets it with the process: the last look counts.
+            match tokio::time::timeout(LOOK, &mut ended).await {
+                Ok(output) => return Ok((Ran::from(output.context("run nic")?), peak / 1024)),
+                Err(_) => peak = peak.max(high_water(&status).unwrap_or_default()),
+            }
+        }
     }
 
     /// Runs it under another command, such as one that takes something from it: `wrapper nic arguments`.

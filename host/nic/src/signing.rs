@@ -18,7 +18,6 @@ mod room;
 mod sigv4;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,18 +25,20 @@ use http::{HeaderName, HeaderValue};
 use hyper_util::client::proxy::matcher::Matcher;
 use nic_core::error::ProviderError;
 use tokio::sync::OnceCell;
-use url::{Host, Url};
+use url::Url;
 
+pub use self::admission::{Admitted, admit};
 pub use self::catalogue::Class;
 pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
 pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
 pub use self::identity::{account, aws_identity};
 pub use self::refusal::{Refusal, breaks_the_phase};
+pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
 pub use self::room::{Reserved, Room};
 
-use self::admission::{AWS_SIGV4, AwsRequest, Caller, PlainRequest};
+use self::admission::{AwsRequest, Caller, PlainRequest, join};
 use self::host_login::HostLogin;
-use crate::egress::{Guarded, Reach, is_metadata, is_metadata_name, not_public};
+use crate::egress::{Guarded, Reach};
 use crate::grant::Grants;
 
 /// Longest time to open a connection.
@@ -49,7 +50,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Services hang up on idle connections after some 20 s; a request that meets that end may or may not have arrived.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers that are held at once, of all calls together. Bounds sixteen calls that each ask for as much as they may.
+/// What is held at once of requests and answers, of all calls together. Bounds sixteen calls that each ask for as much as they may.
 const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
 
 /// Who calls, for the cloud's audit log.
@@ -109,17 +110,6 @@ pub struct CloudResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-}
-
-impl CloudRequest {
-    /// Method, origin and path, for a refusal before the request is taken apart. What is no URL is not repeated.
-    pub fn name(&self) -> String {
-        let method = Some(self.method.as_str()).filter(|m| m.len() <= 7 && m.bytes().all(|b| b.is_ascii_uppercase()));
-        let url = Some(self.url.as_str()).filter(|url| url.len() <= 2048).and_then(|url| Url::parse(url).ok());
-        let place =
-            url.map_or_else(|| "?".to_owned(), |url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
-        format!("{} {place}", method.unwrap_or("?"))
-    }
 }
 
 // Bodies hold user data and policies: what they say is nobody's business but the guest's.
@@ -278,24 +268,20 @@ impl Gate {
         });
     }
 
-    /// Checks, signs and sends one request of a guest. Its answer takes room from what is held.
+    /// Signs and sends a request of a guest that was admitted within these bounds. Its answer takes room from what is held.
     pub async fn send(
         &self,
         bounds: &Bounds,
-        request: CloudRequest,
+        admitted: Admitted,
         held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        admission::admit_scheme(bounds, &request)?;
-        match request.scheme.as_str() {
-            AWS_SIGV4 => {
-                let admitted = admission::admit_aws(Caller::Guest(bounds), request)?;
-                self.send_aws(&admitted, held).await
-            }
-            _ => self.send_plain(bounds, request, held).await,
+        match admitted {
+            Admitted::Aws(admitted) => self.send_aws(&admitted, held).await,
+            Admitted::Plain(admitted) => self.send_plain(&bounds.grants, admitted, held).await,
         }
     }
 
-    /// Room for the answers of one call, so many bytes of all that there is.
+    /// Room for the requests and the answers of one call, so many bytes of all that there is.
     pub fn room(&self, bytes: usize) -> Room {
         self.0.room.part(bytes)
     }
@@ -395,16 +381,12 @@ impl Gate {
 
     async fn send_plain(
         &self,
-        bounds: &Bounds,
-        request: CloudRequest,
+        grants: &Grants,
+        admitted: PlainRequest,
         held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        let (scheme, credential) = (request.scheme.clone(), request.credential.clone());
-        let PlainRequest { parsed, class } = admission::admit_plain(bounds, request)?;
-        let url = join(&parsed.origin, &parsed.path_and_query(""))?;
-        let login = HostLogin::read(&bounds.grants, &scheme, &credential, &parsed.origin)?;
-        let private = bounds.grants.allows_private(&scheme, &credential, &parsed.origin);
-        let reach = reach_of(&url, private)?;
+        let PlainRequest { parsed, class, scheme, credential, url, reach } = admitted;
+        let login = HostLogin::read(grants, &scheme, &credential, &parsed.origin)?;
         let mut headers = parsed.headers.clone();
         headers.extend(login.header()?);
         let name = format!("{} {}", parsed.method, parsed.origin);
@@ -428,6 +410,7 @@ impl Gate {
         let mut request = reqwest::Request::new(parsed.method.clone(), url);
         request.headers_mut().extend(headers);
         if !parsed.body.is_empty() {
+            // Shared, not copied: it is held once, and was given room once.
             *request.body_mut() = Some(parsed.body.clone().into());
         }
         let proxy = proxy_of(request.url());
@@ -486,36 +469,6 @@ fn proxy_of(url: &Url) -> Option<String> {
     let proxy = Matcher::from_env().intercept(&url.as_str().parse().ok()?)?;
     let host = proxy.uri().host()?;
     Some(proxy.uri().port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
-}
-
-/// Origin and path as they are; the parser must not find anything to change.
-fn join(origin: &str, path_and_query: &str) -> Result<Url, ProviderError> {
-    let text = format!("{origin}{path_and_query}");
-    let url = Url::parse(&text).map_err(|error| Refusal::malformed(format!("its URL cannot be written: {error}")))?;
-    if url.as_str() == text { Ok(url) } else { Err(Refusal::malformed("its URL has no single spelling").into()) }
-}
-
-/// Where a host that a grant names may be. Its address may stand in its name: then no resolver is asked that could refuse it.
-fn reach_of(url: &Url, private: bool) -> Result<Reach, Refusal> {
-    let refused = |host: String, why: String| Err(Refusal::Host { host, why });
-    let (host, address) = match url.host() {
-        Some(Host::Ipv4(v4)) => (v4.to_string(), Some(IpAddr::from(v4))),
-        Some(Host::Ipv6(v6)) => (v6.to_string(), Some(IpAddr::from(v6))),
-        Some(Host::Domain(name)) => (name.to_owned(), (name == "localhost").then_some(IpAddr::from([127, 0, 0, 1]))),
-        None => return Ok(Reach::Public),
-    };
-    if is_metadata_name(&host) || address.is_some_and(is_metadata) {
-        return refused(host, "it is a metadata service, which hands out the machine's credentials".to_owned());
-    }
-    match address.and_then(not_public) {
-        Some(what) if !private => {
-            let origin = url.origin().ascii_serialization();
-            let why = format!("it is {what}, and only you can open that: `nic provider add FILE --private {origin}`");
-            refused(host, why)
-        }
-        _ if private => Ok(Reach::NotMetadata),
-        _ => Ok(Reach::Public),
-    }
 }
 
 #[cfg(test)]

@@ -11,5 +11,6 @@ mod contract;
 mod grants;
 mod lies;
 mod plans;
+mod room;
 mod site;
 mod theft;

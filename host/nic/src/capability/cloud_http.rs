@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use nic_core::error::ProviderError;
@@ -13,7 +13,9 @@ use crate::plugin::bindings::cloud_http::{Host, HostInFlight, Request, Response}
 use crate::plugin::bindings::types::Error;
 use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_REQUEST_HEAD_BYTES};
 use crate::plugin::store::GuestState;
-use crate::signing::{CloudRequest, CloudResponse, Phase, Refusal, Reserved, breaks_the_phase};
+use crate::signing::{
+    Admitted, Bounds, CloudRequest, CloudResponse, Phase, Refusal, Reserved, admit, breaks_the_phase, name_of,
+};
 
 /// A response, and the bytes that it holds in the host until it is handed on or given up.
 type Answer = Result<(CloudResponse, Reserved), ProviderError>;
@@ -55,55 +57,61 @@ fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
     }
 }
 
+/// Whether a request may be made. What is too long is not taken apart.
+fn admitted(bounds: &Bounds, request: Request) -> Result<Admitted, ProviderError> {
+    if bounds.phase == Phase::Pure {
+        return Err(Refusal::Pure(name_of(&request.method, &request.url)).into());
+    }
+    if request.body.len() > MAX_REQUEST_BYTES {
+        let message = format!("the body has {} bytes; at most {MAX_REQUEST_BYTES} are sent", request.body.len());
+        return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
+    }
+    let texts = [&request.credential, &request.scheme, &request.scheme_parameters, &request.service_id, &request.url];
+    let headers = request.headers.iter().flat_map(|(name, value)| [name, value]);
+    let bytes: usize = texts.into_iter().chain(headers).map(String::len).sum();
+    if bytes > MAX_REQUEST_HEAD_BYTES {
+        let message =
+            format!("the request has {bytes} bytes beside its body; at most {MAX_REQUEST_HEAD_BYTES} are sent");
+        return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
+    }
+    let scheme_parameters = serde_json::from_str(&request.scheme_parameters)
+        .map_err(|_| Refusal::malformed("`scheme-parameters` is not JSON"))?;
+    let request = CloudRequest {
+        credential: request.credential,
+        scheme: request.scheme,
+        scheme_parameters,
+        service_id: request.service_id,
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+    };
+    Ok(admit(bounds, request)?)
+}
+
 impl GuestState {
+    /// What refuses a request does so here, before anything is spawned: a guest that drops what it started has had its answer by then, and its
+    /// offence is noted.
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
         let service = &self.service;
-        if service.bounds.grants.schemes().next().is_none() {
-            return Err(ProviderError::denied("SCHEME_NOT_GRANTED", "the component has no grant for requests"));
-        }
+        let admitted = admitted(&service.bounds, request).inspect_err(|error| note(&service.offence, error))?;
         if service.in_flight >= MAX_IN_FLIGHT {
             let message = format!("{MAX_IN_FLIGHT} requests are on their way");
             return Err(ProviderError::other("TOO_MANY_REQUESTS_IN_FLIGHT", message));
         }
-        if request.body.len() > MAX_REQUEST_BYTES {
-            let message = format!("the body has {} bytes; at most {MAX_REQUEST_BYTES} are sent", request.body.len());
+        let (mut sending, mut held) = (service.room.begin(), service.room.begin());
+        if !sending.add(admitted.bytes()) {
+            let message = "what else is on its way fills the room that there is for requests and answers";
             return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
         }
-        // All of it is copied, and some of it taken apart, before it is known whether it may be sent.
-        let texts =
-            [&request.credential, &request.scheme, &request.scheme_parameters, &request.service_id, &request.url];
-        let headers = request.headers.iter().flat_map(|(name, value)| [name, value]);
-        let bytes: usize = texts.into_iter().chain(headers).map(String::len).sum();
-        if bytes > MAX_REQUEST_HEAD_BYTES {
-            let message =
-                format!("the request has {bytes} bytes beside its body; at most {MAX_REQUEST_HEAD_BYTES} are sent");
-            return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
-        }
-        let scheme_parameters = serde_json::from_str(&request.scheme_parameters)
-            .map_err(|_| ProviderError::denied("REQUEST_MALFORMED", "`scheme-parameters` is not JSON"))?;
-        let request = CloudRequest {
-            credential: request.credential,
-            scheme: request.scheme,
-            scheme_parameters,
-            service_id: request.service_id,
-            method: request.method,
-            url: request.url,
-            headers: request.headers,
-            body: request.body,
-        };
         let (gate, bounds, limit) = (service.gate.clone(), service.bounds.clone(), service.times.cloud_request);
-        if bounds.phase == Phase::Pure {
-            let refused = Refusal::Pure(request.name()).into();
-            note(&service.offence, &refused);
-            return Err(refused);
-        }
-        let (mut held, offence) = (service.room.begin(), Arc::clone(&service.offence));
         let task = tokio::spawn(async move {
-            let answer = tokio::time::timeout(limit, gate.send(&bounds, request, &mut held)).await;
+            let answer = tokio::time::timeout(limit, gate.send(&bounds, admitted, &mut held)).await;
+            // The request is gone.
+            drop(sending);
             let late =
                 || Err(ProviderError::TimedOut(format!("the cloud did not answer within {} s", limit.as_secs())));
-            let answer = answer.unwrap_or_else(|_| late()).inspect_err(|error| note(&offence, error));
-            Ok((answer?, held))
+            Ok((answer.unwrap_or_else(|_| late())?, held))
         });
         self.service.in_flight += 1;
         Ok(InFlight { task, answer: None })

@@ -42,14 +42,15 @@ pub const MAX_IN_FLIGHT: usize = 32;
 /// A response body that is handed on. Bounds what one answer of a cloud costs in host and guest.
 pub const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
-/// Response bodies that wait in the host because the guest has not asked for them. Bounds 32 answers of the largest size.
+/// Requests that are on their way, and response bodies that wait in the host because the guest has not asked for them. Bounds 32 of the
+/// largest size of either.
 pub const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// Everything of a request but its body. Clouds take less.
 pub const MAX_REQUEST_HEAD_BYTES: usize = 64 * 1024;
 
 /// A request body. Cloud control planes take far less.
-pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_REQUEST_BYTES: usize = crate::signing::MAX_REQUEST_BODY_BYTES;
 
 /// Log text of one call, stdout and stderr included. Bounds a guest that fills the terminal or the log file.
 pub const MAX_LOG_BYTES: usize = 256 * 1024;

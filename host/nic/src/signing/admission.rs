@@ -1,13 +1,17 @@
-//! Whether a request may be made at all. Pure: no credential and no socket is near.
+//! Whether a request may be made at all. Pure: no credential and no socket is near, and nothing is waited for, so a guest has its refusal
+//! before it can give the request up.
 
-use nic_core::error::ProviderError;
+use std::net::IpAddr;
+
 use serde::Deserialize;
+use url::{Host, Url};
 
 use super::catalogue::{self, Action, Class, Service};
 use super::endpoints::{self, Binding};
 use super::refusal::Refusal;
 use super::request::{self, Parsed};
-use super::{Bounds, CloudRequest, Phase};
+use super::{Bounds, CloudRequest};
+use crate::egress::{Reach, is_metadata, is_metadata_name, not_public};
 
 /// The scheme that this room signs with.
 pub const AWS_SIGV4: &str = "aws-sigv4";
@@ -21,8 +25,25 @@ pub enum Caller<'a> {
     Host,
 }
 
+/// A guest's request that may be sent: whoever could refuse it by what it says was asked.
+pub enum Admitted {
+    /// To AWS.
+    Aws(AwsRequest),
+    /// To a host that the grant lists.
+    Plain(PlainRequest),
+}
+
+impl Admitted {
+    /// About the memory that it takes until it is sent.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Aws(request) => request.parsed.bytes(),
+            Self::Plain(request) => request.parsed.bytes(),
+        }
+    }
+}
+
 /// A request to AWS that may be signed and sent.
-#[derive(Clone)]
 pub struct AwsRequest {
     /// The service.
     pub service: &'static Service,
@@ -35,12 +56,19 @@ pub struct AwsRequest {
 }
 
 /// A request to a host that the grant lists.
-#[derive(Clone)]
 pub struct PlainRequest {
     /// What it says.
     pub parsed: Parsed,
     /// Read or mutation.
     pub class: Class,
+    /// How its credential is sent.
+    pub scheme: String,
+    /// Which credential.
+    pub credential: String,
+    /// Where it goes.
+    pub url: Url,
+    /// Where that may be.
+    pub reach: Reach,
 }
 
 #[derive(Deserialize)]
@@ -128,16 +156,48 @@ pub fn admit_plain(bounds: &Bounds, request: CloudRequest) -> Result<PlainReques
     if class == Class::Mutate {
         check_mutation(bounds, &action)?;
     }
-    Ok(PlainRequest { parsed, class })
+    let url = join(&parsed.origin, &parsed.path_and_query(""))?;
+    let reach = reach_of(&url, grants.allows_private(&scheme, &credential, &parsed.origin))?;
+    Ok(PlainRequest { parsed, class, scheme, credential, url, reach })
 }
 
-/// What every request must pass, whatever its scheme.
-pub fn admit_scheme(bounds: &Bounds, request: &CloudRequest) -> Result<(), ProviderError> {
-    if bounds.phase == Phase::Pure {
-        return Err(Refusal::Pure(request.name()).into());
-    }
+/// Admits a request of a guest.
+pub fn admit(bounds: &Bounds, request: CloudRequest) -> Result<Admitted, Refusal> {
     if !bounds.grants.allows_scheme(&request.scheme) {
-        return Err(Refusal::SchemeNotGranted(request.scheme.clone()).into());
+        return Err(Refusal::SchemeNotGranted(request.scheme));
     }
-    Ok(())
+    if request.scheme == AWS_SIGV4 {
+        return admit_aws(Caller::Guest(bounds), request).map(Admitted::Aws);
+    }
+    admit_plain(bounds, request).map(Admitted::Plain)
+}
+
+/// Origin and path as they are; the parser must not find anything to change.
+pub(super) fn join(origin: &str, path_and_query: &str) -> Result<Url, Refusal> {
+    let text = format!("{origin}{path_and_query}");
+    let url = Url::parse(&text).map_err(|error| Refusal::malformed(format!("its URL cannot be written: {error}")))?;
+    if url.as_str() == text { Ok(url) } else { Err(Refusal::malformed("its URL has no single spelling")) }
+}
+
+/// Where a host that a grant names may be. Its address may stand in its name: then no resolver is asked that could refuse it.
+fn reach_of(url: &Url, private: bool) -> Result<Reach, Refusal> {
+    let refused = |host: String, why: String| Err(Refusal::Host { host, why });
+    let (host, address) = match url.host() {
+        Some(Host::Ipv4(v4)) => (v4.to_string(), Some(IpAddr::from(v4))),
+        Some(Host::Ipv6(v6)) => (v6.to_string(), Some(IpAddr::from(v6))),
+        Some(Host::Domain(name)) => (name.to_owned(), (name == "localhost").then_some(IpAddr::from([127, 0, 0, 1]))),
+        None => return Ok(Reach::Public),
+    };
+    if is_metadata_name(&host) || address.is_some_and(is_metadata) {
+        return refused(host, "it is a metadata service, which hands out the machine's credentials".to_owned());
+    }
+    match address.and_then(not_public) {
+        Some(what) if !private => {
+            let origin = url.origin().ascii_serialization();
+            let why = format!("it is {what}, and only you can open that: `nic provider add FILE --private {origin}`");
+            refused(host, why)
+        }
+        _ if private => Ok(Reach::NotMetadata),
+        _ => Ok(Reach::Public),
+    }
 }

@@ -54,7 +54,8 @@ pub async fn read(
     if !held.add(in_headers) || !held.add(reserved) {
         return no_room();
     }
-    let mut body = Vec::new();
+    // At its length if that is told: growing would hold it twice.
+    let mut body = Vec::with_capacity(reserved);
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target, None))? {
         let length = body.len() + chunk.len();
         if length > MAX_RESPONSE_BODY_BYTES {

@@ -1,5 +1,6 @@
 //! A guest's request, taken apart and put together again, so that what is checked is what is sent.
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
@@ -52,8 +53,8 @@ pub struct Parsed {
     /// What is sent along.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     target: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body. However often it is sent, it is there once.
+    pub body: Bytes,
 }
 
 /// Takes a request apart. `signed` says which headers may pass.
@@ -82,7 +83,7 @@ pub fn parse(request: CloudRequest, signed: bool) -> Result<Parsed, Refusal> {
     let (headers, target) = parse_headers(&request.headers, request.body.len(), signed)?;
     let host = url.host_str().unwrap_or_default().to_owned();
     let origin = url.origin().ascii_serialization();
-    Ok(Parsed { method, host, origin, segments, query, headers, target, body: request.body })
+    Ok(Parsed { method, host, origin, segments, query, headers, target, body: request.body.into() })
 }
 
 fn parse_url(text: &str) -> Result<Url, Refusal> {
@@ -211,7 +212,7 @@ fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Act
     let (version, action) = version_and_action(&parameters)?;
     let action = catalogue::by_parameters(service, &version, &action)?;
     if from_body {
-        parsed.body = encode_pairs(&parameters).into_bytes();
+        parsed.body = encode_pairs(&parameters).into();
     }
     Ok(action)
 }
@@ -258,7 +259,28 @@ fn expect_content_type(parsed: &Parsed, allowed: &[&str]) -> Result<(), Refusal>
     Err(Refusal::malformed(format!("its content type is not {}", allowed.join(" or "))))
 }
 
+/// Method, origin and path, for a refusal before the request is taken apart. What is no URL is not repeated.
+pub fn name_of(method: &str, url: &str) -> String {
+    let method = Some(method).filter(|m| m.len() <= 7 && m.bytes().all(|b| b.is_ascii_uppercase()));
+    let url = Some(url).filter(|url| url.len() <= 2048).and_then(|url| Url::parse(url).ok());
+    let place =
+        url.map_or_else(|| "?".to_owned(), |url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
+    format!("{} {place}", method.unwrap_or("?"))
+}
+
+/// What a text of its own costs beside its letters.
+const TEXT_BYTES: usize = 40;
+
 impl Parsed {
+    /// About the memory that it takes: a URL of slashes alone is small, and its parts are many.
+    pub fn bytes(&self) -> usize {
+        let query = self.query.iter().map(|(name, value)| name.len() + value.len() + 2 * TEXT_BYTES);
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2 * TEXT_BYTES);
+        let segments = self.segments.iter().map(|segment| segment.len() + TEXT_BYTES);
+        // The URL is written twice: taken apart, and as it is sent.
+        self.body.len() + headers.sum::<usize>() + 2 * (segments.sum::<usize>() + query.sum::<usize>())
+    }
+
     /// Path and query in their one spelling, below a base path.
     pub fn path_and_query(&self, base: &str) -> String {
         let mut text = base.trim_end_matches('/').to_owned();

@@ -1,4 +1,4 @@
-//! Room for answers: their bytes are reserved before they are read, and given back when nobody holds them any more.
+//! Room for requests and answers: their bytes are reserved before they are kept or read, and given back when nobody holds them any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::admission::admit as admit_guest;
 use super::*;
 use crate::grant::{parse_all, parse_locked};
 
@@ -162,9 +163,21 @@ fn a_form_of_a_million_pairs_is_refused_before_it_is_taken_apart() {
 }
 
 #[test]
+fn a_request_takes_what_its_parts_take() {
+    let slashes = CloudRequest {
+        scheme: "none".to_owned(),
+        ..request("", "", &format!("https://api.example.com{}", "/".repeat(8_000)))
+    };
+    let small = admit_guest(&reading(), ec2(DESCRIBE)).unwrap().bytes();
+    assert!((DESCRIBE.len()..1_000).contains(&small), "{small}");
+    let many = admit_guest(&reading(), slashes).unwrap().bytes();
+    assert!(many > 8_000 * size_of::<String>(), "{many}");
+}
+
+#[test]
 fn forms_are_written_anew() {
     let admitted = admit(Phase::Read, ec2("Version=2016-11-15&Action=%44escribeVpcs&Filter.1.Name=tag%3Aa+b")).unwrap();
-    assert_eq!(admitted.parsed.body, b"Version=2016-11-15&Action=DescribeVpcs&Filter.1.Name=tag%3Aa%20b");
+    assert_eq!(&admitted.parsed.body[..], b"Version=2016-11-15&Action=DescribeVpcs&Filter.1.Name=tag%3Aa%20b");
     let mut get =
         request("eks", "EKS", "https://eks.us-west-2.amazonaws.com/tags/arn%3aaws:eks:us-west-2:1:cluster%2Fa?x=a+b");
     get.headers.push(("User-Agent".to_owned(), "guest".to_owned()));
@@ -248,7 +261,7 @@ async fn server(status: &'static str, body: &'static str) -> (Url, Arc<Mutex<Vec
 }
 
 async fn sent(gate: &Gate, bounds: &Bounds, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-    gate.send(bounds, request, &mut gate.room(1 << 20).begin()).await
+    gate.send(bounds, admit_guest(bounds, request)?, &mut gate.room(1 << 20).begin()).await
 }
 
 fn gate(endpoint: &Url) -> Gate {
@@ -480,7 +493,15 @@ async fn a_manifest_opens_no_address_that_is_the_users() {
     let port = url.port().unwrap();
     let named = |host: &str| json!({"capability": "hosts", "hosts": [host], "scheme": "none", "reason": "test"});
     let gate = Gate::new(GateOptions::default());
-    for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "10.0.0.1", "100.64.0.1", "192.168.1.1"] {
+    for host in [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "10.0.0.1",
+        "100.64.0.1",
+        "192.168.1.1",
+    ] {
         let origin = Url::parse(&format!("http://{host}:{port}")).unwrap().origin().ascii_serialization();
         let url = format!("{origin}/");
         let wanted = bounds(Grants(parse_all(&[named(&origin)]).unwrap()), Phase::Read);
@@ -561,11 +582,12 @@ async fn an_answer_that_finds_no_room_is_not_read() {
     let gate = gate(&url);
     let room = gate.room(600);
     let mut first = room.begin();
-    assert!(gate.send(&reading(), ec2(DESCRIBE), &mut first).await.is_ok());
+    assert!(gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut first).await.is_ok());
     let mut others = room.begin();
     assert!(others.add(500));
-    let refused = gate.send(&reading(), ec2(DESCRIBE), &mut room.begin()).await.unwrap_err();
+    let refused =
+        gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut room.begin()).await.unwrap_err();
     assert_eq!(refused.code(), "RESPONSE_TOO_LARGE");
     drop((first, others));
-    assert!(gate.send(&reading(), ec2(DESCRIBE), &mut room.begin()).await.is_ok());
+    assert!(gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut room.begin()).await.is_ok());
 }

@@ -1,5 +1,6 @@
 //! What a script can say to do: one behaviour per module.
 
+pub mod ask;
 pub mod deny;
 pub mod doze;
 pub mod exfiltrate;
@@ -9,6 +10,8 @@ pub mod lie;
 pub mod mutate_in_plan;
 pub mod overgrow;
 pub mod pend;
+#[cfg(target_arch = "wasm32")]
+mod raw;
 pub mod spin;
 pub mod trap;
 
@@ -23,6 +26,8 @@ use crate::server::Server;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Behaviour {
+    /// See [`ask`].
+    Ask(ask::Ask),
     /// See [`deny`].
     Deny(deny::Deny),
     /// See [`doze`].
@@ -59,6 +64,7 @@ impl Behaviour {
     /// Does it, if it is something to do; those that change an answer do nothing here. Gives what was found out.
     pub(crate) async fn act(&self, place: &Place<'_>) -> Result<Option<String>, Error> {
         match self {
+            Self::Ask(ask) => Ok(Some(ask.act(place).await)),
             Self::Deny(deny) => deny.act(place).await,
             Self::Doze(doze) => doze.act(),
             Self::Exfiltrate(theft) => Ok(Some(theft.act(place).await)),

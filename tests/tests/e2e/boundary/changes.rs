@@ -182,7 +182,7 @@ async fn what_a_guest_takes_and_says_is_bounded() -> Result<()> {
     let in_flight = found("in-flight")?;
     ensure!(in_flight.contains("took 32,") && in_flight.contains("TOO_MANY_REQUESTS_IN_FLIGHT"), "{in_flight}");
     let request = found("request")?;
-    ensure!(request.contains("at most 8388608 are sent"), "{request}");
+    ensure!(request.contains("at most 4194304 are sent"), "{request}");
     Ok(())
 }
 

@@ -10,11 +10,16 @@ const MUTATE: &str = "mutate-in-plan";
 
 /// A section in which the provider tries to make a thing during `call`, and shows nothing of the refusal.
 fn mutating(call: &str) -> Value {
+    trying(call, &json!(MUTATE))
+}
+
+/// A section in which the provider does this during `call`.
+fn trying(call: &str, step: &Value) -> Value {
     let mut section = json!({ "facts": ["zone"], "resources": [{ "name": "one", "value_from_fact": "zone" }] });
     if call == "read" {
-        section["resources"][0]["on"] = json!({ "read": MUTATE });
+        section["resources"][0]["on"] = json!({ "read": step });
     } else {
-        section["in"] = json!({ call: MUTATE });
+        section["in"] = json!({ call: step });
     }
     if call == "cluster" {
         section["cluster"] = json!({ "kind": "kubeconfig", "parameters": { "context": "test" } });
@@ -81,6 +86,27 @@ async fn a_plan_in_which_a_provider_tries_to_mutate_is_refused_by_name() -> Resu
         ensure!(site.things.mutations()?.is_empty(), "{call}: {:?}", site.things.mutations()?);
         ensure!(site.state_bytes() == before, "{call}: the state was written");
     }
+    Ok(())
+}
+
+/// A request that is dropped before anybody can have sent it was made all the same: who tries it in a plan has no plan.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_that_is_dropped_at_once_is_refused_by_name_too() -> Result<()> {
+    let mut site = Site::new("mutate-forgotten")?;
+    site.workspace.write("kubeconfig", "{}")?;
+    let kubeconfig = site.workspace.path().join("kubeconfig").display().to_string();
+    site.workspace.env("KUBECONFIG", kubeconfig);
+    site.things.fact("zone", json!("a"))?;
+    let forgotten = json!({ "do": MUTATE, "forget": true });
+    for (call, code, refusal) in CALLS {
+        site.config(trying(call, &forgotten))?;
+        let ran = site.refused(&["plan"], 2, code).await.map_err(|why| why.context(call))?;
+        ensure!(ran.stdout.contains(&named(&site, refusal)), "{call}: {}", ran.said());
+    }
+    site.config(json!({ "resources": [{ "name": "one" }], "in": { "preflight": forgotten } }))?;
+    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
+    ensure!(ran.stdout.contains(&named(&site, "ACTION_IS_A_MUTATION")), "{}", ran.said());
+    ensure!(site.things.mutations()?.is_empty() && site.state_bytes().is_none());
     Ok(())
 }
 

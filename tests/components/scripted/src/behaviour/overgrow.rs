@@ -2,7 +2,7 @@
 //!
 //! | in | `what` |
 //! |---|---|
-//! | anywhere | `memory`, `log`, `print`, `table`, `in-flight`, `request` |
+//! | anywhere | `memory`, `log`, `print`, `table`, `in-flight`, `request`, `bodies`, `pairs` |
 //! | `read`, `create`, `update` | `document`, `remote-id` |
 //! | `create`, `update`, `delete` | `operation` |
 //! | `read` | `observations` |
@@ -14,7 +14,7 @@
 
 use std::hint::black_box;
 
-use nic_sdk::cloud_http::send;
+use nic_sdk::cloud_http::{Request, Scheme, send};
 use nic_sdk::report::{Level, log};
 use serde::Deserialize;
 
@@ -36,6 +36,10 @@ pub enum What {
     InFlight,
     /// The body of a request.
     Request,
+    /// The bodies of requests that are in flight at once, each of so many MiB.
+    Bodies,
+    /// The parameters of a form.
+    Pairs,
     /// A document.
     Document,
     /// A remote id.
@@ -59,6 +63,9 @@ pub struct Overgrow {
     pub(crate) what: What,
     #[serde(default)]
     times: Option<usize>,
+    /// Where `bodies` go, if not to the cloud of things.
+    #[serde(default)]
+    to: Option<String>,
 }
 
 impl Overgrow {
@@ -81,6 +88,13 @@ impl Overgrow {
                 request.body = vec![b' '; self.times.unwrap_or(64) * MEBIBYTE];
                 let answer = send(request).await;
                 Some(finding("overgrow request", answer.map(|answer| format!("HTTP {}", answer.status))))
+            }
+            What::Bodies => {
+                Some(finding("overgrow bodies", Ok(bodies(place, self.to.as_deref(), self.times.unwrap_or(4)))))
+            }
+            What::Pairs => {
+                let answer = send(form(self.count())).await;
+                Some(finding("overgrow pairs", answer.map(|answer| format!("HTTP {}", answer.status))))
             }
             // Those grow an answer.
             What::Document
@@ -122,6 +136,16 @@ fn print(mebibytes: usize) {
     }
 }
 
+/// A form that reads, and so many empty parameters more.
+fn form(pairs: usize) -> Request {
+    let mut request = Request::new("POST", "https://ec2.us-west-2.amazonaws.com/")
+        .scheme(Scheme::aws_sigv4("ec2", "us-west-2"))
+        .service_id("EC2")
+        .header("content-type", "application/x-www-form-urlencoded");
+    request.body = format!("Action=DescribeVpcs&Version=2016-11-15{}", "&a".repeat(pairs)).into_bytes();
+    request
+}
+
 #[cfg(target_arch = "wasm32")]
 fn table(handles: usize) -> String {
     let pollables: Vec<_> =
@@ -131,28 +155,44 @@ fn table(handles: usize) -> String {
 
 #[cfg(target_arch = "wasm32")]
 fn in_flight(place: &Place<'_>, requests: usize) -> String {
-    use nic_sdk::bindings::nic::plugin::cloud_http::{Request, start};
+    use super::raw::{raw, start};
 
+    let request = raw(place.server.request("GET", "/things?prefix="));
     let mut taken = Vec::new();
     let mut refused = None;
     for _ in 0..requests {
-        let request = place.server.request("GET", "/things?prefix=");
-        let started = start(&Request {
-            credential: request.credential,
-            scheme: request.scheme.name,
-            scheme_parameters: request.scheme.parameters.to_string(),
-            service_id: request.service_id,
-            method: request.method,
-            url: request.url,
-            headers: request.headers,
-            body: request.body,
-        });
-        match started {
+        match start(&request) {
             Ok(handle) => taken.push(handle),
             Err(error) => refused = Some(format!("{error:?}")),
         }
     }
     format!("took {}, then {}", taken.len(), refused.unwrap_or_else(|| "was not refused".to_owned()))
+}
+
+/// Starts them until one is refused, and gives them up together, after a while in which the host holds them all.
+#[cfg(target_arch = "wasm32")]
+fn bodies(place: &Place<'_>, to: Option<&str>, mebibytes: usize) -> String {
+    use super::raw::{raw, start};
+
+    let mut request = place.server.request("POST", "/things");
+    to.into_iter().for_each(|url| url.clone_into(&mut request.url));
+    request.body = vec![b' '; mebibytes * MEBIBYTE];
+    // The guest has it once, the host as often as it takes it.
+    let request = raw(request);
+    let mut taken = Vec::new();
+    let refused = loop {
+        match start(&request) {
+            Ok(handle) => taken.push(handle),
+            Err(error) => break format!("{error:?}"),
+        }
+    };
+    wasip2::clocks::monotonic_clock::subscribe_duration(500_000_000).block();
+    format!("took {}, then {refused}", taken.len())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn bodies(_: &Place<'_>, _: Option<&str>, _: usize) -> String {
+    "there is no host here".to_owned()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
