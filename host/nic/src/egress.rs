@@ -4,10 +4,14 @@
 //! machine's credentials. So the address is checked too, when it is dialled, and the addresses that were checked are the
 //! ones that are used.
 
+mod lookup;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+pub use self::lookup::Lookup;
 
 /// Services on the way of every machine of a cloud that hand out its credentials, and what else of it is nobody's business. Nothing but
 /// the user's own endpoint settings may lead there. Sources: the clouds' own documentation.
@@ -147,17 +151,18 @@ impl Reach {
     }
 }
 
-/// A resolver that answers only addresses that may be dialled.
+/// A resolver that answers only addresses that may be dialled. It asks once for each connection: what was checked is what is dialled.
 #[derive(Debug, Clone)]
 pub struct Guarded {
     reach: Reach,
     /// The user's own proxies may be anywhere; the proxy then dials for us.
     proxies: Arc<Vec<String>>,
+    lookup: Lookup,
 }
 
 impl Guarded {
     /// A resolver that lets the proxies of these variables be anywhere.
-    pub fn new(reach: Reach, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn new(reach: Reach, variables: impl IntoIterator<Item = (String, String)>, lookup: Lookup) -> Self {
         let proxies = variables
             .into_iter()
             .filter(|(name, _)| {
@@ -168,7 +173,7 @@ impl Guarded {
                 url::Url::parse(&with_scheme).ok()?.host_str().map(str::to_ascii_lowercase)
             })
             .collect();
-        Self { reach, proxies: Arc::new(proxies) }
+        Self { reach, proxies: Arc::new(proxies), lookup }
     }
 }
 
@@ -176,11 +181,12 @@ impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_ascii_lowercase();
         let reach = if self.proxies.contains(&host) { Reach::Anywhere } else { self.reach };
+        let looking = self.lookup.addresses(&host);
         Box::pin(async move {
+            let found = looking.await?;
+            reach.check(&host, &found)?;
             // The connector puts in the port.
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            reach.check(&host, &found.iter().map(SocketAddr::ip).collect::<Vec<_>>())?;
-            Ok(Box::new(found.into_iter()) as Addrs)
+            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }
@@ -294,10 +300,28 @@ mod tests {
 
     #[tokio::test]
     async fn the_resolver_refuses_but_lets_the_users_proxy_be() {
-        let guard = Guarded::new(Reach::Public, []);
+        let guard = Guarded::new(Reach::Public, [], Lookup::default());
         let refused = guard.resolve("localhost".parse().unwrap()).await.err().unwrap();
         assert!(refused.downcast_ref::<EgressRefused>().is_some(), "{refused}");
-        let guard = Guarded::new(Reach::Public, [("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())]);
+        let guard =
+            Guarded::new(Reach::Public, [("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())], Lookup::default());
         assert!(guard.resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_at_again_each_time_it_is_dialled() {
+        let (public, private) = ("52.94.76.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+        let guard = Guarded::new(
+            Reach::Public,
+            [],
+            Lookup::answering(vec![vec![public], vec![private], vec![public, private]]),
+        );
+        let dialled = guard.resolve("rebind.example".parse().unwrap()).await.unwrap();
+        assert_eq!(dialled.map(|address| address.ip()).collect::<Vec<_>>(), [public]);
+        for _ in 0..2 {
+            let refused = guard.resolve("rebind.example".parse().unwrap()).await.err().unwrap();
+            let refused = refused.downcast_ref::<EgressRefused>().expect("an address that is refused");
+            assert_eq!((refused.address, refused.why), (private, "a private network"));
+        }
     }
 }

@@ -38,7 +38,7 @@ pub use self::room::{Reserved, Room};
 
 use self::admission::{AwsRequest, Caller, PlainRequest, join};
 use self::host_login::HostLogin;
-use crate::egress::{Guarded, Reach};
+use crate::egress::{Guarded, Lookup, Reach};
 use crate::grant::Grants;
 
 /// Longest time to open a connection.
@@ -175,6 +175,8 @@ pub struct GateOptions {
     pub observer: Option<Observer>,
     /// Longest time for one request.
     pub timeout: Duration,
+    /// Who says where a name is.
+    pub lookup: Lookup,
 }
 
 impl Default for GateOptions {
@@ -184,6 +186,7 @@ impl Default for GateOptions {
             endpoints: EndpointOverrides::default(),
             observer: None,
             timeout: REQUEST_TIMEOUT,
+            lookup: Lookup::default(),
         }
     }
 }
@@ -457,7 +460,7 @@ impl Gate {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .timeout(self.0.options.timeout)
-            .dns_resolver(Guarded::new(reach, variables()));
+            .dns_resolver(Guarded::new(reach, variables(), self.0.options.lookup.clone()));
         builder.build().map_err(|error| {
             ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
         })

@@ -9,6 +9,7 @@ mod cluster;
 mod consent;
 mod contract;
 mod grants;
+mod hosts;
 mod lies;
 mod plans;
 mod room;

@@ -185,7 +185,7 @@ fn reach_of(url: &Url, private: bool) -> Result<Reach, Refusal> {
     let (host, address) = match url.host() {
         Some(Host::Ipv4(v4)) => (v4.to_string(), Some(IpAddr::from(v4))),
         Some(Host::Ipv6(v6)) => (v6.to_string(), Some(IpAddr::from(v6))),
-        Some(Host::Domain(name)) => (name.to_owned(), (name == "localhost").then_some(IpAddr::from([127, 0, 0, 1]))),
+        Some(Host::Domain(name)) => (name.to_owned(), is_local_name(name).then_some(IpAddr::from([127, 0, 0, 1]))),
         None => return Ok(Reach::Public),
     };
     if is_metadata_name(&host) || address.is_some_and(is_metadata) {
@@ -200,4 +200,10 @@ fn reach_of(url: &Url, private: bool) -> Result<Reach, Refusal> {
         _ if private => Ok(Reach::NotMetadata),
         _ => Ok(Reach::Public),
     }
+}
+
+/// Whether a name is this machine's by RFC 6761, whatever a resolver makes of it.
+fn is_local_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }

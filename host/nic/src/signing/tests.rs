@@ -1,5 +1,7 @@
 //! The gate as a guest meets it: what gets through, to whom, and what comes back.
 
+mod rebinding;
+
 use std::sync::Mutex;
 
 use aws_credential_types::Credentials;
@@ -498,6 +500,8 @@ async fn a_manifest_opens_no_address_that_is_the_users() {
         "[::1]",
         "[::ffff:127.0.0.1]",
         "localhost",
+        "localhost.",
+        "a.localhost",
         "10.0.0.1",
         "100.64.0.1",
         "192.168.1.1",
