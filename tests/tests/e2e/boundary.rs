@@ -15,3 +15,4 @@ mod plans;
 mod room;
 mod site;
 mod theft;
+mod unsealing;

@@ -223,7 +223,7 @@ impl ClusterReader for Asking {
 #[ignore = "needs built components (NIC_TEST_COMPONENTS)"]
 async fn a_guest_reads_its_own_cluster_while_it_holds_the_last_place() {
     let granted = json!([
-        {"capability": "config", "sections": ["scripted"], "reason": "test"},
+        {"capability": "config", "sections": ["scripted", "security", "certificate"], "reason": "test"},
         {"capability": "kinds", "kinds": {"scripted.thing": [], "scripted.named": [], "scripted.token": []}, "reason": "test"},
         {"capability": "kubernetes", "verbs": ["list"], "kinds": ["v1/Node"], "reason": "test"},
         {"capability": "cluster", "locators": ["kubeconfig"], "reason": "test"},

@@ -27,9 +27,12 @@
 //!   objects:                            # Kubernetes objects, declared as they are
 //!     greeting: {apiVersion: v1, kind: ConfigMap, metadata: {name: greeting, namespace: default}}
 //!   cluster: {kind: kubeconfig, parameters: {context: test}}  # [te, st] is `test` too, a name that stands nowhere in the config
+//!   note: x                             # its schema says that it is no secret
 //!   in:                                 # what to do in a call that is not about one resource
 //!     desired: loop                     # short for [{do: loop}]
 //! ```
+//!
+//! The sections `security` and `certificate` are declared too, with schemas that say that nothing in them is secret.
 //!
 //! `on` knows `read`, `create`, `update`, `delete` and `poll`; `in` knows `validate`, `desired`, `outputs`, `lookup`, `discover`,
 //! `preflight` and `cluster`. `describe` is given no config, so nothing can be scripted there. A step acts before the

@@ -26,7 +26,7 @@ use crate::behaviour::overgrow::{Overgrow, What};
 use crate::behaviour::pend::Operation;
 use crate::behaviour::{Behaviour, Place};
 use crate::script::{Script, Steps, When};
-use crate::section::{Cluster, Section};
+use crate::section::{self, Cluster, Section};
 use crate::thing;
 
 /// The provider.
@@ -38,7 +38,7 @@ impl Provider for Scripted {
         Description {
             name: "scripted".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            config_sections: BTreeMap::from([("scripted".into(), json!({ "type": "object" }))]),
+            config_sections: section::schemas(),
             kinds: thing::kinds(),
             settings: BTreeMap::from([("place".into(), "/scripted/place".into())]),
         }

@@ -12,6 +12,17 @@ use crate::script::Steps;
 use crate::server::{Server, unsigned};
 use crate::thing::Kind;
 
+/// The sections that are read. Their schemas say of logins, and of what may be one, that they are no secrets.
+pub fn schemas() -> BTreeMap<String, Value> {
+    let open = || json!({ "type": "string", "x-nic": { "sensitive": false } });
+    let keycloak = json!({ "type": "object", "properties": { "initial_root_password": open() } });
+    BTreeMap::from([
+        ("scripted".into(), json!({ "type": "object", "properties": { "note": open() } })),
+        ("security".into(), json!({ "type": "object", "properties": { "keycloak": keycloak } })),
+        ("certificate".into(), json!({ "type": "object", "properties": { "acme_email": open() } })),
+    ])
+}
+
 /// The section `scripted`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +45,9 @@ pub struct Section {
     pub cluster: Option<Cluster>,
     #[serde(default, rename = "in")]
     within: Map<String, Value>,
+    /// Nothing is done with it: the host shows it, or does not.
+    #[serde(default, rename = "note")]
+    _note: Value,
 }
 
 /// How the cluster is found.

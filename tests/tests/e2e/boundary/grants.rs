@@ -100,13 +100,20 @@ async fn a_change_does_nothing_that_is_granted_for_another_kind() -> Result<()> 
 async fn a_component_has_what_its_lock_gives_and_nothing_its_manifest_wants() -> Result<()> {
     let section = json!({ "resources": [{ "name": "one" }] });
     for (name, capability, code, word) in [
-        ("grants-section", "config", "COMPONENT_NOT_GRANTED", "the config section `scripted`, which is not granted"),
+        ("grants-section", "config", "COMPONENT_NOT_GRANTED", "the config section `certificate`, which is not granted"),
         ("grants-kind", "kinds", "COMPONENT_NOT_GRANTED", "the kind `scripted."),
     ] {
         let site = Site::granted(name, |manifest| without(manifest, capability))?;
         site.config(section.clone())?;
         says(&site.refused(&["plan"], 2, code).await?, &[word])?;
     }
+    // A component that has its own section has nobody else's.
+    let site = Site::granted("grants-others", |manifest| {
+        of(manifest, "config").for_each(|grant| grant["sections"] = json!(["scripted"]));
+    })?;
+    site.config_beside(json!({ "security": { "keycloak": { "initial_root_password": "PLANTED" } } }), section.clone())?;
+    let ran = site.refused(&["plan"], 2, "COMPONENT_NOT_GRANTED").await?;
+    says(&ran, &["the config section `certificate`, which is not granted [SECTION_NOT_GRANTED]"])?;
     // A manifest cannot open what is the user's.
     let site = Site::granted("grants-private", |manifest| {
         of(manifest, "hosts").for_each(|grant| drop(grant.as_object_mut().map(|grant| grant.remove("private"))));
