@@ -164,8 +164,8 @@ impl Workspace {
         }
     }
 
-    /// Runs it under another command, such as one that takes something from it: `wrapper nic arguments`.
-    pub async fn run_under(&self, wrapper: &[&str], arguments: &[&str]) -> Result<Ran> {
+    /// The same under another command, such as one that takes something from it: `wrapper nic arguments`.
+    pub fn command_under(&self, wrapper: &[&str], arguments: &[&str]) -> Result<tokio::process::Command> {
         let (program, before) = wrapper.split_first().context("a wrapper")?;
         let mut command = tokio::process::Command::new(program);
         command
@@ -176,9 +176,16 @@ impl Workspace {
             .envs(&self.env)
             .current_dir(self.path())
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let output = command.output().await.with_context(|| format!("run nic under {program}"))?;
-        Ok(Ran::from(output))
+        Ok(command)
+    }
+
+    /// Runs it so, to its end.
+    pub async fn run_under(&self, wrapper: &[&str], arguments: &[&str]) -> Result<Ran> {
+        let output = self.command_under(wrapper, arguments)?.output().await;
+        Ok(Ran::from(output.with_context(|| format!("run nic under {wrapper:?}"))?))
     }
 
     /// Runs it; anything but success is an error that shows what it said.

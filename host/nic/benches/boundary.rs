@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use criterion::Criterion;
-use nic::plugin::{Code, Host, HostOptions, Manifest};
+use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Call, Context, Provider};
 use serde_json::json;
@@ -21,8 +21,8 @@ fn component() -> Vec<u8> {
 fn boundary(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let cache = tempfile::tempdir().expect("a directory");
-    let options =
-        HostOptions { cache_dir: Some(cache.path().to_owned()), ..HostOptions::new(Gate::new(GateOptions::default())) };
+    let options = HostOptions::new(Gate::new(GateOptions::default()), Compiler::InProcess);
+    let options = HostOptions { cache_dir: Some(cache.path().to_owned()), ..options };
     let host = Host::new(options).expect("the sandbox");
     let load = || {
         let code = Code::from(component());

@@ -8,8 +8,11 @@ use nic::exit::ExitStatus;
 use nic::output::Printer;
 
 fn main() -> ExitCode {
-    nic::rlimit::note();
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = nic::plugin::compile::serve(&arguments) {
+        return code;
+    }
+    nic::rlimit::note();
     nic::panic::is_told("", nic::usage::printer(&arguments));
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,

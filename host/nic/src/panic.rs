@@ -90,7 +90,7 @@ fn error(command: &str, place: Option<&str>, payload: &(dyn Any + Send)) -> Comm
 }
 
 /// A source file without the directory that it was built in.
-fn short(file: &str) -> &str {
+pub(crate) fn short(file: &str) -> &str {
     let of_registry =
         file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map(|(_, rest)| rest);
     of_registry.or_else(|| file.find("/library/").map(|at| &file[at + 1..])).unwrap_or(file)

@@ -18,6 +18,7 @@ mod wasi;
 
 pub mod bindings;
 pub mod code;
+pub mod compile;
 pub mod engine;
 pub mod error;
 pub mod guest_log;
@@ -33,6 +34,7 @@ pub mod tap;
 mod tests;
 
 pub use code::Code;
+pub use compile::Compiler;
 pub use engine::{Host, HostOptions};
 pub use error::PluginError;
 pub use guest_log::{GuestLog, Level, Origin};

@@ -34,8 +34,11 @@ use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
 use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
+use crate::plugin::compile::Program;
 use crate::plugin::limits::DEFAULT_PARALLELISM;
-use crate::plugin::{Code, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError};
+use crate::plugin::{
+    Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError,
+};
 use crate::secrets::Secrets;
 use crate::signing::{Gate, GateOptions};
 
@@ -601,7 +604,7 @@ async fn load_granted(
         parallelism,
         guest_log: Arc::new(Told(printer)),
         tap: tap()?,
-        ..HostOptions::new(gate.clone())
+        ..HostOptions::new(gate.clone(), Compiler::Program(Program::own()))
     };
     let host = Host::new(options).map_err(|error| unloadable(&error))?;
     host.load(manifest, code, grants).await.map_err(|error| unloadable(&error))

@@ -6,6 +6,7 @@
 
 mod changes;
 mod cluster;
+mod compile;
 mod consent;
 mod contract;
 mod grants;

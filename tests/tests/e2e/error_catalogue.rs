@@ -10,6 +10,7 @@ use regex::Regex;
 const NOT_CODES: &[&str] = &[
     "CARGO_PKG_VERSION",
     "OUT_DIR",
+    "RAYON_NUM_THREADS",
     "KUBERNETES_EXEC_INFO",
     "HTTPS_PROXY",
     "XDG_CACHE_HOME",

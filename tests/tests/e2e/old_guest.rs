@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use nic::grant::{Grants, parse_all};
-use nic::plugin::{Code, Host, HostOptions, Manifest};
+use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Answer, Call, Context, Facts, Provider};
 use nic_tests::nic::Workspace;
@@ -33,7 +33,7 @@ fn config() -> Value {
 }
 
 fn options() -> HostOptions {
-    HostOptions::new(Gate::new(GateOptions::default()))
+    HostOptions::new(Gate::new(GateOptions::default()), Compiler::InProcess)
 }
 
 /// Describe, validate, desired and outputs, as `nic deploy` asks them.

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compile::{CompileError, Compiler};
 use super::manifest;
 use crate::files;
 
@@ -50,6 +51,11 @@ impl Code {
         self.manifest
     }
 
+    /// Whether they came with the binary, which they are as trusted as.
+    fn is_bundled(&self) -> bool {
+        self.manifest.is_some()
+    }
+
     /// Their SHA-256 in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -63,39 +69,60 @@ impl From<Vec<u8>> for Code {
 }
 
 /// Machine code by component and engine, in a directory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CompiledCode {
     /// Without one, every start compiles.
     directory: Option<PathBuf>,
+    compiler: Compiler,
     pub(super) hits: AtomicUsize,
     pub(super) misses: AtomicUsize,
 }
 
 impl CompiledCode {
     /// In this directory, which is made for this user alone.
-    pub(super) fn new(directory: Option<PathBuf>) -> io::Result<Self> {
+    pub(super) fn new(directory: Option<PathBuf>, compiler: Compiler) -> io::Result<Self> {
         if let Some(directory) = &directory {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        Ok(Self { directory, ..Self::default() })
+        Ok(Self { directory, compiler, hits: AtomicUsize::default(), misses: AtomicUsize::default() })
     }
 
     /// The component, compiled now or before.
-    pub(super) fn component(&self, engine: &Engine, code: &Code) -> wasmtime::Result<Component> {
+    pub(super) fn component(&self, engine: &Engine, code: &Code) -> Result<Component, CompileError> {
         let path = self.directory.as_ref().map(|directory| directory.join(name(engine, code)));
         if let Some(component) = path.as_ref().and_then(|path| map(engine, path)) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(component);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let component = Component::from_binary(engine, code.bytes())?;
-        if let (Some(directory), Some(path)) = (&self.directory, path) {
+        let (component, compiled) = match &self.compiler {
+            Compiler::Program(program) if !code.is_bundled() => {
+                let compiled = program.compile(code.bytes())?;
+                (load(engine, &compiled)?, Some(compiled))
+            }
+            _ => {
+                let component = Component::from_binary(engine, code.bytes())
+                    .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+                let compiled = path.as_ref().and_then(|_| component.serialize().ok());
+                (component, compiled)
+            }
+        };
+        if let (Some(directory), Some(path), Some(compiled)) = (&self.directory, path, compiled) {
             sweep(directory);
             // Whoever cannot keep it compiles again next time; `nic doctor` tells why.
-            let _ = component.serialize().map(|compiled| keep(&path, &compiled));
+            let _ = keep(&path, &compiled);
         }
         Ok(component)
     }
+}
+
+/// The code that the compiler's process gave.
+fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, CompileError> {
+    #[expect(unsafe_code, reason = "what is loaded is run; it came from NIC's own program through a pipe")]
+    // SAFETY: the program is the one that the options name as NIC's own (in the binary, the file that runs), and what it wrote
+    // before it ended well is what wasmtime's compiler gave. wasmtime copies it, and refuses another version or configuration.
+    unsafe { Component::deserialize(engine, compiled) }
+        .map_err(|error| CompileError::Failed(format!("what the compiler gave cannot be loaded: {error:#}")))
 }
 
 /// Other bytes, another wasmtime, other settings or another processor: another name.
@@ -155,6 +182,8 @@ fn sweep(directory: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compile::Program;
+    use super::super::limits::CompileLimits;
     use super::*;
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -175,7 +204,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
         for expected in [(0, 1), (1, 0)] {
-            let compiled = CompiledCode::new(Some(directory.path().to_owned())).unwrap();
+            let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
             compiled.component(&engine, &code).unwrap();
             assert_eq!(hits_and_misses(&compiled), expected);
         }
@@ -186,7 +215,7 @@ mod tests {
     fn what_others_could_have_written_is_not_run() {
         let directory = tempfile::tempdir().unwrap();
         let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
-        let compiled = CompiledCode::new(Some(directory.path().to_owned())).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
         compiled.component(&engine, &code).unwrap();
         fs::set_permissions(kept(directory.path()), fs::Permissions::from_mode(0o662)).unwrap();
         compiled.component(&engine, &code).unwrap();
@@ -208,9 +237,19 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_from_a_file_is_compiled_by_the_program_and_by_nobody_else() {
+        let nobody = Program { path: "/nowhere/nic".into(), limits: CompileLimits::default() };
+        let compiled = CompiledCode::new(None, Compiler::Program(nobody)).unwrap();
+        let bundled = Code::bundled(EMPTY, "0", b"{}");
+        compiled.component(&Engine::default(), &bundled).unwrap();
+        let refused = compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).err();
+        assert!(matches!(refused, Some(CompileError::Failed(_))), "{refused:?}");
+    }
+
+    #[test]
     fn a_directory_that_cannot_be_written_costs_only_time() {
         let directory = tempfile::tempdir().unwrap();
-        let compiled = CompiledCode::new(Some(directory.path().join("compiled"))).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().join("compiled")), Compiler::InProcess).unwrap();
         fs::remove_dir(directory.path().join("compiled")).unwrap();
         fs::write(directory.path().join("compiled"), b"").unwrap();
         compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).unwrap();
@@ -220,7 +259,7 @@ mod tests {
     #[test]
     fn code_that_nobody_asks_for_goes() {
         let directory = tempfile::tempdir().unwrap();
-        let compiled = CompiledCode::new(Some(directory.path().to_owned())).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
         let old = directory.path().join("0-0.cwasm");
         fs::write(&old, b"").unwrap();
         fs::File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * KEPT).unwrap();

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine};
 
 use super::call::Runner;
 use super::code::{Code, CompiledCode};
+use super::compile::{CompileError, Compiler};
 use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
@@ -30,6 +31,8 @@ pub type ExtendLinker = Arc<dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<
 pub struct HostOptions {
     /// Where compiled code is kept; without it, every start compiles. Whoever can write there can run code as the user.
     pub cache_dir: Option<PathBuf>,
+    /// Who compiles what comes from a file.
+    pub compiler: Compiler,
     /// How many instances live at once.
     pub parallelism: usize,
     /// The way out to the clouds.
@@ -46,9 +49,10 @@ pub struct HostOptions {
 
 impl HostOptions {
     /// No cache, nobody listening, default times.
-    pub fn new(gate: Gate) -> Self {
+    pub fn new(gate: Gate, compiler: Compiler) -> Self {
         Self {
             cache_dir: None,
+            compiler,
             parallelism: DEFAULT_PARALLELISM,
             gate,
             guest_log: Arc::new(Silence),
@@ -79,7 +83,7 @@ impl Host {
     /// [`PluginError::Engine`] when the cache directory cannot be used, or this machine cannot run compiled code.
     pub fn new(options: HostOptions) -> Result<Arc<Self>, PluginError> {
         let failed = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
-        let compiled = CompiledCode::new(options.cache_dir.clone());
+        let compiled = CompiledCode::new(options.cache_dir.clone(), options.compiler.clone());
         let engine = engine().map_err(failed)?;
         let linker = linker(&engine, options.extend_linker.as_ref()).map_err(failed)?;
         Ok(Arc::new(Self {
@@ -106,10 +110,15 @@ impl Host {
         let digest = code.digest().to_owned();
         let (engine, compiled) = (self.engine.clone(), Arc::clone(&self.compiled));
         let component = tokio::task::spawn_blocking(move || compiled.component(&engine, &code)).await;
-        let invalid = |why: String| PluginError::Invalid { name: manifest.name.clone(), why };
-        let component = component
-            .map_err(|_| invalid("the compiler failed".to_owned()))?
-            .map_err(|error| invalid(paragraph(&format!("{error:#}"))))?;
+        let component = component.unwrap_or_else(|_| Err(CompileError::Failed("the compiler panicked".to_owned())));
+        let component = component.map_err(|error| {
+            let name = manifest.name.clone();
+            match error {
+                CompileError::Invalid(why) => PluginError::Invalid { name, why: paragraph(&why) },
+                CompileError::TooExpensive(why) => PluginError::TooExpensive { name, why: paragraph(&why) },
+                CompileError::Failed(why) => PluginError::CompileFailed { name, why: paragraph(&why) },
+            }
+        })?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| PluginError::NotLinkable {
             name: manifest.name.clone(),
             why: paragraph(&format!("{error:#}")),
@@ -131,7 +140,8 @@ impl Host {
     }
 }
 
-fn engine() -> wasmtime::Result<Engine> {
+/// The engine, which has to be the same wherever code is compiled and run.
+pub(super) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .parallel_compilation(true)

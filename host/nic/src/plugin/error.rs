@@ -82,6 +82,22 @@ pub enum PluginError {
         /// What the compiler says.
         why: String,
     },
+    /// It takes more to compile than any component needs.
+    #[error("`{name}` takes too much to compile: {why}")]
+    TooExpensive {
+        /// The provider's name.
+        name: String,
+        /// Of what, and how much it may take.
+        why: String,
+    },
+    /// The compiler could not be started, or broke.
+    #[error("`{name}` could not be compiled: {why}")]
+    CompileFailed {
+        /// The provider's name.
+        name: String,
+        /// What is known of it.
+        why: String,
+    },
     /// It imports something the host does not have, or in another shape.
     #[error("`{name}` cannot be linked: {why}")]
     NotLinkable {
@@ -122,6 +138,8 @@ impl PluginError {
             Self::NeedsNewerHost { .. } => "COMPONENT_NEEDS_NEWER_HOST",
             Self::NotGranted { .. } => "COMPONENT_NOT_GRANTED",
             Self::Invalid { .. } => "PLUGIN_INVALID",
+            Self::TooExpensive { .. } => "PLUGIN_TOO_EXPENSIVE_TO_COMPILE",
+            Self::CompileFailed { .. } => "PLUGIN_COMPILE_FAILED",
             Self::NotLinkable { .. } => "PLUGIN_NOT_LINKABLE",
             Self::DescribeFailed { .. } => "PLUGIN_DESCRIBE_FAILED",
             Self::BadDescription { .. } => "PLUGIN_BAD_DESCRIPTION",
@@ -143,6 +161,12 @@ impl PluginError {
             Self::NotGranted { .. } => "`nic provider list` shows what is granted",
             Self::TooLarge { .. } => "build it for release, with debug information stripped",
             Self::Invalid { .. } => "the file may be damaged: fetch it again and compare its digest",
+            Self::TooExpensive { .. } => {
+                "components compile in seconds, those of Python too: ask its author what is in it, and leave it alone until you know"
+            }
+            Self::CompileFailed { .. } => {
+                "run it again; if it fails again, report it with this component, and use another version of it"
+            }
             Self::DescribeFailed { .. } | Self::BadDescription { .. } => "report this to the provider's author",
         };
         vec![hint.to_owned()]

@@ -62,6 +62,40 @@ pub const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
 /// A component file. Compiling takes time and memory in proportion; Python guests are near 40 MiB.
 pub const MAX_COMPONENT_BYTES: usize = 128 * 1024 * 1024;
+/// Address space of the process that compiles a file. Bounds what a small file can make the compiler take from the machine: without it
+/// 16 KiB take more than two gigabytes, and 160 KiB do in a second. Four times what a Python guest of 19 MiB takes on
+/// two cores (483 MiB, and 835 MiB with eight threads).
+pub const MAX_COMPILER_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Its computing time, in all threads together. Bounds a file that is cheap in memory and never done. Eight times what that guest
+/// takes (15 s).
+pub const MAX_COMPILER_CPU: Duration = Duration::from_mins(2);
+/// Its time, computing or not: nobody waits longer, whatever it waits for. What one thread may compute, and half of it more for a
+/// machine that is busy.
+pub const MAX_COMPILER_WALL: Duration = Duration::from_mins(3);
+/// Its threads: each takes address space for its stack and its allocator, so the limit of memory would mean less on a larger machine.
+pub const MAX_COMPILER_THREADS: usize = 8;
+/// Machine code of one component. Bounds what the host takes in from the compiler; it is some three times the component.
+pub const MAX_COMPILED_BYTES: usize = 512 * 1024 * 1024;
+/// What the compiler says of a file that does not compile.
+pub const MAX_COMPILER_WORDS_BYTES: u64 = 64 * 1024;
+
+/// What compiling one file may take. Tests lower it.
+#[derive(Debug, Clone)]
+pub struct CompileLimits {
+    /// See [`MAX_COMPILER_MEMORY_BYTES`].
+    pub memory_bytes: u64,
+    /// See [`MAX_COMPILER_CPU`]; whole seconds.
+    pub cpu: Duration,
+    /// See [`MAX_COMPILER_WALL`].
+    pub wall: Duration,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self { memory_bytes: MAX_COMPILER_MEMORY_BYTES, cpu: MAX_COMPILER_CPU, wall: MAX_COMPILER_WALL }
+    }
+}
+
 /// The manifest section: read before anything is trusted.
 pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
 

@@ -11,7 +11,7 @@ use nic_core::ports::{Answer, Call, Context, Provider};
 use serde_json::{Value, json};
 
 use super::limits::Times;
-use super::{Code, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin};
+use super::{Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin};
 use crate::cluster::ClusterReader;
 use crate::grant::{Grants, parse_all};
 use crate::signing::{Gate, GateOptions};
@@ -41,7 +41,7 @@ fn component(name: &str) -> Vec<u8> {
 
 fn options() -> HostOptions {
     let times = Times { pure: Duration::from_secs(6), cpu: Duration::from_secs(2), ..Times::default() };
-    HostOptions { times, ..HostOptions::new(Gate::new(GateOptions::default())) }
+    HostOptions { times, ..HostOptions::new(Gate::new(GateOptions::default()), Compiler::InProcess) }
 }
 
 /// A component with all that it wants.
