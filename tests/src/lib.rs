@@ -10,6 +10,7 @@ pub mod names;
 pub mod namespaces;
 pub mod nic;
 pub mod platform;
+pub mod published;
 pub mod schemas;
 mod sigv4;
 pub mod terminal;

@@ -9,5 +9,5 @@ mod component;
 mod server;
 
 pub use attacker::Attacker;
-pub use component::{granting, place, scripted, use_scripted, with_manifest};
+pub use component::{granting, granting_published, place, scripted, use_scripted, with_manifest};
 pub use server::{Made, Things};

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::Things;
 use crate::nic::Workspace;
+use crate::published;
 
 /// The custom section of the manifest.
 const SECTION: &str = "nic:manifest";
@@ -54,6 +55,18 @@ pub fn with_manifest(component: &[u8], manifest: &str, edit: impl FnOnce(&mut Va
 /// its manifest wants.
 pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDir> {
     let mut manifest: Value = serde_json::from_str(MANIFEST).context("the manifest is JSON")?;
+    grant_its_cloud(&mut manifest, things, edit);
+    granting_to(&scripted()?, &manifest)
+}
+
+/// The same with the scripted component of then.
+pub fn granting_published(things: &Things) -> Result<TempDir> {
+    let mut manifest = published::SCRIPTED.wanted()?;
+    grant_its_cloud(&mut manifest, things, |_| ());
+    granting_to(&published::SCRIPTED.bytes()?, &manifest)
+}
+
+fn grant_its_cloud(manifest: &mut Value, things: &Things, edit: impl FnOnce(&mut Value)) {
     let hosts = manifest["grants"].as_array_mut().into_iter().flatten();
     for grant in hosts.filter(|grant| grant["capability"] == "hosts") {
         grant["hosts"] = json!([things.origin()]);
@@ -65,9 +78,12 @@ pub fn granting(things: &Things, edit: impl FnOnce(&mut Value)) -> Result<TempDi
             *actions = json!(["POST", "PUT", "DELETE"].map(|method| format!("{method} {}/*", things.origin())));
         }
     }
-    edit(&mut manifest);
+    edit(manifest);
+}
+
+fn granting_to(component: &[u8], manifest: &Value) -> Result<TempDir> {
     let directory = tempfile::tempdir().context("make a directory for components")?;
-    place(directory.path(), &scripted()?, &manifest)?;
+    place(directory.path(), component, manifest)?;
     Ok(directory)
 }
 

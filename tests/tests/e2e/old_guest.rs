@@ -1,7 +1,7 @@
 //! A component built against the first `nic:plugin@0.1.0` runs on the hosts that come after it. The component is
 //! `golden/hello-0.1.0.wasm`, which is never built again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,23 +10,10 @@ use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest};
 use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Answer, Call, Context, Facts, Provider};
 use nic_tests::nic::Workspace;
+use nic_tests::published::{ALL, HELLO};
 use nic_tests::things::with_manifest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-
-const GOLDEN: &str = "hello-0.1.0.wasm";
-
-/// What it says it wants, as it stands in it.
-const MANIFEST: &str =
-    "{\n  \"name\": \"hello\",\n  \"version\": \"0.1.0\",\n  \"wit\": \"nic:plugin@0.1.0\",\n  \"grants\": []\n}\n";
-
-/// As golden/README.md has it: a golden component that was built again is none.
-const DIGEST: &str = "0ab03124510ecea543e38a1dbe86523f616a6d42b3d38816bd7309f2646cfaf2";
-
-fn golden() -> Result<Vec<u8>> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(GOLDEN);
-    std::fs::read(&path).with_context(|| format!("read {}", path.display()))
-}
 
 fn config() -> Value {
     json!({ "hello": { "name": "Ada" } })
@@ -38,13 +25,9 @@ fn options() -> HostOptions {
 
 /// Describe, validate, desired and outputs, as `nic deploy` asks them.
 async fn runs_on(options: HostOptions) -> Result<()> {
-    let code = Code::from(golden()?);
-    let granted = json!([
-        {"capability": "config", "sections": ["hello"], "reason": "test"},
-        {"capability": "kubernetes-objects", "kinds": ["v1/ConfigMap"], "namespaces": ["*"], "reason": "test"},
-    ]);
-    let granted = Grants(parse_all(granted.as_array().context("a list")?)?);
-    let provider = Host::new(options)?.load(Manifest::of(GOLDEN, &code)?, code, granted).await?;
+    let code = Code::from(HELLO.bytes()?);
+    let granted = Grants(parse_all(HELLO.wanted()?["grants"].as_array().context("a list")?)?);
+    let provider = Host::new(options)?.load(Manifest::of(HELLO.file, &code)?, code, granted).await?;
     let description = provider.description();
     ensure!(description.name == "hello" && description.config_sections.contains_key("hello"), "{description:?}");
     let context = Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), ..Context::default() };
@@ -61,10 +44,13 @@ async fn runs_on(options: HostOptions) -> Result<()> {
 }
 
 #[test]
-fn the_golden_component_is_the_one_that_was_published() -> Result<()> {
-    ensure!(format!("{:x}", Sha256::digest(golden()?)) == DIGEST, "golden components are never built again");
+fn the_golden_components_are_those_that_were_published() -> Result<()> {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/README.md"))?;
-    ensure!(readme.contains(DIGEST), "golden/README.md names another digest");
+    for published in ALL {
+        let digest = format!("{:x}", Sha256::digest(published.bytes()?));
+        ensure!(digest == published.digest, "{}: golden components are never built again", published.file);
+        ensure!(readme.contains(published.digest), "golden/README.md names another digest of {}", published.file);
+    }
     Ok(())
 }
 
@@ -84,7 +70,7 @@ async fn it_runs_on_a_host_with_another_interface_and_another_imported_function(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_runs_on_bindings_made_from_a_grown_wit() -> Result<()> {
-    let said = later::run(&golden()?, &config().to_string()).await?;
+    let said = later::run(&HELLO.bytes()?, &config().to_string()).await?;
     ensure!(said.description["name"] == "hello", "{said:?}");
     ensure!(said.diagnostics == 0, "{said:?}");
     ensure!(said.documents.len() == 1 && said.documents[0]["data"]["greeting"] == "Hello, Ada!", "{said:?}");
@@ -94,8 +80,8 @@ async fn it_runs_on_bindings_made_from_a_grown_wit() -> Result<()> {
 /// What cannot be linked within 0.1 is refused by code, before any of it runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_boundary_is_refused_by_code() -> Result<()> {
-    let bytes = with_manifest(&golden()?, MANIFEST, |manifest| manifest["wit"] = json!("nic:plugin@0.2.0"))?;
-    let Err(refused) = Manifest::of(GOLDEN, &Code::from(bytes.clone())) else { anyhow::bail!("it was read") };
+    let bytes = with_manifest(&HELLO.bytes()?, HELLO.manifest, |manifest| manifest["wit"] = json!("nic:plugin@0.2.0"))?;
+    let Err(refused) = Manifest::of(HELLO.file, &Code::from(bytes.clone())) else { anyhow::bail!("it was read") };
     ensure!(refused.code() == "PLUGIN_WIT_UNSUPPORTED", "{refused}");
 
     // The same through the binary.

@@ -3,6 +3,7 @@
 use nic_core::engine::Planned;
 use nic_core::kind::KUBERNETES_OBJECT;
 use nic_core::plan::{Action, PlannedChange};
+use nic_core::resource::Record;
 use nic_core::state::State;
 use serde_json::Value;
 
@@ -54,14 +55,13 @@ pub(super) async fn agreed(
         return Ok(());
     }
     let more = reasons.len().saturating_sub(SHOWN);
-    let mut text = format!("The provider `{name}` did not come with NIC, and acts with your logins:\n");
-    for reason in reasons.iter().take(SHOWN) {
-        text.push_str(&format!("  - {reason}\n"));
-    }
+    let mut lines = vec![format!("The provider `{name}` did not come with NIC, and acts with your logins:")];
+    lines.extend(reasons.iter().take(SHOWN).map(|reason| format!("  - {reason}")));
     if more > 0 {
-        text.push_str(&format!("  - and {more} more of the kind\n"));
+        lines.push(format!("  - and {more} more of the kind"));
     }
-    text.push_str(&format!("Carry out this plan{}? [y/N]", in_place(planned.identity.as_ref())));
+    lines.push(format!("Carry out this plan{}? [y/N]", in_place(planned.identity.as_ref())));
+    let text = lines.join("\n");
     let question = Question { text, answer: Answer::Yes, undone: "changed", because: reasons };
     question.ask(yes, printer).await?;
     session.record_component(name, digest).await
@@ -69,13 +69,9 @@ pub(super) async fn agreed(
 
 /// Other bytes than those that the user agreed to, or that acted until now.
 fn another(state: &State, name: &str, digest: &str) -> Option<String> {
-    let changed = match state.metadata.components.get(name) {
-        Some(agreed) => agreed != digest,
-        None => {
-            let own = |record: &&nic_core::resource::Record| record.address.provider() == name;
-            state.records.values().filter(own).any(|record| record.component_digest != digest)
-        }
-    };
+    let acted = |record: &Record| record.address.provider() == name && record.component_digest != digest;
+    let agreed = state.metadata.components.get(name);
+    let changed = agreed.map_or_else(|| state.records.values().any(acted), |agreed| agreed != digest);
     changed.then(|| format!("it is another one than at the last deploy (digest {})", session::short(digest)))
 }
 

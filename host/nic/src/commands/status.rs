@@ -34,7 +34,7 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let lock = LocalBackend::holder(&session.state_path);
     let kinds = session.run.kinds();
     let of_cluster = readiness::ask(&state, &kinds, &Scope::Whole);
-    let (looked, asked) = tokio::join!(look(&session, flags.drift), ask(&session, &of_cluster));
+    let (looked, asked) = tokio::join!(Box::pin(look(&session, flags.drift)), ask(&session, &of_cluster));
     let Looked { observed, drift, blind, unsure } = looked?;
     let cloud = CloudHealth::observed(&state.records, &observed, &kinds);
     let found = Found { state: &state, observed: &observed, cloud: &cloud, asked: &asked, lock: lock.as_ref() };

@@ -81,10 +81,11 @@ impl Manifest {
         let unfit = |error: serde_json::Error| bad(paragraph(&error.to_string()));
         let mut document: Value = serde_json::from_slice(section).map_err(unfit)?;
         let wanted = document.get_mut("grants").map_or_else(|| Value::Array(Vec::new()), Value::take);
-        let mut manifest = Self::deserialize(without_grants(document)).map_err(unfit)?;
-        if !speaks(&manifest.wit) {
-            return Err(PluginError::WitUnsupported { name: name(), wit: paragraph(&manifest.wit), ours: WIT });
+        // A manifest of another boundary may have another shape.
+        if let Some(wit) = document.get("wit").and_then(Value::as_str).filter(|wit| !speaks(wit)) {
+            return Err(PluginError::WitUnsupported { name: name(), wit: paragraph(wit), ours: WIT });
         }
+        let mut manifest = Self::deserialize(without_grants(document)).map_err(unfit)?;
         if manifest.world != PROVIDER {
             return Err(PluginError::WorldUnsupported { name: name(), world: paragraph(&manifest.world) });
         }

@@ -1,27 +1,21 @@
 //! Components that are none, or were made for another boundary.
 
-use std::path::Path;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nic_tests::nic::Workspace;
+use nic_tests::published::HELLO;
 use nic_tests::things::with_manifest;
 use serde_json::json;
 
 use super::said::refused;
-
-/// As it stands in `golden/hello-0.1.0.wasm`.
-const MANIFEST: &str =
-    "{\n  \"name\": \"hello\",\n  \"version\": \"0.1.0\",\n  \"wit\": \"nic:plugin@0.1.0\",\n  \"grants\": []\n}\n";
 
 /// The smallest WebAssembly module there is: not a component.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_component_of_this_boundary_is_refused_before_it_runs() -> Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/hello-0.1.0.wasm");
-    let good = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    let later = with_manifest(&good, MANIFEST, |manifest| manifest["wit"] = json!("nic:plugin@0.2.0"))?;
-    let nameless = with_manifest(&good, MANIFEST, |manifest| manifest["name"] = json!(""))?;
+    let good = HELLO.bytes()?;
+    let later = with_manifest(&good, HELLO.manifest, |manifest| manifest["wit"] = json!("nic:plugin@0.2.0"))?;
+    let nameless = with_manifest(&good, HELLO.manifest, |manifest| manifest["name"] = json!(""))?;
 
     let mut workspace = Workspace::new()?;
     workspace.env("NIC_COMPONENTS_DIR", "components");

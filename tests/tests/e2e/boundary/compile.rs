@@ -12,6 +12,7 @@ use nic::plugin::limits::CompileLimits;
 use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest, PluginError};
 use nic::signing::{Gate, GateOptions};
 use nic_tests::nic::{Workspace, binary};
+use nic_tests::published::HELLO;
 use nic_tests::things::use_scripted;
 use serde_json::json;
 use wasm_encoder::{
@@ -181,8 +182,7 @@ async fn decoy() -> Result<Vec<u8>> {
     let directory = tempfile::tempdir()?;
     let options = HostOptions::new(Gate::new(GateOptions::default()), Compiler::InProcess);
     let host = Host::new(HostOptions { cache_dir: Some(directory.path().to_owned()), ..options })?;
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/hello-0.1.0.wasm");
-    let code = Code::from(fs::read(golden)?);
+    let code = Code::from(HELLO.bytes()?);
     let manifest = Manifest::of("hello", &code)?;
     // Granted nothing it is refused, compiled as it is.
     let _ = Arc::clone(&host).load(manifest.clone(), code, manifest.grants).await;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nic_tests::nic::{Ran, Workspace};
 use nic_tests::platform::PACE;
 use nic_tests::schemas::conforms;
-use nic_tests::things::{Things, granting, place};
+use nic_tests::things::{Things, granting, granting_published, place};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -35,6 +35,17 @@ impl Site {
     pub fn granted(name: &'static str, edit: impl FnOnce(&mut Value)) -> Result<Self> {
         let things = Things::new(name)?;
         let components = granting(&things, edit)?;
+        Self::with(things, components)
+    }
+
+    /// With the component of then, as it was published.
+    pub fn published(name: &'static str) -> Result<Self> {
+        let things = Things::new(name)?;
+        let components = granting_published(&things)?;
+        Self::with(things, components)
+    }
+
+    fn with(things: Things, components: TempDir) -> Result<Self> {
         let mut workspace = Workspace::new()?;
         workspace.env("NIC_COMPONENTS_DIR", components.path().display().to_string()).env("NIC_PACE", PACE.to_string());
         Ok(Self { things, workspace, components })

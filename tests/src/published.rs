@@ -1,0 +1,47 @@
+//! The components of the past in `golden/`: each was built once, and is never built again.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Published {
+    /// Its file.
+    pub file: &'static str,
+    /// What it says it wants, as it stands in it.
+    pub manifest: &'static str,
+    /// As golden/README.md has it.
+    pub digest: &'static str,
+}
+
+/// `examples/hello-provider`: pure calls and one Kubernetes object.
+pub const HELLO: Published = Published {
+    file: "hello-0.1.0.wasm",
+    manifest: include_str!("../golden/hello-0.1.0.json"),
+    digest: "8a0261f7a05b22b447fbb5bca7b7b709e4a8298abfad5866d0249e441e07f070",
+};
+
+/// The scripted component: every call of the boundary, requests, the journal's `created`, reads on the cluster.
+pub const SCRIPTED: Published = Published {
+    file: "scripted-0.1.0.wasm",
+    manifest: include_str!("../golden/scripted-0.1.0.json"),
+    digest: "1b07c1db27654e5ce2172f57a6b7604ee6e2323496231ee2b34202f9e2765b9f",
+};
+
+/// All of them.
+pub const ALL: [Published; 2] = [HELLO, SCRIPTED];
+
+impl Published {
+    /// Its bytes.
+    pub fn bytes(self) -> Result<Vec<u8>> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(self.file);
+        std::fs::read(&path).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// What it wants to be granted.
+    pub fn wanted(self) -> Result<Value> {
+        serde_json::from_str(self.manifest).context("the manifest is JSON")
+    }
+}
