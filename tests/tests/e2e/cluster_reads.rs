@@ -50,7 +50,7 @@ async fn a_component_reads_what_it_is_granted_on_its_own_cluster() -> Result<()>
     // One place for instances: where its cluster is, is asked while the component holds it.
     let tap = workspace.path().join("tap").display().to_string();
     workspace.env("NIC_TAP", tap);
-    workspace.ok(&["deploy", "--parallelism", "1"]).await?;
+    workspace.ok(&["deploy", "--yes", "--parallelism", "1"]).await?;
     let tap = workspace.read("tap")?;
     ensure!(
         tap.contains("\"name\":\"node-1\"") && !tap.contains("managedFields"),

@@ -22,7 +22,9 @@ use wasm_encoder::{
 
 /// A component of one section with a core module, and a manifest.
 fn component(section: &ModuleSection<'_>) -> Vec<u8> {
-    let manifest = json!({ "name": "bomb", "version": "0.1.0", "wit": "nic:plugin@0.1.0", "grants": [] }).to_string();
+    let manifest =
+        json!({ "name": "bomb", "version": "0.1.0", "wit": "nic:plugin@0.1.0", "world": "provider", "grants": [] })
+            .to_string();
     let mut component = Component::new();
     component.section(&CustomSection { name: "nic:manifest".into(), data: manifest.into_bytes().into() });
     component.section(section);

@@ -104,7 +104,7 @@ async fn a_mutation_that_is_dropped_at_once_is_refused_by_name_too() -> Result<(
         ensure!(ran.stdout.contains(&named(&site, refusal)), "{call}: {}", ran.said());
     }
     site.config(json!({ "resources": [{ "name": "one" }], "in": { "preflight": forgotten } }))?;
-    let ran = site.refused(&["deploy"], 2, "DENIED").await?;
+    let ran = site.refused(&["deploy"], 2, "ACTION_IS_A_MUTATION").await?;
     ensure!(ran.stdout.contains(&named(&site, "ACTION_IS_A_MUTATION")), "{}", ran.said());
     ensure!(site.things.mutations()?.is_empty() && site.state_bytes().is_none());
     Ok(())

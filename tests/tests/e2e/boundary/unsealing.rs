@@ -35,11 +35,11 @@ async fn what_a_schema_calls_no_secret_is_sealed_all_the_same() -> Result<()> {
     // It sends all that it was shown to a host that it may reach.
     let steal = json!({ "do": "exfiltrate", "what": "config", "to": own.url() });
     site.config_beside(beside, json!({ "resources": [{ "name": "one", "on": { "create": steal } }] }))?;
-    for command in ["validate", "plan", "deploy"] {
-        let ran = site.nic(&[command]).await?;
+    for command in [&["validate"][..], &["plan"], &["deploy", "--yes"]] {
+        let ran = site.nic(command).await?;
         ensure!(ran.code == 0, "{}", ran.said());
         for (place, planted) in OPENED {
-            ensure!(!ran.said().contains(planted), "`nic {command}` says what is at {place}");
+            ensure!(!ran.said().contains(planted), "{command:?} says what is at {place}");
         }
     }
     ensure!(own.seen().starts_with("POST /loot"), "the config was not carried out: {}", own.seen());
