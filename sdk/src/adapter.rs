@@ -19,11 +19,9 @@ impl<P: Provider> meta::Guest for Adapter<P> {
         serde_json::to_string(&P::describe()).expect("a description holds strings, numbers and JSON values only")
     }
 
-    fn upgrade_document(kind: String, from_version: u32, document: wit::Json) -> Result<wit::Json, wit::Error> {
-        convert::json(&document, "the document to upgrade")
-            .and_then(|document| P::upgrade_document(&kind, from_version, document))
-            .map(|document| document.to_string())
-            .map_err(convert::error)
+    fn upgrade_document(context: wit::Context, document: meta::Outdated) -> Result<wit::Json, wit::Error> {
+        let answer = || P::upgrade_document(&convert::context(&context)?, convert::outdated(document)?);
+        answer().map(|document| document.to_string()).map_err(convert::error)
     }
 }
 

@@ -8,13 +8,13 @@ pub use answered::error_from_wit;
 
 use serde_json::Value;
 
-use crate::bindings::exports::nic::plugin::{access, discovery, lifecycle, planning};
+use crate::bindings::exports::nic::plugin::{access, discovery, lifecycle, meta, planning};
 use crate::bindings::nic::plugin::types as wit;
 use crate::error::{Error, Failure};
 use crate::provider::Facts;
 use crate::types::{
-    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, OtherLineage, Progress, Query, Recorded, Resource,
-    Severity, Status, Target,
+    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, OtherLineage, Outdated, Progress, Query, Recorded,
+    Resource, Role, Severity, Status, Target,
 };
 
 /// JSON text that came over the boundary; `what` names it in the error.
@@ -68,6 +68,22 @@ pub fn targets(targets: Vec<discovery::Target>) -> Result<Vec<Target>, Error> {
     targets.into_iter().map(parse).collect()
 }
 
+/// The document given to `upgrade-document`.
+pub fn outdated(outdated: meta::Outdated) -> Result<Outdated, Error> {
+    Ok(Outdated {
+        document: json(&outdated.document, "the document to upgrade")?,
+        role: match outdated.role.as_str() {
+            "attributes" => Role::Attributes,
+            "pending" => Role::Pending,
+            _ => Role::Baseline,
+        },
+        address: outdated.address,
+        kind: outdated.kind,
+        remote_id: outdated.remote_id,
+        from_version: outdated.from_version,
+    })
+}
+
 /// The change given to `create`, `update`, `delete` and `poll`.
 pub fn change(change: lifecycle::Change) -> Result<Change, Error> {
     Ok(Change {
@@ -84,22 +100,36 @@ pub fn change(change: lifecycle::Change) -> Result<Change, Error> {
 /// An error that this component answers.
 pub fn error(error: Error) -> wit::Error {
     match error {
-        Error::Denied { code, message } => wit::Error::Denied(wit::Denial { code, message }),
-        Error::NotFound(message) => wit::Error::NotFound(message),
-        Error::Conflict(message) => wit::Error::Conflict(message),
-        Error::Throttled(wait) => wit::Error::Throttled(wait),
+        Error::Denied { code, message } => wit::Error::Denied(wit::Problem { code, ..problem(message) }),
+        Error::NotFound(message) => wit::Error::NotFound(problem(message)),
+        Error::Conflict(message) => wit::Error::Conflict(problem(message)),
+        Error::Throttled(after_milliseconds) => {
+            wit::Error::Throttled(wit::Throttle { after_milliseconds, message: String::new(), detail: nothing() })
+        }
         Error::Invalid(found) => wit::Error::Invalid(diagnostics(found)),
-        Error::Remote { status, code, message } => wit::Error::Remote(wit::RemoteError { status, code, message }),
-        Error::TimedOut(message) => wit::Error::TimedOut(message),
+        Error::Remote { status, code, message } => {
+            wit::Error::Remote(wit::RemoteError { status, code, message, detail: nothing() })
+        }
+        Error::TimedOut(message) => wit::Error::TimedOut(problem(message)),
         Error::Other { code, message, detail } => {
-            wit::Error::Other(wit::OtherError { code, message, detail: detail.to_string() })
+            wit::Error::Other(wit::Problem { code, message, detail: detail.to_string() })
         }
     }
 }
 
+/// Words without a code.
+fn problem(message: String) -> wit::Problem {
+    wit::Problem { code: String::new(), message, detail: nothing() }
+}
+
+/// An object of nothing, for what this version of the boundary has no members of.
+fn nothing() -> String {
+    "{}".to_owned()
+}
+
 /// The failure of a change.
 pub fn failure(failure: Failure) -> wit::Failure {
-    wit::Failure { error: error(failure.error), remote_id: failure.remote_id }
+    wit::Failure { error: error(failure.error), remote_id: failure.remote_id, extra: nothing() }
 }
 
 /// The diagnostics of `validate` and `preflight`.
@@ -115,6 +145,7 @@ pub fn diagnostics(diagnostics: Vec<Diagnostic>) -> Vec<wit::Diagnostic> {
         detail: diagnostic.detail,
         pointer: diagnostic.pointer,
         hints: diagnostic.hints,
+        extra: nothing(),
     };
     diagnostics.into_iter().map(build).collect()
 }
@@ -195,6 +226,7 @@ pub fn progress(progress: Progress) -> lifecycle::Progress {
             // Beyond 49 days the host's own limits decide anyway.
             poll_after_milliseconds: u32::try_from(waiting.poll_after.as_millis()).unwrap_or(u32::MAX),
             message: waiting.message,
+            extra: nothing(),
         }),
     }
 }
@@ -256,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_detail_that_is_not_json_does_not_hide_the_error() {
-        let given = wit::Error::Other(wit::OtherError { code: "X".into(), message: "m".into(), detail: "{".into() });
+        let given = wit::Error::Other(wit::Problem { code: "X".into(), message: "m".into(), detail: "{".into() });
         let expected = Error::Other { code: "X".into(), message: "m".into(), detail: Value::Null };
         assert_eq!(error_from_wit(given), expected);
     }

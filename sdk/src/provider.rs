@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::description::Description;
 use crate::error::{Error, Failure};
 use crate::types::{
-    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Progress, Query, Recorded, Target,
+    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Outdated, Progress, Query, Recorded, Target,
 };
 
 /// A provider: pure planning, reads, and single changes.
@@ -21,8 +21,9 @@ pub trait Provider: 'static {
     /// Who this is: name, version, config sections, kinds. Constant.
     fn describe() -> Description;
 
-    /// Brings a document of an older schema version to the current one.
-    fn upgrade_document(kind: &str, from_version: u32, _document: Value) -> Result<Value, Error> {
+    /// Brings a recorded document of an older schema version to the current one.
+    fn upgrade_document(_context: &Context, outdated: Outdated) -> Result<Value, Error> {
+        let Outdated { kind, from_version, .. } = outdated;
         Err(Error::other("SCHEMA_UNKNOWN", format!("no schema version {from_version} of `{kind}` is known")))
     }
 

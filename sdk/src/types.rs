@@ -174,6 +174,35 @@ pub struct Recorded {
     pub attributes: Value,
 }
 
+/// A recorded document of an older schema version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outdated {
+    /// The address.
+    pub address: String,
+    /// The kind.
+    pub kind: String,
+    /// The cloud's name for it, once known.
+    pub remote_id: Option<String>,
+    /// The version that it follows.
+    pub from_version: u32,
+    /// Which document of the record it is.
+    pub role: Role,
+    /// It. References to other resources are values already; `{"$secret": "<name>"}` stands for a secret, and a literal key that starts with
+    /// `$` is written `$$...`.
+    pub document: Value,
+}
+
+/// Which document of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// As last observed, with computed members.
+    Attributes,
+    /// The desired one that was last accepted.
+    Baseline,
+    /// The one that was sent with a change whose end is not known.
+    Pending,
+}
+
 /// What to read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {

@@ -20,14 +20,14 @@ pub struct Published {
 pub const HELLO: Published = Published {
     file: "hello-0.1.0.wasm",
     manifest: include_str!("../golden/hello-0.1.0.json"),
-    digest: "8a0261f7a05b22b447fbb5bca7b7b709e4a8298abfad5866d0249e441e07f070",
+    digest: "6d8dc11249305d1a6fa59a34fe3e29d6fb6393e513a2244444e6731f8abd6210",
 };
 
 /// The scripted component: every call of the boundary, requests, the journal's `created`, reads on the cluster.
 pub const SCRIPTED: Published = Published {
     file: "scripted-0.1.0.wasm",
     manifest: include_str!("../golden/scripted-0.1.0.json"),
-    digest: "1b07c1db27654e5ce2172f57a6b7604ee6e2323496231ee2b34202f9e2765b9f",
+    digest: "237b3c380f574f338590008e95c1073677031296ec966d3cae720c6d67a72b9d",
 };
 
 /// All of them.

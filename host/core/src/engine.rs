@@ -101,6 +101,9 @@ pub enum RunError {
     /// changed by the step that found it.
     #[error("{}", .0.first().map_or("the run broke off", |d| d.summary.as_str()))]
     Broke(Vec<Diagnostic>),
+    /// The user stopped it before there was anything to report on. Nothing was changed.
+    #[error("the run was stopped")]
+    Interrupted,
     /// The state could not be read or written.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -40,6 +40,23 @@ pub struct Context {
     pub settings: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
+/// A recorded document of an older schema version.
+#[derive(Debug, Clone)]
+pub struct Outdated<'a> {
+    /// The record that it is of.
+    pub address: &'a Address,
+    /// The kind.
+    pub kind: &'a str,
+    /// The cloud's name for the resource, once known.
+    pub remote_id: Option<&'a str>,
+    /// The schema version that it follows.
+    pub from_version: u32,
+    /// Which document of the record: `attributes`, `baseline` or `pending`.
+    pub role: &'static str,
+    /// It, in escaped form.
+    pub document: &'a Value,
+}
+
 /// A question of `desired`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -204,7 +221,7 @@ pub trait Provider: Send + Sync {
     async fn outputs(&self, call: &Call, config: &Value) -> Result<Value, ProviderError>;
 
     /// Brings a recorded document to the current schema version of its kind.
-    async fn upgrade_document(&self, kind: &str, from_version: u32, document: Value) -> Result<Value, ProviderError>;
+    async fn upgrade_document(&self, context: &Context, outdated: &Outdated<'_>) -> Result<Value, ProviderError>;
 
     /// What is wrong with a document under its kind's schema; `partial` when references and unknown values are wildcards.
     /// Each entry is a pointer and a sentence.
@@ -241,7 +258,7 @@ pub trait Backend: Send + Sync {
     /// Replaces the bytes: durable when it returns, and all or nothing whenever it is interrupted.
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError>;
 
-    /// Keeps bytes beside the state, under its name and `.<label>`; what was kept there before is replaced.
+    /// Keeps bytes beside the state, under its name and `.<label>`. What else was kept there before stays: then a number follows the label.
     async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError>;
 }
 

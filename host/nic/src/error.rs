@@ -56,6 +56,11 @@ impl From<RunError> for CommandError {
         match error {
             RunError::Refused(diagnostics) => Self::refused(diagnostics),
             RunError::Broke(diagnostics) => Self { diagnostics, status: ExitStatus::Broke },
+            RunError::Interrupted => {
+                let stopped =
+                    Diagnostic::error("INTERRUPTED", "Nothing was changed", "stopped while the state was being read");
+                Self { diagnostics: vec![stopped], status: ExitStatus::Interrupted }
+            }
             RunError::Backend(error) => error.into(),
         }
     }

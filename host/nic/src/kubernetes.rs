@@ -31,7 +31,9 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::document::{escape, has_unknown};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::{Description, KUBERNETES_OBJECT};
-use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting};
+use nic_core::ports::{
+    Answer, Call, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Provider, Query, Target, Waiting,
+};
 use nic_core::resource::{Observed, Record, Status};
 use serde_json::{Value, json};
 
@@ -451,8 +453,8 @@ impl Provider for KubernetesProvider {
         Ok(json!({}))
     }
 
-    async fn upgrade_document(&self, _: &str, _: u32, document: Value) -> Result<Value, ProviderError> {
-        Ok(document)
+    async fn upgrade_document(&self, _: &Context, outdated: &Outdated<'_>) -> Result<Value, ProviderError> {
+        Ok(outdated.document.clone())
     }
 
     fn check_document(&self, _: &str, document: &Value, partial: bool) -> Vec<(String, String)> {

@@ -254,11 +254,12 @@ impl Session {
             Participant { provider: Arc::new(kubernetes), config: json!({}), declares: false },
         ];
         let serial = state.serial;
-        let backend: Arc<dyn Backend> = if Box::pin(engine::upgrade(&mut state, &participants)).await? {
-            Arc::new(Migrated::new(backend, serial))
-        } else {
-            backend
-        };
+        let backend: Arc<dyn Backend> =
+            if Box::pin(engine::upgrade(&mut state, &participants, &context, (&*clock, &*interrupt))).await? {
+                Arc::new(Migrated::new(backend, serial))
+            } else {
+                backend
+            };
         let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
         let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());

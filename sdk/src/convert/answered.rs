@@ -10,14 +10,14 @@ use crate::types::{Diagnostic, Severity};
 pub fn error_from_wit(error: wit::Error) -> Error {
     match error {
         wit::Error::Denied(denial) => Error::Denied { code: denial.code, message: denial.message },
-        wit::Error::NotFound(message) => Error::NotFound(message),
-        wit::Error::Conflict(message) => Error::Conflict(message),
-        wit::Error::Throttled(wait) => Error::Throttled(wait),
+        wit::Error::NotFound(problem) => Error::NotFound(said(problem)),
+        wit::Error::Conflict(problem) => Error::Conflict(said(problem)),
+        wit::Error::Throttled(throttle) => Error::Throttled(throttle.after_milliseconds),
         wit::Error::Invalid(diagnostics) => Error::Invalid(diagnostics.into_iter().map(diagnostic_from_wit).collect()),
         wit::Error::Remote(remote) => {
             Error::Remote { status: remote.status, code: remote.code, message: remote.message }
         }
-        wit::Error::TimedOut(message) => Error::TimedOut(message),
+        wit::Error::TimedOut(problem) => Error::TimedOut(said(problem)),
         wit::Error::Other(other) => Error::Other {
             code: other.code,
             message: other.message,
@@ -25,6 +25,10 @@ pub fn error_from_wit(error: wit::Error) -> Error {
             detail: serde_json::from_str(&other.detail).unwrap_or(Value::Null),
         },
     }
+}
+
+fn said(problem: wit::Problem) -> String {
+    if problem.code.is_empty() { problem.message } else { format!("{}: {}", problem.code, problem.message) }
 }
 
 fn diagnostic_from_wit(diagnostic: wit::Diagnostic) -> Diagnostic {

@@ -118,7 +118,7 @@ mod later {
     }
 
     use generated::exports::nic::plugin::planning::Answer;
-    use generated::nic::plugin::types::{Error, OtherError};
+    use generated::nic::plugin::types::{Error, Problem};
     use generated::nic::plugin::{cloud_http, forecast, kubernetes, report};
 
     /// No request is ever on its way here.
@@ -181,7 +181,7 @@ mod later {
 
     fn nobody<T>() -> Result<T, Error> {
         let detail = "{}".to_owned();
-        Err(Error::Other(OtherError { code: "TEST".to_owned(), message: "nobody is there".to_owned(), detail }))
+        Err(Error::Other(Problem { code: "TEST".to_owned(), message: "nobody is there".to_owned(), detail }))
     }
 
     impl forecast::Host for State {

@@ -107,7 +107,7 @@ fn what_cannot_be_read_goes_with_the_cluster_it_stands_in() {
     assert_eq!(world.disk.state().unwrap().records.len(), 0);
     // One note for one cause, and the plan says with what each goes.
     let notes: Vec<_> = ran.plan.notes.iter().map(|note| (note.code.as_str(), note.detail.as_str())).collect();
-    let detail = "object `sim.object.account` and 2 more: denied: no; not deleted one by one, but with cluster `sim.cluster.main`";
+    let detail = "object `sim.object.account` and 2 more: denied: AccessDenied: no; not deleted one by one, but with cluster `sim.cluster.main`";
     assert_eq!(notes, [("GOES_UNREAD", detail)]);
     assert_eq!(ran.plan.notes[0].hints.last().unwrap(), "check that the credentials in use may do this");
     let with: Vec<_> = ran.plan.changes.iter().filter(|c| c.goes_with == Some(at("sim.cluster.main"))).collect();

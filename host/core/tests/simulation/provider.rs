@@ -10,7 +10,8 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::{CreateSafety, Description};
 use nic_core::ports::{
-    Answer, Call, Change, Clock, CreatedSink, Facts, Locator, Progress, Provider, Query, Target, Waiting,
+    Answer, Call, Change, Clock, Context, CreatedSink, Facts, Locator, Outdated, Progress, Provider, Query, Target,
+    Waiting,
 };
 use nic_core::resource::{Desired, Observed, OtherLineage, Status};
 use serde_json::{Value, json};
@@ -380,8 +381,8 @@ impl Provider for SimProvider {
         Ok(json!({ "resources": call.records.len() }))
     }
 
-    async fn upgrade_document(&self, _: &str, _: u32, document: Value) -> Result<Value, ProviderError> {
-        Ok(document)
+    async fn upgrade_document(&self, _: &Context, outdated: &Outdated<'_>) -> Result<Value, ProviderError> {
+        Ok(outdated.document.clone())
     }
 
     fn check_document(&self, _: &str, _: &Value, _: bool) -> Vec<(String, String)> {

@@ -224,6 +224,7 @@ impl World {
             None => ran.crashed = true,
             Some(Ok((plan, report))) => (ran.plan, ran.report) = (plan, report),
             Some(Err(RunError::Refused(refused) | RunError::Broke(refused))) => ran.refused = refused,
+            Some(Err(RunError::Interrupted)) => unreachable!("nothing is brought up in this world"),
             Some(Err(RunError::Backend(error))) => ran.backend = Some(error),
         }
         self.faults.start(None);

@@ -256,7 +256,13 @@ impl Backend for LocalBackend {
 
     async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError> {
         self.must_be_locked()?;
-        let path = suffixed(&self.file, &format!(".{label}"));
+        let named = |number: u32| match number {
+            1 => suffixed(&self.file, &format!(".{label}")),
+            number => suffixed(&self.file, &format!(".{label}-{number}")),
+        };
+        let path =
+            (1..u32::MAX).map(named).find(|path| !path.exists() || fs::read(path).is_ok_and(|kept| kept == bytes));
+        let path = path.unwrap_or_else(|| named(u32::MAX));
         replace_durably(&path, bytes)
             .map_err(|error| failed(Doing::Writing { before: true }, "cannot write", &path, &error))
     }

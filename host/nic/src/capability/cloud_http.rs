@@ -120,7 +120,8 @@ impl GuestState {
     async fn end(&mut self, mut request: InFlight) -> Result<Response, ProviderError> {
         self.service.in_flight -= 1;
         let (response, _) = request.wait().await?;
-        Ok(Response { status: response.status, headers: response.headers, body: response.body })
+        let (status, headers, body) = (response.status, response.headers, response.body);
+        Ok(Response { status, headers, body, extra: "{}".to_owned() })
     }
 }
 

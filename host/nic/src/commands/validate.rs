@@ -38,7 +38,7 @@ pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
             found.extend(diagnostics);
             broke = Some(ExitStatus::Broke);
         }
-        Err(RunError::Backend(error)) => return Err(CommandError::from(error).into()),
+        Err(error @ (RunError::Backend(_) | RunError::Interrupted)) => return Err(CommandError::from(error).into()),
     }
     let found: Vec<Diagnostic> = found.into_iter().map(|d| config.locate(d)).collect();
     let answered = answer(&found, Some(&config.excerpts(&found)), printer);

@@ -59,7 +59,7 @@ impl Calling {
         Self { phase, region, now: context.now.clone(), seed: context.seed, ..Self::without_context(export) }
     }
 
-    /// For exports that get no context: their clock and their random source stand at zero.
+    /// For `describe`, which gets no context: its clock and its random source stand at zero.
     pub(super) fn without_context(export: &'static str) -> Self {
         Self {
             export,

@@ -8,11 +8,11 @@ use nic_core::address::Address;
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::document::{canonical, escape, references, too_deep, unescape, without_unknown};
 use nic_core::error::ProviderError;
-use nic_core::ports::{Change, Context, Facts, Locator, Progress, Query, Target, Waiting};
+use nic_core::ports::{Change, Context, Facts, Locator, Outdated, Progress, Query, Target, Waiting};
 use nic_core::resource::{Desired, Observed, OtherLineage, Record, Status};
 use serde_json::Value;
 
-use super::bindings::{self, access, lifecycle, types};
+use super::bindings::{self, access, lifecycle, meta, types};
 use super::fault::Fault;
 use super::guest_text::{code, line, paragraph, remote_id};
 use super::limits::{MAX_DIAGNOSTICS, MAX_DOCUMENT_BYTES, MAX_OPERATION_BYTES};
@@ -66,6 +66,19 @@ pub(super) fn record_to_guest(record: &Record) -> types::Recorded {
     }
 }
 
+/// It crosses in escaped form, so that a reference to a secret comes back as one, and data as data.
+pub(super) fn outdated_to_guest(outdated: &Outdated<'_>) -> meta::Outdated {
+    meta::Outdated {
+        address: outdated.address.to_string(),
+        kind: outdated.kind.to_owned(),
+        remote_id: outdated.remote_id.map(str::to_owned),
+        from_version: outdated.from_version,
+        role: outdated.role.to_owned(),
+        document: canonical(outdated.document),
+        extra: nothing(),
+    }
+}
+
 pub(super) fn change_to_guest(change: &Change) -> lifecycle::Change {
     lifecycle::Change {
         address: change.address.to_string(),
@@ -82,23 +95,34 @@ pub(super) fn change_to_guest(change: &Change) -> lifecycle::Change {
 /// An error of an import. What the host adds for people (an address, say) stays here.
 pub(super) fn error_to_guest(error: ProviderError) -> types::Error {
     match error {
-        ProviderError::Denied { code, message } => types::Error::Denied(types::Denial { code, message }),
-        ProviderError::NotFound(text) => types::Error::NotFound(text),
-        ProviderError::Conflict(text) => types::Error::Conflict(text),
+        ProviderError::Denied { code, message } => types::Error::Denied(types::Problem { code, ..problem(message) }),
+        ProviderError::NotFound(text) => types::Error::NotFound(problem(text)),
+        ProviderError::Conflict(text) => types::Error::Conflict(problem(text)),
         ProviderError::Throttled(after) => {
-            types::Error::Throttled(after.map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX)))
+            let after_milliseconds = after.map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX));
+            types::Error::Throttled(types::Throttle { after_milliseconds, message: String::new(), detail: nothing() })
         }
         ProviderError::Invalid(diagnostics) => {
             types::Error::Invalid(diagnostics.into_iter().map(diagnostic_to_guest).collect())
         }
         ProviderError::Remote { status, code, message } => {
-            types::Error::Remote(types::RemoteError { status, code, message })
+            types::Error::Remote(types::RemoteError { status, code, message, detail: nothing() })
         }
-        ProviderError::TimedOut(text) => types::Error::TimedOut(text),
+        ProviderError::TimedOut(text) => types::Error::TimedOut(problem(text)),
         ProviderError::Other { code, message, detail } => {
-            types::Error::Other(types::OtherError { code, message, detail: canonical(&detail) })
+            types::Error::Other(types::Problem { code, message, detail: canonical(&detail) })
         }
     }
+}
+
+/// Words without a code.
+fn problem(message: String) -> types::Problem {
+    types::Problem { code: String::new(), message, detail: nothing() }
+}
+
+/// Where this version of the boundary has no members yet.
+pub(super) fn nothing() -> String {
+    "{}".to_owned()
 }
 
 fn diagnostic_to_guest(diagnostic: Diagnostic) -> types::Diagnostic {
@@ -113,6 +137,7 @@ fn diagnostic_to_guest(diagnostic: Diagnostic) -> types::Diagnostic {
         detail: diagnostic.detail,
         pointer: diagnostic.pointer,
         hints: diagnostic.hints,
+        extra: nothing(),
     }
 }
 
@@ -166,6 +191,7 @@ pub(super) fn diagnostics_from_guest(diagnostics: Vec<types::Diagnostic>) -> Vec
 }
 
 fn diagnostic_from_guest(diagnostic: types::Diagnostic) -> Diagnostic {
+    let extra = json(&diagnostic.extra, "extra", MAX_DOCUMENT_BYTES).unwrap_or_default();
     Diagnostic {
         severity: match diagnostic.severity {
             types::Severity::Error => Severity::Error,
@@ -175,7 +201,7 @@ fn diagnostic_from_guest(diagnostic: types::Diagnostic) -> Diagnostic {
         code: code(&diagnostic.code),
         summary: line(&diagnostic.summary),
         detail: paragraph(&diagnostic.detail),
-        address: None,
+        address: extra["address"].as_str().and_then(|address| address.parse().ok()),
         pointer: diagnostic.pointer.filter(|p| p.is_empty() || p.starts_with('/')).map(|p| line(&p)),
         hints: diagnostic.hints.iter().take(10).map(|hint| paragraph(hint)).collect(),
         details: Value::Null,
@@ -185,16 +211,18 @@ fn diagnostic_from_guest(diagnostic: types::Diagnostic) -> Diagnostic {
 pub(super) fn error_from_guest(error: types::Error) -> ProviderError {
     match error {
         types::Error::Denied(denial) => ProviderError::denied(line(&denial.code), paragraph(&denial.message)),
-        types::Error::NotFound(text) => ProviderError::NotFound(paragraph(&text)),
-        types::Error::Conflict(text) => ProviderError::Conflict(paragraph(&text)),
-        types::Error::Throttled(after) => ProviderError::Throttled(after.map(|ms| Duration::from_millis(ms.into()))),
+        types::Error::NotFound(problem) => ProviderError::NotFound(said(&problem)),
+        types::Error::Conflict(problem) => ProviderError::Conflict(said(&problem)),
+        types::Error::Throttled(throttle) => {
+            ProviderError::Throttled(throttle.after_milliseconds.map(|ms| Duration::from_millis(ms.into())))
+        }
         types::Error::Invalid(diagnostics) => ProviderError::Invalid(diagnostics_from_guest(diagnostics)),
         types::Error::Remote(remote) => ProviderError::Remote {
             status: remote.status,
             code: line(&remote.code),
             message: paragraph(&remote.message),
         },
-        types::Error::TimedOut(text) => ProviderError::TimedOut(paragraph(&text)),
+        types::Error::TimedOut(problem) => ProviderError::TimedOut(said(&problem)),
         types::Error::Other(other) => ProviderError::Other {
             code: code(&other.code),
             message: paragraph(&other.message),
@@ -202,8 +230,24 @@ pub(super) fn error_from_guest(error: types::Error) -> ProviderError {
             detail: data(&other.detail, "detail")
                 .ok()
                 .filter(Value::is_object)
-                .unwrap_or_else(|| serde_json::json!({})),
+                .map_or_else(|| serde_json::json!({}), cleaned),
         },
+    }
+}
+
+/// What a problem says, its code before it.
+fn said(problem: &types::Problem) -> String {
+    let message = paragraph(&problem.message);
+    if problem.code.is_empty() { message } else { format!("{}: {message}", line(&problem.code)) }
+}
+
+/// The texts of a document that people are shown.
+fn cleaned(document: Value) -> Value {
+    match document {
+        Value::String(text) => paragraph(&text).into(),
+        Value::Array(elements) => elements.into_iter().map(cleaned).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (line(&name), cleaned(value))).collect(),
+        other => other,
     }
 }
 
@@ -401,12 +445,19 @@ mod tests {
 
     #[test]
     fn errors_are_cleaned() {
-        let other = types::OtherError { code: "bad code".into(), message: "a\u{1b}[0m".into(), detail: "[1]".into() };
-        let error = error_from_guest(types::Error::Other(other));
-        assert_eq!(
-            error,
-            ProviderError::Other { code: "PROVIDER_ERROR".into(), message: "a\\u{1b}[0m".into(), detail: json!({}) }
-        );
+        let told = |detail: &str| {
+            let (code, message) = ("bad code".to_owned(), "a\u{1b}[0m".to_owned());
+            error_from_guest(types::Error::Other(types::Problem { code, message, detail: detail.to_owned() }))
+        };
+        let cleaned = |detail: Value| ProviderError::Other {
+            code: "PROVIDER_ERROR".into(),
+            message: "a\\u{1b}[0m".into(),
+            detail,
+        };
+        assert_eq!(told("[1]"), cleaned(json!({})));
+        assert_eq!(told(r#"{"hints": ["\u001b[2K"]}"#), cleaned(json!({"hints": ["\\u{1b}[2K"]})));
+        let busy = types::Problem { code: "InUse".into(), ..problem("it is held".into()) };
+        assert_eq!(error_from_guest(types::Error::Conflict(busy)), ProviderError::Conflict("InUse: it is held".into()));
     }
 
     #[test]
@@ -418,6 +469,7 @@ mod tests {
             detail: String::new(),
             pointer: None,
             hints: Vec::new(),
+            extra: nothing(),
         };
         let told = diagnostics_from_guest(vec![info; MAX_DIAGNOSTICS + 1]);
         assert_eq!(told.len(), MAX_DIAGNOSTICS + 1);

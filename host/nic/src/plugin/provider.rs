@@ -5,10 +5,12 @@ use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use nic_core::diagnostic::{Diagnostic, Severity};
-use nic_core::document::{canonical, child_pointer, references};
+use nic_core::document::{child_pointer, references};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
-use nic_core::ports::{Answer, Call, Change, CreatedSink, Facts, Locator, Progress, Provider, Query, Target};
+use nic_core::ports::{
+    Answer, Call, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Provider, Query, Target,
+};
 use nic_core::resource::{Observed, Record};
 use serde_json::Value;
 
@@ -17,8 +19,8 @@ use super::bindings::types::Recorded;
 use super::call::{Calling, Runner};
 use super::convert::{
     change_to_guest, context_text, data, desired_from_guest, diagnostics_from_guest, error_from_guest,
-    facts_from_guest, facts_to_guest, json, locator_from_guest, observed_from_guest, progress_from_guest,
-    query_from_guest, query_to_guest, record_to_guest, target_to_guest, text,
+    facts_from_guest, facts_to_guest, json, locator_from_guest, observed_from_guest, outdated_to_guest,
+    progress_from_guest, query_from_guest, query_to_guest, record_to_guest, target_to_guest, text,
 };
 use super::describe::{self, Audited, Refused};
 use super::error::PluginError;
@@ -383,23 +385,26 @@ impl Provider for ComponentProvider {
         }
     }
 
-    async fn upgrade_document(&self, kind: &str, from_version: u32, document: Value) -> Result<Value, ProviderError> {
+    async fn upgrade_document(&self, context: &Context, outdated: &Outdated<'_>) -> Result<Value, ProviderError> {
         let meta = self.interface(self.exports.meta.as_ref(), "meta", "upgrade-document")?;
-        // It crosses in escaped form, so that a reference to a secret comes back as one, and data as data.
-        let (kind, document) = (kind.to_owned(), canonical(&document));
-        self.runner.lowered("upgrade-document", &[&kind, &document]);
-        let answer = self.runner.run(Calling::without_context("upgrade-document"), move |store, instance| {
+        let document = outdated_to_guest(outdated);
+        let address = Some(outdated.address.clone());
+        let calling = Calling { address, ..Calling::new("upgrade-document", Phase::Pure, context) };
+        let context = context_text(context, &self.description.name);
+        self.runner.lowered("upgrade-document", &[&context, &document]);
+        let answer = self.runner.run(calling, move |store, instance| {
             Box::pin(async move {
-                meta.load(&mut *store, instance)?
-                    .call_upgrade_document(&mut *store, &kind, from_version, &document)
-                    .await
+                meta.load(&mut *store, instance)?.call_upgrade_document(&mut *store, &context, &document).await
             })
         });
         let upgraded = answer.await?.map_err(error_from_guest)?;
         let blame = self.fault("upgrade-document");
         let upgraded = json(&upgraded, "the upgraded document", MAX_DOCUMENT_BYTES).map_err(&blame)?;
-        references(&upgraded).map_err(|error| blame(Fault::Bad(error.to_string())))?;
-        Ok(upgraded)
+        let referenced = references(&upgraded).map_err(|error| blame(Fault::Bad(error.to_string())))?;
+        match referenced.first() {
+            Some(address) => Err(blame(Fault::Lie(format!("a recorded document refers to `{address}`")))),
+            None => Ok(upgraded),
+        }
     }
 
     fn check_document(&self, kind: &str, document: &Value, partial: bool) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bindings::types::{Error, Fact, Query, Recorded};
-use super::bindings::{Target, cloud_http, lifecycle};
+use super::bindings::{Target, cloud_http, lifecycle, meta};
 
 /// Called with the name of the export that runs and each byte string that goes into the guest.
 pub type Tap = Arc<dyn Fn(&str, &[u8]) + Send + Sync>;
@@ -104,6 +104,13 @@ impl Lowered for lifecycle::Change {
     }
 }
 
+impl Lowered for meta::Outdated {
+    fn each(&self, see: &mut dyn FnMut(&[u8])) {
+        [&self.address, &self.kind, &self.role, &self.document, &self.extra].each(see);
+        self.remote_id.each(see);
+    }
+}
+
 impl Lowered for cloud_http::Response {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
         for (name, value) in &self.headers {
@@ -111,27 +118,28 @@ impl Lowered for cloud_http::Response {
             value.each(see);
         }
         see(&self.body);
+        self.extra.each(see);
     }
 }
 
 impl Lowered for Error {
     fn each(&self, see: &mut dyn FnMut(&[u8])) {
         match self {
-            Self::Denied(denial) => {
-                denial.code.each(see);
-                denial.message.each(see);
-            }
-            Self::NotFound(text) | Self::Conflict(text) | Self::TimedOut(text) => text.each(see),
-            Self::Throttled(_) => {}
+            Self::Denied(problem)
+            | Self::NotFound(problem)
+            | Self::Conflict(problem)
+            | Self::TimedOut(problem)
+            | Self::Other(problem) => [&problem.code, &problem.message, &problem.detail].each(see),
+            Self::Throttled(throttle) => [&throttle.message, &throttle.detail].each(see),
             Self::Invalid(diagnostics) => {
                 for diagnostic in diagnostics {
                     [&diagnostic.code, &diagnostic.summary, &diagnostic.detail].each(see);
                     diagnostic.pointer.each(see);
                     diagnostic.hints.each(see);
+                    diagnostic.extra.each(see);
                 }
             }
-            Self::Remote(remote) => [&remote.code, &remote.message].each(see),
-            Self::Other(other) => [&other.code, &other.message, &other.detail].each(see),
+            Self::Remote(remote) => [&remote.code, &remote.message, &remote.detail].each(see),
         }
     }
 }

@@ -11,8 +11,8 @@ use nic_sdk::description::Description;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::runtime::block_on;
 use nic_sdk::types::{
-    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Progress, Query, Recorded, Resource, Severity,
-    Target,
+    Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Outdated, Progress, Query, Recorded, Resource,
+    Severity, Target,
 };
 use nic_sdk::{Error, Failure, report};
 use serde::Deserialize;
@@ -44,8 +44,8 @@ impl Provider for Scripted {
         }
     }
 
-    fn upgrade_document(kind: &str, from_version: u32, document: Value) -> Result<Value, Error> {
-        thing::Kind::of(kind).upgrade(from_version, document)
+    fn upgrade_document(_context: &Context, outdated: Outdated) -> Result<Value, Error> {
+        thing::Kind::of(&outdated.kind).upgrade(outdated.from_version, outdated.document)
     }
 
     fn validate(_context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {

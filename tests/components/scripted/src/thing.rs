@@ -51,7 +51,8 @@ impl Kind {
         }
     }
 
-    /// In the first version of a named thing's schema the value was called `text`.
+    /// In the first version of a named thing's schema the value was called `text`. What was `refer` becomes a reference, which nothing that is
+    /// recorded may hold.
     pub fn upgrade(self, from_version: u32, mut document: Value) -> Result<Value, Error> {
         if self != Self::Named || from_version != 1 {
             return Err(Error::other(
@@ -60,7 +61,10 @@ impl Kind {
             ));
         }
         if let Some(text) = document.as_object_mut().and_then(|members| members.remove("text")) {
-            document["value"] = text;
+            document["value"] = match text.as_str() {
+                Some("refer") => nic_sdk::types::reference("scripted.thing.other", "/id"),
+                _ => text,
+            };
         }
         Ok(document)
     }

@@ -71,6 +71,14 @@ async fn what_an_older_component_recorded_is_brought_up_and_kept() -> Result<()>
     let kept = std::fs::read(site.workspace.stage().join(format!("nic-state.json.serial-{serial}")));
     ensure!(kept.context("the state as it was")? == older);
 
+    // What it makes of a record holds values and no references.
+    recorded_by_version(&site, 1, Some(("value", "text")))?;
+    let state = String::from_utf8(site.state_bytes().context("a state")?)?;
+    site.workspace.write("platform.json", &state.replace("\"text\": \"a\"", "\"text\": \"refer\""))?;
+    let edited = site.workspace.path().join("platform.json").display().to_string();
+    let ran = site.refused(&["plan", "--state", &edited], 2, "PROVIDER_LIED").await?;
+    ensure!(ran.said().contains("scripted.named.one"), "{}", ran.said());
+
     // What the component does not know is not guessed, and nothing is written.
     recorded_by_version(&site, 3, None)?;
     let newer = site.state_bytes();

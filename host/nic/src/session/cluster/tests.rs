@@ -12,7 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ChangeFailure;
 use nic_core::kind::Description;
-use nic_core::ports::{Answer, Backend, BackendError, Change, CreatedSink, Facts, Locator, Progress, Query, Target};
+use nic_core::ports::{
+    Answer, Backend, BackendError, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Query, Target,
+};
 use nic_core::resource::{Observed, Record};
 use nic_core::state::State;
 use rustls::pki_types::PrivateKeyDer;
@@ -192,7 +194,7 @@ impl Provider for Recording {
         Err(unasked())
     }
 
-    async fn upgrade_document(&self, _: &str, _: u32, _: Value) -> Result<Value, ProviderError> {
+    async fn upgrade_document(&self, _: &Context, _: &Outdated<'_>) -> Result<Value, ProviderError> {
         Err(unasked())
     }
 
