@@ -107,7 +107,7 @@ fn what_is_refused_is_found_out_and_told() {
     };
     assert_eq!(read(false), Err(Error::denied("ACTION_NOT_GRANTED", "not granted")));
     let (seen, told) = with_report(|| read(true).unwrap());
-    assert_eq!(seen[0].document["findings"], json!(["deny other-host: denied: not granted"]));
+    assert_eq!(seen[0].document["findings"], json!(["deny other-host: denied: not granted [ACTION_NOT_GRANTED]"]));
     assert_eq!(told.log.len(), 1);
 }
 
