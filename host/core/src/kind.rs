@@ -62,13 +62,13 @@ fn one() -> u32 {
 /// What stands for a member of the document in titles and state paths: kinds that hold many sorts of things tell them apart by it.
 const PLACEHOLDER: &str = "{kind}";
 
+/// Longest word that stands there: that of a kind of Kubernetes.
+const MAX_SORT_BYTES: usize = 63;
+
 impl Kind {
     /// The title of one resource: `StorageClass` for `{kind}`.
     pub fn title_of(&self, document: &Value) -> String {
-        match document.get("kind").and_then(Value::as_str) {
-            Some(sort) => self.title.replace(PLACEHOLDER, sort),
-            None => self.title.replace(PLACEHOLDER, "Resource"),
-        }
+        self.title.replace(PLACEHOLDER, sort_of(document).unwrap_or("Resource"))
     }
 
     /// The members of a document that the resource is found by while its remote id is not known; empty when the schema marks none.
@@ -135,10 +135,15 @@ impl Kind {
 
     /// Where the record of one resource stands: `kubernetes.storage_classes[]` for `kubernetes.{kind}[]`.
     pub fn state_path_of(&self, document: &Value) -> String {
-        let sort =
-            document.get("kind").and_then(Value::as_str).filter(|sort| sort.bytes().all(|b| b.is_ascii_alphanumeric()));
-        self.state_path.replace(PLACEHOLDER, &sort.map_or_else(|| "objects".to_owned(), plural))
+        self.state_path.replace(PLACEHOLDER, &sort_of(document).map_or_else(|| "objects".to_owned(), plural))
     }
+}
+
+/// What sort of thing a document says it is, when that is a word: a provider wrote it, and it is shown and stands in the state.
+fn sort_of(document: &Value) -> Option<&str> {
+    let sort = document.get("kind")?.as_str()?;
+    let is_word = (1..=MAX_SORT_BYTES).contains(&sort.len()) && sort.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_word.then_some(sort)
 }
 
 /// `storage_classes` for `StorageClass`: the design document's spelling.
@@ -352,6 +357,22 @@ mod tests {
         for other in [json!({ "kind": "Job" }), json!({ "kind": "Pod", "version": "v1" }), json!(null)] {
             assert!(!fixed(other.clone(), "template"), "{other}");
             assert!(fixed(other, "name"));
+        }
+    }
+
+    #[test]
+    fn a_title_takes_a_word_and_nothing_that_moves_a_cursor() {
+        let kind: Kind = serde_json::from_value(json!({
+            "kind": "x.object", "title": "{kind}", "schema": {}, "schema_version": 1, "state_path": "kubernetes.{kind}[]",
+            "time_limits": { "create": 1, "update": 1, "delete": 1 }, "create": "named",
+        }))
+        .unwrap();
+        assert_eq!(kind.title_of(&json!({ "kind": "StorageClass" })), "StorageClass");
+        for said in
+            [json!("a\u{1b}[2K"), json!("a\nb"), json!("a b"), json!("a".repeat(64)), json!(""), json!({}), json!(null)]
+        {
+            assert_eq!(kind.title_of(&json!({ "kind": said })), "Resource", "{said}");
+            assert_eq!(kind.state_path_of(&json!({ "kind": said })), "kubernetes.objects[]", "{said}");
         }
     }
 
