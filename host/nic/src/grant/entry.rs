@@ -67,7 +67,7 @@ pub struct ConfigGrant {
 #[serde(deny_unknown_fields)]
 pub struct KindsGrant {
     /// By kind, `aws.vpc`, what else than reads a change of it may ask for: `ec2:CreateVpc`, `POST api.example.com/v1/things`, with a `*`
-    /// at the end for anything.
+    /// at the end for anything; the service, or the method, stands there whole.
     pub kinds: BTreeMap<String, Vec<String>>,
     /// The author's reason.
     pub reason: String,
@@ -212,6 +212,10 @@ impl Grant {
             Self::Kinds(grant) if grant.kinds.len() > MAX_LIST || !grant.kinds.keys().all(sane) => {
                 Err("a grant names a kind that is empty, too long, or not plain ASCII".to_owned())
             }
+            Self::Kinds(grant) => match grant.kinds.values().flatten().find(|pattern| !is_readable(pattern)) {
+                Some(pattern) => Err(format!("`{pattern}` leaves open which service or method it is of")),
+                None => Ok(()),
+            },
             Self::Kubernetes(grant) => match grant.verbs.iter().find(|verb| !matches!(verb.as_str(), "get" | "list")) {
                 Some(verb) => Err(format!("the verb `{verb}` is not offered; `get` and `list` are")),
                 None => Ok(()),
@@ -223,6 +227,11 @@ impl Grant {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether people see of what a mutation is: its service, `iam:*`, or its method, `POST *`, stands there whole. `*` is said to be everything.
+fn is_readable(pattern: &str) -> bool {
+    pattern == "*" || pattern.strip_suffix('*').is_none_or(|start| start.contains([':', ' ']))
 }
 
 impl HostsGrant {

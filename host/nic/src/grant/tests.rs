@@ -145,6 +145,18 @@ fn what_may_be_a_restriction_is_never_passed_over() {
         let document = json!({"capability": "hosts", "hosts": ["a.b"], "scheme": scheme, "credential": credential, "reason": "asks"});
         assert!(matches!(parse_all(&[document]), Err(NotAGrant::Wrong(_))), "{scheme} {credential:?}");
     }
+    for (pattern, readable) in [
+        ("*", true),
+        ("iam:*", true),
+        ("POST a.b/*", true),
+        ("GET", true),
+        ("iam*", false),
+        ("i*", false),
+        ("PO*", false),
+    ] {
+        let document = json!({"capability": "kinds", "kinds": {"x.a": [pattern]}, "reason": "makes"});
+        assert_eq!(parse_all(&[document]).is_ok(), readable, "{pattern}");
+    }
     let hidden = json!({"capability": "cloud-http", "scheme": "aws-sigv4\u{1b}[8m", "services": [], "reason": "looks"});
     assert!(matches!(parse_all(&[hidden]), Err(NotAGrant::Wrong(_))));
     assert!(parse_all(&vec![base; 33]).is_err());

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::guest_text::line;
 use crate::grant::Grants;
 
+/// Longest API version, kind or name of an object, in bytes: that of a name with its prefix.
+const MAX_NAME_BYTES: usize = 317;
+
 /// A kind or a config section of a description that is not granted, in words.
 pub(super) fn ungranted(grants: &Grants, description: &Description) -> Option<String> {
     let kind = description.kinds.iter().map(|kind| &kind.kind).find(|kind| !grants.allows_kind(kind));
@@ -19,21 +22,34 @@ pub(super) fn ungranted(grants: &Grants, description: &Description) -> Option<St
     kind.or(section)
 }
 
+/// Whether a name of Kubernetes is what it looks like, alone and in a sentence.
+fn is_plain(text: &str) -> bool {
+    text.len() <= MAX_NAME_BYTES && text.bytes().all(|b| b.is_ascii_graphic() && b != b'`')
+}
+
 /// The Kubernetes objects that a component declares are granted ones.
 pub(super) fn objects(grants: &Grants, answer: &Answer) -> Result<(), ProviderError> {
     let Answer::Ready(resources) = answer else { return Ok(()) };
     for desired in resources.iter().filter(|desired| desired.kind == KUBERNETES_OBJECT) {
-        let text = |pointer: &str| desired.document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        let unclear = |what: &str| {
+            let what = format!("`{}` does not say plainly {what}", desired.address);
+            Err(ProviderError::denied("OBJECT_NOT_GRANTED", what))
+        };
+        // What is granted, and what the user is asked about, hangs on these two: nothing stands for them that is known later.
+        let text = |member: &str| desired.document[member].as_str().filter(|text| is_plain(text));
+        let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            return unclear("what it is");
+        };
+        let metadata = &desired.document["metadata"];
+        if ["name", "namespace"].iter().filter_map(|member| metadata[member].as_str()).any(|text| !is_plain(text)) {
+            return unclear("what it is called");
+        }
         let namespace = match desired.document.pointer("/metadata/namespace") {
             None if desired.document["metadata"].get("name").is_some() => None,
             Some(Value::String(name)) if !name.is_empty() => Some(name.as_str()),
             // A reference may lead to any; what it led to is held against the grant once more before it is applied.
             Some(Value::Object(_)) => Some(""),
-            _ => {
-                let what = format!("`{}` does not say plainly in which namespace it is", desired.address);
-                return Err(ProviderError::denied("OBJECT_NOT_GRANTED", what));
-            }
+            _ => return unclear("in which namespace it is"),
         };
         if !grants.allows_object(api_version, kind, namespace) {
             let place = match namespace {
@@ -145,12 +161,36 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
             json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}}),
             json!({"apiVersion": {"$secret": "x"}, "kind": ["ConfigMap"]}),
+            object("v1", "Secret\u{1b}[2K", json!("dev")),
+            object("v1\n", "Secret", json!("dev")),
+            object("v1", "Secret", json!("dev\u{202e}")),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a`\nb", "namespace": "dev"}}),
             object("v1", "Secret", json!("")),
             object("v1", "Secret", json!(null)),
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": reference}),
         ] {
             let error = declared(refused).unwrap_err();
             assert!(error.contains("`x.object.a`") && error.ends_with("[OBJECT_NOT_GRANTED]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_an_object_is_stands_there_whatever_is_granted() {
+        let documents =
+            json!([{"capability": "kubernetes-objects", "kinds": ["*"], "namespaces": ["*"], "reason": "makes"}]);
+        let grants = Grants(parse_all(documents.as_array().unwrap()).unwrap());
+        let binding = |api_version: Value, kind: Value| {
+            let document = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": {"$join": ["a", "b"]}, "namespace": "dev"}});
+            let desired = Desired::new("x.object.a".parse().unwrap(), KUBERNETES_OBJECT, document);
+            objects(&grants, &Answer::Ready(vec![desired])).map_err(|error| error.to_string())
+        };
+        let joined = json!({"$join": ["rbac.authorization.k8s.io", "/v1"]});
+        let referred = json!({"$ref": {"address": "x.thing.a", "path": "/kind"}});
+        assert_eq!(binding(json!("rbac.authorization.k8s.io/v1"), json!("RoleBinding")), Ok(()));
+        for (api_version, kind) in [(joined, json!("RoleBinding")), (json!("v1"), referred), (json!(null), json!("A"))]
+        {
+            let refused = binding(api_version, kind).unwrap_err();
+            assert!(refused.contains("`x.object.a` does not say plainly what it is"), "{refused}");
         }
     }
 
