@@ -153,6 +153,12 @@ impl PlannedChange {
     pub fn symbol(&self) -> &'static str {
         if self.create_first { "+/-" } else { self.action.symbol() }
     }
+
+    /// Whether a deploy does anything for it. What is as it should be, but not recorded so, is looked at and recorded in its turn, and is
+    /// changed if what it refers to has become something else by then.
+    pub fn is_step(&self) -> bool {
+        self.action != Action::NoOp || !matches!(self.reason, Reason::UpToDate | Reason::Retained)
+    }
 }
 
 /// What a plan was computed from.

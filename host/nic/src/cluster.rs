@@ -28,7 +28,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
-pub use self::eks::{EksCluster, eks_token};
+pub use self::eks::{EksCluster, eks_token, is_access_map};
 pub use self::generation::Generation;
 pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
 pub use self::kubeconfig::{ExecCommand, context_credential};

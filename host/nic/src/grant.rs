@@ -67,13 +67,13 @@ impl Grants {
 
     /// Whether a change of this kind may do this: `ec2:CreateVpc`, `POST api.example.com/v1/things`.
     pub fn allows_mutation(&self, kind: &str, action: &str) -> bool {
-        let of_kind = self.kinds().filter_map(|kinds| kinds.get(kind)).flatten();
-        of_kind.into_iter().any(|pattern| matches(pattern, action))
+        self.mutation(kind, action).is_some()
     }
 
-    /// What a change of this kind may do, as the grants write it.
-    pub fn mutations_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
-        self.kinds().filter_map(move |kinds| kinds.get(kind)).flatten().map(String::as_str)
+    /// By which pattern a change of this kind may do this.
+    pub fn mutation(&self, kind: &str, action: &str) -> Option<&str> {
+        let mut of_kind = self.kinds().filter_map(|kinds| kinds.get(kind)).flatten();
+        of_kind.find(|pattern| matches(pattern, action)).map(String::as_str)
     }
 
     /// Whether the component may manage a kind at all.

@@ -17,6 +17,9 @@ use crate::files;
 /// The version of the file's shape, which docs/schemas/plan.json describes.
 const FORMAT_VERSION: &str = "1";
 
+/// The code of the note by which a plan shows what there is to agree to: who carries out a saved plan agrees to no more than that.
+pub const REACHES_FAR: &str = "PROVIDER_REACHES_FAR";
+
 /// Writes a plan.
 ///
 /// # Errors
@@ -98,9 +101,11 @@ fn difference(saved: &Value, now: &Value) -> Option<String> {
     if then["lineage"] != inputs["lineage"] && inputs["serial"] != 0 {
         return Some("it was made for another state".to_owned());
     }
+    let (shown, shown_now) = (to_agree_to(saved), to_agree_to(now));
     let (saved, now) = (changes(saved), changes(now));
     if saved == now {
-        return None;
+        let unseen = shown_now.into_iter().find(|reason| !shown.contains(reason));
+        return unseen.map(|reason| format!("it does not show what there is to agree to now: {reason}"));
     }
     let other = now.iter().find(|change| !saved.contains(change)).or_else(|| saved.iter().find(|c| !now.contains(c)));
     let address = other.and_then(|change| change["address"].as_str()).unwrap_or("the order of changes");
@@ -117,6 +122,12 @@ fn edited_secret(then: &Value, now: &Value) -> Option<String> {
     edited.next().map(|(name, _)| name.clone())
 }
 
+/// What a plan shows that there is to agree to.
+fn to_agree_to(plan: &Value) -> Vec<&str> {
+    let notes = plan["notes"].as_array().into_iter().flatten().filter(|note| note["code"] == REACHES_FAR);
+    notes.filter_map(|note| note["details"]["reasons"].as_array()).flatten().filter_map(Value::as_str).collect()
+}
+
 /// What would be done: unchanged resources may come and go, and what was not confirmed then may be confirmed now.
 fn changes(plan: &Value) -> Vec<Value> {
     let mut changes = plan["changes"].as_array().cloned().unwrap_or_default();
@@ -129,6 +140,7 @@ fn changes(plan: &Value) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use nic_core::diagnostic::Diagnostic;
     use nic_core::plan::PlanInputs;
 
     use super::*;
@@ -164,6 +176,22 @@ mod tests {
         assert!(saved.still_holds(&with("bb:02")).is_ok(), "another key tells nothing");
         let error = saved.still_holds(&with("aa:02")).unwrap_err();
         assert!(error.diagnostics[0].detail.contains("`password` was edited"), "{error:?}");
+    }
+
+    #[test]
+    fn a_saved_plan_agrees_to_what_it_showed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        let shows = |reasons: &[&str]| {
+            let note = Diagnostic::warning(REACHES_FAR, "", "").details(json!({ "reasons": reasons }));
+            Plan { notes: vec![note], ..plan(3, "a") }
+        };
+        write(&path, &shows(&["makes one", "makes two"]), "2026-01-01T00:00:00Z").unwrap();
+        let saved = SavedPlan::read(&path).unwrap();
+        assert!(saved.still_holds(&shows(&["makes two", "makes one"])).is_ok());
+        assert!(saved.still_holds(&plan(3, "a")).is_ok());
+        let error = saved.still_holds(&shows(&["makes one", "makes three"])).unwrap_err();
+        assert!(error.diagnostics[0].detail.ends_with("now: makes three"), "{error:?}");
     }
 
     #[test]

@@ -184,6 +184,9 @@ impl Session {
             })?;
         // What a variable sets is kept from a component of somebody else's, whatever its schema says.
         let trusted = components::comes_with_nic(component.digest());
+        if trusted {
+            component.allow_identities();
+        }
         let (sections, secrets) = match config {
             Some(config) => config.sections(&component.description().config_sections, trusted),
             None => (json!({}), Vec::new()),
@@ -298,12 +301,17 @@ impl Session {
         &self.component
     }
 
+    /// Whether that component came with NIC, and is as trusted.
+    pub fn came_with_nic(&self) -> bool {
+        components::comes_with_nic(self.component.digest())
+    }
+
     /// Writes down that the user agreed to what a component of somebody else's does.
     ///
     /// # Errors
     /// What the backend says.
-    pub async fn record_component(&self, name: &str, digest: &str) -> Result<(), CommandError> {
-        let (name, digest) = (name.to_owned(), digest.to_owned());
+    pub async fn record_component(&self) -> Result<(), CommandError> {
+        let (name, digest) = (self.component.manifest().name.clone(), self.component.digest().to_owned());
         let agreed = move |state: &mut State| drop(state.metadata.components.insert(name, digest));
         Ok(self.run.journal.change(agreed).await?)
     }
@@ -316,7 +324,7 @@ impl Session {
         let (now, hash) = (self.run.clock.now(), self.run.configuration_hash.clone());
         let (region, settings) = (self.run.context.region.clone(), self.run.context.settings.clone());
         let immutable = self.immutable.clone();
-        let (name, digest) = (self.component.manifest().name.clone(), self.component.digest().to_owned());
+        let (name, came_with_nic) = (self.component.manifest().name.clone(), self.came_with_nic());
         self.run
             .journal
             .change(move |state| {
@@ -326,13 +334,9 @@ impl Session {
                 state.metadata.deploy_count += 1;
                 state.metadata.configuration_hash = hash;
                 state.metadata.immutable_configuration = immutable;
-                // What acts here for the first time was agreed to when it was added; whatever takes its place is asked about.
-                let own = |record: &&Record| record.address.provider() == name;
-                let first = state.records.values().filter(own).all(|record| record.component_digest == digest);
-                if components::comes_with_nic(&digest) {
+                // A component of somebody else's that takes its place is asked about.
+                if came_with_nic {
                     state.metadata.components.remove(&name);
-                } else if first {
-                    state.metadata.components.entry(name).or_insert(digest);
                 }
             })
             .await?;

@@ -11,6 +11,7 @@ pub mod catalogue;
 mod credentials;
 mod endpoints;
 mod host_login;
+pub mod identities;
 mod identity;
 mod refusal;
 mod request;
@@ -78,6 +79,8 @@ pub struct Bounds {
     pub kind: Option<Arc<str>>,
     /// The platform's region, where it has one.
     pub region: Option<Arc<str>>,
+    /// Whether in this run it may say who may do what: it came with NIC, or the user agreed.
+    pub identities: bool,
 }
 
 /// A request as a guest makes it: unsigned, to the cloud's own host name.

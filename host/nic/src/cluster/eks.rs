@@ -36,6 +36,14 @@ const PRESIGNED_SECONDS: Duration = Duration::from_mins(1);
 
 const TOKEN_PREFIX: &str = "k8s-aws-v1.";
 
+/// Namespace and name of the `ConfigMap` by which a cluster in EKS knows roles of the account as users of its own.
+const ACCESS_MAP: (&str, &str) = ("kube-system", "aws-auth");
+
+/// Whether a `ConfigMap` is, or may be, the one that says who may log in; what is not known yet may be any.
+pub fn is_access_map(namespace: Option<&str>, name: Option<&str>) -> bool {
+    namespace.is_none_or(|namespace| namespace == ACCESS_MAP.0) && name.is_none_or(|name| name == ACCESS_MAP.1)
+}
+
 /// A cluster that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EksCluster {

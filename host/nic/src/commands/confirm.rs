@@ -33,13 +33,18 @@ pub(super) struct Question<'a> {
     pub(super) because: Vec<String>,
 }
 
+/// Whether the answer was given beforehand.
+pub(super) fn is_answered(yes: bool) -> bool {
+    yes || std::env::var_os(VARIABLE).is_some_and(|value| value == "1")
+}
+
 impl Question<'_> {
     /// Returns when it is agreed to, by `--yes`, by the environment or by an answer.
     ///
     /// # Errors
     /// `CONFIRMATION_NEEDED` where there is nobody to ask, `NOT_CONFIRMED` when the answer is another, `INTERRUPTED` when it is left.
     pub(super) async fn ask(&self, yes: bool, printer: Printer) -> Result<(), CommandError> {
-        if yes || std::env::var_os(VARIABLE).is_some_and(|value| value == "1") {
+        if is_answered(yes) {
             return Ok(());
         }
         let nothing = format!("Nothing was {}", self.undone);

@@ -1,109 +1,132 @@
 //! What a component that did not come with NIC is about to do, and nobody agreed to yet.
 
+mod far;
+
+use std::collections::BTreeMap;
+
+use nic_core::address::Address;
+use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::Planned;
-use nic_core::kind::KUBERNETES_OBJECT;
-use nic_core::plan::{Action, PlannedChange};
+use nic_core::plan::{PlannedChange, Reason};
+use nic_core::ports::Provider as _;
 use nic_core::resource::Record;
 use nic_core::state::State;
-use serde_json::Value;
+use serde_json::json;
 
-use super::confirm::{Answer, Question, in_place};
+use self::far::{Concern, reaches_far};
+use super::confirm::{Question, is_answered};
 use crate::error::CommandError;
-use crate::grant::Grants;
 use crate::output::Printer;
-use crate::session::Session;
-use crate::{components, session};
+use crate::plan_file::REACHES_FAR;
+use crate::session::{self, Session};
+use crate::signing::identities;
 
-/// The group of Kubernetes' roles and of who has them.
-const RBAC: &str = "rbac.authorization.k8s.io/";
-
-/// Services that say who may do what.
-const IDENTITY_SERVICES: [&str; 7] =
-    ["iam:", "sts:", "organizations:", "sso:", "sso-admin:", "rolesanywhere:", "verifiedpermissions:"];
-
-/// What actions are called by that say it in other services.
-const POLICY_WORDS: [&str; 5] = ["Policy", "Permission", "AccessEntry", "AccessPolicy", "Grant"];
-
-/// So many are shown in the question.
-const SHOWN: usize = 8;
-
-/// Returns when the user agrees, or when there is nothing to agree to: what comes with NIC is as trusted as NIC, and a saved plan was seen.
-///
-/// # Errors
-/// As [`Question::ask`].
-pub(super) async fn agreed(
-    session: &Session,
-    planned: &Planned,
-    yes: bool,
-    printer: Printer,
-) -> Result<(), CommandError> {
-    let component = session.component();
-    let name = component.manifest().name.as_str();
-    let digest = planned.plan.inputs.components.get(name).map_or("", String::as_str);
-    if components::comes_with_nic(digest) || planned.plan.change_count() == 0 {
-        return Ok(());
-    }
-    let mut reasons = Vec::new();
-    let state = session.run.journal.state().await;
-    reasons.extend(another(&state, name, digest));
-    let own = planned.plan.changes.iter().filter(|change| change.address.provider() == name);
-    reasons.extend(own.filter_map(|change| {
-        let document = planned.graph.get(&change.address).map_or(&Value::Null, |desired| &desired.document);
-        reaches_far(change, document, component.grants())
-    }));
-    if reasons.is_empty() {
-        return Ok(());
-    }
-    let more = reasons.len().saturating_sub(SHOWN);
-    let mut lines = vec![format!("The provider `{name}` did not come with NIC, and acts with your logins:")];
-    lines.extend(reasons.iter().take(SHOWN).map(|reason| format!("  - {reason}")));
-    if more > 0 {
-        lines.push(format!("  - and {more} more of the kind"));
-    }
-    lines.push(format!("Carry out this plan{}? [y/N]", in_place(planned.identity.as_ref())));
-    let text = lines.join("\n");
-    let question = Question { text, answer: Answer::Yes, undone: "changed", because: reasons };
-    question.ask(yes, printer).await?;
-    session.record_component(name, digest).await
+/// What there is to agree to. Of what came with NIC it is nothing: that is as trusted as NIC.
+pub(super) struct Consent<'a> {
+    session: &'a Session,
+    /// What matters most comes first, and nothing is left out: a component orders its resources as it likes.
+    reasons: Vec<(Concern, String)>,
+    /// The state says that the user agreed to other bytes, or to none.
+    is_new: bool,
 }
 
-/// Other bytes than those that the user agreed to, or that acted until now.
-fn another(state: &State, name: &str, digest: &str) -> Option<String> {
-    let acted = |record: &Record| record.address.provider() == name && record.component_digest != digest;
-    let agreed = state.metadata.components.get(name);
-    let changed = agreed.map_or_else(|| state.records.values().any(acted), |agreed| agreed != digest);
-    changed.then(|| format!("it is another one than at the last deploy (digest {})", session::short(digest)))
+impl<'a> Consent<'a> {
+    /// What carrying out a plan takes.
+    pub(super) async fn to(session: &'a Session, planned: &Planned) -> Self {
+        let component = session.component();
+        let (name, digest) = (component.manifest().name.as_str(), component.digest());
+        // What is not ours is read and recorded, whatever a plan calls that.
+        let acts = |change: &&PlannedChange| {
+            change.address.provider() == name && change.is_step() && change.reason != Reason::External
+        };
+        let steps: Vec<&PlannedChange> = planned.plan.changes.iter().filter(acts).collect();
+        if steps.is_empty() || session.came_with_nic() {
+            return Self { session, reasons: Vec::new(), is_new: false };
+        }
+        let state = session.run.journal.state().await;
+        let mut reasons: Vec<(Concern, String)> = Vec::from_iter(another(&state, name, digest));
+        reasons.extend(steps.into_iter().filter_map(|change| {
+            let document = planned.graph.get(&change.address).map(|desired| &desired.document);
+            let granted = identities::granted(component.grants(), &change.kind);
+            reaches_far(change, document, granted, is_made(&state.records, &change.address))
+        }));
+        reasons.sort_by_key(|(concern, _)| *concern);
+        let is_new = state.metadata.components.get(name).is_none_or(|agreed| agreed != digest);
+        Self { session, reasons, is_new }
+    }
+
+    /// Whether anything has to be asked.
+    pub(super) fn is_needed(&self) -> bool {
+        !self.reasons.is_empty()
+    }
+
+    /// The same for who reads a plan.
+    pub(super) fn note(&self) -> Option<Diagnostic> {
+        let lines = self.lines();
+        let summary = "The provider did not come with NIC, and acts with your logins";
+        let name = &self.session.component().manifest().name;
+        let told = Diagnostic::warning(REACHES_FAR, summary, format!("`{name}`:\n{}", bulleted(&lines)));
+        self.is_needed().then(|| told.details(json!({ "provider": name, "reasons": lines })))
+    }
+
+    /// Asks a question, with what there is to agree to before it.
+    ///
+    /// # Errors
+    /// As [`Question::ask`].
+    pub(super) async fn ask(&self, question: Question<'_>, yes: bool, printer: Printer) -> Result<(), CommandError> {
+        let Some(note) = self.note() else { return question.ask(yes, printer).await };
+        if is_answered(yes) {
+            printer.diagnostics(&[note], None);
+            return Ok(());
+        }
+        let name = &self.session.component().manifest().name;
+        let because = self.lines();
+        let told = bulleted(&because);
+        let text = format!(
+            "The provider `{name}` did not come with NIC, and acts with your logins:\n{told}\n{}",
+            question.text
+        );
+        Question { text, because, ..question }.ask(yes, printer).await
+    }
+
+    /// The user agreed, or there was nothing to agree to: the component may go on.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub(super) async fn given(&self) -> Result<(), CommandError> {
+        if self.reasons.iter().any(|(concern, _)| *concern == Concern::Identities) {
+            self.session.component().allow_identities();
+        }
+        // What acts where nothing is recorded was agreed to when it was added.
+        if self.is_new { self.session.record_component().await } else { Ok(()) }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.reasons.iter().map(|(_, reason)| reason.clone()).collect()
+    }
 }
 
-/// What a change does beyond its own thing: it says who may do what, or is of the whole cluster.
-fn reaches_far(change: &PlannedChange, document: &Value, grants: &Grants) -> Option<String> {
-    let verb = match change.action {
-        Action::Create => "makes",
-        Action::Update => "changes",
-        Action::Replace => "replaces",
-        Action::NoOp | Action::Delete | Action::Forget => return None,
+fn bulleted(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  - {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Other bytes than those that the user agreed to; or nobody knows which acted until now.
+fn another(state: &State, name: &str, digest: &str) -> Option<(Concern, String)> {
+    let short = session::short(digest);
+    let told = match state.metadata.components.get(name) {
+        Some(agreed) if agreed == digest => return None,
+        Some(_) => format!("it is another one than at the last deploy (digest {short})"),
+        None if state.records.keys().any(|address| address.provider() == name) => {
+            format!("nobody agreed yet that it goes on with what is recorded here (digest {short})")
+        }
+        None => return None,
     };
-    if change.kind != KUBERNETES_OBJECT {
-        let actions = grants.mutations_of(&change.kind);
-        let action = actions.into_iter().find(|action| is_of_identities(action))?;
-        return Some(format!("{verb} `{}`, a kind that may use `{action}`", change.address));
-    }
-    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let what = format!("{verb} {} `{}`", text("/kind"), text("/metadata/name"));
-    if text("/apiVersion").starts_with(RBAC) {
-        return Some(format!("{what}, which says who may do what on the cluster"));
-    }
-    let cluster_wide = document.pointer("/metadata/namespace").is_none();
-    (cluster_wide && change.action == Action::Create).then(|| format!("{what}, which is of the whole cluster"))
+    Some((Concern::Bytes, told))
 }
 
-/// Whether an action as grants write it makes identities or policies, or may.
-fn is_of_identities(action: &str) -> bool {
-    let (service, name) = action.split_once(':').unwrap_or((action, ""));
-    // `POST https://…` names no service of a cloud.
-    let plain = service.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'*');
-    let named = POLICY_WORDS.iter().any(|word| name.contains(word));
-    action == "*" || plain && (named || IDENTITY_SERVICES.iter().any(|of| action.starts_with(of)) || name == "*")
+/// Whether something is recorded as done: an earlier plan showed it.
+fn is_made(records: &BTreeMap<Address, Record>, address: &Address) -> bool {
+    records.get(address).is_some_and(|record| !record.baseline.is_null())
 }
 
 #[cfg(test)]
@@ -111,20 +134,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_do_what_is_told_from_what_is_done() {
-        for action in [
-            "iam:CreateRole",
-            "iam:*",
-            "s3:PutBucketPolicy",
-            "lambda:AddPermission",
-            "eks:CreateAccessEntry",
-            "kms:*",
-            "*",
-        ] {
-            assert!(is_of_identities(action), "{action}");
-        }
-        for action in ["ec2:CreateVpc", "ec2:Create*", "eks:CreateCluster", "POST https://api.example.com/v1/Policy*"] {
-            assert!(!is_of_identities(action), "{action}");
-        }
+    fn who_acted_last_is_known_by_what_was_agreed_to_alone() {
+        let mut state = State::empty("x", "p", "dev", "classic", "0", "2026-01-01T00:00:00Z");
+        let told = |state: &State| another(state, "x", "new").map(|(_, told)| told);
+        assert_eq!(told(&state), None, "where nothing is recorded it was agreed to when it was added");
+        let address: Address = "x.object.a".parse().unwrap();
+        // The digest of a record says who stamped it last, which is no agreement; that of an object is not the component's.
+        let record = Record {
+            component_digest: "new".to_owned(),
+            ..Record::unmade(address.clone(), "kubernetes.object".to_owned())
+        };
+        state.records.insert(address, record);
+        assert!(told(&state).unwrap().starts_with("nobody agreed yet"));
+        state.metadata.components.insert("x".to_owned(), "old".to_owned());
+        assert!(told(&state).unwrap().starts_with("it is another one"));
+        state.metadata.components.insert("x".to_owned(), "new".to_owned());
+        assert_eq!(told(&state), None);
     }
 }

@@ -6,8 +6,10 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::engine::{ApplyReport, Planned, RunError};
 use serde_json::{Value, json};
 
+use super::confirm::{Answer, Question, in_place};
+use super::consent::Consent;
 use super::planned::{Wanted, planned};
-use super::{Ended, Result, consent};
+use super::{Ended, Result};
 use crate::cli::Deploy;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -15,7 +17,7 @@ use crate::exit::ExitStatus;
 use crate::files;
 use crate::handover::Handover;
 use crate::output::{Printer, Verbosity, human, json as views};
-use crate::plan_file::SavedPlan;
+use crate::plan_file::{REACHES_FAR, SavedPlan};
 use crate::readiness::{self, Cause, End, Look, Scope};
 use crate::session::{Access, Session};
 
@@ -49,7 +51,9 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     handover.is_free(&session.owner().await)?;
     let in_config = |error| Ended::in_config(error, &config);
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
-    printer.diagnostics(&planned.plan.notes, None);
+    // What there is to agree to is told after the plan, where it is asked.
+    let notes: Vec<Diagnostic> = planned.plan.notes.iter().filter(|note| note.code != REACHES_FAR).cloned().collect();
+    printer.diagnostics(&notes, None);
     if let Some(saved) = &saved {
         saved.still_holds(&planned.plan)?;
     }
@@ -64,11 +68,16 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         let checks = session.run.preflight(&planned).await.map_err(in_config)?;
         printer.diagnostics(&checks, Some(&config.excerpts(&checks)));
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
-        // A saved plan was seen, and holds.
-        let yes = flags.yes || saved.is_some();
-        let agreed = consent::agreed(&session, &planned, yes, printer).await;
-        agreed.map_err(|error| Ended::in_config(error, &config))?;
     }
+    let consent = Consent::to(&session, &planned).await;
+    if consent.is_needed() {
+        // A saved plan was seen, and shows the same.
+        let yes = flags.yes || saved.is_some();
+        let text = format!("Carry out this plan{}? [y/N]", in_place(planned.identity.as_ref()));
+        let question = Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() };
+        consent.ask(question, yes, printer).await.map_err(|error| Ended::in_config(error, &config))?;
+    }
+    consent.given().await?;
     let report = session.run.apply(&planned).await.map_err(in_config)?;
     finished(&report, "deploy")?;
     // A part of the platform is no successful deploy of it.

@@ -8,6 +8,7 @@ use nic_core::plan::{Action, PlannedChange, Purpose, Reason};
 use serde_json::json;
 
 use super::confirm::{Answer, Question, in_place};
+use super::consent::Consent;
 use super::{Ended, Result};
 use crate::cli::{Destroy, RunFlags};
 use crate::config::Config;
@@ -30,6 +31,7 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let staying = planned.plan.changes.iter().filter(|change| stays(change.reason)).count();
     let (deleted, forgotten) = (count(Action::Delete), count(Action::Forget) - staying);
     let place = in_place(planned.identity.as_ref());
+    let consent = Consent::to(&session, &planned).await;
     if deleted + forgotten + staying > 0 {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         if forgotten > deleted {
@@ -37,10 +39,10 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         }
         let project = config.project_name.as_str();
         let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
-        Question { text, answer: Answer::Typed(project), undone: "destroyed", because: Vec::new() }
-            .ask(flags.yes, printer)
-            .await?;
+        let question = Question { text, answer: Answer::Typed(project), undone: "destroyed", because: Vec::new() };
+        consent.ask(question, flags.yes, printer).await?;
     }
+    consent.given().await?;
     let (handover, owner) = (Handover::beside(&session.state_path), session.owner().await);
     // Where there never was a state, the files beside its path are of another one.
     let was_there = session.run.journal.state().await.serial > 0;

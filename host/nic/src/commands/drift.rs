@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Result;
 use super::confirm::{Answer, Question, in_place};
+use super::consent::Consent;
 use crate::cli::{Drift, DriftAct, DriftDetect};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -75,12 +76,15 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
     let report = views::document(&drift.report);
     printer.diagnostics(&drift.owner.warnings, None);
     let planned = session.run.plan_restore(drift).await.map_err(CommandError::from)?;
-    if planned.plan.change_count() > 0 {
+    let consent = Consent::to(&session, &planned).await;
+    if planned.plan.change_count() > 0 || consent.is_needed() {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         planned.plan.confirmed().map_err(CommandError::refused)?;
         let text = format!("Change it back{}? [y/N]", in_place(planned.identity.as_ref()));
-        Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() }.ask(flags.yes, printer).await?;
+        let question = Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() };
+        consent.ask(question, flags.yes, printer).await?;
     }
+    consent.given().await?;
     let applied = session.run.apply(&planned).await.map_err(CommandError::from)?;
     super::deploy::finished(&applied, "drift fix")?;
     printer.line(human::done(applied.changes_done()));

@@ -6,6 +6,7 @@ use nic_core::plan::{ANOTHER_STATE, Purpose};
 use serde_json::json;
 
 use super::Ended;
+use super::consent::Consent;
 use crate::cli::{RunFlags, StatePath};
 use crate::config::Config;
 use crate::error::CommandError;
@@ -48,13 +49,19 @@ pub(super) async fn planned(
 /// How the cluster stands is asked beside the other reads, so that a deploy without changes waits for nothing more.
 async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, Option<Look>) {
     let planned = session.run.plan(Purpose::Deploy);
-    match access {
+    let (mut planned, look) = match access {
         Access::Read => (planned.await, None),
         Access::Write => {
             let (planned, look) = tokio::join!(planned, Box::pin(Look::now(session)));
             (planned, Some(look))
         }
+    };
+    if let Ok(planned) = &mut planned {
+        // Who reads the plan, or saves it, sees what there is to agree to.
+        let note = Consent::to(session, planned).await.note();
+        planned.plan.notes.extend(note);
     }
+    (planned, look)
 }
 
 async fn open(config: &Config, wanted: &Wanted<'_>, lineage: Option<&str>, printer: Printer) -> Result<Session, Ended> {

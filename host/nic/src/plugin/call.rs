@@ -30,6 +30,8 @@ pub(super) struct Runner {
     pub(super) name: Arc<str>,
     pub(super) grants: Arc<Grants>,
     pub(super) memory_bytes: usize,
+    /// Whether its changes may say who may do what.
+    pub(super) identities: AtomicBool,
     /// What the capability `kubernetes` reads with; none when there is no cluster to read.
     pub(super) cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
 }
@@ -169,6 +171,7 @@ impl Runner {
                 phase: calling.phase,
                 kind: calling.kind,
                 region: calling.region,
+                identities: self.identities.load(Ordering::Relaxed),
             },
             gate: options.gate.clone(),
             cluster: self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -1,7 +1,7 @@
 //! The engine, the linker, and loading a component into them.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, mpsc};
 use std::thread;
 
@@ -128,6 +128,7 @@ impl Host {
             name: manifest.name.as_str().into(),
             memory_bytes: manifest.memory_bytes(),
             grants: Arc::new(granted),
+            identities: AtomicBool::new(false),
             cluster: RwLock::new(None),
             pre,
         };

@@ -1,6 +1,7 @@
 //! A component as the core's port `Provider`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
@@ -88,6 +89,11 @@ impl ComponentProvider {
     /// What it may do.
     pub fn grants(&self) -> &Grants {
         &self.runner.grants
+    }
+
+    /// From now on its changes may say who may do what, as far as that is granted: it came with NIC, or the user agreed.
+    pub fn allow_identities(&self) {
+        self.runner.identities.store(true, Ordering::Relaxed);
     }
 
     /// Gives the capability `kubernetes` something to read the component's own cluster with.

@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use super::catalogue::{self, Action, Class, Service};
 use super::endpoints::{self, Binding};
+use super::identities;
 use super::refusal::Refusal;
 use super::request::{self, Parsed};
 use super::{Bounds, CloudRequest};
@@ -101,7 +102,12 @@ pub fn admit_aws(caller: Caller<'_>, request: CloudRequest) -> Result<AwsRequest
         let qualified = action.qualified();
         Refusal::check_phase(bounds.phase, action.class, &qualified, action.why)?;
         match action.class {
-            Class::Mutate => check_mutation(bounds, &qualified)?,
+            Class::Mutate => {
+                check_mutation(bounds, &qualified)?;
+                if identities::says_who(action) && !bounds.identities {
+                    return Err(Refusal::NotAgreed(qualified));
+                }
+            }
             _ if bounds.grants.allows_read(AWS_SIGV4, service.signing_name, &qualified) => {}
             _ => return Err(Refusal::ActionNotGranted(qualified)),
         }

@@ -114,6 +114,12 @@ fn parse(table: &'static str) -> Catalogue {
     catalogue
 }
 
+/// Every action, in no order.
+pub fn actions() -> impl Iterator<Item = &'static Action> {
+    let by_path = CATALOGUE.by_path.values().flat_map(HashMap::values).flatten().map(|template| &template.action);
+    CATALOGUE.by_key.values().flat_map(HashMap::values).chain(by_path)
+}
+
 /// The service that has this signing name and this SDK service id.
 pub fn service(signing_name: &str, service_id: &str) -> Result<&'static Service, Refusal> {
     let named = CATALOGUE.services.get(signing_name).into_iter().flatten();

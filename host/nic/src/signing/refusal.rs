@@ -75,6 +75,9 @@ pub enum Refusal {
         /// What is being changed.
         kind: String,
     },
+    /// It says who may do what, and the user did not agree to that in this run.
+    #[error("{0} says who may do what, and this run was not asked about it")]
+    NotAgreed(String),
     /// A mutation where only reads are allowed.
     #[error("{0} is a mutation; only reads are allowed while planning")]
     Mutation(String),
@@ -103,6 +106,7 @@ impl Refusal {
             Self::Malformed(..) => "REQUEST_MALFORMED",
             Self::UnknownAction { .. } => "ACTION_NOT_IN_CATALOGUE",
             Self::ActionNotGranted(..) | Self::NotOfThisKind { .. } => "ACTION_NOT_GRANTED",
+            Self::NotAgreed(..) => "IDENTITIES_NOT_AGREED",
             Self::RegionNotGranted { .. } => "REGION_NOT_GRANTED",
             Self::Mutation(..) => "ACTION_IS_A_MUTATION",
             Self::Secret { .. } => "ACTION_ANSWERS_A_SECRET",

@@ -54,7 +54,7 @@ fn grants() -> Grants {
 /// A change is of a kind that may do everything.
 fn bounds(grants: Grants, phase: Phase) -> Bounds {
     let kind = (phase == Phase::Change).then(|| "x.any".into());
-    Bounds { grants: Arc::new(grants), phase, kind, region: Some("us-west-2".into()) }
+    Bounds { grants: Arc::new(grants), phase, kind, region: Some("us-west-2".into()), identities: true }
 }
 
 fn reading() -> Bounds {
@@ -436,6 +436,12 @@ fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
         changing("x.vpc", role.clone()).unwrap_err(),
         "iam:CreateRole is not granted for a change of `x.vpc` [ACTION_NOT_GRANTED]"
     );
+    // Granted is not agreed to: a component of somebody else's makes no identities in a run that was not asked about them.
+    let unasked = Bounds { identities: false, ..bounds(grants(), Phase::Change) };
+    let refused = |request| admission::admit_aws(Caller::Guest(&unasked), request).map(drop).map_err(|no| told(&no));
+    let words = "iam:CreateRole says who may do what, and this run was not asked about it [IDENTITIES_NOT_AGREED]";
+    assert_eq!(refused(role.clone()), Err(words.to_owned()));
+    assert_eq!(refused(ec2(create)), Ok(()));
     // What the partition has once is in no region of its own.
     assert_eq!(changing("x.any", role), Ok(()));
     for (region, host) in

@@ -8,7 +8,7 @@ use crate::engine::step::Verb;
 use crate::engine::{Planned, Run};
 use crate::graph::order;
 use crate::kind::Kind;
-use crate::plan::{Action, PlannedChange, Reason};
+use crate::plan::{Action, PlannedChange};
 
 /// A step: a resource may be deleted and made again in one plan.
 pub(super) type Key = (Address, Verb);
@@ -173,6 +173,7 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
     for change in &planned.plan.changes {
         let address = &change.address;
         match change.action {
+            _ if !change.is_step() => {}
             Action::Delete | Action::Forget => {
                 steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
             }
@@ -184,8 +185,6 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
                 steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
                 steps.insert((address.clone(), Verb::Converge), BTreeSet::from([(address.clone(), Verb::Delete)]));
             }
-            // Something that is as it should be but whose record does not say so is recorded in its turn.
-            Action::NoOp if matches!(change.reason, Reason::UpToDate | Reason::Retained) => {}
             Action::NoOp | Action::Create | Action::Update => {
                 steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
             }

@@ -1,0 +1,127 @@
+//! Which actions of a cloud say who may do what there.
+
+use super::admission::AWS_SIGV4;
+use super::catalogue::{self, Action, Class};
+use crate::grant::Grants;
+
+/// The service of identities themselves: everything that changes something there.
+const SERVICE: &str = "iam";
+
+/// What actions of other services are called by.
+const WORDS: [&str; 5] = ["Polic", "Permission", "Grant", "AccessEntry", "Identity"];
+
+/// What is called so and says something else: how networks route, groups of machines grow, images and backups age, load is spread. What EC2
+/// lets other accounts use is there too: it is a thing that is given away, and nobody may do more in this account.
+const SAYS_SOMETHING_ELSE: [(&str, &str); 5] = [
+    ("autoscaling", ""),
+    ("ec2", ""),
+    ("ecr", "LifecyclePolicy"),
+    ("elasticfilesystem", "BackupPolicy"),
+    ("elasticloadbalancing", ""),
+];
+
+/// Whether an action makes or changes an identity, or a policy that says who may do what.
+pub(super) fn says_who(action: &Action) -> bool {
+    let other = |(service, word): &(&str, &str)| action.service == *service && action.name.contains(word);
+    let named = WORDS.iter().any(|word| action.name.contains(word)) && !SAYS_SOMETHING_ELSE.iter().any(other);
+    action.class == Class::Mutate && (action.service == SERVICE || named)
+}
+
+/// As the grants write it, what a change of this kind may do that says who may do what. The very questions that the gate asks are asked of
+/// every such action, so that no way of writing a pattern gets by.
+pub fn granted<'a>(grants: &'a Grants, kind: &str) -> Option<&'a str> {
+    let may = |action: &Action| {
+        let service = grants.allows_service(AWS_SIGV4, action.service);
+        grants.mutation(kind, &action.qualified()).filter(|_| service)
+    };
+    catalogue::actions().filter(|action| says_who(action)).filter_map(may).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::grant::parse_all;
+
+    #[test]
+    fn who_may_do_what_is_told_from_what_is_done() {
+        let said = catalogue::actions().filter(|action| says_who(action) && action.service != SERVICE);
+        let said: BTreeSet<String> = said.map(Action::qualified).collect();
+        // A service that the catalogue gains is looked at here.
+        let known = [
+            "ecr:DeleteRegistryPolicy",
+            "ecr:DeleteRepositoryPolicy",
+            "ecr:PutRegistryPolicy",
+            "ecr:SetRepositoryPolicy",
+            "eks:AssociateAccessPolicy",
+            "eks:AssociateIdentityProviderConfig",
+            "eks:CreateAccessEntry",
+            "eks:CreatePodIdentityAssociation",
+            "eks:DeleteAccessEntry",
+            "eks:DeletePodIdentityAssociation",
+            "eks:DisassociateAccessPolicy",
+            "eks:DisassociateIdentityProviderConfig",
+            "eks:UpdateAccessEntry",
+            "eks:UpdatePodIdentityAssociation",
+            "elasticfilesystem:DeleteFileSystemPolicy",
+            "elasticfilesystem:PutFileSystemPolicy",
+            "kms:CreateGrant",
+            "kms:PutKeyPolicy",
+            "kms:RetireGrant",
+            "kms:RevokeGrant",
+            "ssm:DeleteResourcePolicy",
+            "ssm:ModifyDocumentPermission",
+            "ssm:PutResourcePolicy",
+        ];
+        assert_eq!(said, known.map(str::to_owned).into());
+        let iam = catalogue::actions().filter(|action| action.service == SERVICE && says_who(action)).count();
+        assert!(iam > 100);
+    }
+
+    #[test]
+    fn a_pattern_is_what_the_gate_makes_of_it() {
+        let may = |pattern: &str, services: &[&str]| {
+            let documents = json!([
+                {"capability": "cloud-http", "scheme": "aws-sigv4", "services": services, "reason": "asks"},
+                {"capability": "kinds", "kinds": {"x.a": ["ec2:CreateTags", pattern], "x.b": ["ec2:*"]}, "reason": "makes"},
+            ]);
+            let grants = Grants(parse_all(documents.as_array().unwrap()).unwrap());
+            assert_eq!(granted(&grants, "x.b"), None);
+            granted(&grants, "x.a").map(str::to_owned)
+        };
+        let all = ["ec2", "ecr", "eks", "elasticfilesystem", "iam", "kms", "autoscaling"];
+        for pattern in [
+            "*",
+            "iam:*",
+            "iam:CreateRole",
+            "iam:T*",
+            "eks:Create*",
+            "eks:A*",
+            "eks:CreatePodIdentityAssociation",
+            "kms:Put*",
+            "kms:Create*",
+            "ecr:Set*",
+            "elasticfilesystem:Put*",
+        ] {
+            assert_eq!(may(pattern, &all).as_deref(), Some(pattern));
+        }
+        for pattern in [
+            "ec2:*",
+            "ec2:Create*",
+            "autoscaling:*",
+            "eks:CreateCluster",
+            "iam:List*",
+            "sts:*",
+            "elasticfilesystem:PutBackup*",
+            "POST https://api.example.com/v1/Policy*",
+        ] {
+            assert_eq!(may(pattern, &all), None, "{pattern}");
+        }
+        // What no request may be sent to, no pattern opens.
+        assert_eq!(may("*", &["ec2"]), None);
+        assert_eq!(may("iam:*", &["eks"]), None);
+    }
+}
