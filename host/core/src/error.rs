@@ -58,6 +58,31 @@ pub const NOT_IMPLEMENTED: &str = "OPERATION_NOT_IMPLEMENTED";
 /// Codes that the host itself gives a request which got no answer of the one it was meant for: no cloud was there to say them.
 const UNANSWERED: [&str; 4] = ["CLUSTER_UNREACHABLE", "CLOUD_UNREACHABLE", "PROXY_UNREACHABLE", "PROXY_REFUSED"];
 
+/// Codes of a call that broke.
+const BROKEN: [&str; 7] = [
+    "PROVIDER_TRAPPED",
+    "PROVIDER_OUT_OF_TIME",
+    "PROVIDER_OUT_OF_CPU",
+    "PROVIDER_OUT_OF_MEMORY",
+    "PROVIDER_LIED",
+    "PROVIDER_BAD_ANSWER",
+    "HOST_FAILED",
+];
+
+/// Codes of an answer that came and was not taken in: withheld by the host, or not understood by the host or the provider. By then what
+/// was asked for is done.
+const UNHEARD: [&str; 6] = [
+    "RESPONSE_TOO_LARGE",
+    "RESPONSE_HOLDS_SECRET",
+    "ANSWER_INVALID",
+    "ANSWER_INCOMPLETE",
+    "CLUSTER_ANSWER_INVALID",
+    "REQUEST_FAILED",
+];
+
+/// The code of a request or an answer for which others left no room. Theirs ends, so it passes by itself.
+pub const NO_ROOM_LEFT: &str = "NO_ROOM_LEFT";
+
 /// The code of what a cluster's own permissions refuse.
 pub const CLUSTER_FORBIDS: &str = "CLUSTER_FORBIDS";
 
@@ -109,22 +134,14 @@ impl ProviderError {
             Self::Throttled(_) => Retry::Safe,
             Self::Conflict(_) | Self::TimedOut(_) => Retry::AfterReading,
             Self::Remote { status, .. } if *status >= 500 => Retry::AfterReading,
+            Self::Other { code, .. } if code == NO_ROOM_LEFT => Retry::AfterReading,
             _ => Retry::No,
         }
     }
 
     /// Whether the call ended without an answer that can be believed: it may have had its effect.
     pub fn leaves_doubt(&self) -> bool {
-        const CODES: [&str; 7] = [
-            "PROVIDER_TRAPPED",
-            "PROVIDER_OUT_OF_TIME",
-            "PROVIDER_OUT_OF_CPU",
-            "PROVIDER_OUT_OF_MEMORY",
-            "PROVIDER_LIED",
-            "PROVIDER_BAD_ANSWER",
-            "HOST_FAILED",
-        ];
-        matches!(self, Self::Other { code, .. } if CODES.contains(&code.as_str()))
+        matches!(self, Self::Other { code, .. } if BROKEN.contains(&code.as_str()) || UNHEARD.contains(&code.as_str()))
     }
 
     /// What the user can do about it, as far as the error knows.

@@ -76,10 +76,13 @@ fn a_creation_that_shows_nothing_or_something_else_is_no_creation() {
 
 #[test]
 fn a_creation_that_ends_without_an_answer_stays_begun_and_is_found() {
-    for address in ["sim.vpc.main", "sim.subnet.a"] {
+    let (trapped, withheld) = ((Lie::Traps, "PROVIDER_TRAPPED"), (Lie::Withheld, "RESPONSE_HOLDS_SECRET"));
+    for (address, (lie, cause)) in
+        ["sim.vpc.main", "sim.subnet.a"].into_iter().flat_map(|address| [(address, trapped), (address, withheld)])
+    {
         let world = World::new();
-        let ran = lied(&world, platform(), address, Lie::Traps);
-        assert_eq!(failed(&ran, address).1, &json!("PROVIDER_TRAPPED"));
+        let ran = lied(&world, platform(), address, lie);
+        assert_eq!(failed(&ran, address).1, &json!(cause));
         let state = world.disk.state().unwrap();
         assert!(state.records[&at(address)].pending.is_some(), "{address} was forgotten");
         assert!(world.deploy(platform()).complete());

@@ -46,6 +46,8 @@ pub enum Lie {
     Denied,
     /// `create` has its effect and ends without an answer.
     Traps,
+    /// `create` has its effect, and the host withholds the answer.
+    Withheld,
 }
 
 #[derive(Default)]
@@ -309,6 +311,9 @@ impl Provider for SimProvider {
             .await?;
         if self.lies(&change.address, Lie::Traps) {
             return Err(ProviderError::other("PROVIDER_TRAPPED", "trapped in `create`").into());
+        }
+        if self.lies(&change.address, Lie::Withheld) {
+            return Err(ProviderError::other("RESPONSE_HOLDS_SECRET", "the answer is withheld").into());
         }
         // Some providers tell the name at once, others only in their answer.
         if ["sim.subnet", "sim.cluster", "sim.queue"].contains(&change.kind.as_str()) {

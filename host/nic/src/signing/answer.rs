@@ -84,9 +84,12 @@ pub fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
     Ok(())
 }
 
+/// Shortest secret that is looked for: answers hold shorter ones as words of their own, such as `admin`.
+pub const SHORTEST_SECRET_BYTES: usize = 8;
+
 /// Refuses an answer that repeats what only the host may know.
 pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), ProviderError> {
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST_SECRET_BYTES) {
         let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         let escaped = secret.replace('/', "\\/");
         let quoted = serde_json::Value::from(*secret).to_string();
@@ -97,7 +100,9 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
                     "an answer with status {} repeated the host's credentials; it is withheld",
                     response.status
                 );
-                return Err(ProviderError::other("RESPONSE_HOLDS_SECRET", message));
+                let hint = "what was asked for may have been done; where a password is a word that answers hold anyway, choose another";
+                let code = "RESPONSE_HOLDS_SECRET".to_owned();
+                return Err(ProviderError::Other { code, message, detail: serde_json::json!({ "hint": hint }) });
             }
         }
     }
@@ -130,7 +135,8 @@ pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> Pro
         if let Some(refused) = current.downcast_ref::<EgressRefused>() {
             return ProviderError::denied(EgressRefused::CODE, refused.to_string());
         }
-        if let Some(tls) = inner_tls(current) {
+        // Later, when the request may have arrived, it is no answer like others.
+        if let Some(tls) = inner_tls(current).filter(|_| error.is_connect()) {
             return ProviderError::other("CLOUD_TLS_FAILED", format!("no trusted connection to {target}: {tls}"));
         }
         last = current.to_string();

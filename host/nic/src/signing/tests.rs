@@ -473,26 +473,41 @@ fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
     assert!(changing("x.any", china).unwrap_err().contains("REGION_NOT_GRANTED"));
 }
 
-#[tokio::test]
-async fn a_credential_for_a_host_comes_back_in_no_form() {
+/// A gate that is asked for what is at this origin with this credential, which a file holds.
+async fn logged_in(scheme: &str, credential: &str, body: &'static str) -> Result<CloudResponse, ProviderError> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("credential");
-    std::fs::write(&path, "me:pa\"ss/word").unwrap();
-    for (scheme, body) in [
-        ("basic", "{\"authorization\": \"Basic bWU6cGEic3Mvd29yZA==\"}"),
-        ("basic", "the password is pa\"ss/word"),
-        ("bearer", "{\"token\": \"me:pa\\\"ss/word\"}"),
-        ("header:x-token", "me:pa\"ss/word"),
+    std::fs::write(&path, credential).unwrap();
+    let (url, _) = server("200 OK", body).await;
+    let origin = url.as_str().trim_end_matches('/');
+    let grant = json!({"capability": "hosts", "hosts": [origin], "scheme": scheme, "credential": "c", "private": [origin],
+        "from": format!("file:{}", path.display()), "reason": "test"});
+    let bounds = bounds(Grants(parse_locked(&[grant]).unwrap()), Phase::Read);
+    let request =
+        CloudRequest { scheme: scheme.to_owned(), credential: "c".to_owned(), ..request("", "", url.as_str()) };
+    sent(&Gate::new(GateOptions::default()), &bounds, request).await
+}
+
+#[tokio::test]
+async fn a_credential_for_a_host_comes_back_in_no_form() {
+    let long = "me:pa\"ss/word";
+    for (scheme, credential, body) in [
+        ("basic", long, "{\"authorization\": \"Basic bWU6cGEic3Mvd29yZA==\"}"),
+        ("basic", long, "the password is pa\"ss/word"),
+        ("bearer", long, "{\"token\": \"me:pa\\\"ss/word\"}"),
+        ("header:x-token", long, "me:pa\"ss/word"),
+        ("basic", "admin:admin", "Basic YWRtaW46YWRtaW4="),
+        ("basic", "admin:admin", "log in as admin:admin"),
+        ("bearer", "abc", "authorization: Bearer abc"),
     ] {
-        let (url, _) = server("200 OK", body).await;
-        let grant = json!({"capability": "hosts", "hosts": [url.as_str().trim_end_matches('/')], "scheme": scheme, "credential": "c",
-            "private": [url.as_str().trim_end_matches('/')], "from": format!("file:{}", path.display()), "reason": "test"});
-        let bounds = bounds(Grants(parse_locked(&[grant]).unwrap()), Phase::Read);
-        let request =
-            CloudRequest { scheme: scheme.to_owned(), credential: "c".to_owned(), ..request("", "", url.as_str()) };
-        let refused = sent(&Gate::new(GateOptions::default()), &bounds, request).await.unwrap_err();
+        let refused = logged_in(scheme, credential, body).await.unwrap_err();
         assert_eq!(refused.code(), "RESPONSE_HOLDS_SECRET", "{scheme} {body}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_is_a_word_of_every_answer_withholds_none() {
+    assert!(logged_in("basic", "admin:admin", "{\"name\": \"one\", \"owner\": \"admin\"}").await.is_ok());
 }
 
 #[tokio::test]
