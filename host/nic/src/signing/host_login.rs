@@ -1,5 +1,6 @@
 //! What is sent with a request to a host that a grant names, and how.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
 
@@ -48,14 +49,14 @@ impl HostLogin {
                 Err(Refusal::Host { host: origin.to_owned(), why: NOT_LISTED.to_owned() }.into())
             };
         };
-        Ok(Self(Some((way, secret(credential, from)?))))
+        Ok(Self(Some((way, secret(credential, from, |name| std::env::var_os(name))?))))
     }
 
     /// The header that the host adds.
     pub(super) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, ProviderError> {
         let Some((way, secret)) = &self.0 else { return Ok(None) };
         let (name, text) = match way {
-            Way::Bearer => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
+            Way::Bearer => (header::AUTHORIZATION, bearer(secret.expose())),
             Way::Basic => (header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(secret.expose()))),
             Way::Header(name) => (name.clone(), secret.expose().to_owned()),
         };
@@ -71,12 +72,21 @@ impl HostLogin {
         let Some((way, secret)) = &self.0 else { return Vec::new() };
         let secret = secret.expose();
         let mut all = vec![secret.to_owned()];
-        if let Way::Basic = way {
-            all.push(STANDARD.encode(secret));
-            all.extend(secret.split_once(':').map(|(_, password)| password.to_owned()));
+        match way {
+            // A token may be too short to be looked for; with what it is sent behind, it never is.
+            Way::Bearer => all.push(bearer(secret)),
+            Way::Basic => {
+                all.push(STANDARD.encode(secret));
+                all.extend(secret.split_once(':').map(|(_, password)| password.to_owned()));
+            }
+            Way::Header(_) => {}
         }
         all
     }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
 }
 
 fn missing(credential: &str, why: &str) -> ProviderError {
@@ -89,7 +99,12 @@ fn missing(credential: &str, why: &str) -> ProviderError {
     }
 }
 
-fn secret(credential: &str, from: &str) -> Result<SecretString, ProviderError> {
+/// What the user said is the credential. No error tells any of it.
+fn secret(
+    credential: &str,
+    from: &str,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<SecretString, ProviderError> {
     let text = match from.split_once(':') {
         Some(("file", path)) => {
             let mut text = String::new();
@@ -97,11 +112,44 @@ fn secret(credential: &str, from: &str) -> Result<SecretString, ProviderError> {
             read.map_err(|error| missing(credential, &format!("`{path}`: {error}")))?;
             text
         }
-        Some(("env", name)) => {
-            std::env::var(name).map_err(|error| missing(credential, &format!("`{name}`: {error}")))?
-        }
+        Some(("env", name)) => match variable(name).map(OsString::into_string) {
+            Some(Ok(value)) => value,
+            Some(Err(_)) => return Err(missing(credential, &format!("`{name}` is not UTF-8 text"))),
+            None => return Err(missing(credential, &format!("`{name}` is not set"))),
+        },
         _ => return Err(missing(credential, "nobody has said where it is")),
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() { Err(missing(credential, "it is empty")) } else { Ok(SecretString::new(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_credential_that_cannot_be_used_is_not_told() {
+        let variable = |value: &'static [u8]| move |_: &str| Some(OsString::from_vec(value.to_vec()));
+        assert_eq!(secret("c", "env:TOKEN", variable(b"s3cr3t\n")).unwrap().expose(), "s3cr3t");
+        let refused = secret("c", "env:TOKEN", variable(b"s3cr3t\xff")).err().unwrap();
+        assert_eq!(refused.code(), "CREDENTIALS_MISSING");
+        assert_eq!(refused.to_string(), "the credential `c` is not there: `TOKEN` is not UTF-8 text");
+        assert!(!format!("{refused:?}").contains("s3cr3t"), "{refused:?}");
+        let unset = secret("c", "env:TOKEN", |_| None).err().unwrap();
+        assert_eq!(unset.to_string(), "the credential `c` is not there: `TOKEN` is not set");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, b"s3cr3t\xff").unwrap();
+        let refused = secret("c", &format!("file:{}", path.display()), |_| None).err().unwrap();
+        assert!(!format!("{refused:?}").contains("s3cr3t"), "{refused:?}");
+    }
+
+    #[test]
+    fn what_is_sent_is_looked_for_and_long_enough() {
+        let secrets = |way, secret: &str| HostLogin(Some((way, SecretString::new(secret)))).secrets();
+        assert_eq!(secrets(Way::Basic, "admin:admin"), ["admin:admin", "YWRtaW46YWRtaW4=", "admin"]);
+        assert_eq!(secrets(Way::Bearer, "abc"), ["abc", "Bearer abc"]);
+    }
 }
