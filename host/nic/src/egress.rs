@@ -5,13 +5,18 @@
 //! ones that are used.
 
 mod lookup;
+mod proxies;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 pub use self::lookup::Lookup;
+pub use self::proxies::Proxies;
+
+/// Longest look at a name that a proxy is to dial. Where only proxies know the names of others, a resolver may take long to say so.
+const LOOK_AHEAD: Duration = Duration::from_secs(2);
 
 /// Services on the way of every machine of a cloud that hand out its credentials, and what else of it is nobody's business. Nothing but
 /// the user's own endpoint settings may lead there. Sources: the clouds' own documentation.
@@ -155,32 +160,27 @@ impl Reach {
 #[derive(Debug, Clone)]
 pub struct Guarded {
     reach: Reach,
-    /// The user's own proxies may be anywhere; the proxy then dials for us.
-    proxies: Arc<Vec<String>>,
     lookup: Lookup,
 }
 
 impl Guarded {
-    /// A resolver that lets the proxies of these variables be anywhere.
-    pub fn new(reach: Reach, variables: impl IntoIterator<Item = (String, String)>, lookup: Lookup) -> Self {
-        let proxies = variables
-            .into_iter()
-            .filter(|(name, _)| {
-                matches!(name.to_ascii_lowercase().as_str(), "http_proxy" | "https_proxy" | "all_proxy")
-            })
-            .filter_map(|(_, value)| {
-                let with_scheme = if value.contains("://") { value } else { format!("http://{value}") };
-                url::Url::parse(&with_scheme).ok()?.host_str().map(str::to_ascii_lowercase)
-            })
-            .collect();
-        Self { reach, proxies: Arc::new(proxies), lookup }
+    /// A resolver for what may be within this reach.
+    pub fn new(reach: Reach, lookup: Lookup) -> Self {
+        Self { reach, lookup }
+    }
+
+    /// Checks where a name is that a proxy is to dial. What cannot be found out here in time only the proxy knows, and passes.
+    pub async fn look_ahead(&self, host: &str) -> Result<(), EgressRefused> {
+        match tokio::time::timeout(LOOK_AHEAD, self.lookup.addresses(host)).await {
+            Ok(Ok(found)) => self.reach.check(host, &found),
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
     }
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_ascii_lowercase();
-        let reach = if self.proxies.contains(&host) { Reach::Anywhere } else { self.reach };
+        let (reach, host) = (self.reach, name.as_str().to_ascii_lowercase());
         let looking = self.lookup.addresses(&host);
         Box::pin(async move {
             let found = looking.await?;
@@ -299,23 +299,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_resolver_refuses_but_lets_the_users_proxy_be() {
-        let guard = Guarded::new(Reach::Public, [], Lookup::default());
-        let refused = guard.resolve("localhost".parse().unwrap()).await.err().unwrap();
+    async fn the_resolver_refuses_what_is_out_of_reach() {
+        let guard = |reach| Guarded::new(reach, Lookup::default());
+        let refused = guard(Reach::Public).resolve("localhost".parse().unwrap()).await.err().unwrap();
         assert!(refused.downcast_ref::<EgressRefused>().is_some(), "{refused}");
-        let guard =
-            Guarded::new(Reach::Public, [("HTTPS_PROXY".to_owned(), "localhost:3128".to_owned())], Lookup::default());
-        assert!(guard.resolve("localhost".parse().unwrap()).await.is_ok());
+        assert!(guard(Reach::Anywhere).resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_is_to_dial_is_looked_at_where_it_can_be() {
+        let guard = |reach, answers| Guarded::new(reach, Lookup::answering(answers));
+        let at = |address: &str| vec![vec![address.parse().unwrap()]];
+        assert!(guard(Reach::Public, at("10.0.0.1")).look_ahead("a.example").await.is_err());
+        assert!(guard(Reach::NotMetadata, at("10.0.0.1")).look_ahead("a.example").await.is_ok());
+        assert!(guard(Reach::NotMetadata, at("169.254.169.254")).look_ahead("a.example").await.is_err());
+        assert!(guard(Reach::Public, at("52.94.76.1")).look_ahead("a.example").await.is_ok());
+        // Nobody here knows it.
+        assert!(guard(Reach::Public, Vec::new()).look_ahead("a.example").await.is_ok());
     }
 
     #[tokio::test]
     async fn a_name_is_looked_at_again_each_time_it_is_dialled() {
         let (public, private) = ("52.94.76.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
-        let guard = Guarded::new(
-            Reach::Public,
-            [],
-            Lookup::answering(vec![vec![public], vec![private], vec![public, private]]),
-        );
+        let guard =
+            Guarded::new(Reach::Public, Lookup::answering(vec![vec![public], vec![private], vec![public, private]]));
         let dialled = guard.resolve("rebind.example".parse().unwrap()).await.unwrap();
         assert_eq!(dialled.map(|address| address.ip()).collect::<Vec<_>>(), [public]);
         for _ in 0..2 {

@@ -8,6 +8,7 @@
 mod admission;
 mod answer;
 pub mod catalogue;
+mod clients;
 mod credentials;
 mod endpoints;
 mod host_login;
@@ -23,7 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderName, HeaderValue};
-use hyper_util::client::proxy::matcher::Matcher;
 use nic_core::error::ProviderError;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -38,24 +38,16 @@ pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
 pub use self::room::{Reserved, Room};
 
 use self::admission::{AwsRequest, Caller, PlainRequest, join};
+use self::clients::Clients;
 use self::host_login::HostLogin;
-use crate::egress::{Guarded, Lookup, Reach};
+use crate::egress::{Lookup, Proxies, Reach};
 use crate::grant::Grants;
-
-/// Longest time to open a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Services hang up on idle connections after some 20 s; a request that meets that end may or may not have arrived.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What is held at once of requests and answers, of all calls together. Bounds sixteen calls that each ask for as much as they may.
 const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
-
-/// Who calls, for the cloud's audit log.
-const USER_AGENT: &str = concat!("nic/", env!("CARGO_PKG_VERSION"));
 
 /// What a call may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +172,8 @@ pub struct GateOptions {
     pub timeout: Duration,
     /// Who says where a name is.
     pub lookup: Lookup,
+    /// What goes through a proxy.
+    pub proxies: Proxies,
 }
 
 impl Default for GateOptions {
@@ -190,6 +184,7 @@ impl Default for GateOptions {
             observer: None,
             timeout: REQUEST_TIMEOUT,
             lookup: Lookup::default(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -238,9 +233,7 @@ struct Inner {
     options: GateOptions,
     credentials: CredentialCache,
     endpoints: OnceCell<EndpointOverrides>,
-    public: OnceCell<reqwest::Client>,
-    not_metadata: OnceCell<reqwest::Client>,
-    anywhere: OnceCell<reqwest::Client>,
+    clients: Clients,
     room: Room,
 }
 
@@ -254,13 +247,12 @@ impl Gate {
     /// A gate. Nothing is looked for or opened before the first request.
     pub fn new(options: GateOptions) -> Self {
         let credentials = CredentialCache::new(options.credentials.clone());
+        let clients = Clients::new(&options);
         Self(Arc::new(Inner {
             options,
             credentials,
             endpoints: OnceCell::new(),
-            public: OnceCell::new(),
-            not_metadata: OnceCell::new(),
-            anywhere: OnceCell::new(),
+            clients,
             room: Room::new(MAX_HELD_BYTES),
         }))
     }
@@ -269,8 +261,11 @@ impl Gate {
     pub fn get_ready(&self) {
         let gate = self.clone();
         tokio::spawn(async move {
-            let endpoints = gate.endpoints().await?;
-            gate.client(if endpoints.is_empty() { Reach::NotMetadata } else { Reach::Anywhere }).await.map(drop)
+            let (url, reach) = match gate.endpoints().await?.of("EC2") {
+                Some(instead) => (instead.clone(), Reach::Anywhere),
+                None => (join("https://ec2.amazonaws.com", "/")?, Reach::NotMetadata),
+            };
+            gate.0.clients.of(&url, reach).await.map(drop)
         });
     }
 
@@ -393,6 +388,7 @@ impl Gate {
     ) -> Result<CloudResponse, ProviderError> {
         let PlainRequest { parsed, class, scheme, credential, url, reach } = admitted;
         let login = HostLogin::read(grants, &scheme, &credential, &parsed.origin)?;
+        self.0.clients.look_ahead(&url, reach).await?;
         let mut headers = parsed.headers.clone();
         headers.extend(login.header()?);
         let name = format!("{} {}", parsed.method, parsed.origin);
@@ -411,7 +407,7 @@ impl Gate {
         headers: impl Iterator<Item = (HeaderName, HeaderValue)>,
         held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        let client = self.client(reach).await?;
+        let (client, proxy) = self.0.clients.of(&url, reach).await?;
         let target = format!("{} ({name})", url.host_str().unwrap_or_default());
         let mut request = reqwest::Request::new(parsed.method.clone(), url);
         request.headers_mut().extend(headers);
@@ -419,7 +415,6 @@ impl Gate {
             // Shared, not copied: it is held once, and was given room once.
             *request.body_mut() = Some(parsed.body.clone().into());
         }
-        let proxy = proxy_of(request.url());
         let response = client.execute(request).await;
         let response = response.map_err(|error| answer::explain(&error, &target, proxy.as_deref()))?;
         answer::read(response, &target, held).await
@@ -442,39 +437,6 @@ impl Gate {
         }
         answer
     }
-
-    async fn client(&self, reach: Reach) -> Result<&reqwest::Client, ProviderError> {
-        let slot = match reach {
-            Reach::Public => &self.0.public,
-            Reach::NotMetadata => &self.0.not_metadata,
-            Reach::Anywhere => &self.0.anywhere,
-        };
-        slot.get_or_try_init(async || self.new_client(reach)).await
-    }
-
-    /// Reads the certificates that this machine trusts, which takes a while.
-    fn new_client(&self, reach: Reach) -> Result<reqwest::Client, ProviderError> {
-        install_crypto_provider();
-        let builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .timeout(self.0.options.timeout)
-            .dns_resolver(Guarded::new(reach, variables(), self.0.options.lookup.clone()));
-        builder.build().map_err(|error| {
-            ProviderError::other("HTTP_CLIENT_FAILED", format!("the HTTP client cannot be set up: {error}"))
-        })
-    }
-}
-
-/// The proxy that a request goes through, as host and port: a password may stand beside those.
-fn proxy_of(url: &Url) -> Option<String> {
-    let proxy = Matcher::from_env().intercept(&url.as_str().parse().ok()?)?;
-    let host = proxy.uri().host()?;
-    Some(proxy.uri().port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 #[cfg(test)]

@@ -106,11 +106,6 @@ pub struct EndpointError {
 const PREFIX: &str = "AWS_ENDPOINT_URL";
 
 impl EndpointOverrides {
-    /// Whether none was set.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_none() && self.by_service.is_empty()
-    }
-
     /// From the environment: `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE_ID>`, unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, EndpointError> {
         let mut overrides = Self::default();

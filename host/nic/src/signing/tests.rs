@@ -1,5 +1,6 @@
 //! The gate as a guest meets it: what gets through, to whom, and what comes back.
 
+mod proxied;
 mod rebinding;
 
 use std::sync::Mutex;
