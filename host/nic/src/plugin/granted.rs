@@ -106,13 +106,39 @@ pub(super) fn locator(
         let what = format!("the cluster would be in the region `{}`, the platform is not", line(elsewhere));
         return Err(ProviderError::denied("LOCATOR_NOT_GRANTED", what));
     }
-    let context = locator.parameters.get("context").and_then(Value::as_str);
-    match context.filter(|context| !says(config, context) && !grants.allows_context(context)) {
-        Some(context) => {
-            let what = format!("the context `{}` is neither in the config nor granted", line(context));
-            Err(ProviderError::denied("CONTEXT_NOT_GRANTED", what))
-        }
-        None => Ok(locator),
+    let refused = match locator.parameters.get("context").and_then(Value::as_str) {
+        Some(context) if says(config, context) || grants.allows_context(context) => return Ok(locator),
+        Some(context) => format!("the context `{}` is neither in the config nor granted", line(context)),
+        // Without one it is the current one, which may be another by now than the user thinks of.
+        None => match context_of(config).filter(|_| kind == KUBECONFIG) {
+            Some(context) => {
+                format!("the config names the context `{}`, and the current one was chosen", line(context))
+            }
+            None => return Ok(locator),
+        },
+    };
+    Err(ProviderError::denied("CONTEXT_NOT_GRANTED", refused))
+}
+
+/// The way to find a cluster by the user's kubeconfig.
+const KUBECONFIG: &str = "kubeconfig";
+
+/// Keys by which a config names a context, without what stands between their words.
+const CONTEXT_KEYS: [&str; 5] = ["context", "kubecontext", "kubeconfigcontext", "kubernetescontext", "clustercontext"];
+
+/// The context that a config names.
+fn context_of(config: &Value) -> Option<&str> {
+    let names_one = |key: &str| {
+        let bare: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+        CONTEXT_KEYS.contains(&bare.to_ascii_lowercase().as_str())
+    };
+    match config {
+        Value::Object(members) => members.iter().find_map(|(key, value)| match value {
+            Value::String(context) if names_one(key) => Some(context.as_str()).filter(|context| !context.is_empty()),
+            value => context_of(value),
+        }),
+        Value::Array(elements) => elements.iter().find_map(context_of),
+        _ => None,
     }
 }
 
@@ -221,13 +247,43 @@ mod tests {
             locator(&grants(), &config, Some("us-west-2"), Locator { kind: kind.to_owned(), parameters })
                 .map_err(|error| error.to_string())
         };
-        for context in [json!({"context": "prod"}), json!({"context": "kind-a"}), json!({})] {
+        for context in [json!({"context": "prod"}), json!({"context": "kind-a"})] {
             assert!(found("kubeconfig", context).is_ok());
+        }
+        for current in [json!({}), json!({"context": null})] {
+            let refused = found("kubeconfig", current).unwrap_err();
+            assert!(
+                refused.contains("names the context `prod`") && refused.ends_with("[CONTEXT_NOT_GRANTED]"),
+                "{refused}"
+            );
         }
         assert!(found("kubeconfig", json!({"context": "other"})).unwrap_err().ends_with("[CONTEXT_NOT_GRANTED]"));
         assert!(found("eks", json!({"name": "a", "region": "us-west-2"})).is_ok());
         let elsewhere = found("eks", json!({"name": "a", "region": "eu-west-1"})).unwrap_err();
         assert!(elsewhere.contains("eu-west-1") && elsewhere.ends_with("[LOCATOR_NOT_GRANTED]"));
         assert!(found("gke", json!({"name": "a"})).unwrap_err().ends_with("[LOCATOR_NOT_GRANTED]"));
+    }
+
+    #[test]
+    fn the_current_context_is_for_configs_that_name_none() {
+        let current = |config: &Value| {
+            let locator = Locator { kind: "kubeconfig".to_owned(), parameters: json!({}) };
+            super::locator(&grants(), config, None, locator).is_ok()
+        };
+        for none in [
+            json!({}),
+            json!({"existing": {"kube_context": null, "node_selectors": {"general": {"key": "a", "value": "b"}}}}),
+            json!({"existing": {"kube_context": ""}}),
+            json!({"x": {"build_context": "./image", "context": {"a": "b"}}}),
+        ] {
+            assert!(current(&none), "{none}");
+        }
+        for named in [
+            json!({"existing": {"kube_context": "prod"}}),
+            json!({"x": {"clusters": [{"name": "a"}, {"kubeContext": "prod"}]}}),
+            json!({"x": {"context": "prod"}}),
+        ] {
+            assert!(!current(&named), "{named}");
+        }
     }
 }
