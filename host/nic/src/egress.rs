@@ -19,14 +19,17 @@ pub use self::proxies::Proxies;
 const LOOK_AHEAD: Duration = Duration::from_secs(2);
 
 /// Services on the way of every machine of a cloud that hand out its credentials, and what else of it is nobody's business. Nothing but
-/// the user's own endpoint settings may lead there. Sources: the clouds' own documentation.
-const METADATA: [(&str, IpAddr); 9] = [
+/// the user's own endpoint settings may lead there. Sources: the clouds' own documentation. What is link-local counts as one without being
+/// listed: so are Tencent's (169.254.0.23) and Scaleway's (169.254.42.42).
+const METADATA: [(&str, IpAddr); 11] = [
     ("AWS, GCP, Azure, Oracle and others", IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))),
     ("AWS, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))),
     ("AWS ECS", IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2))),
     ("AWS EKS pod identity", IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23))),
     ("AWS EKS pod identity, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23))),
     ("GCP, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254))),
+    ("Scaleway, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42))),
+    ("Linode, over IPv6", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1))),
     ("Azure's wire server", IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16))),
     ("Oracle", IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192))),
     ("Alibaba", IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200))),
@@ -64,6 +67,9 @@ impl EgressRefused {
 /// What is said of the addresses in [`METADATA`].
 const A_METADATA_SERVICE: &str = "a metadata service";
 
+/// What is said of addresses on the machine's own wire, where clouds have what serves the machine: no cluster and no API of a user.
+const LINK_LOCAL: &str = "link-local, where metadata services are";
+
 /// What keeps an address from being dialled, or none for a public one.
 pub fn not_public(address: IpAddr) -> Option<&'static str> {
     match address {
@@ -81,7 +87,7 @@ fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
         [127, ..] => Some("the machine itself"),
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("a private network"),
         [100, 64..=127, ..] => Some("a carrier's or a cluster's network"),
-        [169, 254, ..] => Some("link-local"),
+        [169, 254, ..] => Some(LINK_LOCAL),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("for documentation"),
         [224..=239, ..] => Some("multicast"),
         [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [240..=255, ..] => Some("reserved"),
@@ -102,8 +108,12 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
         [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             embedded(high, low)
         }
+        // NAT64 of a network's own, and what is translated.
+        [0x64, 0xff9b, 1, .., high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => {
+            embedded(high, low).or(Some("reserved"))
+        }
         [0xfc00..=0xfdff, ..] => Some("a private network"),
-        [0xfe80..=0xfebf, ..] => Some("link-local"),
+        [0xfe80..=0xfebf, ..] => Some(LINK_LOCAL),
         [0xff00..=0xffff, ..] => Some("multicast"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Some("for documentation"),
         // Teredo and the other protocol assignments tunnel to places that cannot be seen from here.
@@ -118,9 +128,9 @@ fn v4_of(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))
 }
 
-/// Whether an address is that of a metadata service, however it is written.
+/// Whether an address is that of a metadata service, or where others of them are, however it is written.
 pub fn is_metadata(address: IpAddr) -> bool {
-    not_public(address) == Some(A_METADATA_SERVICE)
+    not_public(address).is_some_and(|why| [A_METADATA_SERVICE, LINK_LOCAL].contains(&why))
 }
 
 /// Whether a host name is that of a metadata service.
@@ -276,6 +286,17 @@ mod tests {
             "100.100.100.200",
             "64:ff9b:1::a9fe:a9fe",
             "::ffff:0:a9fe:a9fe",
+            "169.254.0.23",
+            "169.254.42.42",
+            "::ffff:169.254.0.23",
+            "64:ff9b::a9fe:17",
+            "64:ff9b:1::a9fe:17",
+            "::ffff:0:a9fe:17",
+            "2002:a9fe:17::1",
+            "fe80::a9fe:a9fe",
+            "fe80::1",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
         ] {
             assert!(is_metadata(address.parse().unwrap()), "{address}");
         }
@@ -283,7 +304,9 @@ mod tests {
             assert!(is_metadata_name(name), "{name}");
         }
         assert!(!is_metadata_name("metadata.example.com"));
-        assert!(!is_metadata("127.0.0.1".parse().unwrap()));
+        for address in ["127.0.0.1", "10.0.0.1", "fd00::1", "64:ff9b:1::a00:1", "2600:1f14::a9fe:17"] {
+            assert!(!is_metadata(address.parse().unwrap()), "{address}");
+        }
     }
 
     #[test]
