@@ -35,7 +35,7 @@ pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition
 pub use self::identity::{account, aws_identity};
 pub use self::refusal::{Refusal, breaks_the_phase};
 pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
-pub use self::room::{Reserved, Room};
+pub use self::room::{Full, Reserved, Room};
 
 use self::admission::{AwsRequest, Caller, PlainRequest, join};
 use self::clients::Clients;
@@ -48,6 +48,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What is held at once of requests and answers, of all calls together. Bounds sixteen calls that each ask for as much as they may.
 const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
+
+/// The same of the host's own requests, so that no component can fill the room for them.
+const MAX_HOST_HELD_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a call may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +238,7 @@ struct Inner {
     endpoints: OnceCell<EndpointOverrides>,
     clients: Clients,
     room: Room,
+    host_room: Room,
 }
 
 /// A URL whose query is the signature.
@@ -254,6 +258,7 @@ impl Gate {
             endpoints: OnceCell::new(),
             clients,
             room: Room::new(MAX_HELD_BYTES),
+            host_room: Room::new(MAX_HOST_HELD_BYTES),
         }))
     }
 
@@ -289,7 +294,7 @@ impl Gate {
 
     /// Signs and sends a request of the host itself. Only to AWS, and through the same checks of names and actions.
     pub(crate) async fn send_for_host(&self, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-        self.send_aws(&admission::admit_aws(Caller::Host, request)?, &mut self.0.room.begin()).await
+        self.send_aws(&admission::admit_aws(Caller::Host, request)?, &mut self.0.host_room.begin()).await
     }
 
     /// A URL that stands for a GET of the host itself while `expires_in` lasts.

@@ -35,14 +35,24 @@ impl Drop for Attacker {
 impl Attacker {
     /// Starts it; it answers every request with this status and body.
     pub async fn start(status: &str, body: impl FnOnce(&str) -> String) -> Result<Self> {
+        let told = |body: &str| format!("content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        Self::answering(status, |address| told(&body(address))).await
+    }
+
+    /// The same, and how long the body is it does not say before.
+    pub async fn chunked(status: &str, body: &str) -> Result<Self> {
+        const CHUNK: usize = 16 * 1024;
+        let chunk = |chunk: &[u8]| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk));
+        let chunks = body.as_bytes().chunks(CHUNK).map(chunk).collect::<Vec<_>>().concat();
+        let rest = format!("transfer-encoding: chunked\r\nconnection: close\r\n\r\n{chunks}0\r\n\r\n");
+        Self::answering(status, |_| rest).await
+    }
+
+    async fn answering(status: &str, rest: impl FnOnce(&str) -> String) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
         let address = listener.local_addr()?.to_string();
-        let body = body(&address);
-        let answer: Arc<str> = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .into();
+        let rest = rest(&address);
+        let answer: Arc<str> = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{rest}").into();
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = seen.clone();
         let task = tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
-use nic_core::error::ProviderError;
+use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use tokio::task::JoinHandle;
 use wasmtime::component::Resource;
 
@@ -14,10 +14,10 @@ use crate::plugin::bindings::types::Error;
 use crate::plugin::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_REQUEST_HEAD_BYTES};
 use crate::plugin::store::GuestState;
 use crate::signing::{
-    Admitted, Bounds, CloudRequest, CloudResponse, Phase, Refusal, Reserved, admit, breaks_the_phase, name_of,
+    Admitted, Bounds, CloudRequest, CloudResponse, Full, Phase, Refusal, Reserved, admit, breaks_the_phase, name_of,
 };
 
-/// A response, and the bytes that it holds in the host until it is handed on or given up.
+/// A response, and the bytes that it holds in the host until the guest has it or gave it up.
 type Answer = Result<(CloudResponse, Reserved), ProviderError>;
 
 /// A request on its way: a task of its own, given up when this is dropped.
@@ -93,6 +93,7 @@ impl GuestState {
     /// What refuses a request does so here, before anything is spawned: a guest that drops what it started has had its answer by then, and its
     /// offence is noted.
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
+        self.service.lowering = None;
         let service = &self.service;
         let admitted = admitted(&service.bounds, request).inspect_err(|error| note(&service.offence, error))?;
         if service.in_flight >= MAX_IN_FLIGHT {
@@ -100,10 +101,16 @@ impl GuestState {
             return Err(ProviderError::other("TOO_MANY_REQUESTS_IN_FLIGHT", message));
         }
         let (mut sending, mut held) = (service.room.begin(), service.room.begin());
-        if !sending.add(admitted.bytes()) {
-            let message = "what else is on its way fills the room that there is for requests and answers";
-            return Err(ProviderError::other("REQUEST_TOO_LARGE", message));
-        }
+        sending.add(admitted.bytes()).map_err(|full| match full {
+            Full::Own => {
+                let message = "what else is on its way fills the room that there is for requests and answers";
+                ProviderError::other("REQUEST_TOO_LARGE", message)
+            }
+            Full::All => {
+                let message = "what is on its way for others fills the room that there is for requests and answers";
+                ProviderError::other(NO_ROOM_LEFT, message)
+            }
+        })?;
         let (gate, bounds, limit) = (service.gate.clone(), service.bounds.clone(), service.times.cloud_request);
         let task = tokio::spawn(async move {
             let answer = tokio::time::timeout(limit, gate.send(&bounds, admitted, &mut held)).await;
@@ -119,7 +126,9 @@ impl GuestState {
 
     async fn end(&mut self, mut request: InFlight) -> Result<Response, ProviderError> {
         self.service.in_flight -= 1;
-        let (response, _) = request.wait().await?;
+        self.service.lowering = None;
+        let (response, held) = request.wait().await?;
+        self.service.lowering = Some(held);
         let (status, headers, body) = (response.status, response.headers, response.body);
         Ok(Response { status, headers, body, extra: "{}".to_owned() })
     }
@@ -142,6 +151,7 @@ impl Host for GuestState {
     }
 
     async fn wait_any(&mut self, requests: Vec<Resource<InFlight>>) -> wasmtime::Result<u32> {
+        self.service.lowering = None;
         if requests.is_empty() {
             return Err(wasmtime::format_err!("`wait-any` was asked to wait for nothing"));
         }

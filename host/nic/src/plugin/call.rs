@@ -183,6 +183,7 @@ impl Runner {
             offence: Arc::default(),
             in_flight: 0,
             room: options.gate.room(MAX_WAITING_BYTES),
+            lowering: None,
         };
         let state = GuestState::new(service, &calling.now, calling.seed, self.memory_bytes);
         let mut store = Store::new(self.pre.engine(), state);

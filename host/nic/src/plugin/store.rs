@@ -15,7 +15,7 @@ use super::limits::{Limiter, MAX_HANDLES, Times};
 use super::tap::{Lowered, Tap};
 use super::wasi::{self, RefuseAll};
 use crate::cluster::ClusterReader;
-use crate::signing::{Bounds, Gate, Room};
+use crate::signing::{Bounds, Gate, Reserved, Room};
 
 /// The remote id that a create told, readable after its store is gone.
 #[derive(Clone, Default)]
@@ -47,6 +47,8 @@ pub(crate) struct Service {
     pub(crate) in_flight: usize,
     /// Room for answers that are on their way, or that the guest has not asked for yet.
     pub(crate) room: Room,
+    /// What the last answer holds: it is copied into the guest only after the function that answers it has ended.
+    pub(crate) lowering: Option<Reserved>,
 }
 
 /// The data of a store: lives as long as one export call.

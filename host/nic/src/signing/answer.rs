@@ -2,12 +2,12 @@
 
 use std::error::Error as StdError;
 
-use nic_core::error::ProviderError;
+use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::CloudResponse;
 use super::refusal::Refusal;
-use super::room::Reserved;
+use super::room::{Full, Reserved};
 use crate::egress::EgressRefused;
 
 /// Longest answer that is taken. The largest honest ones are pages of instance types, some megabytes; more would fill
@@ -29,19 +29,24 @@ const DROPPED_HEADERS: [&str; 11] = [
     "x-amz-security-token",
 ];
 
-/// Reads the answer to its end, or to the limit. Its bytes are reserved before they are read.
+/// Reads the answer to its end, or to the limit. Room is taken before its bytes are kept, and not for what is only promised.
 pub async fn read(
     mut response: reqwest::Response,
     target: &str,
     held: &mut Reserved,
 ) -> Result<CloudResponse, ProviderError> {
-    let too_large = |why: String| Err(ProviderError::other("RESPONSE_TOO_LARGE", format!("{target} {why}")));
-    let too_long = || too_large(format!("answered more than {MAX_RESPONSE_BODY_BYTES} bytes"));
-    let no_room = || too_large("answered, and other answers fill the room that there is for them".to_owned());
-    let told = response.content_length();
-    if told.is_some_and(|length| length > MAX_RESPONSE_BODY_BYTES as u64) {
-        return too_long();
-    }
+    let too_long = || too_large(format!("{target} answered more than {MAX_RESPONSE_BODY_BYTES} bytes"));
+    let no_room = |full| match full {
+        Full::Own => too_large(format!(
+            "{target} answered, and other answers of the same call fill the room that there is for them"
+        )),
+        Full::All => ProviderError::other(
+            NO_ROOM_LEFT,
+            format!("{target} answered, and what others wait for fills the room that there is for answers"),
+        ),
+    };
+    let most = response.content_length().map_or(Ok(MAX_RESPONSE_BODY_BYTES), usize::try_from);
+    let most = most.ok().filter(|length| *length <= MAX_RESPONSE_BODY_BYTES).ok_or_else(too_long)?;
     let status = response.status().as_u16();
     let headers: Vec<(String, String)> = response
         .headers()
@@ -49,27 +54,22 @@ pub async fn read(
         .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let in_headers = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let mut reserved = told.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-    if !held.add(in_headers) || !held.add(reserved) {
-        return no_room();
-    }
-    // At its length if that is told: growing would hold it twice.
-    let mut body = Vec::with_capacity(reserved);
+    held.add(headers.iter().map(|(name, value)| name.len() + value.len()).sum()).map_err(no_room)?;
+    let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, target, None))? {
-        let length = body.len() + chunk.len();
-        if length > MAX_RESPONSE_BODY_BYTES {
-            return too_long();
+        if body.len() + chunk.len() > MAX_RESPONSE_BODY_BYTES {
+            return Err(too_long());
         }
-        if length > reserved {
-            if !held.add(length - reserved) {
-                return no_room();
-            }
-            reserved = length;
-        }
+        held.grow(&mut body, chunk.len(), most).map_err(no_room)?;
         body.extend_from_slice(&chunk);
     }
     Ok(CloudResponse { status, headers, body })
+}
+
+fn too_large(why: String) -> ProviderError {
+    let hint = "what was asked for may have been done; the next run looks";
+    let (code, detail) = ("RESPONSE_TOO_LARGE".to_owned(), serde_json::json!({ "hint": hint }));
+    ProviderError::Other { code, message: why, detail }
 }
 
 /// What every service of AWS says of a signature by the wrong key. Some go on with the request as they got it, session token and all.

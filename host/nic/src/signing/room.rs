@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// What a buffer has at first. Most answers fit.
+const FIRST_STEP_BYTES: usize = 16 * 1024;
+
 /// A number of bytes that may be held at once, within those of a larger room if it has one.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Inner>);
@@ -11,6 +14,15 @@ pub struct Room(Arc<Inner>);
 struct Inner {
     left: AtomicUsize,
     within: Option<Room>,
+}
+
+/// Whose room is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// That of whoever asks, who holds all of it.
+    Own,
+    /// That of all together, and others hold it.
+    All,
 }
 
 /// Bytes that are held; dropped, they are given back.
@@ -37,15 +49,14 @@ impl Room {
         Reserved { room: self.clone(), bytes: 0 }
     }
 
-    /// Whether there was room; then it is taken.
-    fn take(&self, bytes: usize) -> bool {
-        let taken =
-            self.0.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes)).is_ok();
-        let whole = taken && self.0.within.as_ref().is_none_or(|within| within.take(bytes));
-        if taken && !whole {
+    fn take(&self, bytes: usize) -> Result<(), Full> {
+        let taken = self.0.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes));
+        taken.map_err(|_| Full::Own)?;
+        let whole = self.0.within.as_ref().map_or(Ok(()), |within| within.take(bytes));
+        whole.map_err(|_| {
             self.0.left.fetch_add(bytes, Ordering::AcqRel);
-        }
-        whole
+            Full::All
+        })
     }
 
     fn give_back(&self, bytes: usize) {
@@ -57,13 +68,33 @@ impl Room {
 }
 
 impl Reserved {
-    /// Whether there was room for so many more.
-    pub fn add(&mut self, bytes: usize) -> bool {
-        let taken = self.room.take(bytes);
-        if taken {
-            self.bytes += bytes;
+    /// Takes room for so many more.
+    ///
+    /// # Errors
+    /// There is none; nothing is taken then.
+    pub fn add(&mut self, bytes: usize) -> Result<(), Full> {
+        self.room.take(bytes)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Takes room for so many bytes that are added to these, and makes it: in few steps, and never for more than `most` all together.
+    ///
+    /// # Errors
+    /// There is none. What was there is as it was.
+    pub fn grow(&mut self, buffer: &mut Vec<u8>, more: usize, most: usize) -> Result<(), Full> {
+        let (before, needed) = (buffer.capacity(), buffer.len() + more);
+        if needed <= before {
+            return Ok(());
         }
-        taken
+        let after = before.saturating_mul(2).max(FIRST_STEP_BYTES).min(most).max(needed);
+        // While it moves, both are held.
+        self.add(after)?;
+        let grown = buffer.try_reserve_exact(after - buffer.len());
+        let idle = if grown.is_ok() { before } else { after };
+        self.bytes -= idle;
+        self.room.give_back(idle);
+        grown.map_err(|_| Full::All)
     }
 }
 
@@ -82,16 +113,32 @@ mod tests {
         let all = Room::new(10);
         let (one, other) = (all.part(6), all.part(6));
         let mut held = one.begin();
-        assert!(held.add(4) && held.add(2) && !held.add(1), "a room has what it was given");
+        assert_eq!((held.add(4), held.add(2), held.add(1)), (Ok(()), Ok(()), Err(Full::Own)));
         let mut others = other.begin();
-        assert!(!others.add(5), "nor more than is left around it");
-        assert!(others.add(4));
+        assert_eq!((others.add(5), others.add(4)), (Err(Full::All), Ok(())), "no more than is left around it");
         drop(held);
-        assert!(others.add(2) && !others.add(1));
+        assert_eq!((others.add(2), others.add(1)), (Ok(()), Err(Full::Own)));
         let mut again = one.begin();
-        assert!(again.add(4) && !again.add(1));
+        assert_eq!((again.add(4), again.add(1)), (Ok(()), Err(Full::All)));
         drop((others, again));
         let mut whole = all.begin();
-        assert!(whole.add(10) && !whole.add(1));
+        assert_eq!((whole.add(10), whole.add(1)), (Ok(()), Err(Full::Own)));
+    }
+
+    #[test]
+    fn a_buffer_holds_what_it_has_and_both_while_it_moves() {
+        const STEP: usize = FIRST_STEP_BYTES;
+        let room = Room::new(5 * STEP);
+        let (mut held, mut buffer) = (room.begin(), Vec::new());
+        for (more, capacity) in [(1, STEP), (STEP - 1, STEP), (1, 2 * STEP), (STEP, 3 * STEP)] {
+            held.grow(&mut buffer, more, 3 * STEP).unwrap();
+            buffer.resize(buffer.len() + more, 0);
+            assert_eq!((buffer.capacity(), held.bytes), (capacity, capacity));
+        }
+        // Three steps are held, and to move would take four more.
+        assert_eq!(held.grow(&mut buffer, STEP, 4 * STEP), Err(Full::Own));
+        assert_eq!((buffer.capacity(), held.bytes), (3 * STEP, 3 * STEP));
+        drop(held);
+        assert_eq!(room.begin().add(5 * STEP), Ok(()));
     }
 }

@@ -2,11 +2,13 @@
 
 mod proxied;
 mod rebinding;
+mod room;
 
 use std::sync::Mutex;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use nic_core::error::Retry;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -600,20 +602,4 @@ fn nothing_prints_a_credential() {
     for secret in [SECRET, TOKEN, "hunter2", "c2VjcmV0", "104, 117"] {
         assert!(!printed.contains(secret), "{printed}");
     }
-}
-
-#[tokio::test]
-async fn an_answer_that_finds_no_room_is_not_read() {
-    let (url, _) = server("200 OK", "0123456789").await;
-    let gate = gate(&url);
-    let room = gate.room(600);
-    let mut first = room.begin();
-    assert!(gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut first).await.is_ok());
-    let mut others = room.begin();
-    assert!(others.add(500));
-    let refused =
-        gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut room.begin()).await.unwrap_err();
-    assert_eq!(refused.code(), "RESPONSE_TOO_LARGE");
-    drop((first, others));
-    assert!(gate.send(&reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap(), &mut room.begin()).await.is_ok());
 }
