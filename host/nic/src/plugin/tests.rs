@@ -174,13 +174,13 @@ async fn the_tap_sees_what_goes_in_and_a_replay_is_the_same() {
     let tap: super::tap::Tap = Arc::new(move |_, bytes| into.lock().unwrap().extend(bytes));
     let provider = scripted(HostOptions { tap: Some(tap), ..options() }).await;
     let mut planted = config(json!({}));
-    planted["scripted"]["resources"][0]["value"] = json!({"$secret": "planted-name"});
+    planted["scripted"]["resources"][0]["value"] = json!({"$secret": "scripted/planted-name"});
     let first = provider.desired(&call(), &planted, &nic_core::ports::Facts::new()).await.unwrap();
     let second = provider.desired(&call(), &planted, &nic_core::ports::Facts::new()).await.unwrap();
     assert_eq!(first, second);
     assert!(matches!(first, Answer::Ready(resources) if resources.len() == 1));
     let seen = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
-    assert!(seen.contains(r#"{"$secret":"planted-name"}"#), "{seen}");
+    assert!(seen.contains(r#"{"$secret":"scripted/planted-name"}"#), "{seen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
