@@ -83,19 +83,43 @@ impl KubernetesProvider {
     }
 
     async fn read_one(&self, call: &Call, cluster: &Connected, target: &Target) -> Observed {
+        let seen = match Box::pin(self.look_under_its_names(call, cluster, target)).await {
+            Ok(seen) => seen,
+            Err(error) => Some(Observed::unreadable(&target.address, error)),
+        };
+        seen.unwrap_or_else(|| Observed::absent(&target.address))
+    }
+
+    /// The object of ours that is recorded, also when the document names another one by now, which is to take its place; else the one
+    /// that the document names.
+    async fn look_under_its_names(
+        &self,
+        call: &Call,
+        cluster: &Connected,
+        target: &Target,
+    ) -> Result<Option<Observed>, ProviderError> {
         let document = &target.document;
         // An id alone says which object is meant only where no document does.
         let named = match document.get("apiVersion") {
             Some(_) => name::of_document(document),
             None => target.remote_id.as_deref().and_then(remote_name),
         };
-        // A name that is known after apply is the name of nothing yet.
-        let Some(object) = named else { return Observed::absent(&target.address) };
-        match Box::pin(self.look(call, cluster, &object, target)).await {
-            Ok(Some(seen)) => seen,
-            Ok(None) => Observed::absent(&target.address),
-            Err(error) => Observed::unreadable(&target.address, error),
+        let record = record_of(call, &target.address);
+        let recorded = record.and_then(|record| remote_name(record.remote_id.as_deref()?));
+        let is_same = named.as_ref().zip(recorded.as_ref()).is_some_and(|(named, recorded)| named.is_also(recorded));
+        if let Some(recorded) = recorded.as_ref().filter(|_| !is_same && record.is_some_and(|record| !record.shared))
+            && let Some(seen) = self.look(call, cluster, recorded, target).await?
+            && !seen.shared
+            && !matches!(seen.status, Status::Foreign(_))
+        {
+            return Ok(Some(seen));
         }
+        // A name that is known after apply is the name of nothing yet.
+        let Some(named) = named else { return Ok(None) };
+        if !is_same {
+            cluster.check_scope(&named).await?;
+        }
+        self.look(call, cluster, &named, target).await
     }
 
     /// The object as a plan shows it.

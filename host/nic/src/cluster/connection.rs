@@ -31,6 +31,9 @@ const TOUCHED: &str = "nic.nebari.dev/touched-at";
 /// The code of a login that is refused, or that there is not.
 const LOGIN_FAILED: &str = "CLUSTER_LOGIN_FAILED";
 
+/// Where what names no namespace stands.
+const DEFAULT_NAMESPACE: &str = "default";
+
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -82,6 +85,21 @@ pub struct ObjectName {
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
+}
+
+impl ObjectName {
+    /// Whether both mean one object, which each version of its API shows.
+    pub fn is_also(&self, other: &Self) -> bool {
+        let group = |object: &'_ Self| object.api_version.split_once('/').map(|(group, _)| group.to_owned());
+        let namespace = |object: &'_ Self| object.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        (&self.kind, &self.name) == (&other.kind, &other.name)
+            && group(self) == group(other)
+            && namespace(self) == namespace(other)
+    }
+
+    fn wrong_scope(&self, what: &str) -> ProviderError {
+        ProviderError::other("OBJECT_SCOPE_WRONG", format!("{} `{}` {what}", self.kind, self.name))
+    }
 }
 
 /// How much of a list is taken. It is held in memory whole.
@@ -382,21 +400,27 @@ impl Connected {
         Ok(Some(format!("{beside}/{}", segment(&object.name)?)))
     }
 
-    /// Where an object stands with others of its kind; none when the cluster does not serve it.
+    /// Where an object stands with others of its kind; none when the cluster does not serve it. A name without a namespace stands for
+    /// `default`, as in Kubernetes itself: so older states record what they made there.
     pub(super) async fn beside(&self, object: &ObjectName) -> Result<Option<String>, ProviderError> {
         let Some(served) = self.served(&object.api_version, &object.kind).await? else { return Ok(None) };
-        // What may be declared in a namespace is no leave to declare it for all of them, nor the other way round.
-        let ObjectName { kind, name, .. } = object;
-        let wrong = match (served.namespaced, &object.namespace) {
-            (false, Some(namespace)) => format!("names the namespace `{namespace}`, and is of the whole cluster"),
-            (true, None) => "names no namespace, and stands in one".to_owned(),
-            _ => String::new(),
-        };
-        if !wrong.is_empty() {
-            return Err(ProviderError::other("OBJECT_SCOPE_WRONG", format!("{kind} `{name}` {wrong}")));
+        if let (false, Some(namespace)) = (served.namespaced, &object.namespace) {
+            // What may be declared in a namespace is no leave to declare it for all of them.
+            return Err(object.wrong_scope(&format!("names the namespace `{namespace}`, and is of the whole cluster")));
         }
-        let namespace = object.namespace.as_deref();
+        let namespace = served.namespaced.then(|| object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE));
         Ok(Some(format!("{}{}", collection(&object.api_version, namespace)?, served.name)))
+    }
+
+    /// Refuses a name without a namespace for what stands in one: what may be declared for the whole cluster is no leave to declare it in
+    /// a namespace.
+    pub async fn check_scope(&self, object: &ObjectName) -> Result<(), ProviderError> {
+        match self.served(&object.api_version, &object.kind).await? {
+            Some(served) if served.namespaced && object.namespace.is_none() => {
+                Err(object.wrong_scope("names no namespace, and stands in one"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a kind is called in URLs; none when the cluster does not serve it.

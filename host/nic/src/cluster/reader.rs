@@ -49,7 +49,9 @@ impl<F: FindCluster> ClusterReader for FoundClusterReader<F> {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
         };
-        Ok(self.connected().await?.get(&object).await?.map(without_noise))
+        let cluster = self.connected().await?;
+        cluster.check_scope(&object).await?;
+        Ok(cluster.get(&object).await?.map(without_noise))
     }
 
     async fn list(

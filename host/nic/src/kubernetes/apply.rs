@@ -212,6 +212,7 @@ impl KubernetesProvider {
             return Err(ProviderError::denied("OBJECT_NOT_GRANTED", what));
         }
         let cluster = self.cluster(call).await?;
+        cluster.check_scope(&object).await?;
         Ok(Sent { call, change, cluster, object, resolved: self.secrets.resolve(&change.document)? })
     }
 

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::signing::SecretString;
 
+mod named;
+
 type Handler = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
 
 /// An API server. It is asked with method and URL (`GET /api/v1/namespaces/dev`) and the body.
@@ -460,29 +462,6 @@ async fn of_two_platforms_that_make_one_object_the_later_one_shares_it_or_stops(
         let shared = seen.lock().unwrap().iter().filter(|line| line.contains("nic-01234567-shared")).count();
         assert_eq!(shared, usize::from(shares));
     }
-}
-
-#[tokio::test]
-async fn what_is_not_granted_by_now_is_not_applied() {
-    let (connected, seen) = server(|_, body| (201, body.clone())).await;
-    let secrets = SecretResolver::empty();
-    let allowed = |provider: &str, object: &ObjectName| provider == "aws" && object.namespace.is_some();
-    let provider = KubernetesProvider::new(Arc::new(Fixed(Some(connected))), secrets, Arc::new(allowed));
-    let made = provider.create(&call(vec![]), &change(namespace("dev")), Arc::new(Told::default())).await;
-    assert!(made.unwrap_err().error.to_string().ends_with("[OBJECT_NOT_GRANTED]"));
-    assert!(seen.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn an_id_that_is_recorded_for_another_kind_leads_nowhere() {
-    let (connected, seen) = server(|_, _| (200, json!({"data": {"token": "aHVudGVyMg=="}}))).await;
-    let record = Record { kind: "x.thing".to_owned(), ..accepted(json!({}), "u") };
-    let unnamed =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": {"$unknown": true}, "namespace": "dev"}});
-    let target = Target { remote_id: Some("Secret.v1/kube-system/foo".to_owned()), ..target(unnamed) };
-    let observed = provider(Some(connected)).read(&call(vec![record]), vec![target]).await.unwrap().remove(0);
-    assert_eq!(observed.status, Status::Absent);
-    assert!(seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
