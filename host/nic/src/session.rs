@@ -191,7 +191,7 @@ impl Session {
             Some(config) => config.sections(&component.description().config_sections, trusted),
             None => (json!({}), Vec::new()),
         };
-        let immutable = config::immutable(&component.description().config_sections, &sections);
+        let mut immutable = config::immutable(&component.description().config_sections, &sections);
         let mut state = match recorded {
             Some(state) => state,
             None => fresh_state(config, &provider_name, &*clock),
@@ -201,14 +201,13 @@ impl Session {
             config.spelling.clone_into(&mut state.topology);
         }
 
+        let description = component.description();
+        immutable.extend(settings::immutable(description, &sections));
         let picked = match config {
-            Some(_) => settings::picked(component.description(), &sections),
-            None => state.settings.get(&component.description().name).cloned().unwrap_or_default(),
+            Some(_) => settings::held(&mut state, description, &sections),
+            None => state.settings.get(&description.name).cloned().unwrap_or_default(),
         };
-        let settings = BTreeMap::from([(component.description().name.clone(), picked)]);
-        if state.records.is_empty() {
-            state.settings.clone_from(&settings);
-        }
+        let settings = BTreeMap::from([(description.name.clone(), picked)]);
 
         let clusters = ClusterSource::new(gate.clone());
         let provider: Arc<dyn Provider> = component.clone();

@@ -23,13 +23,38 @@ async fn settings_reach_every_call_with_and_without_a_config() -> Result<()> {
     site.records()?;
     std::fs::remove_file(site.workspace.path().join("nebari-config.yaml")).context("take the config away")?;
     ensure!(told(&site).await? == json!({ "place": "here" }), "{}", told(&site).await?);
-    // What an edit says counts for the calls of that run, and is recorded once it is deployed.
+    // An edit would have all of it looked for elsewhere: nothing is read so, and nothing forgotten.
     site.config(section(json!("there")))?;
-    site.workspace.ok(&["plan"]).await?;
-    ensure!(site.workspace.state()?["settings"]["scripted"]["place"] == "here");
+    for arguments in [&["plan"][..], &["deploy"], &["destroy", "--yes"]] {
+        site.refused(arguments, 1, "CONFIG_KEY_IMMUTABLE").await?;
+    }
+    ensure!(told(&site).await? == json!({ "place": "here" }), "{}", told(&site).await?);
+    site.agrees(&[])?;
+    ensure!(site.workspace.state()?["settings"]["scripted"]["place"] == "here" && site.records()?.len() == 1);
+    // Once nothing stands it may be anywhere.
+    site.config(section(json!("here")))?;
+    site.workspace.ok(&["destroy", "--yes"]).await?;
+    site.config(section(json!("there")))?;
     site.workspace.ok(&["deploy"]).await?;
     ensure!(site.workspace.state()?["settings"]["scripted"]["place"] == "there");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_recorded_with_the_first_thing_that_is_made() -> Result<()> {
+    let site = Site::new("settings-first")?;
+    let section = |place: &str| {
+        let failing = json!({ "name": "two", "depends_on": ["one"], "on": { "create": "trap" } });
+        json!({ "place": place, "resources": [{ "name": "one" }, failing] })
+    };
+    site.config(section("here"))?;
+    let ran = site.nic(&["deploy"]).await?;
+    ensure!(ran.code == 2 && site.things.all()?.len() == 1, "{}", ran.said());
+    std::fs::remove_file(site.workspace.path().join("nebari-config.yaml")).context("take the config away")?;
+    ensure!(told(&site).await? == json!({ "place": "here" }), "{}", told(&site).await?);
+    site.config(section("there"))?;
+    site.refused(&["destroy", "--yes"], 1, "CONFIG_KEY_IMMUTABLE").await?;
+    site.agrees(&["scripted.thing.two"])
 }
 
 /// Writes the state as an older, or a newer, version of the component would have.
