@@ -154,6 +154,7 @@ fn platform(resources: usize) -> Platform {
             name_suffix: None,
             deposed: None,
             shared: false,
+            unknown: serde_json::Map::new(),
             state_path: platform.kinds[&kind].state_path.clone(),
         };
         platform.records.insert(address.clone(), record);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::address::Address;
 use crate::error::ProviderError;
@@ -111,6 +111,8 @@ pub struct Record {
     pub deposed: Option<Address>,
     /// It stood before, or somebody else made it: used, never deleted.
     pub shared: bool,
+    /// Members beside these that this version does not know; kept as they are.
+    pub unknown: Map<String, Value>,
 }
 
 impl Record {
@@ -120,7 +122,7 @@ impl Record {
             address,
             kind,
             remote_id: None,
-            attributes: Value::Object(serde_json::Map::new()),
+            attributes: Value::Object(Map::new()),
             baseline: Value::Null,
             dependencies: BTreeSet::new(),
             secrets: Accepted::new(),
@@ -133,6 +135,7 @@ impl Record {
             name_suffix: None,
             deposed: None,
             shared: false,
+            unknown: Map::new(),
         }
     }
 
@@ -142,11 +145,12 @@ impl Record {
         let old = Self { address: self.address.deposed(suffix), deposed: Some(self.address.clone()), ..self.clone() };
         let new = Self {
             remote_id: None,
-            attributes: Value::Object(serde_json::Map::new()),
+            attributes: Value::Object(Map::new()),
             baseline: Value::Null,
             pending: None,
             imported: false,
             name_suffix: Some(suffix.to_owned()),
+            unknown: Map::new(),
             ..self
         };
         (old, new)

@@ -38,7 +38,7 @@ pub struct State {
     pub records: BTreeMap<Address, Record>,
     /// Recorded answers by provider and key.
     pub facts: BTreeMap<String, Facts>,
-    /// What descriptions picked out of the config at the last deploy, by provider.
+    /// What descriptions picked out of the config when anything was first made, by provider.
     pub settings: BTreeMap<String, BTreeMap<String, Value>>,
     /// When, by which version, from which config.
     pub metadata: Metadata,
@@ -65,8 +65,11 @@ pub struct Metadata {
     /// Digests of the components of others that the user agreed to act with, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub components: BTreeMap<String, String>,
-    /// What immutable keys of the config said at the last of them, by RFC 6901 pointer.
+    /// What immutable keys of the config said at the last of them, and settings when anything was first made, by RFC 6901 pointer.
     pub immutable_configuration: BTreeMap<String, Value>,
+    /// Members that this version does not know; kept as they are.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 impl State {

@@ -136,6 +136,7 @@ mod tests {
                 name_suffix: None,
                 deposed: None,
                 shared: false,
+                unknown: serde_json::Map::new(),
             };
             let mut state = State::empty("a", "p", "dev", "classic", &lineage, "2026-01-01T00:00:00Z");
             state.records.insert(record.address.clone(), record);

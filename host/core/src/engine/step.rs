@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::birth::Birth;
 pub(super) use self::failure::Failure;
@@ -355,13 +355,15 @@ impl<'a> Worker<'a> {
             name_suffix: desired.suffix_of(document).map(str::to_owned),
             deposed: None,
             shared: observed.shared,
+            unknown: Map::new(),
         };
         let done = |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
             let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
             let secrets = accepted_over(document, &known, self.fingerprints());
+            let unknown = before.as_ref().map(|r| r.unknown.clone()).unwrap_or_default();
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, secrets, imported, ..record })
+            Some(Record { remote_id, secrets, imported, unknown, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

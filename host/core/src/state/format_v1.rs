@@ -83,6 +83,9 @@ struct Mark<'a> {
     secrets: Cow<'a, Accepted>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     shared: bool,
+    /// Written by [`place`], in its order.
+    #[serde(flatten, skip_serializing)]
+    unknown: Cow<'a, Map<String, Value>>,
 }
 
 impl<'a> Mark<'a> {
@@ -102,6 +105,7 @@ impl<'a> Mark<'a> {
             schema_version: record.schema_version,
             secrets: Cow::Borrowed(&record.secrets),
             shared: record.shared,
+            unknown: Cow::Borrowed(&record.unknown),
         }
     }
 }
@@ -271,6 +275,7 @@ fn collect(value: &Value, path: &str, records: &mut BTreeMap<Address, Record>) -
         name_suffix: mark.name_suffix.map(Cow::into_owned),
         deposed: mark.deposed.map(Cow::into_owned),
         shared: mark.shared,
+        unknown: mark.unknown.into_owned(),
     };
     if records.contains_key(&address) {
         return Err(FormatError::NotState(format!("`{address}` is recorded twice")));
@@ -346,6 +351,7 @@ mod tests {
             name_suffix: None,
             deposed: None,
             shared: false,
+            unknown: Map::new(),
         }
     }
 
@@ -434,11 +440,19 @@ mod tests {
 
     #[test]
     fn members_of_a_newer_minor_version_are_kept() {
-        let mut bytes: Value = serde_json::from_slice(&encode(&state(vec![])).unwrap()).unwrap();
-        bytes["future"] = json!({"a": 1});
-        let decoded = decode(bytes.to_string().as_bytes()).unwrap();
-        let again: Value = serde_json::from_slice(&encode(&decoded).unwrap()).unwrap();
-        assert_eq!(again["future"], json!({"a": 1}));
+        let vpc = state(vec![record("aws.vpc.main", "cloud.vpc", json!({"id": "vpc-1"}))]);
+        let mut bytes: Value = serde_json::from_slice(&encode(&vpc).unwrap()).unwrap();
+        let future = json!({"a": 1});
+        for place in ["/future", "/metadata/future", "/cloud/vpc/_nic/future"] {
+            let (above, member) = place.rsplit_once('/').unwrap();
+            bytes.pointer_mut(above).unwrap()[member] = future.clone();
+        }
+        let mut decoded = decode(bytes.to_string().as_bytes()).unwrap();
+        decoded.serial += 1;
+        bytes["serial"] = 1.into();
+        let again = String::from_utf8(encode(&decoded).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&again).unwrap(), bytes);
+        assert_eq!(again, format!("{bytes:#}\n"));
     }
 
     proptest! {

@@ -65,6 +65,19 @@ fn fresh(record: Members<'_>, among_others: bool) -> Node<'_> {
     if among_others { Node::Records(vec![record]) } else { Node::Object(record) }
 }
 
+/// What makes it a record. What this version does not know stands in order among what it knows.
+fn mark(record: &Record) -> serde_json::Result<Node<'_>> {
+    let mark = Mark::of(record);
+    if record.unknown.is_empty() {
+        return Ok(Node::Mark(Box::new(mark)));
+    }
+    let mut members = record.unknown.clone();
+    if let Value::Object(known) = serde_json::to_value(mark)? {
+        members.extend(known);
+    }
+    Ok(Node::Own(Value::Object(members)))
+}
+
 fn attributes(members: &serde_json::Map<String, Value>) -> Members<'_> {
     members.iter().map(|(key, value)| (key.as_str(), Node::Whole(value))).collect()
 }
@@ -76,7 +89,7 @@ pub(super) fn place<'a>(root: &mut Members<'a>, record: &'a Record) -> Result<()
         return Err(fail("its attributes hold what looks like a record"));
     }
     let mut members = record.attributes.as_object().map(attributes).unwrap_or_default();
-    members.insert(MARK, Node::Mark(Box::new(Mark::of(record))));
+    members.insert(MARK, mark(record).map_err(|_| fail("it cannot be written"))?);
 
     let (path, among_others) = match record.state_path.strip_suffix("[]") {
         Some(path) => (path, true),

@@ -265,6 +265,7 @@ impl Platform {
             name_suffix: None,
             deposed: None,
             shared: false,
+            unknown: serde_json::Map::new(),
         });
         self.journal.put(&"sim.cluster.main".parse().unwrap(), |_| record).await.unwrap();
     }
