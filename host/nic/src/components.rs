@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::CommandError;
+use crate::files;
 use crate::grant::Grants;
 use crate::lockfile::LockFile;
+use crate::plugin::limits::MAX_COMPONENT_BYTES;
 use crate::plugin::{Code, Manifest};
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
@@ -144,7 +146,7 @@ impl Found {
                 let bundled = BUNDLED.iter().find(|(name, _)| *name == self.name).map(|(_, code)| code.clone());
                 bundled.ok_or_else(|| unreadable(format!("`{}` is not in this binary", self.name)))
             }
-            Origin::File(path) => std::fs::read(path)
+            Origin::File(path) => files::read_at_most(path, MAX_COMPONENT_BYTES)
                 .map(Code::from)
                 .map_err(|error| unreadable(format!("`{}`: {error}", path.display()))),
         }

@@ -4,8 +4,9 @@
 //! nothing. It stands beside the components, is JSON that a person can write, and is written by `nic provider add`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nic_core::diagnostic::Diagnostic;
@@ -67,14 +68,15 @@ impl LockFile {
     pub fn read(directory: &Path) -> Result<Self, CommandError> {
         let path = directory.join(NAME);
         let unreadable = |why: &dyn std::fmt::Display| unreadable(&path, why);
-        let file = match File::open(&path) {
+        let file = match files::open_regular(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             opened => opened.map_err(|error| unreadable(&error))?,
         };
-        let others = |found: std::fs::Metadata| !files::only_owner_writes(&found);
-        let open_to_all = file.metadata().is_ok_and(others) || std::fs::metadata(directory).is_ok_and(others);
-        if open_to_all {
-            return Err(unreadable(&"it, or its directory, is another user's, or everybody can write to it"));
+        let is_own = |found: io::Result<Metadata>| found.is_ok_and(|found| files::only_owner_writes(&found));
+        if !is_own(file.metadata()) || !is_own(fs::metadata(directory)) {
+            let why = "it, or its directory, is another user's, or others than you can write to it";
+            let command = format!("if nobody else changed it: `chmod go-w {} {}`", directory.display(), path.display());
+            return Err(unreadable(&why).hint(command));
         }
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
@@ -104,18 +106,32 @@ impl LockFile {
 
     /// Puts a component in, in the place of one of its name.
     #[must_use]
-    pub fn with(mut self, locked: Locked) -> Self {
+    fn with(mut self, locked: Locked) -> Self {
         self.providers.retain(|other| other.name != locked.name);
         self.providers.push(locked);
         self.providers.sort_by(|one, other| one.name.cmp(&other.name));
         self
     }
 
-    /// Writes it.
+    /// Puts a component into the lock file of a directory, which is made if need be, and does `and`. One process at a time does.
     ///
     /// # Errors
-    /// `FILE_NOT_WRITABLE`.
-    pub fn write(&self, directory: &Path) -> Result<(), CommandError> {
+    /// As [`Self::read`], `FILE_NOT_WRITABLE`, and what `and` says.
+    pub fn add(
+        directory: &Path,
+        locked: Locked,
+        and: impl FnOnce() -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let _held = hold(directory).map_err(|error| {
+            let detail = format!("`{}`: {error}", directory.display());
+            CommandError::broke("FILE_NOT_WRITABLE", "The directory of the components cannot be used", detail)
+                .hint("name another directory with NIC_COMPONENTS_DIR, or mend the cause and run again")
+        })?;
+        Self::read(directory)?.with(locked).write(directory)?;
+        and()
+    }
+
+    fn write(&self, directory: &Path) -> Result<(), CommandError> {
         let document = serde_json::json!({ "version": VERSION, "providers": self.providers });
         files::replace(&directory.join(NAME), format!("{document:#}\n").as_bytes())
     }
@@ -148,6 +164,15 @@ impl LockFile {
     }
 }
 
+/// Waits until nobody else changes the lock file; they wait as long as this is kept.
+fn hold(directory: &Path) -> io::Result<File> {
+    files::make_own_directory(directory)?;
+    let path = files::suffixed(&directory.join(NAME), ".lock");
+    let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// The digest as lock files write it.
 pub fn digest(hexadecimal: &str) -> String {
     format!("{DIGEST}{hexadecimal}")
@@ -177,6 +202,8 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> CommandError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use serde_json::json;
 
     use super::*;
@@ -231,13 +258,45 @@ mod tests {
         assert!(parse(&json!("custom")).unwrap_err().contains("not an object"));
         let twice = json!({"version": 1, "providers": [custom(), custom()]});
         assert!(LockFile::parse(twice.to_string().as_bytes()).unwrap_err().contains("twice"));
-        let directory = tempfile::tempdir().unwrap();
-        parse(&custom()).unwrap().write(directory.path()).unwrap();
-        std::fs::set_permissions(directory.path().join(NAME), std::os::unix::fs::PermissionsExt::from_mode(0o666))
-            .unwrap();
-        assert_eq!(LockFile::read(directory.path()).unwrap_err().diagnostics[0].code, "LOCK_FILE_NOT_READABLE");
         for text in ["", "{}", "[]", "{\"version\": 2, \"providers\": []}", "<<<<<<< ours"] {
             assert!(LockFile::parse(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (own, file) = (directory.path().join("providers"), directory.path().join("providers").join(NAME));
+        let entry = parse(&custom()).unwrap().of("custom").unwrap().clone();
+        LockFile::add(&own, entry, || Ok(())).unwrap();
+        let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for (of_directory, of_file, believed) in [
+            (0o755, 0o644, true),
+            (0o775, 0o600, false),
+            (0o700, 0o660, false),
+            (0o700, 0o666, false),
+            (0o757, 0o600, false),
+        ] {
+            mode(&own, of_directory);
+            mode(&file, of_file);
+            let read = LockFile::read(&own).map_err(|error| error.diagnostics[0].code.clone());
+            assert_eq!(read.is_ok(), believed, "{of_directory:o} {of_file:o}");
+            assert!(believed || read.unwrap_err() == "LOCK_FILE_NOT_READABLE");
+        }
+    }
+
+    #[test]
+    fn of_many_that_add_at_once_each_is_there_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("deep/providers");
+        let entry = parse(&custom()).unwrap().of("custom").unwrap().clone();
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let (own, entry) = (&own, Locked { name: format!("p{number}"), ..entry.clone() });
+                scope.spawn(move || LockFile::add(own, entry, || Ok(())).unwrap());
+            }
+        });
+        assert_eq!(LockFile::read(&own).unwrap().providers.len(), 16);
+        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

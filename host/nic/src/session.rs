@@ -560,7 +560,7 @@ pub async fn component(provider: &str, printer: Printer) -> Result<Arc<Component
 pub fn check_cache() -> Result<String, CommandError> {
     let Some(directory) = cache_dir() else { return Ok("none: every start compiles the components anew".to_owned()) };
     let probe = directory.join(format!(".probe-{}", std::process::id()));
-    let written = std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&probe, b""));
+    let written = crate::files::make_own_directory(&directory).and_then(|()| std::fs::write(&probe, b""));
     let _ = std::fs::remove_file(&probe);
     written.map(|()| directory.display().to_string()).map_err(|error| {
         let detail = format!("`{}`: {error}", directory.display());

@@ -18,7 +18,7 @@ use wasmtime::component::Component;
 
 use super::compile::{CompileError, Compiler};
 use super::manifest;
-use crate::files;
+use crate::{clock, files};
 
 /// Code that no start has asked for in this time is deleted.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -120,7 +120,9 @@ impl CompiledCode {
 fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, CompileError> {
     #[expect(unsafe_code, reason = "what is loaded is run; it came from NIC's own program through a pipe")]
     // SAFETY: the program is the one that the options name as NIC's own (in the binary, the file that runs), and what it wrote
-    // before it ended well is what wasmtime's compiler gave. wasmtime copies it, and refuses another version or configuration.
+    // before it ended well is what wasmtime's compiler gave, as long as no fault of the compiler lets the component's bytes decide what
+    // is written: that is trusted here as it is where the compiler runs in this process, and nothing checks it. wasmtime copies what it
+    // gets, and refuses another version or configuration.
     unsafe { Component::deserialize(engine, compiled) }
         .map_err(|error| CompileError::Failed(format!("what the compiler gave cannot be loaded: {error:#}")))
 }
@@ -163,8 +165,8 @@ fn is_mine_alone(metadata: &fs::Metadata) -> bool {
 
 /// Puts code in its place, whole.
 fn keep(path: &Path, compiled: &[u8]) -> io::Result<()> {
-    // Two starts may do this at the same time.
-    let own = files::suffixed(path, &format!(".{}", std::process::id()));
+    // Two starts may do this at the same time, also in containers, where processes have the same numbers.
+    let own = files::suffixed(path, &format!(".{:016x}", clock::random()));
     files::replace_durably(&own, compiled)?;
     fs::rename(&own, path)
 }

@@ -1,8 +1,7 @@
 //! What is sent with a request to a host that a grant names, and how.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +10,11 @@ use nic_core::error::ProviderError;
 
 use super::SecretString;
 use super::refusal::Refusal;
+use crate::files;
 use crate::grant::Grants;
 
 /// Largest credential that is read from a file.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Why a host is refused that no grant names with that credential.
 pub(super) const NOT_LISTED: &str = "the grant does not list it for this credential";
@@ -107,10 +107,12 @@ fn secret(
 ) -> Result<SecretString, ProviderError> {
     let text = match from.split_once(':') {
         Some(("file", path)) => {
-            let mut text = String::new();
-            let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-            read.map_err(|error| missing(credential, &format!("`{path}`: {error}")))?;
-            text
+            let unusable = |why: &dyn std::fmt::Display| missing(credential, &format!("`{path}`: {why}"));
+            let bytes = files::read_at_most(Path::new(path), MAX_BYTES).map_err(|error| unusable(&error))?;
+            if bytes.len() > MAX_BYTES {
+                return Err(unusable(&"it is larger than any credential"));
+            }
+            String::from_utf8(bytes).map_err(|_| unusable(&"it is no text"))?
         }
         Some(("env", name)) => match variable(name).map(OsString::into_string) {
             Some(Ok(value)) => value,
@@ -125,6 +127,7 @@ fn secret(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::ffi::OsStringExt as _;
 
     use super::*;
@@ -141,7 +144,7 @@ mod tests {
         assert_eq!(unset.to_string(), "the credential `c` is not there: `TOKEN` is not set");
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
-        std::fs::write(&path, b"s3cr3t\xff").unwrap();
+        fs::write(&path, b"s3cr3t\xff").unwrap();
         let refused = secret("c", &format!("file:{}", path.display()), |_| None).err().unwrap();
         assert!(!format!("{refused:?}").contains("s3cr3t"), "{refused:?}");
     }
@@ -151,5 +154,21 @@ mod tests {
         let secrets = |way, secret: &str| HostLogin(Some((way, SecretString::new(secret)))).secrets();
         assert_eq!(secrets(Way::Basic, "admin:admin"), ["admin:admin", "YWRtaW46YWRtaW4=", "admin"]);
         assert_eq!(secrets(Way::Bearer, "abc"), ["abc", "Bearer abc"]);
+    }
+
+    #[test]
+    fn a_credential_in_a_file_is_text_of_bounded_size_and_waits_for_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let read = || secret("vault", &format!("file:{}", path.display()), |_| None);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        assert!(read().unwrap_err().to_string().contains("no regular file"));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "hunter2\r\n").unwrap();
+        assert_eq!(read().unwrap().expose(), "hunter2");
+        for (bytes, why) in [(vec![b'x'; MAX_BYTES + 1], "larger"), (vec![0xff], "no text"), (vec![b'\n'], "empty")] {
+            fs::write(&path, bytes).unwrap();
+            assert!(read().unwrap_err().to_string().contains(why), "{why}");
+        }
     }
 }

@@ -14,12 +14,13 @@ use crate::grant::{Grant, Grants, origin_of};
 use crate::lockfile::{self, LockFile, Locked};
 use crate::output::{Printer, grants};
 use crate::plugin::Code;
+use crate::plugin::limits::MAX_COMPONENT_BYTES;
 use crate::plugin::manifest::Manifest;
 use crate::session;
 
 pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     let source = flags.component.display().to_string();
-    let bytes = std::fs::read(&flags.component).map_err(|error| {
+    let bytes = files::read_at_most(&flags.component, MAX_COMPONENT_BYTES).map_err(|error| {
         CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{source}`: {error}"))
             .hint("give the path of a component: a file that ends in `.wasm`")
     })?;
@@ -59,10 +60,9 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await?;
     let text = "Grant it all of this? It acts with your logins. [y/N]".to_owned();
     Question { text, answer: Answer::Yes, undone: "granted", because: Vec::new() }.ask(flags.yes, printer).await?;
-    // Somebody else may have added another one while this was looked at.
-    LockFile::read(&directory)?.with(entry.clone()).write(&directory)?;
     let path = directory.join(format!("{}.wasm", entry.name));
-    files::replace(&path, code.bytes())?;
+    // Somebody else may have added another one while this was looked at.
+    LockFile::add(&directory, entry.clone(), || files::replace(&path, code.bytes()))?;
     printer.line(format!("Added as `{}`. `provider: {}` in a config uses it.", path.display(), entry.name));
     printer.document(&json!({ "success": true, "provider": entry }));
     Ok(ExitStatus::Success)
