@@ -12,6 +12,7 @@ mod contract;
 mod grants;
 mod hosts;
 mod lies;
+mod named;
 mod past;
 mod plans;
 mod room;
