@@ -2,7 +2,8 @@
 //!
 //! What a compiler takes is the file's to choose: a few kilobytes can cost it gigabytes, or hours. So this very program compiles in a
 //! second process, which has nothing of this one (no environment, no open file but its pipes), may take so much and no more, and
-//! dies with it. What is bundled is as trusted as the binary, and compiles here.
+//! dies with it. That bounds what compiling takes, and is no wall against a fault of the compiler: what the process answers is run here.
+//! What is bundled is as trusted as the binary, and compiles here.
 
 mod child;
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::limits::{CompileLimits, MAX_COMPILED_BYTES, MAX_COMPILER_THREADS, MAX_COMPILER_WORDS_BYTES};
+use super::limits::{CompileLimits, MAX_COMPILER_THREADS, MAX_COMPILER_WORDS_BYTES, max_compiled_bytes};
 
 pub use child::serve;
 
@@ -73,6 +74,7 @@ impl Program {
             .arg(COMMAND)
             .arg(self.limits.memory_bytes.to_string())
             .arg(self.limits.cpu.as_secs().max(1).to_string())
+            .arg(std::process::id().to_string())
             // Credentials stand in the environment.
             .env_clear()
             .env("RAYON_NUM_THREADS", MAX_COMPILER_THREADS.to_string())
@@ -81,10 +83,11 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        self.judge(talk(child, wasm, self.limits.wall).map_err(failed)?)
+        let most = max_compiled_bytes(wasm.len());
+        self.judge(talk(child, wasm, most, self.limits.wall).map_err(failed)?, most)
     }
 
-    fn judge(&self, ended: Option<Ended>) -> Result<Vec<u8>, CompileError> {
+    fn judge(&self, ended: Option<Ended>, most: usize) -> Result<Vec<u8>, CompileError> {
         let limits = &self.limits;
         let too_long = |limit: Duration, of: &str| {
             CompileError::TooExpensive(format!("it was not done after {} s{of}", limit.as_secs_f32()))
@@ -94,8 +97,8 @@ impl Program {
             let mib = limits.memory_bytes / (1024 * 1024);
             CompileError::TooExpensive(format!("the compiler had not enough with {mib} MiB of memory"))
         };
-        if output.len() > MAX_COMPILED_BYTES {
-            let mib = MAX_COMPILED_BYTES / (1024 * 1024);
+        if output.len() > most {
+            let mib = most / (1024 * 1024);
             return Err(CompileError::TooExpensive(format!("its machine code is larger than {mib} MiB")));
         }
         let signal = status.signal().and_then(Signal::from_named_raw);
@@ -123,7 +126,7 @@ struct Ended {
 }
 
 /// Gives the process its input and takes what it says, until it ends; none when that takes too long. It is gone afterwards.
-fn talk(mut child: Child, wasm: &[u8], wall: Duration) -> io::Result<Option<Ended>> {
+fn talk(mut child: Child, wasm: &[u8], most: usize, wall: Duration) -> io::Result<Option<Ended>> {
     let deadline = Instant::now() + wall;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else { return Err(io::ErrorKind::BrokenPipe.into()) };
@@ -143,7 +146,7 @@ fn talk(mut child: Child, wasm: &[u8], wall: Duration) -> io::Result<Option<Ende
         let (done, is_done) = mpsc::channel();
         own().spawn_scoped(scope, move || {
             let mut output = Vec::new();
-            let read = stdout.take(MAX_COMPILED_BYTES as u64 + 1).read_to_end(&mut output);
+            let read = stdout.take(most as u64 + 1).read_to_end(&mut output);
             let _ = done.send(read.map(|_| output));
         })?;
         let Ok(output) = is_done.recv_timeout(wall) else { return Ok(None) };
@@ -181,6 +184,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
+    use super::super::limits::MAX_COMPILED_BYTES;
     use super::*;
 
     /// What comes of a program that does this in the compiler's place.
@@ -206,6 +210,20 @@ mod tests {
         assert_eq!(of("exec /bin/cat", &wasm), Ok(wasm));
         // One that takes nothing is no reason to wait.
         assert_eq!(of("echo code", &vec![7; 1 << 20]), Ok(b"code\n".to_vec()));
+    }
+
+    #[test]
+    fn there_is_no_more_code_than_in_proportion_to_the_file() {
+        let ended = of("exec /usr/bin/head -c 9000000 /dev/zero", &vec![7; 1 << 10]);
+        assert!(
+            matches!(&ended, Err(CompileError::TooExpensive(why)) if why.contains("larger than 4 MiB")),
+            "{ended:?}"
+        );
+        assert_eq!(
+            of("exec /usr/bin/head -c 9000000 /dev/zero", &vec![7; 1 << 20]).map(|code| code.len()),
+            Ok(9_000_000)
+        );
+        assert_eq!(max_compiled_bytes(usize::MAX), MAX_COMPILED_BYTES);
     }
 
     #[test]

@@ -74,8 +74,18 @@ pub const MAX_COMPILER_CPU: Duration = Duration::from_mins(2);
 pub const MAX_COMPILER_WALL: Duration = Duration::from_mins(3);
 /// Its threads: each takes address space for its stack and its allocator, so the limit of memory would mean less on a larger machine.
 pub const MAX_COMPILER_THREADS: usize = 8;
-/// Machine code of one component. Bounds what the host takes in from the compiler; it is some three times the component.
-pub const MAX_COMPILED_BYTES: usize = 512 * 1024 * 1024;
+/// Machine code of one component, whatever its size. The host takes it in from the compiler and copies it once, outside of the compiler's
+/// limits: without this a file of some kilobytes could make it take gigabytes. A Python guest of 40 MiB has less than half of it.
+pub const MAX_COMPILED_BYTES: usize = 256 * 1024 * 1024;
+/// The same, for each byte of the component. It is 2.3 to 2.7 of those that there are (hello, scripted, existing, AWS).
+pub const MAX_COMPILED_GROWTH: usize = 8;
+/// What small components may have beside that.
+pub const MIN_COMPILED_BYTES: usize = 4 * 1024 * 1024;
+
+/// How much machine code of a component of so many bytes is taken in.
+pub fn max_compiled_bytes(component: usize) -> usize {
+    component.saturating_mul(MAX_COMPILED_GROWTH).saturating_add(MIN_COMPILED_BYTES).min(MAX_COMPILED_BYTES)
+}
 /// What the compiler says of a file that does not compile.
 pub const MAX_COMPILER_WORDS_BYTES: u64 = 64 * 1024;
 

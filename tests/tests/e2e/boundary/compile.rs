@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,24 @@ async fn a_file_that_is_no_webassembly_is_told_as_ever() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_in_a_components_place_is_not_waited_for() -> Result<()> {
+    let mut workspace = Workspace::new()?;
+    workspace.env("NIC_COMPONENTS_DIR", "providers");
+    fs::create_dir(workspace.path().join("providers"))?;
+    for path in ["pipe.wasm", "providers/pipe.wasm"] {
+        let made = Command::new("mkfifo").arg(workspace.path().join(path)).status()?;
+        ensure!(made.success(), "mkfifo {path}: {made}");
+    }
+    for arguments in [&["provider", "add", "pipe.wasm", "--yes"][..], &["provider", "list"]] {
+        let arguments = [arguments, &["--format", "json"]].concat();
+        let ran =
+            tokio::time::timeout(Duration::from_secs(30), workspace.run(&arguments)).await.context("it waits")??;
+        ensure!(ran.json()?["error"]["code"] == "PROVIDER_NOT_READABLE", "{}", ran.said());
+    }
+    Ok(())
+}
+
 /// The processes that one has started.
 fn children(of: u32) -> Vec<PathBuf> {
     let parent = |path: &Path| {
@@ -163,12 +182,31 @@ async fn the_compiler_has_nothing_of_its_parent_and_dies_with_it() -> Result<()>
     );
     let environment = fs::read_to_string(compiler.join("environ"))?;
     ensure!(environment.split_terminator('\0').all(|entry| entry.starts_with("RAYON_")), "{environment}");
+    let status = fs::read_to_string(compiler.join("status"))?;
+    ensure!(status.lines().any(|line| line == "NoNewPrivs:\t1"), "{status}");
     let open: Vec<_> = fs::read_dir(compiler.join("fd"))?.flatten().map(|entry| entry.file_name()).collect();
     ensure!(open.iter().all(|descriptor| ["0", "1", "2"].iter().any(|own| descriptor == own)), "{open:?}");
 
     nic.start_kill()?;
     nic.wait().await?;
     ensure!(soon(&|| !runs(&compiler)).await, "it lives on");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compiler_whose_parent_was_gone_before_it_began_does_nothing() -> Result<()> {
+    let compiler = |parent: u32| {
+        let parent = parent.to_string();
+        let mut command = Command::new(binary()?);
+        command.args(["compile-component", "2147483648", "120", parent.as_str()]);
+        command.stdin(Stdio::null()).output().context("run the compiler")
+    };
+    // Bytes that there are not are no component; whoever is not asked by its parent does not even look.
+    let own = compiler(std::process::id())?;
+    ensure!(own.status.code() == Some(1), "{own:?}");
+    let other = compiler(1)?;
+    ensure!(other.status.code() == Some(2) && other.stdout.is_empty(), "{other:?}");
+    ensure!(String::from_utf8_lossy(&other.stderr).contains("is gone"), "{other:?}");
     Ok(())
 }
 

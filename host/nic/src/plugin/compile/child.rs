@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Resource, Rlimit};
 
 use super::super::engine::engine;
 use super::super::limits::MAX_COMPONENT_BYTES;
@@ -48,20 +48,43 @@ fn broke(error: impl ToString) -> Ended {
 /// Takes everything from this process that it does not need, before it has read a byte.
 fn confine(limits: &[OsString]) -> Result<(), Ended> {
     let number = |text: &OsString| text.to_str().and_then(|text| text.parse::<u64>().ok());
-    let [memory_bytes, cpu_seconds] = limits else { return Err(broke("two limits are expected")) };
-    let (Some(memory_bytes), Some(cpu_seconds)) = (number(memory_bytes), number(cpu_seconds)) else {
-        return Err(broke("a limit is no number"));
+    let given: Option<Vec<u64>> = limits.iter().map(number).collect();
+    let Some(&[memory_bytes, cpu_seconds, parent]) = given.as_deref() else {
+        return Err(broke("two limits and the number of the process that asks are expected"));
     };
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(broke)?;
+    die_with(parent)?;
     close_what_was_left_open().map_err(broke)?;
-    limit(Resource::As, memory_bytes, memory_bytes)?;
+    let memory = limit(Resource::As, memory_bytes, memory_bytes);
+    // Other systems may not know this one, or not keep to it.
+    if cfg!(target_os = "linux") {
+        memory?;
+    }
     // The soft one ends the process by a signal of its own, which tells why.
     limit(Resource::Cpu, cpu_seconds, cpu_seconds + 1)?;
     // A dump would hold the file's bytes, and take their place on the disk.
     limit(Resource::Core, 0, 0)?;
     // It writes to a pipe, and to no file.
     limit(Resource::Fsize, 0, 0)
+}
+
+/// Ends this process when the one that asks is gone, or was before that could be asked of the system.
+#[cfg(target_os = "linux")]
+fn die_with(parent: u64) -> Result<(), Ended> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).map_err(broke)?;
+    // What it may do to begin with is all that it may ever do, whatever it starts.
+    rustix::thread::set_no_new_privs(true).map_err(broke)?;
+    let own = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    if own.and_then(|pid| u64::try_from(pid).ok()) == Some(parent) {
+        Ok(())
+    } else {
+        Err(broke("whoever asked for it is gone"))
+    }
+}
+
+/// No other system tells: it ends when nobody gives it its bytes, or takes the code, or its computing time is over.
+#[cfg(not(target_os = "linux"))]
+fn die_with(_: u64) -> Result<(), Ended> {
+    Ok(())
 }
 
 /// Lowers a limit; one that is lower already stays.
