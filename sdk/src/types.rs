@@ -25,8 +25,8 @@ pub struct Context {
     pub seed: u64,
     /// SHA-256 of the facts that `desired` was given.
     pub facts_digest: String,
-    /// What `describe` picks out of the config by name. What the config does not say is absent; without a config it is as at the last
-    /// deploy.
+    /// What `describe` picks out of the config by name. What the config does not say is absent. While anything is recorded they are as they
+    /// were when it was made.
     pub settings: std::collections::BTreeMap<String, Value>,
 }
 
