@@ -106,6 +106,7 @@ impl<P: Provider> lifecycle::Guest for Adapter<P> {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the boundary's own type, which has room wherever it may not grow")]
 fn carry_out(
     context: &str,
     change: lifecycle::Change,
