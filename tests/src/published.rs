@@ -20,7 +20,7 @@ pub struct Published {
 pub const HELLO: Published = Published {
     file: "hello-0.1.0.wasm",
     manifest: include_str!("../golden/hello-0.1.0.json"),
-    digest: "6d8dc11249305d1a6fa59a34fe3e29d6fb6393e513a2244444e6731f8abd6210",
+    digest: "56a6e78163cf851a8c004e29396a11bf3afb37c44e35882e3475d632cb6e7924",
 };
 
 /// The scripted component: every call of the boundary, requests, the journal's `created`, reads on the cluster.

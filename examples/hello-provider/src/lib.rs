@@ -11,15 +11,13 @@
 //! host, which plans, applies, watches for drift and deletes such objects by itself. A provider that manages a cloud adds
 //! kinds to `describe`, and `read`, `create`, `update` and `delete` for them: see `providers/aws`.
 //!
-//! Build it with `cargo xtask components`, or
-//! `cargo build --profile component --target wasm32-wasip2 -p nic-provider-hello`; then
-//! `nic provider add ./nic_provider_hello.wasm`.
+//! docs/provider-guide.md says how a copy outside of this workspace is built, added and used.
 
 use std::collections::BTreeMap;
 
 use nic_sdk::description::Description;
 use nic_sdk::provider::{Facts, Provider};
-use nic_sdk::types::{Answer, Context, Observation, Recorded, Resource, Target};
+use nic_sdk::types::{Answer, Context, Locator, Observation, Recorded, Resource, Target};
 use nic_sdk::{Error, register_provider};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,6 +74,11 @@ impl Provider for Hello {
             Some(section) => json!({ "hello": { "greeting": greeting(&section) } }),
             None => json!({}),
         })
+    }
+
+    /// Where the cluster is: in the current context of the user's kubeconfig.
+    fn cluster(_context: &Context, _config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {
+        Ok(Some(Locator { kind: "kubeconfig".into(), parameters: json!({}) }))
     }
 
     /// What is there now, for the kinds in `describe`. There are none, so nothing is ever asked.

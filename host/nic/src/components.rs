@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::CommandError;
 use crate::files;
 use crate::grant::Grants;
-use crate::lockfile::LockFile;
+use crate::lockfile::{COMPONENT_CHANGED, LockFile};
 use crate::plugin::limits::MAX_COMPONENT_BYTES;
 use crate::plugin::{Code, Manifest};
 
@@ -132,6 +132,14 @@ impl Found {
             }
             _ => Ok(manifest.grants.clone()),
         }
+    }
+
+    /// What is wrong when a file is another one than was granted.
+    pub fn changed(&self, digest: &str) -> Option<CommandError> {
+        let Origin::File(path) = &self.origin else { return None };
+        let lock = LockFile::read(path.parent().unwrap_or(Path::new(""))).ok()?;
+        let refused = lock.grants(&self.name, path, digest).err()?;
+        refused.diagnostics.first().is_some_and(|found| found.code == COMPONENT_CHANGED).then_some(refused)
     }
 
     /// Its code.

@@ -86,6 +86,26 @@ impl Grants {
         self.hosts(scheme, credential).flat_map(|grant| &grant.hosts).any(|host| is_at(host, origin))
     }
 
+    /// How requests to this origin are granted: the scheme, and the credential that goes there.
+    pub fn how_at(&self, origin: &str) -> Option<(&str, &str)> {
+        self.0.iter().find_map(|grant| match grant {
+            Grant::Hosts(grant) if grant.hosts.iter().any(|host| is_at(host, origin)) => Some(grant.how()),
+            _ => None,
+        })
+    }
+
+    /// A rule for requests to a host that no entry lists: nothing could ever follow it.
+    pub fn idle_rule(&self) -> Option<&str> {
+        let listed = |origin: &str| self.how_at(origin).is_some();
+        self.kinds().flat_map(BTreeMap::values).flatten().map(String::as_str).find(|rule| {
+            let host = rule
+                .split_once(' ')
+                .map(|(_, place)| place)
+                .filter(|place| place.trim_start_matches("https://").contains('/'));
+            host.and_then(origin_of).is_some_and(|origin| !listed(&origin))
+        })
+    }
+
     /// Where the user keeps the credential that goes to an origin.
     pub fn credential_at(&self, scheme: &str, credential: &str, origin: &str) -> Option<&str> {
         self.0.iter().find_map(|grant| match grant {

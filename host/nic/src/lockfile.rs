@@ -20,6 +20,12 @@ use crate::grant::{Grants, NotAGrant, parse_locked};
 /// Its name, in the directory of the components.
 pub const NAME: &str = "nic.lock";
 
+/// The code of a component that nobody granted anything, or that it does not say what it needs.
+pub const COMPONENT_NOT_GRANTED: &str = "COMPONENT_NOT_GRANTED";
+
+/// The code of a file in the place of the one that was granted.
+pub const COMPONENT_CHANGED: &str = "COMPONENT_CHANGED";
+
 /// The format that this version writes, and the only one that it reads.
 const VERSION: u64 = 1;
 
@@ -74,9 +80,7 @@ impl LockFile {
         };
         let is_own = |found: io::Result<Metadata>| found.is_ok_and(|found| files::only_owner_writes(&found));
         if !is_own(file.metadata()) || !is_own(fs::metadata(directory)) {
-            let why = "it, or its directory, is another user's, or others than you can write to it";
-            let command = format!("if nobody else changed it: `chmod go-w {} {}`", directory.display(), path.display());
-            return Err(unreadable(&why).hint(command));
+            return Err(written_by_others(&path, directory));
         }
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
@@ -127,6 +131,10 @@ impl LockFile {
             CommandError::broke("FILE_NOT_WRITABLE", "The directory of the components cannot be used", detail)
                 .hint("name another directory with NIC_COMPONENTS_DIR, or mend the cause and run again")
         })?;
+        // Of what others could write nothing would be believed afterwards.
+        if !fs::metadata(directory).is_ok_and(|found| files::only_owner_writes(&found)) {
+            return Err(written_by_others(directory, directory));
+        }
         Self::read(directory)?.with(locked).write(directory)?;
         and()
     }
@@ -145,7 +153,7 @@ impl LockFile {
         let Some(locked) = self.of(name) else {
             let detail = format!("`{}` ({DIGEST}{digest}) is not in `{NAME}`, so it may do nothing", path.display());
             let summary = "A component was never granted anything";
-            return Err(CommandError::broke("COMPONENT_NOT_GRANTED", summary, detail).hint(add));
+            return Err(CommandError::broke(COMPONENT_NOT_GRANTED, summary, detail).hint(add));
         };
         if locked.digest == format!("{DIGEST}{digest}") {
             return Ok(&locked.grants);
@@ -157,7 +165,7 @@ impl LockFile {
             locked.version,
             locked.digest
         );
-        let mut error = CommandError::broke("COMPONENT_CHANGED", "A component is not the one that was granted", detail);
+        let mut error = CommandError::broke(COMPONENT_CHANGED, "A component is not the one that was granted", detail);
         error.diagnostics[0].hints =
             vec!["if you did not change it, find out who did before anything else".to_owned(), add];
         Err(error)
@@ -171,6 +179,12 @@ fn hold(directory: &Path) -> io::Result<File> {
     let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(path)?;
     file.lock()?;
     Ok(file)
+}
+
+fn written_by_others(path: &Path, directory: &Path) -> CommandError {
+    let why = "it, or its directory, is another user's, or others than you can write to it";
+    let command = format!("if nobody else changed it: `chmod -R go-w {}`", directory.display());
+    unreadable(path, &why).hint(command)
 }
 
 /// The digest as lock files write it.

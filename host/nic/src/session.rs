@@ -577,7 +577,9 @@ async fn load(
 ) -> Result<Arc<ComponentProvider>, CommandError> {
     let found = components::find(provider)?;
     let code = found.code()?;
-    let manifest = Manifest::of(&found.file(), &code).map_err(|error| unloadable(&error))?;
+    // A file that was damaged, or put there, is told as that.
+    let broken = |error| found.changed(code.digest()).unwrap_or_else(|| unloadable(&error));
+    let manifest = Manifest::of(&found.file(), &code).map_err(broken)?;
     let grants = found.grants(&manifest, code.digest())?;
     load_granted(manifest, code, grants, gate, parallelism, printer).await
 }

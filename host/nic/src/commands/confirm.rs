@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use nic_core::diagnostic::Diagnostic;
 use nic_core::identity::Identity;
+use serde_json::json;
 
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -54,6 +55,7 @@ impl Question<'_> {
                 detail = format!("{detail}: {}", self.because.join("; "));
             }
             let needed = Diagnostic::error("CONFIRMATION_NEEDED", nothing, detail)
+                .details(if self.because.is_empty() { json!({}) } else { json!({ "reasons": self.because }) })
                 .hint(format!("give `--yes`, or set {VARIABLE}=1, where nobody is there to answer"));
             return Err(CommandError::refused(vec![needed]));
         }

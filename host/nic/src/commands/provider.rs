@@ -9,6 +9,7 @@ use crate::cli::Provider;
 use crate::components::{self, Origin};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::lockfile::COMPONENT_NOT_GRANTED;
 use crate::output::{Printer, Verbosity, grants};
 use crate::plugin::PluginError;
 use crate::plugin::manifest::Manifest;
@@ -21,14 +22,21 @@ pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
 }
 
 fn list(printer: Printer) -> Result {
-    let mut listed = Vec::new();
+    let (mut listed, mut status) = (Vec::new(), ExitStatus::Success);
     for found in components::all() {
         let code = found.code()?;
         let mut manifest = Manifest::of(&found.file(), &code).map_err(|error| unusable(&error))?;
         let digest = code.digest();
         let (granted, why) = match found.grants(&manifest, digest) {
             Ok(granted) => (Some(granted), String::new()),
-            Err(error) => (None, error.diagnostics.first().map(|d| d.summary.clone()).unwrap_or_default()),
+            Err(error) => {
+                // What was never granted is only not granted; anything else is to be mended.
+                if error.diagnostics.iter().any(|found| found.code != COMPONENT_NOT_GRANTED) {
+                    printer.diagnostics(&error.diagnostics, None);
+                    status = error.status;
+                }
+                (None, error.diagnostics.first().map(|d| d.summary.clone()).unwrap_or_default())
+            }
         };
         let origin = match &found.origin {
             Origin::Bundled => "bundled".to_owned(),
@@ -56,7 +64,7 @@ fn list(printer: Printer) -> Result {
         listed.push(document);
     }
     printer.document(&json!({ "providers": listed }));
-    Ok(ExitStatus::Success)
+    Ok(status)
 }
 
 fn unusable(error: &PluginError) -> CommandError {

@@ -240,6 +240,11 @@ impl HostsGrant {
         self.scheme == scheme && (scheme == "none" || self.credential.as_deref() == Some(credential))
     }
 
+    /// The way of sending a credential, and which one.
+    pub(super) fn how(&self) -> (&str, &str) {
+        (&self.scheme, self.credential.as_deref().unwrap_or("default"))
+    }
+
     fn check(&self) -> Result<(), String> {
         // What is printed is what is reached: no user, no path, no second spelling.
         let plain = |host: &String| {

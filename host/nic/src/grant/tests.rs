@@ -161,3 +161,27 @@ fn what_may_be_a_restriction_is_never_passed_over() {
     assert!(matches!(parse_all(&[hidden]), Err(NotAGrant::Wrong(_))));
     assert!(parse_all(&vec![base; 33]).is_err());
 }
+
+#[test]
+fn a_rule_for_a_host_that_is_not_listed_is_found() {
+    let with = |rule: &str| {
+        let grants = json!([
+            {"capability": "hosts", "hosts": ["api.example.com", "http://127.0.0.1:8099"], "scheme": "none", "reason": "test"},
+            {"capability": "kinds", "kinds": {"x.thing": [rule]}, "reason": "test"},
+        ]);
+        Grants(parse_all(grants.as_array().unwrap()).unwrap()).idle_rule().map(str::to_owned)
+    };
+    for rule in [
+        "POST api.example.com/*",
+        "POST https://api.example.com/v1/things",
+        "PUT http://127.0.0.1:8099/*",
+        "*",
+        "POST *",
+        "ec2:*",
+    ] {
+        assert_eq!(with(rule), None, "{rule}");
+    }
+    for rule in ["POST 127.0.0.1:8099/*", "POST http://api.example.com/*", "POST other.example/*"] {
+        assert_eq!(with(rule).as_deref(), Some(rule));
+    }
+}

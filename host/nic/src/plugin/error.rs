@@ -136,7 +136,7 @@ impl PluginError {
             Self::WitUnsupported { .. } => "PLUGIN_WIT_UNSUPPORTED",
             Self::WorldUnsupported { .. } => "PLUGIN_WORLD_UNSUPPORTED",
             Self::NeedsNewerHost { .. } => "COMPONENT_NEEDS_NEWER_HOST",
-            Self::NotGranted { .. } => "COMPONENT_NOT_GRANTED",
+            Self::NotGranted { .. } => crate::lockfile::COMPONENT_NOT_GRANTED,
             Self::Invalid { .. } => "PLUGIN_INVALID",
             Self::TooExpensive { .. } => "PLUGIN_TOO_EXPENSIVE_TO_COMPILE",
             Self::CompileFailed { .. } => "PLUGIN_COMPILE_FAILED",

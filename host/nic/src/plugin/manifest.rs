@@ -95,6 +95,9 @@ impl Manifest {
             NotAGrant::Wrong(why) => bad(paragraph(&why)),
         })?);
         manifest.check().map_err(bad)?;
+        if let Some(rule) = manifest.grants.idle_rule() {
+            return Err(bad(format!("the rule `{}` is for a host that no grant of `hosts` lists", paragraph(rule))));
+        }
         Ok(manifest)
     }
 

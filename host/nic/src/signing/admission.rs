@@ -149,7 +149,13 @@ pub fn admit_plain(bounds: &Bounds, request: CloudRequest) -> Result<PlainReques
     }
     let parsed = request::parse(request, false)?;
     if !grants.allows_origin(&scheme, &credential, &parsed.origin) {
-        return Err(Refusal::Host { host: parsed.origin, why: "the grant does not list it".to_owned() });
+        let why = grants.how_at(&parsed.origin).map_or_else(
+            || "the grant does not list it".to_owned(),
+            |(own, by)| {
+                format!("the grant lists it for the credential `{by}` ({own}), and the request is for `{credential}` ({scheme})")
+            },
+        );
+        return Err(Refusal::Host { host: parsed.origin, why });
     }
     let path = parsed.path_and_query("");
     let path = path.split('?').next().unwrap_or_default();

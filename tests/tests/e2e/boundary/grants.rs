@@ -152,6 +152,8 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
 
     let ran = workspace.run(&["provider", "add", "given.wasm"]).await?;
     ensure!(ran.code == 1 && ran.said().contains("CONFIRMATION_NEEDED"), "{}", ran.said());
+    let asked = workspace.run(&["provider", "add", "given.wasm", "--format", "json"]).await?.json()?;
+    ensure!(asked["error"]["details"]["provider"]["grants"][0]["capability"] == "config", "{asked:#}");
     ensure!(!workspace.path().join("providers/nic.lock").exists());
     let ran = workspace.run(&["provider", "add", "given.wasm", "--yes", "--private", "elsewhere.example"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("GRANT_UNKNOWN"), "{}", ran.said());
@@ -160,12 +162,17 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
     let ran = workspace.ok(&["provider", "add", "given.wasm", "--yes", "--private", open]).await?;
     says(&ran, &["may make, change and delete, with your login", "`provider: scripted` in a config uses it."])?;
     let entry = locked(&workspace)?["providers"][0].clone();
-    ensure!(entry["name"] == "scripted" && entry["source"] == "given.wasm", "{entry:#}");
+    ensure!(
+        entry["name"] == "scripted" && entry["source"].as_str().is_some_and(|path| path.ends_with("/given.wasm")),
+        "{entry:#}"
+    );
     ensure!(entry["grants"].to_string().contains("\"private\":[\"http://127.0.0.1:7070\"]"), "{entry:#}");
     workspace.ok(&["validate"]).await?;
     workspace.ok(&["plan"]).await?;
 
-    // Other bytes are another component.
+    // Other bytes are another component, and so is what is none.
+    std::fs::write(&kept, &scripted()?[..1000])?;
+    says(&refused(&workspace, "COMPONENT_CHANGED").await?, &["find out who did"])?;
     let newer = with_manifest(&scripted()?, MANIFEST, |manifest| without(manifest, "kubernetes"))?;
     std::fs::write(&kept, &newer)?;
     says(&refused(&workspace, "COMPONENT_CHANGED").await?, &["find out who did"])?;
@@ -184,6 +191,8 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
     // What is not understood whole is not believed.
     std::fs::write(workspace.path().join("providers/nic.lock"), &before[..before.len() / 2])?;
     refused(&workspace, "LOCK_FILE_NOT_READABLE").await?;
+    let ran = workspace.run(&["provider", "list"]).await?;
+    ensure!(ran.code == 2 && ran.said().contains("LOCK_FILE_NOT_READABLE"), "{}", ran.said());
     Ok(())
 }
 

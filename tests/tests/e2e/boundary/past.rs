@@ -1,6 +1,11 @@
 //! A provider that was built for the boundary as it was published first does all of its work on the host of today.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::Api;
+use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
+use nic_tests::nic::Workspace;
+use nic_tests::published::HELLO;
 use serde_json::{Value, json};
 
 use super::site::{Site, failures};
@@ -50,5 +55,25 @@ async fn a_provider_of_then_makes_changes_and_deletes() -> Result<()> {
 
     let ran = site.nic(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 0 && site.things.all()?.is_empty(), "{}", ran.said());
+    Ok(())
+}
+
+/// As its author's guide has it: added from its file, and named in a config.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_then_is_added_and_greets_on_the_cluster() -> Result<()> {
+    let cluster = ControlPlane::start(ControlPlaneOptions::default()).await?;
+    let mut workspace = Workspace::new()?;
+    workspace.env("NIC_COMPONENTS_DIR", "providers").env("KUBECONFIG", cluster.kubeconfig().display().to_string());
+    std::fs::write(workspace.path().join("hello.wasm"), HELLO.bytes()?)?;
+    workspace.config("project_name: greeting\nprovider: hello\nhello: {name: Ada}\n")?;
+    workspace.ok(&["provider", "add", "hello.wasm", "--yes"]).await?;
+    // Nothing that it does reaches far: nobody is asked.
+    workspace.ok(&["deploy"]).await?;
+    let objects: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    let greeting = objects.get("hello").await?.data.context("data")?;
+    ensure!(greeting["greeting"] == "Hello, Ada!", "{greeting:?}");
+    workspace.ok(&["plan", "--detailed-exitcode"]).await?;
+    workspace.ok(&["destroy", "--yes"]).await?;
+    ensure!(objects.get_opt("hello").await?.is_none());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `nic provider add`: somebody looks at what a component wants, and gives it.
 
+use nic_core::diagnostic::Diagnostic;
 use serde_json::json;
 
 use super::super::Result;
@@ -11,7 +12,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
 use crate::grant::{Grant, Grants, origin_of};
-use crate::lockfile::{self, LockFile, Locked};
+use crate::lockfile::{self, COMPONENT_NOT_GRANTED, LockFile, Locked};
 use crate::output::{Printer, grants};
 use crate::plugin::Code;
 use crate::plugin::limits::MAX_COMPONENT_BYTES;
@@ -19,7 +20,8 @@ use crate::plugin::manifest::Manifest;
 use crate::session;
 
 pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
-    let source = flags.component.display().to_string();
+    let source =
+        std::path::absolute(&flags.component).unwrap_or_else(|_| flags.component.clone()).display().to_string();
     let bytes = files::read_at_most(&flags.component, MAX_COMPONENT_BYTES).map_err(|error| {
         CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{source}`: {error}"))
             .hint("give the path of a component: a file that ends in `.wasm`")
@@ -57,9 +59,19 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
         printer.talk("warn", told);
     }
     // What cannot be used is not added, and does not take the place of what can.
-    session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await?;
+    session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await.map_err(|mut error| {
+        let of_author = |found: &&mut Diagnostic| found.code == COMPONENT_NOT_GRANTED;
+        if let Some(found) = error.diagnostics.first_mut().filter(of_author) {
+            found.hints = vec!["its manifest does not ask for that, so it cannot be given: tell its author".to_owned()];
+        }
+        error
+    })?;
     let text = "Grant it all of this? It acts with your logins. [y/N]".to_owned();
-    Question { text, answer: Answer::Yes, undone: "granted", because: Vec::new() }.ask(flags.yes, printer).await?;
+    let question = Question { text, answer: Answer::Yes, undone: "granted", because: Vec::new() };
+    question.ask(flags.yes, printer).await.map_err(|mut error| {
+        error.diagnostics.iter_mut().for_each(|found| found.details = json!({ "provider": entry }));
+        error
+    })?;
     let path = directory.join(format!("{}.wasm", entry.name));
     // Somebody else may have added another one while this was looked at.
     LockFile::add(&directory, entry.clone(), || files::replace(&path, code.bytes()))?;
@@ -123,7 +135,9 @@ fn open(grants: &mut Grants, private: &[String]) -> std::result::Result<(), Comm
             if let Grant::Hosts(grant) = grant
                 && let Some(own) = grant.hosts.iter().find(|own| origin.is_some() && origin_of(own) == origin)
             {
-                grant.private.push(own.clone());
+                if !grant.private.contains(own) {
+                    grant.private.push(own.clone());
+                }
                 found = true;
             }
         }
