@@ -50,6 +50,8 @@ fn high_water(status: &str) -> Option<u64> {
 impl Workspace {
     /// An empty directory and an environment with nothing but PATH, HOME (the directory) and the cache.
     pub fn new() -> Result<Self> {
+        // What a group may write to is not believed, and with some users' umask all is so.
+        rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
         let directory = tempfile::tempdir().context("make a working directory")?;
         let env = BTreeMap::from([
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),

@@ -94,15 +94,17 @@ impl Grants {
         })
     }
 
-    /// A rule for requests to a host that no entry lists: nothing could ever follow it.
+    /// A rule that no request can meet: no entry lists its host, or it has the `https://` that requests are called without.
     pub fn idle_rule(&self) -> Option<&str> {
-        let listed = |origin: &str| self.how_at(origin).is_some();
-        self.kinds().flat_map(BTreeMap::values).flatten().map(String::as_str).find(|rule| {
-            let host = rule
-                .split_once(' ')
-                .map(|(_, place)| place)
-                .filter(|place| place.trim_start_matches("https://").contains('/'));
-            host.and_then(origin_of).is_some_and(|origin| !listed(&origin))
+        let reads =
+            self.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(&grant.reads) } else { None });
+        let mut rules = self.kinds().flat_map(BTreeMap::values).chain(reads).flatten().map(String::as_str);
+        rules.find(|rule| {
+            let Some((_, place)) = rule.split_once(' ') else { return false };
+            let host = place.trim_start_matches("http://");
+            let listed = |origin: &str| self.how_at(origin).is_some();
+            place.starts_with("https://")
+                || host.contains('/') && origin_of(place).is_some_and(|origin| !listed(&origin))
         })
     }
 

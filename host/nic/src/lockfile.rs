@@ -131,10 +131,7 @@ impl LockFile {
             CommandError::broke("FILE_NOT_WRITABLE", "The directory of the components cannot be used", detail)
                 .hint("name another directory with NIC_COMPONENTS_DIR, or mend the cause and run again")
         })?;
-        // Of what others could write nothing would be believed afterwards.
-        if !fs::metadata(directory).is_ok_and(|found| files::only_owner_writes(&found)) {
-            return Err(written_by_others(directory, directory));
-        }
+        check(directory)?;
         Self::read(directory)?.with(locked).write(directory)?;
         and()
     }
@@ -183,8 +180,22 @@ fn hold(directory: &Path) -> io::Result<File> {
 
 fn written_by_others(path: &Path, directory: &Path) -> CommandError {
     let why = "it, or its directory, is another user's, or others than you can write to it";
-    let command = format!("if nobody else changed it: `chmod -R go-w {}`", directory.display());
-    unreadable(path, &why).hint(command)
+    let hint = format!(
+        "if nobody else changed it, make it yours alone (`chown`, `chmod go-w`), and `{}` too; or name another directory with NIC_COMPONENTS_DIR",
+        directory.display()
+    );
+    unreadable(path, &why).hint(hint)
+}
+
+/// Whether what a lock file in this directory says would be believed; one that is not there yet is made so.
+///
+/// # Errors
+/// `LOCK_FILE_NOT_READABLE`.
+pub fn check(directory: &Path) -> Result<(), CommandError> {
+    match fs::metadata(directory) {
+        Ok(found) if !files::only_owner_writes(&found) => Err(written_by_others(directory, directory)),
+        _ => Ok(()),
+    }
 }
 
 /// The digest as lock files write it.

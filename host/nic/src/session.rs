@@ -202,7 +202,9 @@ impl Session {
         }
 
         let description = component.description();
-        immutable.extend(settings::immutable(description, &sections));
+        for (pointer, says) in settings::immutable(description, &sections) {
+            immutable.entry(pointer).or_insert(says);
+        }
         let picked = match config {
             Some(_) => settings::held(&mut state, description, &sections),
             None => state.settings.get(&description.name).cloned().unwrap_or_default(),

@@ -22,7 +22,7 @@ pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
 }
 
 fn list(printer: Printer) -> Result {
-    let (mut listed, mut status) = (Vec::new(), ExitStatus::Success);
+    let (mut listed, mut broken) = (Vec::new(), None);
     for found in components::all() {
         let code = found.code()?;
         let mut manifest = Manifest::of(&found.file(), &code).map_err(|error| unusable(&error))?;
@@ -30,12 +30,12 @@ fn list(printer: Printer) -> Result {
         let (granted, why) = match found.grants(&manifest, digest) {
             Ok(granted) => (Some(granted), String::new()),
             Err(error) => {
-                // What was never granted is only not granted; anything else is to be mended.
+                let why = error.diagnostics.first().map(|d| d.summary.clone()).unwrap_or_default();
+                // What was never granted is only not granted; anything else is to be mended, and told after the list.
                 if error.diagnostics.iter().any(|found| found.code != COMPONENT_NOT_GRANTED) {
-                    printer.diagnostics(&error.diagnostics, None);
-                    status = error.status;
+                    broken.get_or_insert(error);
                 }
-                (None, error.diagnostics.first().map(|d| d.summary.clone()).unwrap_or_default())
+                (None, why)
             }
         };
         let origin = match &found.origin {
@@ -63,8 +63,11 @@ fn list(printer: Printer) -> Result {
         printer.line(grants::component(&manifest, printer.verbosity == Verbosity::Verbose));
         listed.push(document);
     }
+    if let Some(broken) = broken {
+        return Err(broken.into());
+    }
     printer.document(&json!({ "providers": listed }));
-    Ok(status)
+    Ok(ExitStatus::Success)
 }
 
 fn unusable(error: &PluginError) -> CommandError {

@@ -126,20 +126,15 @@ const KUBECONFIG: &str = "kubeconfig";
 /// Keys by which a config names a context, without what stands between their words.
 const CONTEXT_KEYS: [&str; 5] = ["context", "kubecontext", "kubeconfigcontext", "kubernetescontext", "clustercontext"];
 
-/// The context that a config names.
+/// The context that a config names, as a key of a section. What stands deeper may be a label, or a directory that something is built in.
 fn context_of(config: &Value) -> Option<&str> {
     let names_one = |key: &str| {
         let bare: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
         CONTEXT_KEYS.contains(&bare.to_ascii_lowercase().as_str())
     };
-    match config {
-        Value::Object(members) => members.iter().find_map(|(key, value)| match value {
-            Value::String(context) if names_one(key) => Some(context.as_str()).filter(|context| !context.is_empty()),
-            value => context_of(value),
-        }),
-        Value::Array(elements) => elements.iter().find_map(context_of),
-        _ => None,
-    }
+    let sections = config.as_object()?.values().filter_map(Value::as_object);
+    let named = sections.flatten().filter(|(key, _)| names_one(key)).filter_map(|(_, value)| value.as_str());
+    named.into_iter().find(|context| !context.is_empty())
 }
 
 /// Whether some value of a document is this text.
@@ -275,12 +270,13 @@ mod tests {
             json!({"existing": {"kube_context": null, "node_selectors": {"general": {"key": "a", "value": "b"}}}}),
             json!({"existing": {"kube_context": ""}}),
             json!({"x": {"build_context": "./image", "context": {"a": "b"}}}),
+            json!({"kubernetes": {"namespaces": {"dev": {"labels": {"context": "team-a"}}}}}),
         ] {
             assert!(current(&none), "{none}");
         }
         for named in [
             json!({"existing": {"kube_context": "prod"}}),
-            json!({"x": {"clusters": [{"name": "a"}, {"kubeContext": "prod"}]}}),
+            json!({"x": {"name": "a", "kubeContext": "prod"}}),
             json!({"x": {"context": "prod"}}),
         ] {
             assert!(!current(&named), "{named}");

@@ -96,7 +96,10 @@ impl Manifest {
         })?);
         manifest.check().map_err(bad)?;
         if let Some(rule) = manifest.grants.idle_rule() {
-            return Err(bad(format!("the rule `{}` is for a host that no grant of `hosts` lists", paragraph(rule))));
+            return Err(bad(format!(
+                "no request meets the rule `{}`: no grant of `hosts` lists its host, or `https://` stands before it",
+                paragraph(rule)
+            )));
         }
         Ok(manifest)
     }

@@ -17,7 +17,7 @@ pub(super) fn held(state: &mut State, description: &Description, sections: &Valu
     }
     let fixed = &mut state.metadata.immutable_configuration;
     for (name, pointer) in &description.settings {
-        let says = &says[pointer];
+        let Some(says) = says.get(pointer) else { continue };
         let recorded = fixed.get(pointer).or(kept.get(name)).filter(|_| standing);
         let holds = recorded.unwrap_or(says).clone();
         if let Some(value) = said.get(name).filter(|_| holds == *says) {
@@ -28,15 +28,15 @@ pub(super) fn held(state: &mut State, description: &Description, sections: &Valu
     kept.clone()
 }
 
-/// What the settings say, by pointer, as keys that cannot be changed while a platform stands. An absent one says its schema's default.
+/// What the settings say, by pointer, as keys that cannot be changed while a platform stands. An absent one says its schema's default; of
+/// what is no plain value, or a secret, nothing is said.
 pub(super) fn immutable(description: &Description, sections: &Value) -> BTreeMap<String, Value> {
-    let said = picked(description, sections);
-    let says = |name: &String, pointer: &String| said.get(name).or_else(|| default(description, pointer)).cloned();
-    description
-        .settings
-        .iter()
-        .map(|(name, pointer)| (pointer.clone(), says(name, pointer).unwrap_or_default()))
-        .collect()
+    let says = |pointer: &String| match sections.pointer(pointer) {
+        None | Some(Value::Null) => Some(default(description, pointer).cloned().unwrap_or_default()),
+        Some(Value::Object(_) | Value::Array(_)) => None,
+        Some(value) => Some(value.clone()),
+    };
+    description.settings.values().filter_map(|pointer| Some((pointer.clone(), says(pointer)?))).collect()
 }
 
 fn default<'a>(description: &'a Description, pointer: &str) -> Option<&'a Value> {

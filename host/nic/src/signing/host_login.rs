@@ -57,7 +57,7 @@ impl HostLogin {
         let Some((way, secret)) = &self.0 else { return Ok(None) };
         let (name, text) = match way {
             Way::Bearer => (header::AUTHORIZATION, bearer(secret.expose())),
-            Way::Basic => (header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(secret.expose()))),
+            Way::Basic => (header::AUTHORIZATION, basic(secret.expose())),
             Way::Header(name) => (name.clone(), secret.expose().to_owned()),
         };
         let mut value = HeaderValue::from_str(&text).map_err(|_| {
@@ -76,13 +76,17 @@ impl HostLogin {
             // A token may be too short to be looked for; with what it is sent behind, it never is.
             Way::Bearer => all.push(bearer(secret)),
             Way::Basic => {
-                all.push(STANDARD.encode(secret));
+                all.push(basic(secret));
                 all.extend(secret.split_once(':').map(|(_, password)| password.to_owned()));
             }
             Way::Header(_) => {}
         }
         all
     }
+}
+
+fn basic(name_and_password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(name_and_password))
 }
 
 fn bearer(token: &str) -> String {
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_looked_for_and_long_enough() {
         let secrets = |way, secret: &str| HostLogin(Some((way, SecretString::new(secret)))).secrets();
-        assert_eq!(secrets(Way::Basic, "admin:admin"), ["admin:admin", "YWRtaW46YWRtaW4=", "admin"]);
+        assert_eq!(secrets(Way::Basic, "admin:admin"), ["admin:admin", "Basic YWRtaW46YWRtaW4=", "admin"]);
         assert_eq!(secrets(Way::Bearer, "abc"), ["abc", "Bearer abc"]);
     }
 

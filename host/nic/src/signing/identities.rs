@@ -20,11 +20,24 @@ const SAYS_SOMETHING_ELSE: [(&str, &str); 5] = [
     ("elasticloadbalancing", ""),
 ];
 
+/// What says it without being called so: it takes a role or a policy along for something that stands already, or that has no other purpose.
+const SAYS_IT_TOO: [(&str, &str); 8] = [
+    ("ec2", "AssociateIamInstanceProfile"),
+    ("ec2", "ModifyVpcEndpoint"),
+    ("ec2", "ReplaceIamInstanceProfileAssociation"),
+    ("eks", "CreateAddon"),
+    ("eks", "CreateCapability"),
+    ("eks", "UpdateAddon"),
+    ("kms", "CreateKey"),
+    ("ssm", "UpdateManagedInstanceRole"),
+];
+
 /// Whether an action makes or changes an identity, or a policy that says who may do what.
 pub(super) fn says_who(action: &Action) -> bool {
     let other = |(service, word): &(&str, &str)| action.service == *service && action.name.contains(word);
     let named = WORDS.iter().any(|word| action.name.contains(word)) && !SAYS_SOMETHING_ELSE.iter().any(other);
-    action.class == Class::Mutate && (action.service == SERVICE || named)
+    let too = SAYS_IT_TOO.contains(&(action.service, action.name));
+    action.class == Class::Mutate && (action.service == SERVICE || named || too)
 }
 
 /// As the grants write it, what a change of this kind may do that says who may do what. The very questions that the gate asks are asked of
@@ -52,6 +65,9 @@ mod tests {
         let said: BTreeSet<String> = said.map(Action::qualified).collect();
         // A service that the catalogue gains is looked at here.
         let known = [
+            "ec2:AssociateIamInstanceProfile",
+            "ec2:ModifyVpcEndpoint",
+            "ec2:ReplaceIamInstanceProfileAssociation",
             "ecr:DeleteRegistryPolicy",
             "ecr:DeleteRepositoryPolicy",
             "ecr:PutRegistryPolicy",
@@ -59,22 +75,27 @@ mod tests {
             "eks:AssociateAccessPolicy",
             "eks:AssociateIdentityProviderConfig",
             "eks:CreateAccessEntry",
+            "eks:CreateAddon",
+            "eks:CreateCapability",
             "eks:CreatePodIdentityAssociation",
             "eks:DeleteAccessEntry",
             "eks:DeletePodIdentityAssociation",
             "eks:DisassociateAccessPolicy",
             "eks:DisassociateIdentityProviderConfig",
             "eks:UpdateAccessEntry",
+            "eks:UpdateAddon",
             "eks:UpdatePodIdentityAssociation",
             "elasticfilesystem:DeleteFileSystemPolicy",
             "elasticfilesystem:PutFileSystemPolicy",
             "kms:CreateGrant",
+            "kms:CreateKey",
             "kms:PutKeyPolicy",
             "kms:RetireGrant",
             "kms:RevokeGrant",
             "ssm:DeleteResourcePolicy",
             "ssm:ModifyDocumentPermission",
             "ssm:PutResourcePolicy",
+            "ssm:UpdateManagedInstanceRole",
         ];
         assert_eq!(said, known.map(str::to_owned).into());
         let iam = catalogue::actions().filter(|action| action.service == SERVICE && says_who(action)).count();
@@ -86,7 +107,7 @@ mod tests {
         let may = |pattern: &str, services: &[&str]| {
             let documents = json!([
                 {"capability": "cloud-http", "scheme": "aws-sigv4", "services": services, "reason": "asks"},
-                {"capability": "kinds", "kinds": {"x.a": ["ec2:CreateTags", pattern], "x.b": ["ec2:*"]}, "reason": "makes"},
+                {"capability": "kinds", "kinds": {"x.a": ["ec2:CreateTags", pattern], "x.b": ["ec2:Create*"]}, "reason": "makes"},
             ]);
             let grants = Grants(parse_all(documents.as_array().unwrap()).unwrap());
             assert_eq!(granted(&grants, "x.b"), None);
@@ -95,6 +116,9 @@ mod tests {
         let all = ["ec2", "ecr", "eks", "elasticfilesystem", "iam", "kms", "autoscaling"];
         for pattern in [
             "*",
+            "ec2:*",
+            "ec2:AssociateIam*",
+            "eks:UpdateAddon",
             "iam:*",
             "iam:CreateRole",
             "iam:T*",
@@ -109,7 +133,6 @@ mod tests {
             assert_eq!(may(pattern, &all).as_deref(), Some(pattern));
         }
         for pattern in [
-            "ec2:*",
             "ec2:Create*",
             "autoscaling:*",
             "eks:CreateCluster",
@@ -121,7 +144,7 @@ mod tests {
             assert_eq!(may(pattern, &all), None, "{pattern}");
         }
         // What no request may be sent to, no pattern opens.
-        assert_eq!(may("*", &["ec2"]), None);
+        assert_eq!(may("*", &["autoscaling"]), None);
         assert_eq!(may("iam:*", &["eks"]), None);
     }
 }

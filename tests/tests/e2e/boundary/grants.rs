@@ -191,8 +191,8 @@ async fn a_file_is_looked_at_before_it_may_do_anything() -> Result<()> {
     // What is not understood whole is not believed.
     std::fs::write(workspace.path().join("providers/nic.lock"), &before[..before.len() / 2])?;
     refused(&workspace, "LOCK_FILE_NOT_READABLE").await?;
-    let ran = workspace.run(&["provider", "list"]).await?;
-    ensure!(ran.code == 2 && ran.said().contains("LOCK_FILE_NOT_READABLE"), "{}", ran.said());
+    let ran = workspace.run(&["provider", "list", "--format", "json"]).await?;
+    ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "LOCK_FILE_NOT_READABLE", "{}", ran.said());
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use nic_core::plan::{Action, PlannedChange};
 use serde_json::Value;
 
 use crate::cluster::is_access_map;
+use crate::kubernetes::remote_name;
 use crate::plugin::guest_text::line;
 
 /// What there is to agree to, by how much it matters.
@@ -47,6 +48,9 @@ pub(super) fn reaches_far(
             format!("{verb} `{}`, a kind that may use `{}` and so say who may do what", change.address, granted?);
         return Some((Concern::Identities, told));
     }
+    if let Some(lost) = lost_with(change) {
+        return Some((Concern::Cluster, lost));
+    }
     // The host deletes what it applied, and nothing else.
     if matches!(change.action, Action::Delete | Action::Forget) {
         return None;
@@ -68,6 +72,17 @@ pub(super) fn reaches_far(
     let is_new = !is_made || matches!(change.action, Action::Create | Action::Replace);
     let cluster_wide = document.is_none_or(|document| document.pointer("/metadata/namespace").is_none());
     (cluster_wide && is_new).then(|| (Concern::Cluster, format!("{what}, which is of the whole cluster")))
+}
+
+/// Kinds with which goes what others put there.
+const HOLDING: [&str; 3] = ["Namespace", "PersistentVolumeClaim", "CustomResourceDefinition"];
+
+/// What a step takes away, where that is more than the object itself.
+fn lost_with(change: &PlannedChange) -> Option<String> {
+    let gone = matches!(change.action, Action::Delete | Action::Replace);
+    let named = remote_name(change.remote_id.as_deref().filter(|_| gone)?)?;
+    let holding = HOLDING.contains(&named.kind.as_str());
+    holding.then(|| format!("deletes {} `{}`, and what is in it", line(&named.kind), line(&named.name)))
 }
 
 #[cfg(test)]
@@ -157,6 +172,21 @@ mod tests {
         ] {
             assert_eq!(far(action, is_made).is_some(), told, "{action:?} {is_made}");
         }
+    }
+
+    #[test]
+    fn what_others_put_there_is_not_deleted_unasked() {
+        let far = |action, remote_id: &str| {
+            let change = PlannedChange { remote_id: Some(remote_id.to_owned()), ..change(KUBERNETES_OBJECT, action) };
+            let document = object("v1", "ConfigMap", &json!({ "name": "new", "namespace": "dev" }));
+            reaches_far(&change, Some(&document), None, true).map(|(_, told)| told)
+        };
+        let lost = Some("deletes PersistentVolumeClaim `old`, and what is in it".to_owned());
+        assert_eq!(far(Action::Replace, "PersistentVolumeClaim.v1/dev/old"), lost);
+        assert_eq!(far(Action::Delete, "PersistentVolumeClaim.v1/dev/old"), lost);
+        assert_eq!(far(Action::Update, "PersistentVolumeClaim.v1/dev/old"), None);
+        assert_eq!(far(Action::Delete, "ConfigMap.v1/dev/old"), None);
+        assert!(far(Action::Delete, "Namespace.v1/old").is_some());
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
         CommandError::broke("FILE_NOT_WRITABLE", "A component cannot be kept", detail)
             .hint("name a directory with NIC_COMPONENTS_DIR")
     })?;
+    lockfile::check(&directory)?;
     let lock = LockFile::read(&directory)?;
     let before = lock.of(&manifest.name).cloned();
     if let Some(before) = &before {
