@@ -132,7 +132,12 @@ impl Workspace {
 
     /// `nic` with these arguments, ready to start.
     pub fn command(&self, arguments: &[&str]) -> Result<tokio::process::Command> {
-        let mut command = tokio::process::Command::new(binary()?);
+        Ok(self.command_of(&binary()?, arguments))
+    }
+
+    /// The same of another binary.
+    pub fn command_of(&self, nic: &Path, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(nic);
         command
             .args(arguments)
             .env_clear()
@@ -142,7 +147,7 @@ impl Workspace {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        Ok(command)
+        command
     }
 
     /// Runs it to its end, however it ends.

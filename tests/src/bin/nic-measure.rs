@@ -1,7 +1,9 @@
 //! Whole-process measurements of the release binary, for docs/performance.md: start, first run, memory, and a platform's life with
-//! and without a distance to AWS. With `--requests`, stderr shows each request of that life and when it was answered.
+//! and without a distance to AWS. With `--requests`, stderr shows each request of that life and when it was answered. With
+//! `--against OTHER`, nothing but this binary beside another one, run by run, where nothing changes.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -53,7 +55,11 @@ fn say(line: &str) {
 
 /// Runs it, and watches how much memory it had at most.
 async fn measure(workspace: &Workspace, arguments: &[&str]) -> Result<Measured> {
-    let mut command = workspace.command(arguments)?;
+    measure_of(&binary()?, workspace, arguments).await
+}
+
+async fn measure_of(nic: &Path, workspace: &Workspace, arguments: &[&str]) -> Result<Measured> {
+    let mut command = workspace.command_of(nic, arguments);
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let status_file = format!("/proc/{}/status", child.id().context("a process id")?);
@@ -211,6 +217,41 @@ async fn life(platform: &Platform, latency: Duration, lives: usize, runs: usize)
     platform.aws.assert_empty().await
 }
 
+/// This binary beside another one, which made the platform: the medians of both, and of the ratios run by run, so that it counts for
+/// both when the machine is busy.
+async fn compare(platform: &Platform, other: &Path) -> Result<()> {
+    platform.aws.pace(Pace::all(Wait::NONE)).await;
+    platform.aws.nat_pace(Wait::NONE);
+    let (own, mut workspace) = (binary()?, platform.workspace()?);
+    workspace.config(EXAMPLE)?;
+    workspace.env("NIC_PACE", "0.001");
+    measure_of(other, &workspace, &["deploy"]).await?;
+    // The first deploy by this one may record what the other does not know.
+    measure(&workspace, &["deploy"]).await?;
+    tell("| what | this | the other | this / the other |\n|---|---|---|---|");
+    for (what, arguments) in [
+        ("`nic validate`", &["validate"][..]),
+        ("`nic plan` without changes", &["plan"]),
+        ("`nic deploy` without changes", &["deploy"]),
+    ] {
+        let (mut times, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..2 * RUNS {
+            let time = millis(measure_of(&own, &workspace, arguments).await?.took);
+            let beside = millis(measure_of(other, &workspace, arguments).await?.took);
+            times.push(time);
+            others.push(beside);
+            ratios.push(time / beside);
+        }
+        let [time, beside, ratio] = [times, others, ratios].map(|mut all| {
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        });
+        tell(&format!("| {what} | {time:.0} ms | {beside:.0} ms | {ratio:.2} |"));
+    }
+    measure(&workspace, &["destroy", "--yes"]).await?;
+    platform.aws.assert_empty().await
+}
+
 /// What the control plane was asked from then on, and when it was at work on it, by the clock of the log of AWS.
 fn since(platform: &Platform, began: Duration) -> Result<Vec<((Duration, Duration), Work)>> {
     let clock = |at: time::OffsetDateTime| (at - platform.aws.log_began()).try_into().unwrap_or_default();
@@ -242,6 +283,10 @@ async fn main() -> Result<()> {
     let size = std::fs::metadata(binary()?)?.len();
     say(&format!("nic: {} KiB; {RUNS} runs each, the median of time and the highest of memory", size / 1024));
     let platform = Platform::start(Emulator::Ministack, say).await?;
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--against").skip(1);
+    if let Some(other) = arguments.next() {
+        return compare(&platform, Path::new(&other)).await;
+    }
     process(&platform).await?;
     life(&platform, Duration::ZERO, LIVES, RUNS).await?;
     life(&platform, LATENCY, LIVES, RUNS).await?;
