@@ -31,10 +31,14 @@ impl Grants {
         self.0.iter().filter_map(|grant| if let Grant::Kinds(grant) = grant { Some(&grant.kinds) } else { None })
     }
 
+    /// Every entry for hosts by name, whatever credential goes there.
+    pub fn hosts_of_any(&self) -> impl Iterator<Item = &HostsGrant> {
+        self.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None })
+    }
+
     /// The hosts with which that credential and that way of signing it may be used.
     fn hosts<'a>(&'a self, scheme: &'a str, credential: &'a str) -> impl Iterator<Item = &'a HostsGrant> {
-        let hosts = self.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None });
-        hosts.filter(move |grant| grant.is_for(scheme, credential))
+        self.hosts_of_any().filter(move |grant| grant.is_for(scheme, credential))
     }
 
     /// Whether requests may be signed that way at all.
@@ -83,21 +87,17 @@ impl Grants {
 
     /// Whether requests with that credential may go to this origin.
     pub fn allows_origin(&self, scheme: &str, credential: &str, origin: &str) -> bool {
-        self.hosts(scheme, credential).flat_map(|grant| &grant.hosts).any(|host| is_at(host, origin))
+        self.hosts(scheme, credential).any(|grant| grant.is_at(origin))
     }
 
     /// How requests to this origin are granted: the scheme, and the credential that goes there.
     pub fn how_at(&self, origin: &str) -> Option<(&str, &str)> {
-        self.0.iter().find_map(|grant| match grant {
-            Grant::Hosts(grant) if grant.hosts.iter().any(|host| is_at(host, origin)) => Some(grant.how()),
-            _ => None,
-        })
+        self.hosts_of_any().find(|grant| grant.is_at(origin)).map(HostsGrant::how)
     }
 
     /// A rule that no request can meet: no entry lists its host, or it has the `https://` that requests are called without.
     pub fn idle_rule(&self) -> Option<&str> {
-        let reads =
-            self.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(&grant.reads) } else { None });
+        let reads = self.hosts_of_any().map(|grant| &grant.reads);
         let mut rules = self.kinds().flat_map(BTreeMap::values).chain(reads).flatten().map(String::as_str);
         rules.find(|rule| {
             let Some((_, place)) = rule.split_once(' ') else { return false };
@@ -110,19 +110,13 @@ impl Grants {
 
     /// Where the user keeps the credential that goes to an origin.
     pub fn credential_at(&self, scheme: &str, credential: &str, origin: &str) -> Option<&str> {
-        self.0.iter().find_map(|grant| match grant {
-            Grant::Hosts(grant)
-                if grant.is_for(scheme, credential) && grant.hosts.iter().any(|host| is_at(host, origin)) =>
-            {
-                grant.from.as_deref()
-            }
-            _ => None,
-        })
+        let at = |grant: &&HostsGrant| grant.is_for(scheme, credential) && grant.is_at(origin);
+        self.hosts_of_any().filter(at).find_map(|grant| grant.from.as_deref())
     }
 
     /// Whether the user lets what is at this origin be at a private address.
     pub fn allows_private(&self, scheme: &str, credential: &str, origin: &str) -> bool {
-        let private = self.hosts(scheme, credential).filter(|grant| grant.hosts.iter().any(|host| is_at(host, origin)));
+        let private = self.hosts(scheme, credential).filter(|grant| grant.is_at(origin));
         private.flat_map(|grant| &grant.private).any(|host| is_at(host, origin))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::origin_of;
+use super::{is_at, origin_of};
 
 /// Most entries of one component.
 pub(super) const MAX_GRANTS: usize = 32;
@@ -238,6 +238,11 @@ impl HostsGrant {
     /// Whether it is of this credential, sent this way.
     pub(super) fn is_for(&self, scheme: &str, credential: &str) -> bool {
         self.scheme == scheme && (scheme == "none" || self.credential.as_deref() == Some(credential))
+    }
+
+    /// Whether it lists the host at this origin.
+    pub(super) fn is_at(&self, origin: &str) -> bool {
+        self.hosts.iter().any(|host| is_at(host, origin))
     }
 
     /// The way of sending a credential, and which one.

@@ -85,9 +85,7 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
 fn keep_what_the_user_said(wanted: &mut Grants, given: &Grants) {
     for grant in &mut wanted.0 {
         let Grant::Hosts(grant) = grant else { continue };
-        for before in
-            given.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None })
-        {
+        for before in given.hosts_of_any() {
             if (&before.scheme, &before.credential) == (&grant.scheme, &grant.credential) {
                 let same = before.private.iter().filter(|host| grant.hosts.contains(host));
                 grant.private = same.cloned().collect();
@@ -123,8 +121,7 @@ fn compared(before: Option<&Locked>, entry: &Locked) -> String {
 
 /// The credentials that are asked for and of which nobody has said where they are.
 fn without_a_place(grants: &Grants) -> Vec<&str> {
-    let hosts = grants.0.iter().filter_map(|grant| if let Grant::Hosts(grant) = grant { Some(grant) } else { None });
-    hosts.filter(|grant| grant.from.is_none()).filter_map(|grant| grant.credential.as_deref()).collect()
+    grants.hosts_of_any().filter(|grant| grant.from.is_none()).filter_map(|grant| grant.credential.as_deref()).collect()
 }
 
 /// Lets hosts that the component asks for be at private addresses.
