@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-#[path = "src/plugin/section.rs"]
+#[path = "../sandbox/src/section.rs"]
 mod section;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=NIC_BUNDLE_DIR");
-    println!("cargo::rerun-if-changed=src/plugin/section.rs");
+    println!("cargo::rerun-if-changed=../sandbox/src/section.rs");
     let mut list = String::from(
-        "/// Each bundled component: its name and its code.\npub const BUNDLED: &[(&str, crate::plugin::Code)] = &[\n",
+        "/// Each bundled component: its name and its code.\npub const BUNDLED: &[(&str, nic_sandbox::Code)] = &[\n",
     );
     if let Some(directory) = std::env::var_os("NIC_BUNDLE_DIR").map(PathBuf::from) {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
@@ -34,7 +34,7 @@ fn main() {
             let digest = Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
             let _ = writeln!(
                 list,
-                "    ({name:?}, crate::plugin::Code::bundled(include_bytes!({path:?}), {digest:?}, &{manifest:?})),"
+                "    ({name:?}, nic_sandbox::Code::bundled(include_bytes!({path:?}), {digest:?}, &{manifest:?})),"
             );
         }
     }

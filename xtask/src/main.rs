@@ -91,7 +91,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             let mut steps = Steps::new(&[components::STEP, DIST, "criterion benchmarks", "whole-process measurements"]);
             let nic = dist(&mut steps)?;
             steps.next();
-            cargo(&["bench", "-p", "nic-core", "-p", "nic", "--benches"])
+            cargo(&["bench", "-p", "nic-core", "-p", "nic-sandbox", "--benches"])
                 .env("NIC_BUNDLE_DIR", places::components_dir()?.join("bundled"))
                 .env("NIC_COMPONENTS_DIR", places::components_dir()?)
                 .run()?;
@@ -171,7 +171,7 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
     // What the sandbox promises, on real components.
     native(&["--lib"])
         .env("NIC_TEST_COMPONENTS", &components)
-        .args(&["--", "--include-ignored", "plugin::", "capability::"])
+        .args(&["--", "--ignored", "--skip", "cluster_tests"])
         .run()?;
     steps.next();
     components::native(in_test(&["test", "-p", "nic-provider-aws"])).args(rest).run()?;
@@ -205,11 +205,25 @@ fn sweep(rest: &[String]) -> Result<()> {
 }
 
 /// Packages whose tests need no AWS SDK and no server.
-const NATIVE: &[&str] = &["nic-core", "nic", "nic-sdk", "nic-kubernetes-initialize", "nic-provider-existing"];
+const NATIVE: &[&str] = &[
+    "nic-core",
+    "nic-system",
+    "nic-gate",
+    "nic-sandbox",
+    "nic-cluster",
+    "nic",
+    "nic-sdk",
+    "nic-kubernetes-initialize",
+    "nic-provider-existing",
+];
 
 /// Every package but the AWS provider, which has a profile of its own.
 const LINTED: &[&str] = &[
     "nic-core",
+    "nic-system",
+    "nic-gate",
+    "nic-sandbox",
+    "nic-cluster",
     "nic",
     "nic-sdk",
     "nic-kubernetes-initialize",

@@ -235,6 +235,28 @@ pub trait IdentitySource: Send + Sync {
     async fn identity(&self, call: &Call) -> Result<Option<Identity>, ProviderError>;
 }
 
+/// Reads on the cluster of one component, of what it was granted: who calls this has checked.
+#[async_trait]
+pub trait ClusterReader: Send + Sync {
+    /// One object, or none.
+    async fn get(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Value>, ProviderError>;
+
+    /// The objects of one kind as a JSON array.
+    async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        label_selector: &str,
+    ) -> Result<Value, ProviderError>;
+}
+
 /// Why the state could not be read or written.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]

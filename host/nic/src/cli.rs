@@ -189,7 +189,7 @@ pub struct StatePath {
 #[derive(Debug, Clone, Args)]
 pub struct RunFlags {
     /// How many provider calls run at once
-    #[arg(long, value_name = "N", default_value_t = crate::plugin::limits::DEFAULT_PARALLELISM as u16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = nic_sandbox::limits::DEFAULT_PARALLELISM as u16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallelism: u16,
     /// Allow this protected resource to be replaced or deleted; may be given several times
     #[arg(long, value_name = "ADDRESS")]

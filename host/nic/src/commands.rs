@@ -20,13 +20,14 @@ mod status;
 mod validate;
 mod version;
 
+use nic_system::limits;
+
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::fault;
 use crate::output::{self, Printer, json};
-use crate::rlimit;
 
 /// A command's end, with the config's text where its diagnostics lead.
 pub struct Ended {
@@ -103,8 +104,8 @@ pub async fn run(cli: Cli) -> ExitStatus {
 fn name_limits(error: &mut CommandError) {
     for diagnostic in &mut error.diagnostics {
         let of_sandbox = diagnostic.code == "PLUGIN_SANDBOX_FAILED";
-        let threads = || rlimit::in_panic(&diagnostic.detail).and_then(|error| rlimit::hint(&error));
-        let limit = rlimit::hint_in(&diagnostic.detail).or_else(|| threads().filter(|_| of_sandbox));
+        let threads = || limits::in_panic(&diagnostic.detail).and_then(|error| limits::hint(&error));
+        let limit = limits::hint_in(&diagnostic.detail).or_else(|| threads().filter(|_| of_sandbox));
         // Whatever else was said takes the limit for what it kept from being done.
         if let Some(limit) = limit {
             diagnostic.hints = vec![limit];

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use nic_gate::grant::Grants;
+use nic_sandbox::limits::MAX_COMPONENT_BYTES;
+use nic_sandbox::{Code, Manifest};
+use nic_system::files;
+
 use crate::error::CommandError;
-use crate::files;
-use crate::grant::Grants;
 use crate::lockfile::{COMPONENT_CHANGED, LockFile};
-use crate::plugin::limits::MAX_COMPONENT_BYTES;
-use crate::plugin::{Code, Manifest};
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 

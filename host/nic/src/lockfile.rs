@@ -10,18 +10,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nic_core::diagnostic::Diagnostic;
+use nic_gate::grant::{Grants, NotAGrant, parse_locked};
+use nic_sandbox::error::COMPONENT_NOT_GRANTED;
+use nic_system::files;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::CommandError;
-use crate::files;
-use crate::grant::{Grants, NotAGrant, parse_locked};
 
 /// Its name, in the directory of the components.
 pub const NAME: &str = "nic.lock";
-
-/// The code of a component that nobody granted anything, or that it does not say what it needs.
-pub const COMPONENT_NOT_GRANTED: &str = "COMPONENT_NOT_GRANTED";
 
 /// The code of a file in the place of the one that was granted.
 pub const COMPONENT_CHANGED: &str = "COMPONENT_CHANGED";
@@ -138,7 +136,7 @@ impl LockFile {
 
     fn write(&self, directory: &Path) -> Result<(), CommandError> {
         let document = serde_json::json!({ "version": VERSION, "providers": self.providers });
-        files::replace(&directory.join(NAME), format!("{document:#}\n").as_bytes())
+        crate::files::replace(&directory.join(NAME), format!("{document:#}\n").as_bytes())
     }
 
     /// What the component of these bytes is granted.

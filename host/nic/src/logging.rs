@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Result as Formatted};
 
 use nic_core::ports::Clock as _;
+use nic_system::SystemClock;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -15,7 +16,6 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::Global;
-use crate::clock::SystemClock;
 use crate::output::{Format, screen};
 
 /// Starts logging. Without `-v` and `NIC_LOG` nothing below a warning is said, with `--quiet` nothing below an error; `NIC_LOG` is a level:

@@ -9,10 +9,10 @@ use nic::output::Printer;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if let Some(code) = nic::plugin::compile::serve(&arguments) {
+    if let Some(code) = nic_sandbox::compile::serve(&arguments) {
         return code;
     }
-    nic::rlimit::note();
+    nic_system::limits::note();
     nic::panic::is_told("", nic::usage::printer(&arguments));
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let printer = Printer::of(&cli.global);
     nic::panic::is_told(cli.command.name(), printer);
     nic::logging::init(&cli.global);
-    nic::signing::install_crypto_provider();
+    nic_gate::install_crypto_provider();
     nic::fault::panics_at("start");
     let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(nic::commands::run(cli)),
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn not_started(error: &std::io::Error, printer: Printer) -> ExitStatus {
-    let (code, summary, hint) = match nic::rlimit::hint(error) {
+    let (code, summary, hint) = match nic_system::limits::hint(error) {
         Some(hint) => ("PROCESS_LIMIT_REACHED", "The system gives this process no more", hint),
         None => ("RUNTIME_NOT_STARTED", "NIC could not start", "see `ulimit -a`, and what else runs here".to_owned()),
     };

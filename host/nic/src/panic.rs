@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use nic_system::{limits, source_file};
 use serde_json::json;
 
 use crate::error::CommandError;
 use crate::output::{Printer, screen};
-use crate::rlimit;
 
 /// Where a panic is to be reported.
 const ISSUES: &str = "https://github.com/nebari-dev/nebari-infrastructure-core/issues";
@@ -56,7 +56,7 @@ fn tell(info: &PanicHookInfo<'_>) {
     // Who panics may be the one who holds the screen.
     screen::give_up();
     let running = RUNNING.try_lock().ok().and_then(|running| *running);
-    let place = info.location().map(|at| format!("{}:{}:{}", short(at.file()), at.line(), at.column()));
+    let place = info.location().map(|at| format!("{}:{}:{}", source_file::short(at.file()), at.line(), at.column()));
     let error = error(running.map_or("", |running| running.command), place.as_deref(), info.payload());
     let backtrace = Backtrace::capture();
     if let Some(Running { printer, .. }) = running {
@@ -71,10 +71,10 @@ fn tell(info: &PanicHookInfo<'_>) {
 fn error(command: &str, place: Option<&str>, payload: &(dyn Any + Send)) -> CommandError {
     let place = place.unwrap_or("an unknown place");
     let words = payload.downcast_ref::<String>().map_or("", String::as_str);
-    if let Some(limit) = rlimit::in_panic(words) {
+    if let Some(limit) = limits::in_panic(words) {
         let detail = format!("{limit}, at {place}");
         let error = CommandError::broke("PROCESS_LIMIT_REACHED", "The system gives this process no more", detail);
-        return rlimit::hint(&limit).into_iter().fold(error, CommandError::hint);
+        return limits::hint(&limit).into_iter().fold(error, CommandError::hint);
     }
     let version = env!("CARGO_PKG_VERSION");
     // Words that were put together while running may hold anything; those in the source hold nothing.
@@ -87,13 +87,6 @@ fn error(command: &str, place: Option<&str>, payload: &(dyn Any + Send)) -> Comm
     error.diagnostics[0].details =
         json!({ "version": version, "command": command, "place": place, "platform": platform });
     error
-}
-
-/// A source file without the directory that it was built in.
-pub(crate) fn short(file: &str) -> &str {
-    let of_registry =
-        file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map(|(_, rest)| rest);
-    of_registry.or_else(|| file.find("/library/").map(|at| &file[at + 1..])).unwrap_or(file)
 }
 
 #[cfg(test)]
@@ -124,12 +117,5 @@ mod tests {
         let told = error("plan", Some("tokio/pool.rs:1:1"), &*payload);
         assert_eq!(told.diagnostics[0].code, "PROCESS_LIMIT_REACHED");
         assert!(told.diagnostics[0].hints[0].contains("`ulimit -u`"), "{told:?}");
-    }
-
-    #[test]
-    fn the_directory_of_the_build_is_not_told() {
-        assert_eq!(short("/home/x/.cargo/registry/src/index.crates.io-1/tokio-1.0.0/src/a.rs"), "tokio-1.0.0/src/a.rs");
-        assert_eq!(short("/rustc/abc/library/core/src/option.rs"), "library/core/src/option.rs");
-        assert_eq!(short("host/nic/src/main.rs"), "host/nic/src/main.rs");
     }
 }

@@ -15,11 +15,11 @@ use nic_core::resource::{PendingAction, Record};
 use nic_core::state::State;
 use serde_json::{Value, json};
 
-use crate::cluster::{Ask, Nodes, Standing, Trouble, Workload, standing};
 use crate::error::CommandError;
 use crate::output::progress::spoken;
 use crate::output::status::Health;
 use crate::session::Session;
+use nic_cluster::{Ask, Nodes, Standing, Trouble, Workload, standing};
 
 /// Something that keeps the platform from being ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,8 +277,9 @@ pub fn diagnostic(causes: &[Cause], changes: usize, waited: Duration) -> Diagnos
 
 #[cfg(test)]
 mod tests {
+    use nic_cluster::{Count, NotReady};
+
     use super::*;
-    use crate::cluster::{Count, NotReady};
 
     fn address(text: &str) -> Address {
         text.parse().unwrap()

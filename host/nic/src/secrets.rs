@@ -7,13 +7,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use nic_cluster::kubernetes::SecretResolver;
 use nic_core::secret::Fingerprints;
+use nic_gate::SecretString;
 
 use self::key::Key;
 use crate::config::typed::Secret;
-use crate::kubernetes::SecretResolver;
 use crate::session::Access;
-use crate::signing::SecretString;
 
 /// Every secret of a config, by name.
 #[derive(Clone, Default)]

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use nic_cluster::kubernetes::KubernetesProvider;
+use nic_cluster::{
+    ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName, eks_token,
+};
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{self, Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
@@ -16,31 +20,27 @@ use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator,
 use nic_core::resource::Record;
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
+use nic_gate::grant::Grants;
+use nic_gate::{Gate, GateOptions};
+use nic_sandbox::compile::Program;
+use nic_sandbox::limits::DEFAULT_PARALLELISM;
+use nic_sandbox::{
+    Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError,
+};
+use nic_system::SystemClock;
 use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
 use self::owner::PlatformOwner;
 use crate::backend::{self, Migrated};
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
-use crate::clock::SystemClock;
-use crate::cluster::{
-    ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName, eks_token,
-};
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
-use crate::grant::Grants;
 use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
-use crate::kubernetes::KubernetesProvider;
 use crate::output::Printer;
-use crate::plugin::compile::Program;
-use crate::plugin::limits::DEFAULT_PARALLELISM;
-use crate::plugin::{
-    Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError,
-};
 use crate::secrets::Secrets;
-use crate::signing::{Gate, GateOptions};
 
 /// Whether a command may write the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +237,7 @@ impl Session {
             topology: state.topology.clone(),
             lineage: state.lineage.clone(),
             now: clock.now(),
-            seed: crate::clock::random() >> 11,
+            seed: nic_system::random() >> 11,
             facts_digest: String::new(),
             settings,
         };
@@ -562,7 +562,7 @@ pub async fn component(provider: &str, printer: Printer) -> Result<Arc<Component
 pub fn check_cache() -> Result<String, CommandError> {
     let Some(directory) = cache_dir() else { return Ok("none: every start compiles the components anew".to_owned()) };
     let probe = directory.join(format!(".probe-{}", std::process::id()));
-    let written = crate::files::make_own_directory(&directory).and_then(|()| std::fs::write(&probe, b""));
+    let written = nic_system::files::make_own_directory(&directory).and_then(|()| std::fs::write(&probe, b""));
     let _ = std::fs::remove_file(&probe);
     written.map(|()| directory.display().to_string()).map_err(|error| {
         let detail = format!("`{}`: {error}", directory.display());
@@ -620,7 +620,7 @@ async fn load_granted(
 }
 
 /// For tests of secrecy: everything that is lowered into guests is appended to the file that `NIC_TAP` names.
-fn tap() -> Result<Option<crate::plugin::tap::Tap>, CommandError> {
+fn tap() -> Result<Option<nic_sandbox::tap::Tap>, CommandError> {
     let Some(path) = std::env::var_os("NIC_TAP").map(PathBuf::from) else { return Ok(None) };
     let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", format!("`{}`: {error}", path.display()))

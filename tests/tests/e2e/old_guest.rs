@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use nic::grant::{Grants, parse_all};
-use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest};
-use nic::signing::{Gate, GateOptions};
 use nic_core::ports::{Answer, Call, Context, Facts, Provider};
+use nic_gate::grant::{Grants, parse_all};
+use nic_gate::{Gate, GateOptions};
+use nic_sandbox::{Code, Compiler, Host, HostOptions, Manifest};
 use nic_tests::nic::Workspace;
 use nic_tests::published::{ALL, HELLO};
 use nic_tests::things::with_manifest;
@@ -61,7 +61,7 @@ async fn it_runs_on_the_host_of_today() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_runs_on_a_host_with_another_interface_and_another_imported_function() -> Result<()> {
-    let extend = |linker: &mut wasmtime::component::Linker<nic::plugin::GuestState>| {
+    let extend = |linker: &mut wasmtime::component::Linker<nic_sandbox::GuestState>| {
         linker.instance("nic:plugin/forecast@0.1.1")?.func_wrap("look", |_, (_,): (String,)| Ok((1_u32,)))?;
         linker.instance("nic:plugin/report@0.1.0")?.func_wrap("later", |_, (_,): (String,)| Ok(()))
     };
@@ -117,9 +117,9 @@ mod later {
         });
     }
 
-    use generated::exports::nic::plugin::planning::Answer;
-    use generated::nic::plugin::types::{Error, Problem};
-    use generated::nic::plugin::{cloud_http, forecast, kubernetes, report};
+    use generated::exports::nic_sandbox::planning::Answer;
+    use generated::nic_sandbox::types::{Error, Problem};
+    use generated::nic_sandbox::{cloud_http, forecast, kubernetes, report};
 
     /// No request is ever on its way here.
     pub enum InFlight {}

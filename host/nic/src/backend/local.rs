@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nic_core::ports::{Backend, BackendError};
+use nic_system::files::{rename_durably, replace_durably, suffixed};
+use nic_system::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::place::real;
 use crate::fault;
-use crate::files::{rename_durably, replace_durably, suffixed};
-use crate::rlimit;
 
 /// Largest state that is read. A platform of 10,000 resources is about 20 MiB.
 const MAX_STATE_BYTES: u64 = 256 << 20;
@@ -87,7 +87,7 @@ pub(super) fn failed(doing: Doing, what: &str, path: &Path, error: &io::Error) -
             "this file system keeps no locks, so two runs could not be told apart; give `--state` a place on another".to_owned()
         }
         _ if error.raw_os_error() == Some(CIRCLE) => "links in the path lead in a circle; remove one of them".to_owned(),
-        _ => rlimit::hint(error).unwrap_or_else(|| format!("mend the cause and run again: {safe}")),
+        _ => limits::hint(error).unwrap_or_else(|| format!("mend the cause and run again: {safe}")),
     };
     let message = format!("{what} `{}`: {error}", path.display());
     BackendError { code, message, hints: vec![hint], details: json!({}) }
@@ -142,7 +142,7 @@ impl LocalBackend {
             who: who(),
             pid: std::process::id(),
             operation: operation.to_owned(),
-            since: nic_core::ports::Clock::now(&crate::clock::SystemClock::default()),
+            since: nic_core::ports::Clock::now(&nic_system::SystemClock::default()),
         };
         // The operating system's lock is what counts; the text is for whoever meets it.
         let text = serde_json::to_vec_pretty(&info).unwrap_or_default();

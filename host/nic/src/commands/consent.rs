@@ -11,6 +11,7 @@ use nic_core::plan::{PlannedChange, Reason};
 use nic_core::ports::Provider as _;
 use nic_core::resource::Record;
 use nic_core::state::State;
+use nic_gate::identities;
 use serde_json::json;
 
 use self::far::{Concern, reaches_far};
@@ -19,7 +20,6 @@ use crate::error::CommandError;
 use crate::output::Printer;
 use crate::plan_file::REACHES_FAR;
 use crate::session::{self, Session};
-use crate::signing::identities;
 
 /// What there is to agree to. Of what came with NIC it is nothing: that is as trusted as NIC.
 pub(super) struct Consent<'a> {

@@ -5,6 +5,7 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use nic_core::ports::Backend;
 use nic_core::state::format_v1;
+use nic_gate::aws_identity;
 use serde_json::{Value, json};
 
 use super::Result;
@@ -15,7 +16,6 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, human};
 use crate::session::{self, Session};
-use crate::signing::aws_identity;
 
 /// What came of one look.
 enum Finding {

@@ -1,8 +1,9 @@
 //! `nic kubeconfig`: the file, or a login for it.
 
+use nic_cluster::context_credential;
+
 use super::Result;
 use crate::cli::Kubeconfig;
-use crate::cluster::context_credential;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{self, Printer};

@@ -2,6 +2,9 @@
 
 mod add;
 
+use nic_sandbox::PluginError;
+use nic_sandbox::error::COMPONENT_NOT_GRANTED;
+use nic_sandbox::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::Result;
@@ -9,10 +12,7 @@ use crate::cli::Provider;
 use crate::components::{self, Origin};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::lockfile::COMPONENT_NOT_GRANTED;
 use crate::output::{Printer, Verbosity, grants};
-use crate::plugin::PluginError;
-use crate::plugin::manifest::Manifest;
 
 pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
     match command {

@@ -89,7 +89,7 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     Question { text, answer: Answer::Typed(project), undone: "retired", because: Vec::new() }
         .ask(flags.yes, printer)
         .await?;
-    let now = crate::clock::SystemClock::default().now();
+    let now = nic_system::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);
     printer.diagnostics(&Handover::beside(&path).withdraw(&Owner::of(&state)), None);

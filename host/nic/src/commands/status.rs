@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nic_cluster::{Ask, ClusterHealth, NotReady, cluster_health};
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::drift::{DriftReport, drift};
@@ -17,7 +18,6 @@ use serde_json::Value;
 use super::Result;
 use crate::backend::{LocalBackend, LockInfo};
 use crate::cli::Status;
-use crate::cluster::{Ask, ClusterHealth, NotReady, cluster_health};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::status::{Cluster, Drift, Health, Namespace, NamespaceState, Platform, Report, Resources, text};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use nic_core::ports::{Clock, Event};
+use nic_system::SystemClock;
 use serde_json::{Value, json};
 
 use super::progress::Board;
-use crate::clock::SystemClock;
 
 /// The last line: the document that `--format json` would have been.
 pub fn result(document: &Value) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use nic_gate::grant::{CloudHttpGrant, ClusterGrant, Grant, HostsGrant, KindsGrant, KubernetesGrant, ObjectsGrant};
+use nic_sandbox::guest_text::line;
+use nic_sandbox::manifest::Manifest;
+
 use super::wrap;
-use crate::grant::{CloudHttpGrant, ClusterGrant, Grant, HostsGrant, KindsGrant, KubernetesGrant, ObjectsGrant};
-use crate::plugin::guest_text::line;
-use crate::plugin::manifest::Manifest;
 
 /// How many actions are named before the rest is counted.
 const ACTIONS_NAMED: usize = 12;

@@ -24,10 +24,11 @@ use serde_json::json;
 pub use board::Board;
 pub use words::{Level, spoken};
 
+use nic_system::SystemClock;
+
 use self::durations::Durations;
 use self::lines::{Line, Lines};
 use super::{Format, events, screen};
-use crate::clock::SystemClock;
 use crate::logging;
 
 /// How often the live tree is painted.

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use nic_cluster::{Count, Nodes};
 use nic_core::address::Address;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::wrap;
 use crate::backend::LockInfo;
-use crate::cluster::{Count, Nodes};
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -279,10 +279,10 @@ fn drifted(drift: &Drift) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use nic_cluster::NotReady;
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::NotReady;
 
     fn report() -> Report {
         let platform = Platform {

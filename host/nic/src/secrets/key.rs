@@ -10,7 +10,7 @@ use nic_core::document::hex;
 use nic_core::secret::Fingerprint;
 use sha2::Sha256;
 
-use crate::signing::SecretString;
+use nic_gate::SecretString;
 
 /// Bytes of a key: as many as the hash has.
 const LENGTH: usize = 32;

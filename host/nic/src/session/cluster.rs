@@ -9,8 +9,8 @@ use nic_core::identity::Identity;
 use nic_core::ports::{Call, Context, Locator, Provider};
 use serde_json::Value;
 
-use crate::cluster::{ClusterSource, Connected, FindCluster, Generation};
-use crate::kubernetes::ClusterResolver;
+use nic_cluster::kubernetes::ClusterResolver;
+use nic_cluster::{ClusterSource, Connected, FindCluster, Generation};
 
 /// Asks a provider where its cluster is, each time anew: it is known only once it is recorded, and changes when it is replaced.
 #[derive(Clone)]

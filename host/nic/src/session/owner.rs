@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 use nic_core::ports::{Call, IdentitySource};
+use nic_gate::{self, Gate};
 
 use super::cluster::ClusterOf;
-use crate::signing::{self, Gate};
 
 /// Asks with the user's own login.
 pub(super) struct PlatformOwner {
@@ -27,7 +27,7 @@ impl PlatformOwner {
 impl IdentitySource for PlatformOwner {
     async fn identity(&self, call: &Call) -> Result<Option<Identity>, ProviderError> {
         for scheme in &self.schemes {
-            let account = signing::account(&self.gate, scheme, self.region.as_deref()).await?;
+            let account = nic_gate::account(&self.gate, scheme, self.region.as_deref()).await?;
             if account.is_some() {
                 return Ok(account);
             }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nic::plugin::compile::Program;
-use nic::plugin::limits::CompileLimits;
-use nic::plugin::{Code, Compiler, Host, HostOptions, Manifest, PluginError};
-use nic::signing::{Gate, GateOptions};
+use nic_gate::{Gate, GateOptions};
+use nic_sandbox::compile::Program;
+use nic_sandbox::limits::CompileLimits;
+use nic_sandbox::{Code, Compiler, Host, HostOptions, Manifest, PluginError};
 use nic_tests::nic::{Workspace, binary};
 use nic_tests::published::HELLO;
 use nic_tests::things::use_scripted;

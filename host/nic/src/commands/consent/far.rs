@@ -4,9 +4,9 @@ use nic_core::kind::KUBERNETES_OBJECT;
 use nic_core::plan::{Action, PlannedChange};
 use serde_json::Value;
 
-use crate::cluster::is_access_map;
-use crate::kubernetes::remote_name;
-use crate::plugin::guest_text::line;
+use nic_cluster::is_access_map;
+use nic_cluster::kubernetes::remote_name;
+use nic_sandbox::guest_text::line;
 
 /// What there is to agree to, by how much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,11 @@
 //! `nic provider add`: somebody looks at what a component wants, and gives it.
 
 use nic_core::diagnostic::Diagnostic;
+use nic_gate::grant::{Grant, Grants, origin_of};
+use nic_sandbox::Code;
+use nic_sandbox::error::COMPONENT_NOT_GRANTED;
+use nic_sandbox::limits::MAX_COMPONENT_BYTES;
+use nic_sandbox::manifest::Manifest;
 use serde_json::json;
 
 use super::super::Result;
@@ -11,18 +16,14 @@ use crate::components;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
-use crate::grant::{Grant, Grants, origin_of};
-use crate::lockfile::{self, COMPONENT_NOT_GRANTED, LockFile, Locked};
+use crate::lockfile::{self, LockFile, Locked};
 use crate::output::{Printer, grants};
-use crate::plugin::Code;
-use crate::plugin::limits::MAX_COMPONENT_BYTES;
-use crate::plugin::manifest::Manifest;
 use crate::session;
 
 pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     let source =
         std::path::absolute(&flags.component).unwrap_or_else(|_| flags.component.clone()).display().to_string();
-    let bytes = files::read_at_most(&flags.component, MAX_COMPONENT_BYTES).map_err(|error| {
+    let bytes = nic_system::files::read_at_most(&flags.component, MAX_COMPONENT_BYTES).map_err(|error| {
         CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", format!("`{source}`: {error}"))
             .hint("give the path of a component: a file that ends in `.wasm`")
     })?;
@@ -184,10 +185,10 @@ fn place(grants: &mut Grants, places: &[String]) -> std::result::Result<(), Comm
 
 #[cfg(test)]
 mod tests {
+    use nic_gate::grant::parse_locked;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::grant::parse_locked;
 
     fn entry(grants: &Value) -> Locked {
         Locked {

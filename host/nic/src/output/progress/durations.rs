@@ -9,7 +9,7 @@ use std::time::Duration;
 use nic_core::plan::Action;
 use serde::{Deserialize, Serialize};
 
-use crate::files::replace_durably;
+use nic_system::files::replace_durably;
 
 /// The file's name, beside the state.
 const FILE: &str = "durations.json";

@@ -9,14 +9,18 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nic_cluster::FoundClusterReader;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ChangeFailure;
 use nic_core::kind::Description;
+use nic_core::ports::ClusterReader as _;
 use nic_core::ports::{
     Answer, Backend, BackendError, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Query, Target,
 };
 use nic_core::resource::{Observed, Record};
 use nic_core::state::State;
+use nic_gate::{CredentialSource, EndpointOverrides, Gate, GateOptions, install_crypto_provider};
+use nic_system::SystemClock;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -24,9 +28,6 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::clock::SystemClock;
-use crate::cluster::{ClusterReader as _, FoundClusterReader};
-use crate::signing::{CredentialSource, EndpointOverrides, Gate, GateOptions, install_crypto_provider};
 
 /// Answers one request.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, of: impl Fn(&str) -> (u16, Value)) {

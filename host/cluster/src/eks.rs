@@ -1,0 +1,287 @@
+//! EKS: the endpoint and certificate that AWS tells, and tokens that the host mints from the user's own credentials.
+
+mod stranger;
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderName, HeaderValue};
+use nic_core::error::ProviderError;
+use nic_gate::{CloudRequest, Gate, SecretString, partition};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{Mutex, OnceCell};
+use url::Url;
+
+use self::stranger::Refusing;
+use super::connection::{Caller, Connected, Server};
+
+/// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
+
+/// Well before the end: a request may wait for its turn.
+const RENEW_AFTER: Duration = Duration::from_mins(10);
+
+/// What the kubeconfig plugin tells: a minute less, as clocks differ.
+const TOLD_LIFETIME: Duration = Duration::from_mins(14);
+
+/// As the AWS command line does: the authenticator counts by the instant of the signature, not by this.
+const PRESIGNED_SECONDS: Duration = Duration::from_mins(1);
+
+const TOKEN_PREFIX: &str = "k8s-aws-v1.";
+
+/// Namespace and name of the `ConfigMap` by which a cluster in EKS knows roles of the account as users of its own.
+const ACCESS_MAP: (&str, &str) = ("kube-system", "aws-auth");
+
+/// Whether a `ConfigMap` is, or may be, the one that says who may log in; what is not known yet may be any.
+pub fn is_access_map(namespace: Option<&str>, name: Option<&str>) -> bool {
+    namespace.is_none_or(|namespace| namespace == ACCESS_MAP.0) && name.is_none_or(|name| name == ACCESS_MAP.1)
+}
+
+/// A cluster that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EksCluster {
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+    /// `https://...`.
+    pub endpoint: String,
+    /// Its certificate authority, PEM in base64.
+    pub ca_certificate_base64: String,
+    /// When it was made: another of the same name is another cluster.
+    created_at: String,
+    /// It knows nobody but those in its config map.
+    config_map_alone: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    cluster: Described,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    #[serde(default)]
+    status: String,
+    endpoint: Option<String>,
+    certificate_authority: Option<CertificateAuthority>,
+    #[serde(default)]
+    created_at: Value,
+    access_config: Option<AccessConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessConfig {
+    authentication_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CertificateAuthority {
+    data: Option<String>,
+}
+
+fn request(service: &str, service_id: &str, region: &str, url: String) -> CloudRequest {
+    CloudRequest {
+        credential: "default".to_owned(),
+        scheme: "aws-sigv4".to_owned(),
+        scheme_parameters: json!({ "service": service, "region": region }),
+        service_id: service_id.to_owned(),
+        method: "GET".to_owned(),
+        url,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+/// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out. One that failed never was up: what is to
+/// stand on it is not there, and its own record says why.
+pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
+    let suffix = partition(region)?.dns_suffix;
+    let path = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    let url = format!("https://eks.{region}.{suffix}/clusters/{path}");
+    let response = gate.send_for_host(request("eks", "EKS", region, url)).await?;
+    match response.status {
+        200 => {}
+        404 => return Ok(None),
+        status => return Err(refused(status, &response.body)),
+    }
+    let answer: Answer = serde_json::from_slice(&response.body)
+        .map_err(|error| broken(name, format!("AWS describes it in a way that cannot be read: {error}")))?;
+    let described = answer.cluster;
+    match described.status.as_str() {
+        "ACTIVE" | "UPDATING" => {}
+        _ => return Ok(None),
+    }
+    let authority = described.certificate_authority.and_then(|authority| authority.data);
+    let (Some(endpoint), Some(ca_certificate_base64)) = (described.endpoint, authority) else { return Ok(None) };
+    check_endpoint(&endpoint, region, gate.is_overridden("EKS").await?).map_err(|why| broken(name, why))?;
+    let created_at = described.created_at.to_string();
+    let mode = described.access_config.and_then(|access| access.authentication_mode);
+    let config_map_alone = mode.as_deref() == Some("CONFIG_MAP");
+    let (region, name) = (region.to_owned(), name.to_owned());
+    Ok(Some(EksCluster { region, name, endpoint, ca_certificate_base64, created_at, config_map_alone }))
+}
+
+/// The token goes there: it must be a name that AWS gives to clusters, unless the user put an emulator in its place.
+fn check_endpoint(endpoint: &str, region: &str, overridden: bool) -> Result<(), String> {
+    let url = Url::parse(endpoint).map_err(|error| format!("its endpoint is no URL: {error}"))?;
+    if url.scheme() != "https" || !url.username().is_empty() || url.password().is_some() {
+        return Err("its endpoint is not a plain `https://` URL".to_owned());
+    }
+    let host = url.host_str().unwrap_or_default();
+    let suffix = partition(region).map_err(|refusal| refusal.to_string())?;
+    let dual_stack = if suffix.name == "aws-cn" { "api.amazonwebservices.com.cn" } else { "api.aws" };
+    let known = [format!(".{region}.eks.{}", suffix.dns_suffix), format!(".{region}.{dual_stack}")];
+    if overridden || (url.port().is_none() && known.iter().any(|known| host.ends_with(known.as_str()))) {
+        return Ok(());
+    }
+    Err(format!("its endpoint `{host}` is not one that AWS gives to clusters"))
+}
+
+fn broken(name: &str, why: impl std::fmt::Display) -> ProviderError {
+    ProviderError::other("CLUSTER_ENDPOINT_INVALID", format!("cluster `{name}` is not connected to: {why}"))
+}
+
+fn refused(status: u16, body: &[u8]) -> ProviderError {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |keys: [&str; 2]| keys.iter().find_map(|key| answer[*key].as_str()).unwrap_or_default().to_owned();
+    let (code, message) = (text(["__type", "code"]), text(["message", "Message"]));
+    match status {
+        429 => ProviderError::Throttled(None),
+        401 | 403 => ProviderError::denied("eks:DescribeCluster", message),
+        _ => ProviderError::Remote { status, code, message },
+    }
+}
+
+/// Opens a connection that trusts the cluster's own authority and nobody else.
+pub(super) fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, ProviderError> {
+    let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
+    let authorities = CertificateDer::pem_slice_iter(&pem)
+        .map(|certificate| certificate.map(|certificate| certificate.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| broken(&cluster.name, error))?;
+    if authorities.is_empty() {
+        return Err(broken(&cluster.name, "its certificate authority is empty"));
+    }
+    Connected::to(Server {
+        name: cluster.name.clone(),
+        endpoint: cluster.endpoint.clone(),
+        authorities,
+        caller: Caller::Eks(Box::new(EksTokens::new(gate.clone(), cluster))),
+    })
+}
+
+/// A login to one cluster.
+pub(super) struct Token {
+    pub(super) text: SecretString,
+    signed_at: OffsetDateTime,
+}
+
+/// Signs a question "who am I" that the cluster will put to AWS in our place.
+async fn mint(gate: &Gate, region: &str, name: &str) -> Result<Token, ProviderError> {
+    let suffix = partition(region)?.dns_suffix;
+    let url = format!("https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15");
+    let value = HeaderValue::from_str(name).map_err(|error| broken(name, error))?;
+    let header = (HeaderName::from_static("x-k8s-aws-id"), value);
+    let presigned = gate.presign_for_host(request("sts", "STS", region, url), header, PRESIGNED_SECONDS).await?;
+    let text = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(presigned.url.as_str()));
+    Ok(Token { text: SecretString::new(text), signed_at: presigned.signed_at.into() })
+}
+
+/// The `ExecCredential` that a kubeconfig's exec plugin prints.
+pub async fn eks_token(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
+    let token = mint(gate, region, name).await?;
+    let expires_at = (token.signed_at + TOLD_LIFETIME).replace_nanosecond(0).unwrap_or(token.signed_at);
+    Ok(json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "spec": { "interactive": false },
+        "status": {
+            "expirationTimestamp": expires_at.format(&Rfc3339).unwrap_or_default(),
+            "token": token.text.expose(),
+        },
+    }))
+}
+
+/// Host, certificate and a token: what Nebari's stages log in with.
+pub(super) async fn credentials(gate: &Gate, cluster: &EksCluster) -> Result<Value, ProviderError> {
+    let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
+    let pem = String::from_utf8(pem).map_err(|error| broken(&cluster.name, error))?;
+    let token = mint(gate, &cluster.region, &cluster.name).await?;
+    Ok(json!({ "host": cluster.endpoint, "cluster_ca_certificate": pem, "token": token.text.expose() }))
+}
+
+/// Tokens for one cluster, made anew before they end: the client renews none that it did not fetch itself.
+#[derive(Debug)]
+pub(super) struct EksTokens {
+    gate: Gate,
+    region: String,
+    name: String,
+    config_map_alone: bool,
+    kept: Mutex<Option<(SecretString, Instant)>>,
+    refused: OnceCell<ProviderError>,
+}
+
+impl EksTokens {
+    fn new(gate: Gate, cluster: &EksCluster) -> Self {
+        let EksCluster { region, name, config_map_alone, .. } = cluster.clone();
+        Self { gate, region, name, config_map_alone, kept: Mutex::new(None), refused: OnceCell::new() }
+    }
+
+    /// What to say when the cluster takes no token of ours. AWS is asked once who that is, however many requests were refused.
+    pub(super) async fn refused(&self) -> ProviderError {
+        let Self { region, name, config_map_alone, .. } = self;
+        let refusing = Refusing { region: region.clone(), name: name.clone(), config_map_alone: *config_map_alone };
+        self.refused.get_or_init(|| refusing.error(&self.gate)).await.clone()
+    }
+
+    /// A token that lasts; another than `refused`, which the cluster did not take.
+    pub(super) async fn get(&self, refused: Option<&SecretString>) -> Result<SecretString, ProviderError> {
+        const { assert!(RENEW_AFTER.as_secs() < TOKEN_LIFETIME.as_secs()) };
+        let mut kept = self.kept.lock().await;
+        let good = |(token, made): &&(SecretString, Instant)| made.elapsed() < RENEW_AFTER && Some(token) != refused;
+        if let Some((token, _)) = kept.as_ref().filter(good) {
+            return Ok(token.clone());
+        }
+        let token = mint(&self.gate, &self.region, &self.name).await?.text;
+        *kept = Some((token.clone(), Instant::now()));
+        Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_to_no_name_that_aws_does_not_give_to_clusters() {
+        let check = |endpoint: &str, region: &str| check_endpoint(endpoint, region, false).is_ok();
+        assert!(check("https://ABC.gr7.us-west-2.eks.amazonaws.com", "us-west-2"));
+        assert!(check("https://ABC.sk1.cn-north-1.eks.amazonaws.com.cn", "cn-north-1"));
+        assert!(check("https://ABC.gr7.us-west-2.api.aws", "us-west-2"));
+        for bad in [
+            "http://ABC.gr7.us-west-2.eks.amazonaws.com",
+            "https://ABC.gr7.us-east-1.eks.amazonaws.com",
+            "https://evil.com/.us-west-2.eks.amazonaws.com",
+            "https://us-west-2.eks.amazonaws.com.evil.com",
+            "https://user@ABC.gr7.us-west-2.eks.amazonaws.com",
+            "https://ABC.gr7.us-west-2.eks.amazonaws.com:8443",
+            "https://evilus-west-2.eks.amazonaws.com",
+            "https://127.0.0.1:6443",
+            "nothing",
+        ] {
+            assert!(!check(bad, "us-west-2"), "{bad}");
+        }
+        assert!(check_endpoint("https://127.0.0.1:6443", "us-west-2", true).is_ok());
+        assert!(check_endpoint("http://127.0.0.1:6443", "us-west-2", true).is_err());
+    }
+}

@@ -1,0 +1,273 @@
+//! A component's bytes, and the machine code they compile to.
+//!
+//! Machine code is kept in files that are mapped: a start pays for the pages it runs, not for what the whole component would
+//! take to read, unpack and copy. That is why it is not wasmtime's own cache (docs/adr/0012).
+
+use std::borrow::Cow;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use nic_system::{files, random};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::compile::{CompileError, Compiler};
+use super::manifest;
+
+/// Code that no start has asked for in this time is deleted.
+const KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// How exactly the last use of a file is known.
+const USE_KNOWN_BY: Duration = Duration::from_hours(24);
+
+/// A component's bytes and their digest.
+#[derive(Debug, Clone)]
+pub struct Code {
+    bytes: Cow<'static, [u8]>,
+    digest: Cow<'static, str>,
+    manifest: Option<&'static [u8]>,
+}
+
+impl Code {
+    /// Bytes whose digest was taken and whose manifest was found when the binary that holds them was built. So a start does not
+    /// even load them, unless they have to be compiled.
+    pub const fn bundled(bytes: &'static [u8], digest: &'static str, manifest: &'static [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), digest: Cow::Borrowed(digest), manifest: Some(manifest) }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The section with the manifest, where it is known.
+    pub(super) fn manifest(&self) -> Option<&[u8]> {
+        self.manifest
+    }
+
+    /// Whether they came with the binary, which they are as trusted as.
+    fn is_bundled(&self) -> bool {
+        self.manifest.is_some()
+    }
+
+    /// Their SHA-256 in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+impl From<Vec<u8>> for Code {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { digest: manifest::digest(&bytes).into(), bytes: bytes.into(), manifest: None }
+    }
+}
+
+/// Machine code by component and engine, in a directory.
+#[derive(Debug)]
+pub(super) struct CompiledCode {
+    /// Without one, every start compiles.
+    directory: Option<PathBuf>,
+    compiler: Compiler,
+    pub(super) hits: AtomicUsize,
+    pub(super) misses: AtomicUsize,
+}
+
+impl CompiledCode {
+    /// In this directory, which is made for this user alone.
+    pub(super) fn new(directory: Option<PathBuf>, compiler: Compiler) -> io::Result<Self> {
+        if let Some(directory) = &directory {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        Ok(Self { directory, compiler, hits: AtomicUsize::default(), misses: AtomicUsize::default() })
+    }
+
+    /// The component, compiled now or before.
+    pub(super) fn component(&self, engine: &Engine, code: &Code) -> Result<Component, CompileError> {
+        let path = self.directory.as_ref().map(|directory| directory.join(name(engine, code)));
+        if let Some(component) = path.as_ref().and_then(|path| map(engine, path)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(component);
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let (component, compiled) = match &self.compiler {
+            Compiler::Program(program) if !code.is_bundled() => {
+                let compiled = program.compile(code.bytes())?;
+                (load(engine, &compiled)?, Some(compiled))
+            }
+            _ => {
+                let component = Component::from_binary(engine, code.bytes())
+                    .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+                let compiled = path.as_ref().and_then(|_| component.serialize().ok());
+                (component, compiled)
+            }
+        };
+        if let (Some(directory), Some(path), Some(compiled)) = (&self.directory, path, compiled) {
+            sweep(directory);
+            // Whoever cannot keep it compiles again next time; `nic doctor` tells why.
+            let _ = keep(&path, &compiled);
+        }
+        Ok(component)
+    }
+}
+
+/// The code that the compiler's process gave.
+fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, CompileError> {
+    #[expect(unsafe_code, reason = "what is loaded is run; it came from NIC's own program through a pipe")]
+    // SAFETY: the program is the one that the options name as NIC's own (in the binary, the file that runs), and what it wrote
+    // before it ended well is what wasmtime's compiler gave, as long as no fault of the compiler lets the component's bytes decide what
+    // is written: that is trusted here as it is where the compiler runs in this process, and nothing checks it. wasmtime copies what it
+    // gets, and refuses another version or configuration.
+    unsafe { Component::deserialize(engine, compiled) }
+        .map_err(|error| CompileError::Failed(format!("what the compiler gave cannot be loaded: {error:#}")))
+}
+
+/// Other bytes, another wasmtime, other settings or another processor: another name.
+fn name(engine: &Engine, code: &Code) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{}-{:016x}.cwasm", code.digest(), hasher.finish())
+}
+
+/// The code in a file, if it is there and nobody else could have written it. What is looked at is what is loaded: by its descriptor, so that
+/// nobody puts another file in its place in between.
+fn map(engine: &Engine, path: &Path) -> Option<Component> {
+    let directory = fs::metadata(path.parent()?).ok()?;
+    let file = fs::File::options().read(true).custom_flags(NO_LINK).open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || !is_mine_alone(&metadata) || !is_mine_alone(&directory) {
+        return None;
+    }
+    if metadata.modified().ok()?.elapsed().is_ok_and(|age| age > USE_KNOWN_BY) {
+        // Its last use is what it is kept by.
+        let _ = file.set_modified(SystemTime::now());
+    }
+    let open = format!("/dev/fd/{}", file.as_raw_fd());
+    #[expect(unsafe_code, reason = "what is mapped is run; only this user could have written the file, and only whole")]
+    // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, into a directory of this user's, and
+    // puts each in its place by a rename after it is durable. wasmtime refuses a file of another version or configuration. A file
+    // is never written to again, so the mapping cannot change.
+    unsafe { Component::deserialize_file(engine, open) }.ok()
+}
+
+/// Refuses to open a link.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
+/// Whether nobody but this user, and root, can write to it.
+fn is_mine_alone(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.permissions().mode() & 0o022 == 0
+}
+
+/// Puts code in its place, whole.
+fn keep(path: &Path, compiled: &[u8]) -> io::Result<()> {
+    // Two starts may do this at the same time, also in containers, where processes have the same numbers.
+    let own = files::suffixed(path, &format!(".{:016x}", random()));
+    files::replace_durably(&own, compiled)?;
+    fs::rename(&own, path)
+}
+
+/// Deletes what has not been used for long, whatever version of NIC made it.
+fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok().map(|age| age > KEPT);
+        let ours = entry.path().file_name().is_some_and(|name| name.to_string_lossy().contains(".cwasm"));
+        if ours && old() == Some(true) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::Program;
+    use super::super::limits::CompileLimits;
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn hits_and_misses(compiled: &CompiledCode) -> (usize, usize) {
+        (compiled.hits.load(Ordering::Relaxed), compiled.misses.load(Ordering::Relaxed))
+    }
+
+    /// The only file in the directory.
+    fn kept(directory: &Path) -> PathBuf {
+        let [path] =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+        path
+    }
+
+    #[test]
+    fn code_is_compiled_once_and_then_mapped() {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
+        for expected in [(0, 1), (1, 0)] {
+            let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+            compiled.component(&engine, &code).unwrap();
+            assert_eq!(hits_and_misses(&compiled), expected);
+        }
+        assert_eq!(fs::metadata(kept(directory.path())).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+        compiled.component(&engine, &code).unwrap();
+        fs::set_permissions(kept(directory.path()), fs::Permissions::from_mode(0o662)).unwrap();
+        compiled.component(&engine, &code).unwrap();
+        fs::write(kept(directory.path()), b"cut short").unwrap();
+        compiled.component(&engine, &code).unwrap();
+        assert_eq!(hits_and_misses(&compiled), (0, 3));
+        compiled.component(&engine, &code).unwrap();
+        assert_eq!(hits_and_misses(&compiled), (1, 3));
+        // A link to somebody else's file, and a directory that others may write to.
+        let path = kept(directory.path());
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::rename(&path, elsewhere.path().join("code")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("code"), &path).unwrap();
+        assert!(map(&engine, &path).is_none());
+        fs::rename(elsewhere.path().join("code"), &path).unwrap();
+        assert!(map(&engine, &path).is_some());
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(map(&engine, &path).is_none());
+    }
+
+    #[test]
+    fn what_comes_from_a_file_is_compiled_by_the_program_and_by_nobody_else() {
+        let nobody = Program { path: "/nowhere/nic".into(), limits: CompileLimits::default() };
+        let compiled = CompiledCode::new(None, Compiler::Program(nobody)).unwrap();
+        let bundled = Code::bundled(EMPTY, "0", b"{}");
+        compiled.component(&Engine::default(), &bundled).unwrap();
+        let refused = compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).err();
+        assert!(matches!(refused, Some(CompileError::Failed(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_costs_only_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().join("compiled")), Compiler::InProcess).unwrap();
+        fs::remove_dir(directory.path().join("compiled")).unwrap();
+        fs::write(directory.path().join("compiled"), b"").unwrap();
+        compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).unwrap();
+        assert_eq!(hits_and_misses(&compiled), (0, 1));
+    }
+
+    #[test]
+    fn code_that_nobody_asks_for_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+        let old = directory.path().join("0-0.cwasm");
+        fs::write(&old, b"").unwrap();
+        fs::File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * KEPT).unwrap();
+        fs::write(directory.path().join("1-0.cwasm"), b"").unwrap();
+        compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).unwrap();
+        assert!(!old.exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+}
