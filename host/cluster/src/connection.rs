@@ -21,8 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::eks::EksTokens;
-use super::kubeconfig::{PluginTokens, token_in};
+use super::kind::Login;
 use super::served::{Served, ServedList};
 
 /// The version at which an object was touched.
@@ -54,24 +53,7 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) endpoint: String,
     pub(super) authorities: Vec<Vec<u8>>,
-    pub(super) caller: Caller,
-}
-
-/// As whom the host logs in.
-pub(super) enum Caller {
-    /// As a user of the kubeconfig, by what it says; nobody when it names none.
-    User(Option<String>),
-    /// As a user of the kubeconfig, by the token that a file holds at that moment.
-    File {
-        /// The user.
-        user: String,
-        /// The file.
-        path: String,
-    },
-    /// As a user of the kubeconfig, by what a plugin answers.
-    Plugin(Box<PluginTokens>),
-    /// As the AWS login that is in use.
-    Eks(Box<EksTokens>),
+    pub(super) login: Box<dyn Login>,
 }
 
 /// Which object is meant.
@@ -194,7 +176,7 @@ struct Inner {
     endpoint: String,
     /// Of the authorities that vouch for it, when they are its own.
     ca_sha256: Option<String>,
-    caller: Caller,
+    login: Box<dyn Login>,
     /// Whether the far end did not answer as the cluster that was meant.
     failed: AtomicBool,
     /// Resource types by API version, each asked for by one caller at a time.
@@ -213,17 +195,18 @@ impl Connected {
         let endpoint = server.endpoint.parse().map_err(|error| unusable(&server.name, &error))?;
         let mut config = Config::new(endpoint);
         config.root_cert = Some(server.authorities);
-        Self::with(server.name, config, server.caller)
+        Self::with(server.name, config, server.login)
     }
 
     /// Connects to a test's own API server.
     #[cfg(test)]
     pub(crate) fn plain(endpoint: &str) -> Self {
-        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), Caller::User(None)).unwrap()
+        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), Box::new(super::kubeconfig::User(None)))
+            .unwrap()
     }
 
     /// Connects as a client configuration says.
-    pub(super) fn with(name: String, mut config: Config, caller: Caller) -> Result<Self, ProviderError> {
+    pub(super) fn with(name: String, mut config: Config, login: Box<dyn Login>) -> Result<Self, ProviderError> {
         install_crypto_provider();
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(REQUEST_TIMEOUT);
@@ -237,7 +220,7 @@ impl Connected {
             error => no_client(&name, &error),
         })?;
         let (failed, served) = (AtomicBool::new(false), std::sync::Mutex::default());
-        let inner = Inner { name, endpoint, ca_sha256, caller, failed, served };
+        let inner = Inner { name, endpoint, ca_sha256, login, failed, served };
         Ok(Self { client, inner: Arc::new(inner) })
     }
 
@@ -518,23 +501,16 @@ impl Connected {
 
     /// What the cluster knows us by, where that is not part of the connection. Another one than was refused.
     pub(super) async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
-        match &self.inner.caller {
-            Caller::Eks(tokens) => tokens.get(refused).await.map(Some),
-            Caller::File { path, .. } => token_in(path).map(SecretString::new).map(Some),
-            Caller::Plugin(tokens) => tokens.get(refused).await,
-            Caller::User(_) => Ok(None),
-        }
+        self.inner.login.token(refused).await
     }
 
     /// The cluster does not know who asks.
     async fn refused(&self) -> ProviderError {
         let name = &self.inner.name;
-        let user = match &self.inner.caller {
-            Caller::Eks(tokens) => return tokens.refused().await,
-            Caller::File { user, .. } => Some(user.as_str()),
-            Caller::Plugin(tokens) => Some(tokens.user()),
-            Caller::User(user) => user.as_deref(),
-        };
+        if let Some(told) = self.inner.login.stranger().await {
+            return told;
+        }
+        let user = self.inner.login.user();
         let who = user.map_or_else(|| "nobody in particular".to_owned(), |user| format!("the user `{user}`"));
         let message = format!("the cluster of the context `{name}` does not accept the login of {who}");
         let hint = format!(

@@ -9,6 +9,7 @@ use nic_core::error::ProviderError;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::kind::GROUP_LABELS;
 use super::workload::{Shown, Workload, unplaced};
 use super::{Connected, Most};
 
@@ -23,10 +24,6 @@ const SYSTEM: &str = "kube-system";
 
 /// Most of the pods there that are looked at while they are on their way.
 const PENDING_PODS: usize = 100;
-
-/// Labels that say which group a node is of, by cloud.
-const GROUP_LABELS: [&str; 3] =
-    ["eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool", "kubernetes.azure.com/agentpool"];
 
 /// What nodes are called that are of no group.
 const NO_GROUP: &str = "others";

@@ -6,33 +6,36 @@ mod login;
 mod members;
 mod plain;
 mod plugin;
-mod yaml;
+pub(super) mod yaml;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use kube::Config;
 use kube::config::KubeConfigOptions;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
+use nic_core::ports::Locator;
+use nic_gate::{Gate, SecretString};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::address::{bare, same};
 use self::found::{Chosen, Found, unusable};
-pub(super) use self::login::token_in;
-use self::login::{API_VERSION, Login, leads_to, lend, unlendable};
+use self::login::{API_VERSION, LoginKind, leads_to, lend, token_in, unlendable};
 use self::members::{cluster_members, plugin_members};
-pub(super) use self::plugin::PluginTokens;
-use self::plugin::{Certificate, Plugin};
+use self::plugin::{Certificate, Plugin, PluginTokens};
 use super::ClusterAccess;
-use super::connection::{Caller, Connected};
-use super::eks::EksCluster;
+use super::connection::Connected;
+use super::kind::{CHOOSING_VARIABLES, ClusterKind, FoundCluster, Login, parameters};
 
 /// How a kubeconfig calls this program for a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecCommand {
     /// The program, `nic` or its path.
     pub command: String,
-    /// Variables that choose the user's AWS login, such as `AWS_PROFILE`. Never a key.
+    /// Variables that choose the user's login, such as a profile. Never a key.
     pub variables: Vec<(String, String)>,
 }
 
@@ -40,15 +43,16 @@ impl ExecCommand {
     /// This very program, with the profile that is chosen now.
     pub fn from_environment() -> Self {
         let path = std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
-        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        let chosen =
+            |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?));
         Self {
             command: path.unwrap_or_else(|| "nic".to_owned()),
-            variables: profile.map(|profile| ("AWS_PROFILE".to_owned(), profile)).into_iter().collect(),
+            variables: CHOOSING_VARIABLES.iter().filter_map(chosen).collect(),
         }
     }
 
     /// The `exec` of a user.
-    fn call(&self, arguments: &[&str], variables: &[(String, String)], interactive: bool) -> Value {
+    pub(super) fn call(&self, arguments: &[&str], variables: &[(String, String)], interactive: bool) -> Value {
         let mut call = json!({
             "apiVersion": API_VERSION,
             "command": self.command,
@@ -63,8 +67,95 @@ impl ExecCommand {
     }
 }
 
+/// What locators call clusters of the user's kubeconfig.
+pub(super) const KIND: &str = "kubeconfig";
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    context: Option<String>,
+}
+
+/// A context of the user's kubeconfig; without a name, the current one.
+#[derive(Debug, Clone)]
+struct Named(Option<String>);
+
+/// The context that a locator names.
+pub(super) fn lead(_gate: &Gate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
+    let Parameters { context } = parameters(locator)?;
+    Ok(Box::new(Named(context)))
+}
+
+#[async_trait]
+impl ClusterKind for Named {
+    fn is_its_own_owner(&self) -> bool {
+        true
+    }
+
+    async fn find(&self) -> Result<Option<Arc<dyn FoundCluster>>, ProviderError> {
+        Ok(Some(Arc::new(self.clone())))
+    }
+}
+
+#[async_trait]
+impl FoundCluster for Named {
+    async fn connect(&self) -> Result<Connected, ProviderError> {
+        connect(self.0.as_deref()).await
+    }
+
+    fn access(&self, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+        context_access(self.0.as_deref(), exec)
+    }
+
+    async fn credentials(&self, written: &Path) -> Result<Value, ProviderError> {
+        credentials(self.0.as_deref(), written)
+    }
+}
+
+/// A user whose login is part of the connection, or nobody.
+pub(super) struct User(pub(super) Option<String>);
+
+#[async_trait]
+impl Login for User {
+    async fn token(&self, _refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
+        Ok(None)
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// A user by the token that a file holds at that moment.
+struct TokenFile {
+    user: String,
+    path: String,
+}
+
+#[async_trait]
+impl Login for TokenFile {
+    async fn token(&self, _refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
+        token_in(&self.path).map(SecretString::new).map(Some)
+    }
+
+    fn user(&self) -> Option<&str> {
+        Some(&self.user)
+    }
+}
+
+#[async_trait]
+impl Login for PluginTokens {
+    async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
+        self.get(refused).await
+    }
+
+    fn user(&self) -> Option<&str> {
+        Some(self.user_name())
+    }
+}
+
 /// Connects as `kubectl --context` would.
-pub(super) async fn connect(context: Option<&str>) -> Result<Connected, ProviderError> {
+async fn connect(context: Option<&str>) -> Result<Connected, ProviderError> {
     enter(Found::by_environment()?.choose(context)?).await
 }
 
@@ -72,31 +163,31 @@ async fn enter(chosen: Chosen) -> Result<Connected, ProviderError> {
     let name = chosen.name.clone();
     let config = Config::from_custom_kubeconfig(chosen.alone(), &KubeConfigOptions::default()).await;
     let mut config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
-    let login = &mut config.auth_info;
-    let with_password = login.username.is_some() && login.password.is_some();
-    let is_static = login.token.is_some() || login.auth_provider.is_some() || with_password;
+    let auth = &mut config.auth_info;
+    let with_password = auth.username.is_some() && auth.password.is_some();
+    let is_static = auth.token.is_some() || auth.auth_provider.is_some() || with_password;
     // The client would send the file as it is, with the line's end, and call a plugin in the way of everything else.
-    let file = login.token_file.take().filter(|_| !is_static);
-    let exec = login.exec.take().filter(|_| !is_static && file.is_none());
-    let caller = match (chosen.user.as_ref().map(|(user, _)| user), file, exec) {
-        (Some(user), Some(path), _) => Caller::File { user: user.clone(), path },
+    let file = auth.token_file.take().filter(|_| !is_static);
+    let exec = auth.exec.take().filter(|_| !is_static && file.is_none());
+    let login: Box<dyn Login> = match (chosen.user.as_ref().map(|(user, _)| user), file, exec) {
+        (Some(user), Some(path), _) => Box::new(TokenFile { user: user.clone(), path }),
         (Some(user), None, Some(exec)) => {
             let exec = serde_json::to_value(exec).map_err(|error| unusable(&error))?;
             let (tokens, certificate) = PluginTokens::ask(Plugin::of(&chosen, user, &exec)?).await?;
             if let Some(Certificate { data, key }) = certificate {
-                login.client_certificate_data = Some(data);
-                login.client_key_data = Some(key.expose().into());
+                auth.client_certificate_data = Some(data);
+                auth.client_key_data = Some(key.expose().into());
             }
-            Caller::Plugin(Box::new(tokens))
+            Box::new(tokens)
         }
-        (user, ..) => Caller::User(user.cloned()),
+        (user, ..) => Box::new(User(user.cloned())),
     };
-    Connected::with(name, config, caller)
+    Connected::with(name, config, login)
 }
 
 /// A kubeconfig of one context for others. What stands in it is no login: whoever uses it calls this program, which reads the user's
 /// own kubeconfig then.
-pub(super) fn context_access(context: Option<&str>, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+fn context_access(context: Option<&str>, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
     let found = Found::by_environment()?;
     minified(&found, &found.choose(context)?, exec)
 }
@@ -132,18 +223,22 @@ fn minified(found: &Found, chosen: &Chosen, exec: &ExecCommand) -> Result<Cluste
         let acts_for = ["as", "as-uid", "as-groups", "as-user-extra"].into_iter();
         let mut user: Map<String, Value> =
             acts_for.filter_map(|member| Some((member.to_owned(), own.get(member)?.clone()))).collect();
-        let login = Login::of(&own).for_others(chosen);
-        if let Login::Unlendable(by) = login {
+        let login = LoginKind::of(&own).for_others(chosen);
+        if let LoginKind::Unlendable(by) = login {
             let error = unlendable(name, by);
             warnings.push(Diagnostic { hints: error.hints(), ..not_lent(error.to_string()) });
         }
         let call = match login {
-            Login::None => None,
-            Login::Plugin => Some(plugin_members(&own["exec"])),
-            Login::Static | Login::SecretPlugin | Login::Unlendable(_) => {
+            LoginKind::None => None,
+            LoginKind::Plugin => Some(plugin_members(&own["exec"])),
+            LoginKind::Static | LoginKind::SecretPlugin | LoginKind::Unlendable(_) => {
                 // A name may lead elsewhere tomorrow, and the login is for this server alone.
                 let arguments = ["kubeconfig", "--token", "--context", &chosen.name, "--server", chosen.server()];
-                Some(exec.call(&arguments, &[("KUBECONFIG".to_owned(), list(found)?)], login == Login::SecretPlugin))
+                Some(exec.call(
+                    &arguments,
+                    &[("KUBECONFIG".to_owned(), list(found)?)],
+                    login == LoginKind::SecretPlugin,
+                ))
             }
         };
         user.extend(call.map(|call| ("exec".to_owned(), call)));
@@ -189,7 +284,7 @@ pub async fn context_credential(context: &str, server: Option<&str>) -> Result<S
 
 /// Where the login is: who has the file can use the context. That is what deploy wrote, unless the context leads elsewhere by now, else
 /// the one file of the user's that has all of it.
-pub(super) fn credentials(context: Option<&str>, written: &Path) -> Result<Value, ProviderError> {
+fn credentials(context: Option<&str>, written: &Path) -> Result<Value, ProviderError> {
     whole_file(Found::by_environment(), context, written)
 }
 
@@ -220,24 +315,6 @@ fn whole_file(
         ] }),
     };
     found.whole(&chosen).map(|path| told(path, &chosen.name)).ok_or_else(in_pieces)
-}
-
-/// A kubeconfig that asks this program for a token whenever one is needed, and so holds none.
-pub(super) fn eks_access(cluster: &EksCluster, exec: &ExecCommand) -> ClusterAccess {
-    let EksCluster { region, name, endpoint, ca_certificate_base64, .. } = cluster;
-    let arguments = ["kubeconfig", "--token", "--region", region, "--cluster", name];
-    let document = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{
-            "name": name,
-            "cluster": { "server": endpoint, "certificate-authority-data": ca_certificate_base64 },
-        }],
-        "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
-        "current-context": name,
-        "users": [{ "name": name, "user": { "exec": exec.call(&arguments, &exec.variables, false) } }],
-    });
-    ClusterAccess { context: name.clone(), kubeconfig: yaml::text(&document), warnings: Vec::new() }
 }
 
 #[cfg(test)]

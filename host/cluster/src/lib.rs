@@ -3,10 +3,11 @@
 //! A provider says which cluster is meant, never where it is: endpoint, certificate and login are the cloud's own answer to the
 //! host, or the user's kubeconfig. So no provider can point the host's tokens at a server of its own.
 
+mod aws;
 mod connection;
-mod eks;
 mod generation;
 mod health;
+mod kind;
 mod kubeconfig;
 pub mod kubernetes;
 mod reader;
@@ -24,13 +25,14 @@ use nic_core::document;
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 use nic_core::ports::Locator;
-use serde::Deserialize;
 use serde_json::Value;
 
+use self::kind::FoundCluster;
+
 pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
-pub use self::eks::{EksCluster, eks_token, is_access_map};
 pub use self::generation::Generation;
 pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
+pub use self::kind::{exec_credential, is_access_map};
 pub use self::kubeconfig::{ExecCommand, context_credential};
 pub use self::reader::{FindCluster, FoundClusterReader};
 pub use self::workload::Workload;
@@ -54,54 +56,11 @@ pub struct ClusterAccess {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The kinds of locators that the host can follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    Eks { region: String, name: String },
-    Kubeconfig { context: Option<String> },
-}
-
-#[derive(Deserialize)]
-struct EksParameters {
-    region: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct KubeconfigParameters {
-    #[serde(default)]
-    context: Option<String>,
-}
-
-impl Place {
-    fn of(locator: &Locator) -> Result<Self, ProviderError> {
-        let bad = |error: serde_json::Error| {
-            let message = format!("the locator of the {} cluster cannot be read: {error}", locator.kind);
-            ProviderError::other("CLUSTER_LOCATOR_INVALID", message)
-        };
-        match locator.kind.as_str() {
-            "eks" => {
-                let EksParameters { region, name } = EksParameters::deserialize(&locator.parameters).map_err(bad)?;
-                Ok(Self::Eks { region, name })
-            }
-            "kubeconfig" => {
-                let KubeconfigParameters { context } =
-                    KubeconfigParameters::deserialize(&locator.parameters).map_err(bad)?;
-                Ok(Self::Kubeconfig { context })
-            }
-            other => Err(ProviderError::other(
-                "CLUSTER_KIND_NOT_IMPLEMENTED",
-                format!("clusters of kind `{other}` cannot be reached yet"),
-            )),
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Kept {
     connection: Option<Connected>,
-    eks: Option<EksCluster>,
-    /// Why the user's kubeconfig gives no connection: a plugin that does not answer is not waited for by each of those who wait.
+    found: Option<Arc<dyn FoundCluster>>,
+    /// Why what was found gives no connection: a plugin that does not answer is not waited for by each of those who wait.
     refused: Option<ProviderError>,
     checked: Option<(Instant, Generation)>,
 }
@@ -150,7 +109,7 @@ impl ClusterSource {
     /// A connection made under another generation, or one that failed, is used again only if the cloud still names the same
     /// cluster: an endpoint or a login of a cluster that was replaced or deleted reaches nobody.
     pub async fn connect(&self, locator: &Locator, generation: Generation) -> Result<Option<Connected>, ProviderError> {
-        let place = Place::of(locator)?;
+        let cluster = kind::of(&self.0.gate, locator)?;
         let slot = self.slot(locator);
         let mut kept = slot.lock().await;
         if kept.is_good(generation) {
@@ -158,32 +117,24 @@ impl ClusterSource {
         }
         // Taken out: when the check fails, what was not checked is not there to be used.
         let before = std::mem::take(&mut *kept);
-        let checked = Some((Instant::now(), generation));
-        *kept = match place {
-            Place::Eks { region, name } => {
-                let eks = eks::describe(&self.0.gate, &region, &name).await?;
-                let same = eks.is_some() && eks == before.eks && !before.has_failed();
-                let connection = match before.connection.filter(|_| same) {
-                    Some(connection) => Some(connection),
-                    None => eks.as_ref().map(|cluster| eks::connect(&self.0.gate, cluster)).transpose()?,
-                };
-                Kept { connection, eks, refused: None, checked }
-            }
-            Place::Kubeconfig { context } => {
-                let (connection, refused) = match kubeconfig::connect(context.as_deref()).await {
-                    Ok(connection) => (Some(connection), None),
-                    Err(error) => (None, Some(error)),
-                };
-                // It may have taken longer than the answer is believed.
-                Kept { connection, eks: None, refused, checked: Some((Instant::now(), generation)) }
-            }
+        let found = cluster.find().await?;
+        let same = !before.has_failed() && is_same(before.found.as_deref(), found.as_deref());
+        let (connection, refused) = match (before.connection.filter(|_| same), &found) {
+            (Some(connection), _) => (Some(connection), None),
+            (None, None) => (None, None),
+            (None, Some(found)) => match found.connect().await {
+                Ok(connection) => (Some(connection), None),
+                Err(error) => (None, Some(error)),
+            },
         };
+        // Only now: it may have taken longer than the answer is believed.
+        *kept = Kept { connection, found, refused, checked: Some((Instant::now(), generation)) };
         kept.answer()
     }
 
     /// Which cluster it is, where the user's kubeconfig says it; none of clusters that belong to an account, whose that is.
     pub async fn identity(&self, locator: &Locator, generation: Generation) -> Result<Option<Identity>, ProviderError> {
-        if !matches!(Place::of(locator)?, Place::Kubeconfig { .. }) {
+        if !kind::of(&self.0.gate, locator)?.is_its_own_owner() {
             return Ok(None);
         }
         match self.connect(locator, generation).await? {
@@ -201,13 +152,8 @@ impl ClusterSource {
         generation: Generation,
         exec: &ExecCommand,
     ) -> Result<Option<ClusterAccess>, ProviderError> {
-        match Place::of(locator)? {
-            Place::Eks { region, name } => {
-                let found = self.describe(locator, generation, &region, &name).await?;
-                Ok(found.map(|cluster| kubeconfig::eks_access(&cluster, exec)))
-            }
-            Place::Kubeconfig { context } => kubeconfig::context_access(context.as_deref(), exec).map(Some),
-        }
+        let found = self.found(locator, generation).await?;
+        found.map(|cluster| cluster.access(exec)).transpose()
     }
 
     /// A login in the words of Nebari's output `kubernetes_credentials`, or none while there is no cluster. For stdout alone, when
@@ -218,31 +164,32 @@ impl ClusterSource {
         generation: Generation,
         written: &Path,
     ) -> Result<Option<Value>, ProviderError> {
-        match Place::of(locator)? {
-            Place::Eks { region, name } => {
-                let Some(cluster) = self.describe(locator, generation, &region, &name).await? else { return Ok(None) };
-                eks::credentials(&self.0.gate, &cluster).await.map(Some)
-            }
-            Place::Kubeconfig { context } => kubeconfig::credentials(context.as_deref(), written).map(Some),
+        match self.found(locator, generation).await? {
+            Some(cluster) => cluster.credentials(written).await.map(Some),
+            None => Ok(None),
         }
     }
 
-    async fn describe(
+    async fn found(
         &self,
         locator: &Locator,
         generation: Generation,
-        region: &str,
-        name: &str,
-    ) -> Result<Option<EksCluster>, ProviderError> {
+    ) -> Result<Option<Arc<dyn FoundCluster>>, ProviderError> {
         let slot = self.slot(locator);
         let kept = slot.lock().await;
-        let known = kept.eks.clone().filter(|_| kept.is_good(generation));
+        let known = kept.found.clone().filter(|_| kept.is_good(generation));
         drop(kept);
         match known {
             Some(cluster) => Ok(Some(cluster)),
-            None => eks::describe(&self.0.gate, region, name).await,
+            None => kind::of(&self.0.gate, locator)?.find().await,
         }
     }
+}
+
+/// Whether both are one cluster, as far as that can be told without connecting.
+fn is_same(before: Option<&dyn FoundCluster>, now: Option<&dyn FoundCluster>) -> bool {
+    let (before, now) = (before.and_then(FoundCluster::fingerprint), now.and_then(FoundCluster::fingerprint));
+    now.is_some() && before == now
 }
 
 #[cfg(test)]

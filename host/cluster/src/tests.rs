@@ -8,7 +8,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nic_core::ports::ClusterReader as _;
-use nic_gate::{CredentialSource, EndpointOverrides, GateOptions};
+use nic_gate::GateOptions;
+use nic_gate::aws::{CredentialSource, EndpointOverrides, SigV4};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -28,8 +29,10 @@ async fn gate(status: &'static str, body: String) -> Gate {
     });
     let credentials = Credentials::new("AKIDEXAMPLE", "hunter2", Some("session+token/==".to_owned()), None, "test");
     Gate::new(GateOptions {
-        credentials: CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
-        endpoints: EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
+        schemes: vec![Arc::new(SigV4::new(
+            CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
+            EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
+        ))],
         ..GateOptions::default()
     })
 }
@@ -52,7 +55,7 @@ fn described(status: &str) -> String {
 #[tokio::test]
 async fn a_token_is_a_signed_question_to_sts() {
     let gate = gate("200 OK", String::new()).await;
-    let credential = eks_token(&gate, "us-west-2", "nebari-dev").await.unwrap();
+    let credential = exec_credential(&gate, "us-west-2", "nebari-dev").await.unwrap();
     assert_eq!(credential["kind"], "ExecCredential");
     assert_eq!(credential["apiVersion"], "client.authentication.k8s.io/v1");
     let expires = credential["status"]["expirationTimestamp"].as_str().unwrap();

@@ -5,17 +5,17 @@ use std::error::Error as StdError;
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::CloudResponse;
+use super::egress::EgressRefused;
 use super::refusal::Refusal;
 use super::room::{Full, Reserved};
-use crate::egress::EgressRefused;
+use super::{CloudResponse, scheme};
 
 /// Longest answer that is taken. The largest honest ones are pages of instance types, some megabytes; more would fill
 /// the host's memory.
 pub const MAX_RESPONSE_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Of one hop, or ours.
-const DROPPED_HEADERS: [&str; 11] = [
+const DROPPED_HEADERS: [&str; 9] = [
     "authorization",
     "connection",
     "keep-alive",
@@ -25,8 +25,6 @@ const DROPPED_HEADERS: [&str; 11] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "x-amz-date",
-    "x-amz-security-token",
 ];
 
 /// Reads the answer to its end, or to the limit. Room is taken before its bytes are kept, and not for what is only promised.
@@ -51,7 +49,7 @@ pub async fn read(
     let headers: Vec<(String, String)> = response
         .headers()
         .iter()
-        .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()))
+        .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()) && !scheme::is_withheld(name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     held.add(headers.iter().map(|(name, value)| name.len() + value.len()).sum()).map_err(no_room)?;
@@ -70,18 +68,6 @@ fn too_large(why: String) -> ProviderError {
     let hint = "what was asked for may have been done; the next run looks";
     let (code, detail) = ("RESPONSE_TOO_LARGE".to_owned(), serde_json::json!({ "hint": hint }));
     ProviderError::Other { code, message: why, detail }
-}
-
-/// What every service of AWS says of a signature by the wrong key. Some go on with the request as they got it, session token and all.
-const MISMATCH: &[u8] = b"request signature we calculated does not match the signature you provided";
-
-/// Refuses an answer to a wrong signature, in fewer words than AWS has for it.
-pub fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
-    if matches!(response.status, 400 | 401 | 403) && contains(&response.body, MISMATCH) {
-        let message = "AWS computes another signature: the secret access key does not belong to its id";
-        return Err(ProviderError::denied("SignatureDoesNotMatch", message));
-    }
-    Ok(())
 }
 
 /// Shortest secret that is looked for: answers hold shorter ones as words of their own, such as `admin`.
@@ -109,22 +95,10 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
     Ok(())
 }
 
-fn contains(body: &[u8], wanted: &[u8]) -> bool {
+/// Whether the bytes are somewhere in the body.
+pub fn contains(body: &[u8], wanted: &[u8]) -> bool {
     body.windows(wanted.len()).any(|window| window == wanted)
 }
-
-/// Whether the cloud says that the credentials have ended: in the body, or, as services do that answer in REST and JSON, in a header.
-pub fn says_expired(response: &CloudResponse) -> bool {
-    const CODES: [&str; 2] = ["ExpiredToken", "RequestExpired"];
-    let in_header = |code: &&str| {
-        response.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(ERROR_TYPE) && value.contains(*code))
-    };
-    let in_body = |code: &&str| response.body.len() < 64 * 1024 && contains(&response.body, code.as_bytes());
-    matches!(response.status, 400 | 401 | 403) && CODES.iter().any(|code| in_header(code) || in_body(code))
-}
-
-/// Where AWS's services that answer in JSON name the error.
-const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// What a request that got no answer means for the caller. `proxy` is what it went through, if anything.
 pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> ProviderError {

@@ -5,45 +5,47 @@
 //! action that was recognised. It is then written anew from its parts, signed and sent; the answer goes back without
 //! anything that is the host's. See `docs/security.md`.
 
+mod action;
 mod admission;
 mod answer;
-pub mod catalogue;
+pub mod aws;
 mod clients;
-mod credentials;
 pub mod egress;
-mod endpoints;
+mod environment;
 pub mod grant;
 mod host_login;
-pub mod identities;
-mod identity;
+mod plain;
 mod refusal;
 mod request;
 mod room;
-mod sigv4;
+pub mod scheme;
+mod secret;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
-use tokio::sync::OnceCell;
+use nic_core::identity::Identity;
 use url::Url;
 
-pub use self::admission::{Admitted, admit};
-pub use self::catalogue::Class;
-pub use self::credentials::{CredentialCache, CredentialSource, SecretString};
-pub use self::endpoints::{EndpointError, EndpointOverrides, Partition, partition};
-pub use self::identity::{account, aws_identity};
+pub use self::action::{Action, Class};
+pub use self::admission::Admitted;
 pub use self::refusal::{Refusal, breaks_the_phase};
 pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
 pub use self::room::{Full, Reserved, Room};
+pub use self::scheme::{EndpointError, Presigned, Scheme, identities_granted};
+pub use self::secret::SecretString;
 
-use self::admission::{AwsRequest, Caller, PlainRequest, join};
+use self::admission::Way;
 use self::clients::Clients;
+use self::egress::{Lookup, Proxies, Reach};
+use self::grant::Grants;
 use self::host_login::HostLogin;
-use crate::egress::{Lookup, Proxies, Reach};
-use crate::grant::Grants;
+use self::plain::PlainRequest;
+use self::request::join;
+use self::scheme::{Caller, CloudBound, Destination, Signed, Verdict};
 
 /// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -167,10 +169,8 @@ impl fmt::Debug for Observer {
 /// How a [`Gate`] is made.
 #[derive(Debug, Clone)]
 pub struct GateOptions {
-    /// Where AWS credentials come from.
-    pub credentials: CredentialSource,
-    /// The user's own endpoints.
-    pub endpoints: EndpointOverrides,
+    /// The clouds, with where their credentials come from.
+    pub schemes: Vec<Arc<dyn Scheme>>,
     /// Who is told about requests.
     pub observer: Option<Observer>,
     /// Longest time for one request.
@@ -184,8 +184,7 @@ pub struct GateOptions {
 impl Default for GateOptions {
     fn default() -> Self {
         Self {
-            credentials: CredentialSource::default(),
-            endpoints: EndpointOverrides::default(),
+            schemes: scheme::plain(),
             observer: None,
             timeout: REQUEST_TIMEOUT,
             lookup: Lookup::default(),
@@ -196,25 +195,12 @@ impl Default for GateOptions {
 
 impl GateOptions {
     /// With the endpoints that the environment names.
+    ///
+    /// # Errors
+    /// An endpoint that is none.
     pub fn from_environment() -> Result<Self, EndpointError> {
-        if let Some(name) = no_text("AWS_ENDPOINT_URL") {
-            return Err(EndpointError { name, why: "it is not UTF-8 text".to_owned() });
-        }
-        Ok(Self { endpoints: EndpointOverrides::from_variables(variables())?, ..Self::default() })
+        Ok(Self { schemes: scheme::by_environment()?, ..Self::default() })
     }
-}
-
-/// The environment, without what is not text.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// The first variable of these whose value is no text. Whoever looks for text would go on as if it were not set.
-fn no_text(prefix: &str) -> Option<String> {
-    let names = std::env::vars_os()
-        .filter(|(_, value)| value.to_str().is_none())
-        .filter_map(|(name, _)| name.into_string().ok());
-    names.filter(|name| name.starts_with(prefix)).min()
 }
 
 /// Makes aws-lc-rs the TLS of the whole process. Harmless when it is done already.
@@ -228,7 +214,7 @@ pub fn install_crypto_provider() {
 /// # Guarantees
 ///
 /// - A guest's request is refused unless its grant and the phase of its call allow the action that the host recognises in it.
-/// - Credentials go to the host names of AWS, or to the endpoints that the user set, and nowhere else.
+/// - Credentials go to the host names of their cloud, or to the endpoints that the user set, and nowhere else.
 /// - No redirect is followed, and no answer that repeats a credential is given back.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
@@ -236,30 +222,17 @@ pub struct Gate(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     options: GateOptions,
-    credentials: CredentialCache,
-    endpoints: OnceCell<EndpointOverrides>,
     clients: Clients,
     room: Room,
     host_room: Room,
 }
 
-/// A URL whose query is the signature.
-pub struct Presigned {
-    /// It.
-    pub url: Url,
-    /// When its time began.
-    pub signed_at: SystemTime,
-}
-
 impl Gate {
     /// A gate. Nothing is looked for or opened before the first request.
     pub fn new(options: GateOptions) -> Self {
-        let credentials = CredentialCache::new(options.credentials.clone());
         let clients = Clients::new(&options);
         Self(Arc::new(Inner {
             options,
-            credentials,
-            endpoints: OnceCell::new(),
             clients,
             room: Room::new(MAX_HELD_BYTES),
             host_room: Room::new(MAX_HOST_HELD_BYTES),
@@ -268,27 +241,43 @@ impl Gate {
 
     /// Begins what a first request waits for, so that it is there by then. What fails here that request tells of.
     pub fn get_ready(&self) {
-        let gate = self.clone();
-        tokio::spawn(async move {
-            let (url, reach) = match gate.endpoints().await?.of("EC2") {
-                Some(instead) => (instead.clone(), Reach::Anywhere),
-                None => (join("https://ec2.amazonaws.com", "/")?, Reach::NotMetadata),
-            };
-            gate.0.clients.of(&url, reach).await.map(drop)
-        });
+        for scheme in &self.0.options.schemes {
+            let (gate, scheme) = (self.clone(), scheme.clone());
+            tokio::spawn(async move {
+                let (service_id, host) = scheme.first();
+                let (origin, _, reach) = place(scheme.endpoint(service_id).await?, host);
+                gate.0.clients.of(&join(&origin, "/")?, reach).await.map(drop)
+            });
+        }
+    }
+
+    /// Whether a guest's request may be sent within these bounds.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admit(&self, bounds: &Bounds, request: CloudRequest) -> Result<Admitted, Refusal> {
+        admission::admit(&self.0.options.schemes, bounds, request)
     }
 
     /// Signs and sends a request of a guest that was admitted within these bounds. Its answer takes room from what is held.
+    ///
+    /// # Errors
+    /// What the credentials, the network or the cloud say.
     pub async fn send(
         &self,
         bounds: &Bounds,
-        admitted: Admitted,
+        Admitted(way): Admitted,
         held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        match admitted {
-            Admitted::Aws(admitted) => self.send_aws(&admitted, held).await,
-            Admitted::Plain(admitted) => self.send_plain(&bounds.grants, admitted, held).await,
+        match way {
+            Way::Cloud(scheme, request) => self.send_signed(&*scheme, &request, held).await,
+            Way::Plain(request) => self.send_plain(&bounds.grants, *request, held).await,
         }
+    }
+
+    fn scheme(&self, name: &str) -> Result<&dyn Scheme, Refusal> {
+        let found = self.0.options.schemes.iter().find(|scheme| scheme.name() == name);
+        found.map(|scheme| &**scheme).ok_or_else(|| Refusal::SchemeNotImplemented(name.to_owned()))
     }
 
     /// Room for the requests and the answers of one call, so many bytes of all that there is.
@@ -296,95 +285,74 @@ impl Gate {
         self.0.room.part(bytes)
     }
 
-    /// Signs and sends a request of the host itself. Only to AWS, and through the same checks of names and actions.
+    /// Signs and sends a request of the host itself. Only to clouds, and through the same checks of names and actions.
+    ///
+    /// # Errors
+    /// What the credentials, the network or the cloud say.
     pub async fn send_for_host(&self, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-        self.send_aws(&admission::admit_aws(Caller::Host, request)?, &mut self.0.host_room.begin()).await
+        let scheme = self.scheme(&request.scheme)?;
+        self.send_signed(scheme, &scheme.admit(Caller::Host, request)?, &mut self.0.host_room.begin()).await
     }
 
     /// A URL that stands for a GET of the host itself while `expires_in` lasts.
+    ///
+    /// # Errors
+    /// What the credentials say.
     pub async fn presign_for_host(
         &self,
         request: CloudRequest,
         signed_header: (HeaderName, HeaderValue),
         expires_in: Duration,
     ) -> Result<Presigned, ProviderError> {
-        let AwsRequest { service, binding, parsed, .. } = admission::admit_aws(Caller::Host, request)?;
-        let mut url = self.target(service.service_id, &binding.host, &parsed).await?.0;
-        let credentials = self.0.credentials.get().await?;
-        let signed_at = SystemTime::now();
-        let scope = sigv4::Scope {
-            credentials: &credentials,
-            region: &binding.region,
-            service: service.signing_name,
-            time: signed_at,
-        };
-        let headers = [signed_header];
-        let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &headers, body: b"" };
-        let signature = sigv4::signature(&unsigned, &scope, Some(expires_in))?;
-        url.query_pairs_mut().extend_pairs(signature.parameters);
-        Ok(Presigned { url, signed_at })
+        let scheme = self.scheme(&request.scheme)?;
+        let request = scheme.admit(Caller::Host, request)?;
+        let (url, _) = target(scheme, &request).await?;
+        scheme.presign(&request, url, signed_header, expires_in).await
     }
 
-    /// Whether the user put something in place of a service.
-    pub async fn is_overridden(&self, service_id: &str) -> Result<bool, ProviderError> {
-        Ok(self.endpoints().await?.of(service_id).is_some())
+    /// Whether the user put something in place of a cloud's service.
+    ///
+    /// # Errors
+    /// `ENDPOINT_INVALID`.
+    pub async fn is_overridden(&self, scheme: &str, service_id: &str) -> Result<bool, ProviderError> {
+        Ok(self.scheme(scheme)?.endpoint(service_id).await?.is_some())
     }
 
-    async fn endpoints(&self) -> Result<&EndpointOverrides, ProviderError> {
-        let find = async || {
-            let overrides = self.0.options.endpoints.clone();
-            let configured = self.0.credentials.configured_endpoint().await;
-            let overrides = configured.map_or(Ok(overrides.clone()), |url| overrides.or_for_all(&url));
-            overrides.map_err(|error| ProviderError::other("ENDPOINT_INVALID", error.to_string()))
-        };
-        self.0.endpoints.get_or_try_init(find).await
+    /// The account that requests act on that are signed this way; none for ways of signing that know no account.
+    ///
+    /// # Errors
+    /// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
+    pub async fn account(&self, scheme: &str, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+        match self.scheme(scheme) {
+            Ok(scheme) => scheme.account(self, region).await,
+            Err(_) => Ok(None),
+        }
     }
 
-    /// The URL of a request, and where that may be: anywhere, when the user put it in place of the service's own.
-    async fn target(
+    async fn send_signed(
         &self,
-        service_id: &str,
-        host: &str,
-        parsed: &request::Parsed,
-    ) -> Result<(Url, Reach), ProviderError> {
-        let instead = self.endpoints().await?.of(service_id);
-        let (origin, base, reach) = match instead {
-            Some(url) => (url.origin().ascii_serialization(), url.path(), Reach::Anywhere),
-            // Its certificate proves who it is, wherever a network has it: behind a private endpoint, or a VPN.
-            None => (format!("https://{host}"), "", Reach::NotMetadata),
-        };
-        Ok((join(&origin, &parsed.path_and_query(base))?, reach))
-    }
-
-    async fn send_aws(&self, admitted: &AwsRequest, held: &mut Reserved) -> Result<CloudResponse, ProviderError> {
-        let AwsRequest { service, action, binding, parsed } = admitted;
-        let (url, reach) = self.target(service.service_id, &binding.host, parsed).await?;
+        scheme: &dyn Scheme,
+        request: &CloudBound,
+        held: &mut Reserved,
+    ) -> Result<CloudResponse, ProviderError> {
+        let CloudBound { parsed, action, destination: Destination { service, .. } } = request;
+        let (url, reach) = target(scheme, request).await?;
         let name = action.qualified();
         let mut retried = false;
         loop {
-            let credentials = self.0.credentials.get().await?;
-            let unsigned =
-                sigv4::Unsigned { method: &parsed.method, url: &url, headers: &parsed.headers, body: &parsed.body };
-            let scope = sigv4::Scope {
-                credentials: &credentials,
-                region: &binding.region,
-                service: service.signing_name,
-                time: SystemTime::now(),
-            };
-            let signature = sigv4::signature(&unsigned, &scope, None)?;
-            let headers = parsed.headers.iter().cloned().chain(signature.headers);
+            let Signed { headers, secrets } = scheme.sign(request, &url).await?;
+            let headers = parsed.headers.iter().cloned().chain(headers);
             let sent = self.transmit(reach, parsed, (url.clone(), &name), headers, held);
-            let sent = self.observed(service.signing_name, action.name, action.class, sent).await?;
-            let token = credentials.session_token().unwrap_or_default();
-            answer::check_signature(&sent)?;
-            answer::check_echo(&sent, &[credentials.secret_access_key(), token, &signature.text])?;
-            if !answer::says_expired(&sent) {
+            let sent = self.observed(service, action.name, action.class, sent).await?;
+            let login = scheme.judge(&sent)?;
+            answer::check_echo(&sent, &secrets.iter().map(SecretString::expose).collect::<Vec<_>>())?;
+            if login == Verdict::Good {
                 return Ok(sent);
             }
             // Refused before it had an effect: new credentials may be there by now, say after another login.
-            self.0.credentials.forget().await;
+            scheme.forget().await;
             if std::mem::replace(&mut retried, true) {
-                return Err(credentials::expired("AWS says that the credentials have ended"));
+                return Err(scheme.ended());
             }
         }
     }
@@ -446,6 +414,22 @@ impl Gate {
         }
         answer
     }
+}
+
+/// Origin, base path and reach of a service: anywhere, when the user put something in its place.
+fn place(instead: Option<Url>, host: &str) -> (String, String, Reach) {
+    match instead {
+        Some(url) => (url.origin().ascii_serialization(), url.path().to_owned(), Reach::Anywhere),
+        // Its certificate proves who it is, wherever a network has it: behind a private endpoint, or a VPN.
+        None => (format!("https://{host}"), String::new(), Reach::NotMetadata),
+    }
+}
+
+/// The URL of a request, and where that may be.
+async fn target(scheme: &dyn Scheme, request: &CloudBound) -> Result<(Url, Reach), ProviderError> {
+    let Destination { service_id, host, .. } = &request.destination;
+    let (origin, base, reach) = place(scheme.endpoint(service_id).await?, host);
+    Ok((join(&origin, &request.parsed.path_and_query(&base))?, reach))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use nic_core::error::ProviderError;
 
 use super::Phase;
-use super::catalogue::{Action, Class};
+use super::action::Class;
 
 /// Why the host refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +32,13 @@ pub enum Refusal {
     #[error("service `{0}` is not granted")]
     ServiceNotGranted(String),
     /// Not the syntax of a region, or of a partition that is not known.
-    #[error("`{0}` is not an AWS region that NIC knows")]
-    Region(String),
+    #[error("`{region}` is not an {cloud} region that NIC knows")]
+    Region {
+        /// As the request names it.
+        region: String,
+        /// Whose region it would be.
+        cloud: &'static str,
+    },
     /// Another host than the one that is meant.
     #[error("requests may not go to `{host}`: {why}")]
     Host {
@@ -101,7 +106,7 @@ impl Refusal {
             Self::UnknownCredential(..) => "CREDENTIAL_UNKNOWN",
             Self::UnknownService { .. } => "SERVICE_NOT_IN_CATALOGUE",
             Self::ServiceNotGranted(..) => "SERVICE_NOT_GRANTED",
-            Self::Region(..) => "REGION_INVALID",
+            Self::Region { .. } => "REGION_INVALID",
             Self::Host { .. } => "HOST_NOT_ALLOWED",
             Self::Malformed(..) => "REQUEST_MALFORMED",
             Self::UnknownAction { .. } => "ACTION_NOT_IN_CATALOGUE",
@@ -132,13 +137,6 @@ impl Refusal {
 /// Whether a request was refused because its call may only read, or reach nothing: what an honest provider never asks for.
 pub fn breaks_the_phase(error: &ProviderError) -> bool {
     matches!(error, ProviderError::Denied { code, .. } if ["ACTION_IS_A_MUTATION", "NO_REQUEST_IN_THIS_PHASE"].contains(&code.as_str()))
-}
-
-impl Action {
-    /// `ec2:CreateVpc`.
-    pub fn qualified(&self) -> String {
-        format!("{}:{}", self.service, self.name)
-    }
 }
 
 impl From<Refusal> for ProviderError {

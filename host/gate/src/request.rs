@@ -6,8 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use url::Url;
 
 use super::CloudRequest;
-use super::catalogue::{self, Action, Protocol, Service};
 use super::refusal::Refusal;
+use super::scheme;
 
 /// Longest body a guest may send. The largest honest one is a policy document or a few hundred tags; more would fill the
 /// host's memory, since bodies are signed whole.
@@ -28,14 +28,14 @@ const MAX_DECODINGS: usize = 3;
 /// RFC 3986 unreserved characters stay, everything else is encoded: the one spelling that every signer agrees on.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Sent as they are. Others are refused: a header can change what a request means.
-const PASSED_HEADERS: [&str; 4] = ["accept", "content-type", "amz-sdk-invocation-id", "amz-sdk-request"];
-
-/// Sent as they are where no signature covers them.
-const PASSED_UNSIGNED_HEADERS: [&str; 5] = ["accept", "content-type", "if-match", "if-none-match", "if-modified-since"];
-
-/// Every client sends them, and the host has its own.
-const REPLACED_HEADERS: [&str; 2] = ["user-agent", "x-amz-user-agent"];
+/// Which headers a request may have. Others are refused: a header can change what a request means.
+#[derive(Debug, Clone, Copy)]
+pub struct HeaderRules {
+    /// Sent as they are.
+    pub passed: &'static [&'static str],
+    /// Every client sends them, and the host has its own.
+    pub replaced: &'static [&'static str],
+}
 
 /// A request in its parts.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,13 +52,12 @@ pub struct Parsed {
     pub query: Vec<(String, String)>,
     /// What is sent along.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    target: Option<String>,
     /// The body. However often it is sent, it is there once.
     pub body: Bytes,
 }
 
-/// Takes a request apart. `signed` says which headers may pass.
-pub fn parse(request: CloudRequest, signed: bool) -> Result<Parsed, Refusal> {
+/// Takes a request apart.
+pub fn parse(request: CloudRequest, rules: HeaderRules) -> Result<Parsed, Refusal> {
     if request.body.len() > MAX_REQUEST_BODY_BYTES {
         return Err(Refusal::malformed(format!("its body is longer than {MAX_REQUEST_BODY_BYTES} bytes")));
     }
@@ -77,13 +76,13 @@ pub fn parse(request: CloudRequest, signed: bool) -> Result<Parsed, Refusal> {
     let url = parse_url(&request.url)?;
     let segments = url.path_segments().into_iter().flatten().map(decode_segment).collect::<Result<_, _>>()?;
     let query = pairs(url.query_pairs().into_owned())?;
-    if let Some((name, _)) = query.iter().find(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-")) {
+    if let Some((name, _)) = query.iter().find(|(name, _)| scheme::is_of_a_signature(name)) {
         return Err(Refusal::malformed(format!("`{name}` is a parameter of signatures")));
     }
-    let (headers, target) = parse_headers(&request.headers, request.body.len(), signed)?;
+    let headers = parse_headers(&request.headers, request.body.len(), rules)?;
     let host = url.host_str().unwrap_or_default().to_owned();
     let origin = url.origin().ascii_serialization();
-    Ok(Parsed { method, host, origin, segments, query, headers, target, body: request.body.into() })
+    Ok(Parsed { method, host, origin, segments, query, headers, body: request.body.into() })
 }
 
 fn parse_url(text: &str) -> Result<Url, Refusal> {
@@ -131,15 +130,14 @@ fn decode_segment(segment: &str) -> Result<String, Refusal> {
     Ok(first.unwrap_or_default())
 }
 
-type Headers = (Vec<(HeaderName, HeaderValue)>, Option<String>);
+type Headers = Vec<(HeaderName, HeaderValue)>;
 
-fn parse_headers(given: &[(String, String)], body_bytes: usize, signed: bool) -> Result<Headers, Refusal> {
+fn parse_headers(given: &[(String, String)], body_bytes: usize, rules: HeaderRules) -> Result<Headers, Refusal> {
     if given.len() > MAX_HEADERS {
         return Err(Refusal::malformed(format!("it has more than {MAX_HEADERS} headers")));
     }
-    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut headers = Headers::new();
     let mut seen = Vec::new();
-    let mut target = None;
     for (name, value) in given {
         let bad = || Refusal::malformed(format!("header `{}` is not one that may be sent", name.escape_default()));
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
@@ -148,115 +146,25 @@ fn parse_headers(given: &[(String, String)], body_bytes: usize, signed: bool) ->
         }
         seen.push(name.clone());
         let value = HeaderValue::from_str(value).map_err(|_| bad())?;
-        let passed = if signed { &PASSED_HEADERS[..] } else { &PASSED_UNSIGNED_HEADERS[..] };
         match name.as_str() {
-            "x-amz-target" if signed => {
-                target = Some(value.to_str().map_err(|_| bad())?.to_owned());
-                headers.push((name, value));
-            }
             // The host sends its own.
             "content-length" if value.as_bytes() == body_bytes.to_string().as_bytes() => {}
             "accept-encoding" if value.as_bytes() == b"identity" => {}
-            other if REPLACED_HEADERS.contains(&other) => {}
-            other if passed.contains(&other) => headers.push((name, value)),
+            other if rules.replaced.contains(&other) => {}
+            other if rules.passed.contains(&other) => headers.push((name, value)),
             _ => return Err(bad()),
         }
     }
-    Ok((headers, target))
-}
-
-/// What the request asks the service for. Form bodies are written anew from what was read.
-pub fn classify(service: &Service, parsed: &mut Parsed) -> Result<&'static Action, Refusal> {
-    if service.protocol != Protocol::Json && parsed.target.is_some() {
-        return Err(Refusal::malformed("`x-amz-target` is not how this service is spoken to"));
-    }
-    match service.protocol {
-        Protocol::Query => classify_query(service, parsed),
-        Protocol::Json => {
-            expect_root(parsed)?;
-            if parsed.method != Method::POST || !parsed.query.is_empty() {
-                return Err(Refusal::malformed("this service takes POSTs without parameters"));
-            }
-            expect_content_type(parsed, &["application/x-amz-json-1.0", "application/x-amz-json-1.1"])?;
-            let target = parsed.target.as_deref().ok_or_else(|| Refusal::malformed("it lacks `x-amz-target`"))?;
-            catalogue::by_target(service, target)
-        }
-        Protocol::Rest => {
-            if !parsed.body.is_empty() {
-                expect_content_type(parsed, &["application/json"])?;
-            }
-            catalogue::by_path(service, parsed.method.as_str(), &parsed.segments)
-        }
-    }
-}
-
-fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Action, Refusal> {
-    expect_root(parsed)?;
-    let from_body = parsed.method == Method::POST;
-    let parameters = if from_body {
-        if !parsed.query.is_empty() {
-            return Err(Refusal::malformed("a form POST has no parameters in its URL"));
-        }
-        expect_content_type(parsed, &["application/x-www-form-urlencoded"])?;
-        let text = std::str::from_utf8(&parsed.body).map_err(|_| Refusal::malformed("its form is not UTF-8"))?;
-        if text.bytes().any(|b| b == b';' || b <= b' ') {
-            // Some parsers split forms at semicolons too.
-            return Err(Refusal::malformed("its form holds characters that forms do not have"));
-        }
-        pairs(form_urlencoded::parse(text.as_bytes()).into_owned())?
-    } else if parsed.method == Method::GET {
-        parsed.query.clone()
-    } else {
-        return Err(Refusal::malformed("this service takes GET and POST"));
-    };
-    let (version, action) = version_and_action(&parameters)?;
-    let action = catalogue::by_parameters(service, &version, &action)?;
-    if from_body {
-        parsed.body = encode_pairs(&parameters).into();
-    }
-    Ok(action)
+    Ok(headers)
 }
 
 /// The parameters, as long as they are no more than an honest client sends.
-fn pairs(found: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, Refusal> {
+pub(crate) fn pairs(found: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, Refusal> {
     let pairs: Vec<_> = found.take(MAX_PARAMETERS + 1).collect();
     if pairs.len() > MAX_PARAMETERS {
         return Err(Refusal::malformed(format!("it has more than {MAX_PARAMETERS} parameters")));
     }
     Ok(pairs)
-}
-
-fn version_and_action(parameters: &[(String, String)]) -> Result<(String, String), Refusal> {
-    let mut names: Vec<String> = parameters.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    names.sort_unstable();
-    if let Some((name, _)) = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next) {
-        return Err(Refusal::malformed(format!("parameter `{name}` is doubled")));
-    }
-    if names.iter().any(|name| name == "operation" || name.starts_with("x-amz-")) {
-        return Err(Refusal::malformed("it holds a parameter that could stand for another action"));
-    }
-    let exactly = |wanted: &str| {
-        let found = parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-        found.filter(|value| !value.is_empty()).ok_or_else(|| Refusal::malformed(format!("it lacks `{wanted}`")))
-    };
-    Ok((exactly("Version")?, exactly("Action")?))
-}
-
-fn expect_root(parsed: &Parsed) -> Result<(), Refusal> {
-    if parsed.segments.iter().all(String::is_empty) && parsed.segments.len() <= 1 {
-        return Ok(());
-    }
-    Err(Refusal::malformed("this service has no path but `/`"))
-}
-
-fn expect_content_type(parsed: &Parsed, allowed: &[&str]) -> Result<(), Refusal> {
-    let given = parsed.headers.iter().find(|(name, _)| *name == http::header::CONTENT_TYPE);
-    let given = given.and_then(|(_, value)| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    let (kind, parameter) = given.split_once(';').unwrap_or((given.as_str(), ""));
-    if allowed.contains(&kind.trim()) && matches!(parameter.trim(), "" | "charset=utf-8") {
-        return Ok(());
-    }
-    Err(Refusal::malformed(format!("its content type is not {}", allowed.join(" or "))))
 }
 
 /// Method, origin and path, for a refusal before the request is taken apart. What is no URL is not repeated.
@@ -299,7 +207,15 @@ impl Parsed {
     }
 }
 
-fn encode_pairs(pairs: &[(String, String)]) -> String {
+/// A form or a query in its one spelling.
+pub(crate) fn encode_pairs(pairs: &[(String, String)]) -> String {
     let encode = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+}
+
+/// Origin and path as they are; the parser must not find anything to change.
+pub(crate) fn join(origin: &str, path_and_query: &str) -> Result<Url, Refusal> {
+    let text = format!("{origin}{path_and_query}");
+    let url = Url::parse(&text).map_err(|error| Refusal::malformed(format!("its URL cannot be written: {error}")))?;
+    if url.as_str() == text { Ok(url) } else { Err(Refusal::malformed("its URL has no single spelling")) }
 }

@@ -5,6 +5,7 @@ mod rebinding;
 mod room;
 
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::admission::admit as admit_guest;
+use super::aws::{CredentialSource, EndpointOverrides, SigV4};
 use super::*;
 use crate::grant::{parse_all, parse_locked};
 
@@ -64,8 +65,12 @@ fn reading() -> Bounds {
     bounds(grants(), Phase::Read)
 }
 
-fn admit(phase: Phase, request: CloudRequest) -> Result<AwsRequest, Refusal> {
-    admission::admit_aws(Caller::Guest(&bounds(grants(), phase)), request)
+fn admit_within(bounds: &Bounds, request: CloudRequest) -> Result<CloudBound, Refusal> {
+    SigV4::default().admit(Caller::Guest(bounds), request)
+}
+
+fn admit(phase: Phase, request: CloudRequest) -> Result<CloudBound, Refusal> {
+    admit_within(&bounds(grants(), phase), request)
 }
 
 fn refusal(phase: Phase, request: CloudRequest) -> String {
@@ -80,7 +85,7 @@ fn told(refusal: &Refusal) -> String {
 fn reads_pass_while_planning_and_mutations_while_changing() {
     let describe = admit(Phase::Read, ec2(DESCRIBE)).unwrap();
     assert_eq!(describe.action.name, "DescribeVpcs");
-    assert_eq!(describe.binding.host, "ec2.us-west-2.amazonaws.com");
+    assert_eq!(describe.destination.host, "ec2.us-west-2.amazonaws.com");
     let create = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
     assert!(admit(Phase::Change, ec2(create)).is_ok());
     let refused = refusal(Phase::Read, ec2(create));
@@ -173,9 +178,9 @@ fn a_request_takes_what_its_parts_take() {
         scheme: "none".to_owned(),
         ..request("", "", &format!("https://api.example.com{}", "/".repeat(8_000)))
     };
-    let small = admit_guest(&reading(), ec2(DESCRIBE)).unwrap().bytes();
+    let small = Gate::new(GateOptions::default()).admit(&reading(), ec2(DESCRIBE)).unwrap().bytes();
     assert!((DESCRIBE.len()..1_000).contains(&small), "{small}");
-    let many = admit_guest(&reading(), slashes).unwrap().bytes();
+    let many = Gate::new(GateOptions::default()).admit(&reading(), slashes).unwrap().bytes();
     assert!(many > 8_000 * size_of::<String>(), "{many}");
 }
 
@@ -219,7 +224,7 @@ fn headers_of_the_host_are_refused_and_unknown_ones_too() {
 
 #[test]
 fn grants_are_looked_at_before_anything_else() {
-    let none = |request| admission::admit_aws(Caller::Guest(&bounds(Grants::default(), Phase::Change)), request);
+    let none = |request| admit_within(&bounds(Grants::default(), Phase::Change), request);
     assert!(told(&none(ec2(DESCRIBE)).err().unwrap()).contains("SERVICE_NOT_GRANTED"));
     let kms =
         CloudRequest { method: "POST".to_owned(), ..request("kms", "KMS", "https://kms.us-west-2.amazonaws.com/") };
@@ -266,17 +271,21 @@ async fn server(status: &'static str, body: &'static str) -> (Url, Arc<Mutex<Vec
 }
 
 async fn sent(gate: &Gate, bounds: &Bounds, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-    gate.send(bounds, admit_guest(bounds, request)?, &mut gate.room(1 << 20).begin()).await
+    gate.send(bounds, gate.admit(bounds, request)?, &mut gate.room(1 << 20).begin()).await
+}
+
+fn gate_with(endpoint: &Url, credentials: SharedCredentialsProvider) -> Gate {
+    let endpoints = EndpointOverrides::from_variables([("AWS_ENDPOINT_URL".to_owned(), endpoint.to_string())]).unwrap();
+    Gate::new(GateOptions {
+        schemes: vec![Arc::new(SigV4::new(CredentialSource::Given(credentials), endpoints))],
+        timeout: Duration::from_secs(5),
+        ..GateOptions::default()
+    })
 }
 
 fn gate(endpoint: &Url) -> Gate {
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, Some(TOKEN.to_owned()), None, "test");
-    Gate::new(GateOptions {
-        credentials: CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
-        endpoints: EndpointOverrides::from_variables([("AWS_ENDPOINT_URL".to_owned(), endpoint.to_string())]).unwrap(),
-        timeout: Duration::from_secs(5),
-        ..GateOptions::default()
-    })
+    gate_with(endpoint, SharedCredentialsProvider::new(credentials))
 }
 
 #[tokio::test]
@@ -423,7 +432,7 @@ async fn only_granted_hosts_are_spoken_to_without_a_signature() {
 fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
     let changing = |kind: &str, request: CloudRequest| {
         let bounds = Bounds { kind: Some(kind.into()), ..bounds(grants(), Phase::Change) };
-        admission::admit_aws(Caller::Guest(&bounds), request).map(drop).map_err(|refusal| told(&refusal))
+        admit_within(&bounds, request).map(drop).map_err(|refusal| told(&refusal))
     };
     let create = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
     assert_eq!(changing("x.vpc", ec2(create)), Ok(()));
@@ -441,7 +450,7 @@ fn a_change_asks_for_what_is_of_its_kind_and_in_its_region() {
     );
     // Granted is not agreed to: a component of somebody else's makes no identities in a run that was not asked about them.
     let unasked = Bounds { identities: false, ..bounds(grants(), Phase::Change) };
-    let refused = |request| admission::admit_aws(Caller::Guest(&unasked), request).map(drop).map_err(|no| told(&no));
+    let refused = |request| admit_within(&unasked, request).map(drop).map_err(|no| told(&no));
     let words = "iam:CreateRole says who may do what, and this run was not asked about it [IDENTITIES_NOT_AGREED]";
     assert_eq!(refused(role.clone()), Err(words.to_owned()));
     assert_eq!(refused(ec2(create)), Ok(()));
@@ -583,9 +592,8 @@ async fn missing_and_ended_credentials_have_codes() {
     let (url, seen) = server("200 OK", "").await;
     let ended = Credentials::new("AKIDEXAMPLE", SECRET, None, Some(SystemTime::UNIX_EPOCH), "test");
     for (found, code) in [(None, "CREDENTIALS_MISSING"), (Some(ended), "CREDENTIALS_EXPIRED")] {
-        let mut options = gate(&url).0.options.clone();
-        options.credentials = CredentialSource::Given(SharedCredentialsProvider::new(Poor(found)));
-        let error = sent(&Gate::new(options), &reading(), ec2(DESCRIBE)).await.unwrap_err();
+        let gate = gate_with(&url, SharedCredentialsProvider::new(Poor(found)));
+        let error = sent(&gate, &reading(), ec2(DESCRIBE)).await.unwrap_err();
         assert_eq!(error.code(), code);
     }
     assert!(seen.lock().unwrap().is_empty());

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nic_cluster::kubernetes::KubernetesProvider;
-use nic_cluster::{
-    ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName, eks_token,
-};
+use nic_cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName};
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{self, Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
@@ -430,12 +428,12 @@ impl Session {
     }
 }
 
-/// The `ExecCredential` for an EKS cluster, as text.
+/// The `ExecCredential` for a cluster of a region, as text.
 ///
 /// # Errors
 /// What the credential chain says.
 pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, CommandError> {
-    let credential = eks_token(&gate()?, region, cluster).await?;
+    let credential = nic_cluster::exec_credential(&gate()?, region, cluster).await?;
     Ok(credential.to_string())
 }
 

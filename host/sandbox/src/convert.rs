@@ -373,9 +373,6 @@ pub(super) fn progress_from_guest(progress: lifecycle::Progress) -> Result<Progr
 }
 
 pub(super) fn locator_from_guest(locator: access::Locator) -> Result<Locator, Fault> {
-    if !matches!(locator.kind.as_str(), "eks" | "gke" | "aks" | "kubeconfig" | "kubeconfig-from") {
-        return Fault::lie(format!("`{}` is no kind of cluster locator", line(&locator.kind)));
-    }
     let parameters = data(&locator.parameters, "the parameters of the cluster locator")?;
     if parameters.is_object() {
         Ok(Locator { kind: locator.kind, parameters })

@@ -23,7 +23,7 @@ const LENT_FOR: Duration = Duration::minutes(5);
 
 /// How a user logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Login {
+pub(super) enum LoginKind {
     /// Not at all.
     None,
     /// By a token or a certificate.
@@ -36,7 +36,7 @@ pub(super) enum Login {
     Unlendable(&'static str),
 }
 
-impl Login {
+impl LoginKind {
     /// Of a user as kubeconfig has it.
     pub(super) fn of(user: &Value) -> Self {
         let has = |member: &str| user.get(member).is_some_and(|value| !value.is_null());
@@ -68,11 +68,11 @@ pub(super) async fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
     let nobody = || unusable(&format!("the context `{}` has no user who logs in", chosen.name));
     let (name, user) = chosen.user.as_ref().ok_or_else(nobody)?;
     let user = serde_json::to_value(user).map_err(|error| unusable(&error))?;
-    let status = match Login::of(&user) {
-        Login::None => return Err(nobody()),
-        Login::Static => read(name, &user)?,
-        Login::Plugin | Login::SecretPlugin => Plugin::of(chosen, name, &user["exec"])?.call().await?.into(),
-        Login::Unlendable(by) => return Err(unlendable(name, by)),
+    let status = match LoginKind::of(&user) {
+        LoginKind::None => return Err(nobody()),
+        LoginKind::Static => read(name, &user)?,
+        LoginKind::Plugin | LoginKind::SecretPlugin => Plugin::of(chosen, name, &user["exec"])?.call().await?.into(),
+        LoginKind::Unlendable(by) => return Err(unlendable(name, by)),
     };
     Ok(json!({
         "apiVersion": API_VERSION,

@@ -3,17 +3,7 @@
 
 use serde_json::Value;
 
-/// Variables of a plugin that choose a login and are none.
-const PLAIN_VARIABLES: [&str; 8] = [
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "KUBECONFIG",
-];
+use crate::kind::{PLAIN_OPTIONS, PLAIN_VARIABLES};
 
 /// Words in the names of options, variables and headers whose value may be a secret.
 const TELLING: [&str; 9] = ["auth", "cookie", "credential", "header", "key", "pass", "pwd", "secret", "token"];
@@ -54,8 +44,7 @@ fn is_telling(program: &str, argument: &str) -> bool {
 /// A short option says nothing of what its value is, unless the plugin is known.
 fn is_plain_short(program: &str, option: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or_default();
-    // The cluster's name, and a role's.
-    name == "aws-iam-authenticator" && matches!(option, "-i" | "-r")
+    PLAIN_OPTIONS.iter().any(|(plugin, options)| *plugin == name && options.contains(&option))
 }
 
 /// `NAME=value` for `env`, `Name: value` for a header, `user:password@host`.
@@ -77,7 +66,7 @@ fn is_a_name(text: &str) -> bool {
 }
 
 fn is_plain_variable(name: &str) -> bool {
-    PLAIN_VARIABLES.contains(&name)
+    PLAIN_VARIABLES.iter().any(|variables| variables.contains(&name))
 }
 
 fn tells(name: &str) -> bool {

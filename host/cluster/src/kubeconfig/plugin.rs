@@ -177,7 +177,7 @@ impl PluginTokens {
     }
 
     /// Whose they are.
-    pub(crate) fn user(&self) -> &str {
+    pub(crate) fn user_name(&self) -> &str {
         &self.plugin.user
     }
 

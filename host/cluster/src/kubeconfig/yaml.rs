@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// The text of a document.
-pub(super) fn text(document: &Value) -> String {
+pub(crate) fn text(document: &Value) -> String {
     let mut text = String::new();
     // A string takes whatever is written to it.
     let _ = write(document, 0, &mut text);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{is_at, origin_of};
+use crate::scheme;
 
 /// Most entries of one component.
 pub(super) const MAX_GRANTS: usize = 32;
@@ -220,8 +221,9 @@ impl Grant {
                 Some(verb) => Err(format!("the verb `{verb}` is not offered; `get` and `list` are")),
                 None => Ok(()),
             },
-            Self::CloudHttp(grant) if grant.scheme != "aws-sigv4" => {
-                Err("`aws-sigv4` is the one way of signing for clouds that is offered".to_owned())
+            Self::CloudHttp(grant) if !scheme::names().any(|name| name == grant.scheme) => {
+                let offered: Vec<String> = scheme::names().map(|name| format!("`{name}`")).collect();
+                Err(format!("of signing for clouds these ways are offered: {}", offered.join(", ")))
             }
             Self::Hosts(grant) => grant.check(),
             _ => Ok(()),

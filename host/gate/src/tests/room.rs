@@ -19,7 +19,7 @@ async fn says(answer: String) -> Url {
 
 async fn described(gate: &Gate, room: &Room) -> Result<(CloudResponse, Reserved), ProviderError> {
     let mut held = room.begin();
-    let admitted = admit_guest(&reading(), ec2(DESCRIBE))?;
+    let admitted = gate.admit(&reading(), ec2(DESCRIBE))?;
     gate.send(&reading(), admitted, &mut held).await.map(|response| (response, held))
 }
 
@@ -58,7 +58,7 @@ async fn what_is_only_promised_takes_no_room() {
     let gate = gate(&url);
     let room = gate.room(1 << 20);
     let mut held = room.begin();
-    let (bounds, admitted) = (reading(), admit_guest(&reading(), ec2(DESCRIBE)).unwrap());
+    let (bounds, admitted) = (reading(), gate.admit(&reading(), ec2(DESCRIBE)).unwrap());
     let sending = gate.send(&bounds, admitted, &mut held);
     assert!(tokio::time::timeout(Duration::from_millis(500), sending).await.is_err(), "it ended");
     room.begin().add((1 << 20) - (64 << 10)).expect("most of it is left");

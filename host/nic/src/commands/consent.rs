@@ -11,7 +11,6 @@ use nic_core::plan::{PlannedChange, Reason};
 use nic_core::ports::Provider as _;
 use nic_core::resource::Record;
 use nic_core::state::State;
-use nic_gate::identities;
 use serde_json::json;
 
 use self::far::{Concern, reaches_far};
@@ -47,7 +46,7 @@ impl<'a> Consent<'a> {
         let mut reasons: Vec<(Concern, String)> = Vec::from_iter(another(&state, name, digest));
         reasons.extend(steps.into_iter().filter_map(|change| {
             let document = planned.graph.get(&change.address).map(|desired| &desired.document);
-            let granted = identities::granted(component.grants(), &change.kind);
+            let granted = nic_gate::identities_granted(component.grants(), &change.kind);
             reaches_far(change, document, granted, is_made(&state.records, &change.address))
         }));
         reasons.sort_by_key(|(concern, _)| *concern);

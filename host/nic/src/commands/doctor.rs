@@ -5,7 +5,7 @@ use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use nic_core::ports::Backend;
 use nic_core::state::format_v1;
-use nic_gate::aws_identity;
+use nic_gate::aws::caller_arn;
 use serde_json::{Value, json};
 
 use super::Result;
@@ -123,7 +123,7 @@ async fn credentials(config: Option<&Config>) -> Check {
     }
     let Some(region) = config.region() else { return Check::skipped(name, "the config names no region") };
     let told = match session::gate() {
-        Ok(gate) => aws_identity(&gate, &region).await.map_err(|error| {
+        Ok(gate) => caller_arn(&gate, &region).await.map_err(|error| {
             let hint = what_to_mend(&error);
             let error = CommandError::from(error);
             let silent = error.diagnostics[0].hints.is_empty();

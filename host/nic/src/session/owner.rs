@@ -27,7 +27,7 @@ impl PlatformOwner {
 impl IdentitySource for PlatformOwner {
     async fn identity(&self, call: &Call) -> Result<Option<Identity>, ProviderError> {
         for scheme in &self.schemes {
-            let account = nic_gate::account(&self.gate, scheme, self.region.as_deref()).await?;
+            let account = self.gate.account(scheme, self.region.as_deref()).await?;
             if account.is_some() {
                 return Ok(account);
             }

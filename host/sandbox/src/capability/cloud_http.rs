@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use nic_gate::{
-    Admitted, Bounds, CloudRequest, CloudResponse, Full, Phase, Refusal, Reserved, admit, breaks_the_phase, name_of,
+    Admitted, Bounds, CloudRequest, CloudResponse, Full, Gate, Phase, Refusal, Reserved, breaks_the_phase, name_of,
 };
 use tokio::task::JoinHandle;
 use wasmtime::component::Resource;
@@ -58,7 +58,7 @@ fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
 }
 
 /// Whether a request may be made. What is too long is not taken apart.
-fn admitted(bounds: &Bounds, request: Request) -> Result<Admitted, ProviderError> {
+fn admitted(gate: &Gate, bounds: &Bounds, request: Request) -> Result<Admitted, ProviderError> {
     if bounds.phase == Phase::Pure {
         return Err(Refusal::Pure(name_of(&request.method, &request.url)).into());
     }
@@ -86,7 +86,7 @@ fn admitted(bounds: &Bounds, request: Request) -> Result<Admitted, ProviderError
         headers: request.headers,
         body: request.body,
     };
-    Ok(admit(bounds, request)?)
+    Ok(gate.admit(bounds, request)?)
 }
 
 impl GuestState {
@@ -95,7 +95,8 @@ impl GuestState {
     fn begin(&mut self, request: Request) -> Result<InFlight, ProviderError> {
         self.service.lowering = None;
         let service = &self.service;
-        let admitted = admitted(&service.bounds, request).inspect_err(|error| note(&service.offence, error))?;
+        let admitted =
+            admitted(&service.gate, &service.bounds, request).inspect_err(|error| note(&service.offence, error))?;
         if service.in_flight >= MAX_IN_FLIGHT {
             let message = format!("{MAX_IN_FLIGHT} requests are on their way");
             return Err(ProviderError::other("TOO_MANY_REQUESTS_IN_FLIGHT", message));

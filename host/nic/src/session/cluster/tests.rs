@@ -19,7 +19,8 @@ use nic_core::ports::{
 };
 use nic_core::resource::{Observed, Record};
 use nic_core::state::State;
-use nic_gate::{CredentialSource, EndpointOverrides, Gate, GateOptions, install_crypto_provider};
+use nic_gate::aws::{CredentialSource, EndpointOverrides, SigV4};
+use nic_gate::{Gate, GateOptions, install_crypto_provider};
 use nic_system::SystemClock;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
@@ -120,8 +121,10 @@ impl Eks {
         });
         let credentials = Credentials::new("AKIDEXAMPLE", "hunter2", None, None, "test");
         let gate = Gate::new(GateOptions {
-            credentials: CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
-            endpoints: EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
+            schemes: vec![Arc::new(SigV4::new(
+                CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
+                EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
+            ))],
             ..GateOptions::default()
         });
         Self { says, asked, gate }

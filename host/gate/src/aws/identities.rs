@@ -1,7 +1,7 @@
-//! Which actions of a cloud say who may do what there.
+//! Which actions of AWS say who may do what there.
 
-use super::admission::AWS_SIGV4;
-use super::catalogue::{self, Action, Class};
+use super::{NAME, catalogue};
+use crate::action::{Action, Class};
 use crate::grant::Grants;
 
 /// The service of identities themselves: everything that changes something there.
@@ -44,7 +44,7 @@ pub(super) fn says_who(action: &Action) -> bool {
 /// every such action, so that no way of writing a pattern gets by.
 pub fn granted<'a>(grants: &'a Grants, kind: &str) -> Option<&'a str> {
     let may = |action: &Action| {
-        let service = grants.allows_service(AWS_SIGV4, action.service);
+        let service = grants.allows_service(NAME, action.service);
         grants.mutation(kind, &action.qualified()).filter(|_| service)
     };
     catalogue::actions().filter(|action| says_who(action)).filter_map(may).min()

@@ -3,7 +3,8 @@
 use nic_core::error::ProviderError;
 use serde_json::json;
 
-use nic_gate::{Gate, aws_identity, partition};
+use nic_gate::Gate;
+use nic_gate::aws::{caller_arn, partition};
 
 /// The policy that lets its holder do everything.
 const ADMINISTRATOR: &str = "cluster-access-policy/AmazonEKSClusterAdminPolicy";
@@ -43,7 +44,7 @@ fn principal(arn: &str) -> Option<Principal> {
 impl Refusing {
     /// The error, once AWS has said who asks.
     pub(super) async fn error(&self, gate: &Gate) -> ProviderError {
-        match aws_identity(gate, &self.region).await {
+        match caller_arn(gate, &self.region).await {
             Ok(arn) => self.unknown(&arn),
             Err(error) => ProviderError::Other {
                 code: "CLUSTER_LOGIN_FAILED".to_owned(),

@@ -8,7 +8,8 @@ use std::fmt;
 use url::Url;
 
 use super::catalogue::Service;
-use super::refusal::Refusal;
+use crate::refusal::Refusal;
+use crate::scheme::{Destination, EndpointError};
 
 /// Longest region name that is accepted. Real ones have at most 15 characters.
 const MAX_REGION_BYTES: usize = 32;
@@ -48,7 +49,7 @@ const GOVERNMENT: Partition = Partition {
 
 /// The partition of a region, whose syntax is checked: it becomes part of a host name.
 pub fn partition(region: &str) -> Result<Partition, Refusal> {
-    let bad = || Refusal::Region(region.chars().take(MAX_REGION_BYTES).collect());
+    let bad = || Refusal::Region { region: region.chars().take(MAX_REGION_BYTES).collect(), cloud: "AWS" };
     let parts: Vec<&str> = region.split('-').collect();
     let lower = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     let (number, names) = parts.split_last().ok_or_else(bad)?;
@@ -64,26 +65,24 @@ pub fn partition(region: &str) -> Result<Partition, Refusal> {
     }
 }
 
-/// Where a request of a service and region goes, and which region signs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
-    /// The only host name that the request may name.
-    pub host: String,
-    /// The region in the signature.
-    pub region: String,
+/// Where a request goes.
+pub struct Bound {
+    /// Host name and signing region.
+    pub destination: Destination,
     /// Whether the partition has the service once.
     pub is_global: bool,
 }
 
 /// Binds a service in a region to its host name.
-pub fn bind(service: &Service, region: &str) -> Result<Binding, Refusal> {
+pub fn bind(service: &Service, region: &str) -> Result<Bound, Refusal> {
     let partition = partition(region)?;
+    let at = |host, region| Destination { service: service.signing_name, service_id: service.service_id, host, region };
     if service.signing_name == "iam" {
         let (host, region) = (partition.iam_host.to_owned(), partition.iam_region.to_owned());
-        return Ok(Binding { host, region, is_global: true });
+        return Ok(Bound { destination: at(host, region), is_global: true });
     }
     let host = format!("{}.{region}.{}", service.endpoint_prefix, partition.dns_suffix);
-    Ok(Binding { host, region: region.to_owned(), is_global: false })
+    Ok(Bound { destination: at(host, region.to_owned()), is_global: false })
 }
 
 /// The user's own endpoints: emulators, private endpoints.
@@ -93,17 +92,8 @@ pub struct EndpointOverrides {
     by_service: BTreeMap<String, Url>,
 }
 
-/// Why an endpoint of the user cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not an endpoint: {why}")]
-pub struct EndpointError {
-    /// The variable.
-    pub name: String,
-    /// What is wrong with its value, which is not repeated: it may hold a password.
-    pub why: String,
-}
-
-const PREFIX: &str = "AWS_ENDPOINT_URL";
+/// What begins the names of the variables.
+pub(super) const PREFIX: &str = "AWS_ENDPOINT_URL";
 
 impl EndpointOverrides {
     /// From the environment: `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE_ID>`, unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
@@ -166,7 +156,7 @@ mod tests {
     use super::*;
 
     fn host(signing_name: &str, service_id: &str, region: &str) -> String {
-        bind(service(signing_name, service_id).unwrap(), region).unwrap().host
+        bind(service(signing_name, service_id).unwrap(), region).unwrap().destination.host
     }
 
     #[test]
@@ -184,7 +174,7 @@ mod tests {
         assert_eq!(host("iam", "IAM", "eu-central-1"), "iam.amazonaws.com");
         assert_eq!(host("iam", "IAM", "cn-northwest-1"), "iam.cn-north-1.amazonaws.com.cn");
         assert_eq!(host("iam", "IAM", "us-gov-east-1"), "iam.us-gov.amazonaws.com");
-        assert_eq!(bind(service("iam", "IAM").unwrap(), "eu-central-1").unwrap().region, "us-east-1");
+        assert_eq!(bind(service("iam", "IAM").unwrap(), "eu-central-1").unwrap().destination.region, "us-east-1");
     }
 
     #[test]

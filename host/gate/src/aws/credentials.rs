@@ -18,35 +18,13 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use nic_core::error::ProviderError;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::no_text;
+use crate::environment::no_text;
 
 /// Credentials that end sooner than this are fetched anew: a request must arrive before they do.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
 /// Longest time to find credentials: an SSO or a metadata server that hangs must not hang the host.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// A text that nothing prints.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretString(String);
-
-impl SecretString {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text. Only where it leaves the host for whom it is meant.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretString {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
 
 /// Where credentials come from.
 #[derive(Clone, Default)]

@@ -6,20 +6,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::refusal::Refusal;
+use crate::action::{Action, Class};
+use crate::refusal::Refusal;
 
 const TABLE: &str = include_str!("catalogue/aws.tsv");
-
-/// What an action does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Shows something.
-    Read,
-    /// Changes something.
-    Mutate,
-    /// Answers a secret: for the host alone.
-    Secret,
-}
 
 /// How a service says which action is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +35,6 @@ pub struct Service {
     pub protocol: Protocol,
     /// Its API version.
     pub version: &'static str,
-}
-
-/// One action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
-    /// The service's signing name.
-    pub service: &'static str,
-    /// Its name.
-    pub name: &'static str,
-    /// What it does.
-    pub class: Class,
-    /// Why, where the name does not tell.
-    pub why: &'static str,
 }
 
 #[derive(Debug)]

@@ -4,22 +4,22 @@ use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 use serde_json::json;
 
-use super::admission::AWS_SIGV4;
-use super::{CloudRequest, Gate, partition};
+use super::{NAME, partition};
+use crate::{CloudRequest, Gate};
 
 /// Whose the credentials are.
-struct AwsCaller {
+struct Caller {
     account: String,
     arn: String,
 }
 
-/// The account that requests signed in this way act on; none for ways of signing that know no account.
+/// The account that requests act on; none where no region is named.
 ///
 /// # Errors
 /// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
-pub async fn account(gate: &Gate, scheme: &str, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
-    let (AWS_SIGV4, Some(region)) = (scheme, region) else { return Ok(None) };
-    let AwsCaller { account, arn } = aws_caller(gate, region).await?;
+pub(super) async fn account(gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+    let Some(region) = region else { return Ok(None) };
+    let Caller { account, arn } = caller(gate, region).await?;
     let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
     let name = match partition {
         "aws" => format!("AWS account {account}"),
@@ -32,16 +32,16 @@ pub async fn account(gate: &Gate, scheme: &str, region: Option<&str>) -> Result<
 /// The ARN that AWS answers for the credentials found.
 ///
 /// # Errors
-/// As [`account`].
-pub async fn aws_identity(gate: &Gate, region: &str) -> Result<String, ProviderError> {
-    aws_caller(gate, region).await.map(|caller| caller.arn)
+/// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
+pub async fn caller_arn(gate: &Gate, region: &str) -> Result<String, ProviderError> {
+    caller(gate, region).await.map(|caller| caller.arn)
 }
 
-async fn aws_caller(gate: &Gate, region: &str) -> Result<AwsCaller, ProviderError> {
+async fn caller(gate: &Gate, region: &str) -> Result<Caller, ProviderError> {
     let suffix = partition(region)?.dns_suffix;
     let request = CloudRequest {
         credential: "default".to_owned(),
-        scheme: "aws-sigv4".to_owned(),
+        scheme: NAME.to_owned(),
         scheme_parameters: json!({ "service": "sts", "region": region }),
         service_id: "STS".to_owned(),
         method: "POST".to_owned(),
@@ -56,7 +56,7 @@ async fn aws_caller(gate: &Gate, region: &str) -> Result<AwsCaller, ProviderErro
         rest.split_once(&format!("</{tag}>")).map(|(inside, _)| inside.trim().to_owned())
     };
     match (answer.status, within("Arn").zip(within("Account"))) {
-        (200, Some((arn, account))) => Ok(AwsCaller { account, arn }),
+        (200, Some((arn, account))) => Ok(Caller { account, arn }),
         (status, _) => Err(ProviderError::Remote {
             status,
             code: within("Code").unwrap_or_else(|| "Unknown".to_owned()),

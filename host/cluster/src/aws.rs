@@ -2,13 +2,18 @@
 
 mod stranger;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
-use nic_gate::{CloudRequest, Gate, SecretString, partition};
+use nic_core::ports::Locator;
+use nic_gate::aws::{NAME, partition};
+use nic_gate::{CloudRequest, Gate, SecretString};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,7 +25,10 @@ use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
 use self::stranger::Refusing;
-use super::connection::{Caller, Connected, Server};
+use super::ClusterAccess;
+use super::connection::{Connected, Server};
+use super::kind::{ClusterKind, FoundCluster, Login, parameters};
+use super::kubeconfig::{ExecCommand, yaml};
 
 /// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
@@ -40,21 +48,98 @@ const TOKEN_PREFIX: &str = "k8s-aws-v1.";
 const ACCESS_MAP: (&str, &str) = ("kube-system", "aws-auth");
 
 /// Whether a `ConfigMap` is, or may be, the one that says who may log in; what is not known yet may be any.
-pub fn is_access_map(namespace: Option<&str>, name: Option<&str>) -> bool {
+pub(super) fn is_access_map(namespace: Option<&str>, name: Option<&str>) -> bool {
     namespace.is_none_or(|namespace| namespace == ACCESS_MAP.0) && name.is_none_or(|name| name == ACCESS_MAP.1)
+}
+
+/// What locators call clusters in EKS.
+pub(super) const KIND: &str = "eks";
+
+/// The label that says which group a node is of.
+pub(super) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
+
+/// The variable by which the user chooses a login.
+pub(super) const CHOOSING_VARIABLE: &str = "AWS_PROFILE";
+
+/// Variables of the plugins that log in to EKS which choose a login and are none.
+pub(super) const PLAIN_VARIABLES: &[&str] = &[
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+];
+
+/// A plugin with the short options that name the cluster, and a role.
+pub(super) const PLAIN_OPTIONS: (&str, &[&str]) = ("aws-iam-authenticator", &["-i", "-r"]);
+
+#[derive(Deserialize)]
+struct Parameters {
+    region: String,
+    name: String,
+}
+
+/// A cluster by its name, there or not.
+#[derive(Debug)]
+struct Named {
+    gate: Gate,
+    region: String,
+    name: String,
+}
+
+/// The cluster that a locator names.
+pub(super) fn lead(gate: &Gate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
+    let Parameters { region, name } = parameters(locator)?;
+    Ok(Box::new(Named { gate: gate.clone(), region, name }))
+}
+
+#[async_trait]
+impl ClusterKind for Named {
+    async fn find(&self) -> Result<Option<Arc<dyn FoundCluster>>, ProviderError> {
+        let found = describe(&self.gate, &self.region, &self.name).await?;
+        Ok(found.map(|cluster| Arc::new(Described { gate: self.gate.clone(), cluster }) as Arc<dyn FoundCluster>))
+    }
+}
+
+/// A cluster as AWS describes it.
+#[derive(Debug)]
+struct Described {
+    gate: Gate,
+    cluster: EksCluster,
+}
+
+#[async_trait]
+impl FoundCluster for Described {
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{:?}", self.cluster))
+    }
+
+    async fn connect(&self) -> Result<Connected, ProviderError> {
+        connect(&self.gate, &self.cluster)
+    }
+
+    fn access(&self, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
+        Ok(access(&self.cluster, exec))
+    }
+
+    async fn credentials(&self, _written: &Path) -> Result<Value, ProviderError> {
+        credentials(&self.gate, &self.cluster).await
+    }
 }
 
 /// A cluster that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EksCluster {
+struct EksCluster {
     /// Its region.
-    pub region: String,
+    region: String,
     /// Its name.
-    pub name: String,
+    name: String,
     /// `https://...`.
-    pub endpoint: String,
+    endpoint: String,
     /// Its certificate authority, PEM in base64.
-    pub ca_certificate_base64: String,
+    ca_certificate_base64: String,
     /// When it was made: another of the same name is another cluster.
     created_at: String,
     /// It knows nobody but those in its config map.
@@ -63,12 +148,12 @@ pub struct EksCluster {
 
 #[derive(Deserialize)]
 struct Answer {
-    cluster: Described,
+    cluster: Description,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Described {
+struct Description {
     #[serde(default)]
     status: String,
     endpoint: Option<String>,
@@ -92,7 +177,7 @@ struct CertificateAuthority {
 fn request(service: &str, service_id: &str, region: &str, url: String) -> CloudRequest {
     CloudRequest {
         credential: "default".to_owned(),
-        scheme: "aws-sigv4".to_owned(),
+        scheme: NAME.to_owned(),
         scheme_parameters: json!({ "service": service, "region": region }),
         service_id: service_id.to_owned(),
         method: "GET".to_owned(),
@@ -104,7 +189,7 @@ fn request(service: &str, service_id: &str, region: &str, url: String) -> CloudR
 
 /// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out. One that failed never was up: what is to
 /// stand on it is not there, and its own record says why.
-pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
+async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
     let suffix = partition(region)?.dns_suffix;
     let path = utf8_percent_encode(name, NON_ALPHANUMERIC);
     let url = format!("https://eks.{region}.{suffix}/clusters/{path}");
@@ -123,7 +208,7 @@ pub(super) async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Op
     }
     let authority = described.certificate_authority.and_then(|authority| authority.data);
     let (Some(endpoint), Some(ca_certificate_base64)) = (described.endpoint, authority) else { return Ok(None) };
-    check_endpoint(&endpoint, region, gate.is_overridden("EKS").await?).map_err(|why| broken(name, why))?;
+    check_endpoint(&endpoint, region, gate.is_overridden(NAME, "EKS").await?).map_err(|why| broken(name, why))?;
     let created_at = described.created_at.to_string();
     let mode = described.access_config.and_then(|access| access.authentication_mode);
     let config_map_alone = mode.as_deref() == Some("CONFIG_MAP");
@@ -163,7 +248,7 @@ fn refused(status: u16, body: &[u8]) -> ProviderError {
 }
 
 /// Opens a connection that trusts the cluster's own authority and nobody else.
-pub(super) fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, ProviderError> {
+fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, ProviderError> {
     let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
     let authorities = CertificateDer::pem_slice_iter(&pem)
         .map(|certificate| certificate.map(|certificate| certificate.to_vec()))
@@ -176,13 +261,13 @@ pub(super) fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, Pr
         name: cluster.name.clone(),
         endpoint: cluster.endpoint.clone(),
         authorities,
-        caller: Caller::Eks(Box::new(EksTokens::new(gate.clone(), cluster))),
+        login: Box::new(EksTokens::new(gate.clone(), cluster)),
     })
 }
 
 /// A login to one cluster.
-pub(super) struct Token {
-    pub(super) text: SecretString,
+struct Token {
+    text: SecretString,
     signed_at: OffsetDateTime,
 }
 
@@ -198,7 +283,7 @@ async fn mint(gate: &Gate, region: &str, name: &str) -> Result<Token, ProviderEr
 }
 
 /// The `ExecCredential` that a kubeconfig's exec plugin prints.
-pub async fn eks_token(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
+pub(super) async fn exec_credential(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
     let token = mint(gate, region, name).await?;
     let expires_at = (token.signed_at + TOLD_LIFETIME).replace_nanosecond(0).unwrap_or(token.signed_at);
     Ok(json!({
@@ -213,16 +298,34 @@ pub async fn eks_token(gate: &Gate, region: &str, name: &str) -> Result<Value, P
 }
 
 /// Host, certificate and a token: what Nebari's stages log in with.
-pub(super) async fn credentials(gate: &Gate, cluster: &EksCluster) -> Result<Value, ProviderError> {
+async fn credentials(gate: &Gate, cluster: &EksCluster) -> Result<Value, ProviderError> {
     let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
     let pem = String::from_utf8(pem).map_err(|error| broken(&cluster.name, error))?;
     let token = mint(gate, &cluster.region, &cluster.name).await?;
     Ok(json!({ "host": cluster.endpoint, "cluster_ca_certificate": pem, "token": token.text.expose() }))
 }
 
+/// A kubeconfig that asks this program for a token whenever one is needed, and so holds none.
+fn access(cluster: &EksCluster, exec: &ExecCommand) -> ClusterAccess {
+    let EksCluster { region, name, endpoint, ca_certificate_base64, .. } = cluster;
+    let arguments = ["kubeconfig", "--token", "--region", region, "--cluster", name];
+    let document = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{
+            "name": name,
+            "cluster": { "server": endpoint, "certificate-authority-data": ca_certificate_base64 },
+        }],
+        "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
+        "current-context": name,
+        "users": [{ "name": name, "user": { "exec": exec.call(&arguments, &exec.variables, false) } }],
+    });
+    ClusterAccess { context: name.clone(), kubeconfig: yaml::text(&document), warnings: Vec::new() }
+}
+
 /// Tokens for one cluster, made anew before they end: the client renews none that it did not fetch itself.
 #[derive(Debug)]
-pub(super) struct EksTokens {
+struct EksTokens {
     gate: Gate,
     region: String,
     name: String,
@@ -236,25 +339,27 @@ impl EksTokens {
         let EksCluster { region, name, config_map_alone, .. } = cluster.clone();
         Self { gate, region, name, config_map_alone, kept: Mutex::new(None), refused: OnceCell::new() }
     }
+}
 
-    /// What to say when the cluster takes no token of ours. AWS is asked once who that is, however many requests were refused.
-    pub(super) async fn refused(&self) -> ProviderError {
-        let Self { region, name, config_map_alone, .. } = self;
-        let refusing = Refusing { region: region.clone(), name: name.clone(), config_map_alone: *config_map_alone };
-        self.refused.get_or_init(|| refusing.error(&self.gate)).await.clone()
-    }
-
-    /// A token that lasts; another than `refused`, which the cluster did not take.
-    pub(super) async fn get(&self, refused: Option<&SecretString>) -> Result<SecretString, ProviderError> {
+#[async_trait]
+impl Login for EksTokens {
+    async fn token(&self, refused: Option<&SecretString>) -> Result<Option<SecretString>, ProviderError> {
         const { assert!(RENEW_AFTER.as_secs() < TOKEN_LIFETIME.as_secs()) };
         let mut kept = self.kept.lock().await;
         let good = |(token, made): &&(SecretString, Instant)| made.elapsed() < RENEW_AFTER && Some(token) != refused;
         if let Some((token, _)) = kept.as_ref().filter(good) {
-            return Ok(token.clone());
+            return Ok(Some(token.clone()));
         }
         let token = mint(&self.gate, &self.region, &self.name).await?.text;
         *kept = Some((token.clone(), Instant::now()));
-        Ok(token)
+        Ok(Some(token))
+    }
+
+    /// AWS is asked once who that is, however many requests were refused.
+    async fn stranger(&self) -> Option<ProviderError> {
+        let Self { region, name, config_map_alone, .. } = self;
+        let refusing = Refusing { region: region.clone(), name: name.clone(), config_map_alone: *config_map_alone };
+        Some(self.refused.get_or_init(|| refusing.error(&self.gate)).await.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 """Writes aws.tsv, the host's own catalogue of AWS actions, from botocore's service models.
 
     pip install botocore==1.43.106
-    python host/gate/src/catalogue/generate.py > host/gate/src/catalogue/aws.tsv
+    python host/gate/src/aws/catalogue/generate.py > host/gate/src/aws/catalogue/aws.tsv
 
 An action is a read when its name begins like one, a secret when AWS marks part of its answer as sensitive, and a mutation
 otherwise, so that what is new or oddly named is refused where it matters. The lists below are the exceptions, each with

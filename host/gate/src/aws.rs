@@ -1,0 +1,159 @@
+//! AWS: requests in its regions, signed by Signature Version 4 with the user's own credentials.
+
+mod admission;
+mod answer;
+mod caller;
+pub mod catalogue;
+mod classify;
+mod credentials;
+mod endpoints;
+pub mod identities;
+mod sigv4;
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use http::{HeaderName, HeaderValue};
+use nic_core::error::ProviderError;
+use nic_core::identity::Identity;
+use tokio::sync::OnceCell;
+use url::Url;
+
+pub use self::caller::caller_arn;
+pub use self::credentials::CredentialSource;
+pub use self::endpoints::{EndpointOverrides, Partition, partition};
+
+use self::credentials::CredentialCache;
+use crate::environment::{no_text, variables};
+use crate::refusal::Refusal;
+use crate::scheme::{Caller, CloudBound, EndpointError, Presigned, Scheme, Signed, Verdict};
+use crate::secret::SecretString;
+use crate::{CloudRequest, CloudResponse, Gate};
+
+/// What grants and requests call it.
+pub const NAME: &str = "aws-sigv4";
+
+/// The beginning of parameters that are a signature.
+pub(crate) const SIGNATURE_PARAMETERS: &str = "x-amz-";
+
+/// Headers of answers that are the host's.
+pub(crate) const WITHHELD_HEADERS: &[&str] = &["x-amz-date", "x-amz-security-token"];
+
+/// Requests as AWS takes them.
+#[derive(Debug)]
+pub struct SigV4 {
+    credentials: CredentialCache,
+    overrides: EndpointOverrides,
+    /// With what the profile puts in place of all services.
+    endpoints: OnceCell<EndpointOverrides>,
+}
+
+impl Default for SigV4 {
+    fn default() -> Self {
+        Self::new(CredentialSource::default(), EndpointOverrides::default())
+    }
+}
+
+impl SigV4 {
+    /// With these credentials, to these endpoints. Nothing is looked for before it is needed.
+    pub fn new(credentials: CredentialSource, overrides: EndpointOverrides) -> Self {
+        Self { credentials: CredentialCache::new(credentials), overrides, endpoints: OnceCell::new() }
+    }
+
+    /// With what the environment names.
+    ///
+    /// # Errors
+    /// An endpoint that is none.
+    pub fn by_environment() -> Result<Self, EndpointError> {
+        if let Some(name) = no_text(endpoints::PREFIX) {
+            return Err(EndpointError { name, why: "it is not UTF-8 text".to_owned() });
+        }
+        let overrides = EndpointOverrides::from_variables(variables())?;
+        Ok(Self::new(CredentialSource::default(), overrides))
+    }
+
+    async fn endpoints(&self) -> Result<&EndpointOverrides, ProviderError> {
+        let find = async || {
+            let configured = self.credentials.configured_endpoint().await;
+            let overrides = self.overrides.clone();
+            let overrides = configured.map_or(Ok(overrides.clone()), |url| overrides.or_for_all(&url));
+            overrides.map_err(|error| ProviderError::other("ENDPOINT_INVALID", error.to_string()))
+        };
+        self.endpoints.get_or_try_init(find).await
+    }
+}
+
+#[async_trait]
+impl Scheme for SigV4 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn admit(&self, caller: Caller<'_>, request: CloudRequest) -> Result<CloudBound, Refusal> {
+        admission::admit(caller, request)
+    }
+
+    async fn endpoint(&self, service_id: &str) -> Result<Option<Url>, ProviderError> {
+        Ok(self.endpoints().await?.of(service_id).cloned())
+    }
+
+    fn first(&self) -> (&'static str, &'static str) {
+        ("EC2", "ec2.amazonaws.com")
+    }
+
+    async fn sign(&self, request: &CloudBound, url: &Url) -> Result<Signed, ProviderError> {
+        let credentials = self.credentials.get().await?;
+        let CloudBound { parsed, destination, .. } = request;
+        let unsigned = sigv4::Unsigned { method: &parsed.method, url, headers: &parsed.headers, body: &parsed.body };
+        let scope = sigv4::Scope {
+            credentials: &credentials,
+            region: &destination.region,
+            service: destination.service,
+            time: SystemTime::now(),
+        };
+        let signature = sigv4::signature(&unsigned, &scope, None)?;
+        let token = credentials.session_token().unwrap_or_default();
+        let secrets = [credentials.secret_access_key(), token, &signature.text].map(SecretString::new).into();
+        Ok(Signed { headers: signature.headers, secrets })
+    }
+
+    async fn presign(
+        &self,
+        request: &CloudBound,
+        mut url: Url,
+        header: (HeaderName, HeaderValue),
+        expires_in: Duration,
+    ) -> Result<Presigned, ProviderError> {
+        let credentials = self.credentials.get().await?;
+        let CloudBound { parsed, destination, .. } = request;
+        let signed_at = SystemTime::now();
+        let scope = sigv4::Scope {
+            credentials: &credentials,
+            region: &destination.region,
+            service: destination.service,
+            time: signed_at,
+        };
+        let headers = [header];
+        let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &headers, body: b"" };
+        let signature = sigv4::signature(&unsigned, &scope, Some(expires_in))?;
+        url.query_pairs_mut().extend_pairs(signature.parameters);
+        Ok(Presigned { url, signed_at })
+    }
+
+    fn judge(&self, response: &CloudResponse) -> Result<Verdict, ProviderError> {
+        answer::check_signature(response)?;
+        Ok(if answer::says_expired(response) { Verdict::Ended } else { Verdict::Good })
+    }
+
+    async fn forget(&self) {
+        self.credentials.forget().await;
+    }
+
+    fn ended(&self) -> ProviderError {
+        credentials::expired("AWS says that the credentials have ended")
+    }
+
+    async fn account(&self, gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+        caller::account(gate, region).await
+    }
+}
