@@ -1,4 +1,5 @@
-//! Embeds the bundled components with their digests and manifests: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set.
+//! Embeds the bundled components: every `<name>.wasm` in `NIC_BUNDLE_DIR`, where that is set, with its digest, its manifest and what
+//! `nic-precompile` made of it for the target.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ fn main() {
     let mut list = String::from(
         "/// Each bundled component: its name and its code.\npub const BUNDLED: &[(&str, nic_sandbox::Code)] = &[\n",
     );
+    let target = std::env::var("TARGET").unwrap_or_default();
     if let Some(directory) = std::env::var_os("NIC_BUNDLE_DIR").map(PathBuf::from) {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
             .unwrap_or_else(|error| panic!("NIC_BUNDLE_DIR {}: {error}", directory.display()))
@@ -24,7 +26,6 @@ fn main() {
         println!("cargo::rerun-if-changed={}", directory.display());
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let path = file.display().to_string();
             let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
             let manifest = match section::find(&bytes).as_deref() {
@@ -32,9 +33,21 @@ fn main() {
                 other => panic!("{path} has not one manifest: {other:?}"),
             };
             let digest = Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let made =
+                |extension: &str| directory.join(&target).join(format!("{name}.{extension}")).display().to_string();
+            let stamp = std::fs::read_to_string(made("stamp")).unwrap_or_default();
+            println!("cargo::rerun-if-changed={}", made("stamp"));
+            assert!(
+                stamp.starts_with(&digest),
+                "there is no machine code of {path} for {target}: run `cargo xtask components`"
+            );
             let _ = writeln!(
                 list,
-                "    ({name:?}, nic_sandbox::Code::bundled(include_bytes!({path:?}), {digest:?}, &{manifest:?})),"
+                "    ({name:?}, nic_sandbox::Code::bundled(&nic_sandbox::Bundled {{ wasm: include_bytes!({:?}), digest: {digest:?}, manifest: &{manifest:?}, \
+                 machine_code: include_bytes!({:?}), stamp: {stamp:?} }})),",
+                made("wasm.zst"),
+                made("code.zst"),
             );
         }
     }

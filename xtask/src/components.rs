@@ -1,4 +1,5 @@
-//! Building components: WASI 0.2 components for wasm32-wasip2, whichever way this machine allows.
+//! Building components: WASI 0.2 components for wasm32-wasip2, whichever way this machine allows, and the machine code that goes into
+//! the binary with them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,42 @@ use crate::command::{Command, cargo, cargo_at};
 use crate::places;
 use crate::progress::{Steps, say};
 
-/// The step's name.
-pub const STEP: &str = "components (wasm32-wasip2)";
+/// The steps' names.
+pub const STEPS: [&str; 2] = ["components (wasm32-wasip2)", "machine code of the bundled components"];
+
+/// How much time is taken for small files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// What is worked with.
+    Quick,
+    /// What is given away: many minutes for the component of AWS alone.
+    Small,
+}
+
+impl Size {
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Quick => "component",
+            Self::Small => "component-dist",
+        }
+    }
+
+    /// zstd's.
+    fn level(self) -> &'static str {
+        match self {
+            Self::Quick => "3",
+            Self::Small => "19",
+        }
+    }
+
+    /// Each has its own, so that neither makes the other build again.
+    fn directory(self) -> Result<PathBuf> {
+        match self {
+            Self::Quick => places::components_dir(),
+            Self::Small => Ok(places::target_dir()?.join("nic-components-dist")),
+        }
+    }
+}
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -49,29 +84,37 @@ enum Way {
     Debian,
 }
 
-/// Builds every component and returns the directory they are put into.
-pub fn build(steps: &mut Steps) -> Result<PathBuf> {
+/// Builds every component, of the small ones those that are bundled, and the machine code that a binary for the target (else for this
+/// machine) holds of them. Gives the directory that they are put into.
+pub fn build(steps: &mut Steps, size: Size, target: Option<&str>) -> Result<PathBuf> {
     steps.next();
     let way = find_way()?;
-    let packages: Vec<&str> = COMPONENTS.iter().flat_map(|(package, ..)| ["-p", *package]).collect();
-    let mut arguments = vec!["build", "--profile", "component", "--target", TARGET];
-    arguments.extend(packages);
+    let built = || COMPONENTS.iter().filter(|(.., bundled)| *bundled || size == Size::Quick);
+    let mut arguments = vec!["build", "--profile", size.profile(), "--target", TARGET];
+    arguments.extend(built().flat_map(|(package, ..)| ["-p", *package]));
     match way {
-        Way::Rustup => hinted(cargo(&arguments)).run()?,
-        Way::Debian => debian(hinted(cargo_at(Path::new("/usr/bin/cargo"), &arguments)))?.run()?,
+        Way::Rustup => hinted(cargo(&arguments), size).run()?,
+        Way::Debian => debian(hinted(cargo_at(Path::new("/usr/bin/cargo"), &arguments), size))?.run()?,
     }
-    collect()
+    let directory = size.directory()?;
+    for (_, file, name, bundled) in built() {
+        collect(&directory, file, name, *bundled, size)?;
+    }
+    steps.next();
+    precompile(&directory.join("bundled"), size, target)?;
+    Ok(directory)
 }
 
 /// A native build that has the AWS SDK crates below it. It shares the components' profile: `RUSTC_BOOTSTRAP` makes build scripts
 /// run anew, and in the release profile every other build would then compile everything again.
 pub fn native(command: Command) -> Command {
-    hinted(command.args(&["--profile", "component"]))
+    hinted(command.args(&["--profile", Size::Quick.profile()]), Size::Quick)
 }
 
-fn hinted(command: Command) -> Command {
+fn hinted(command: Command, size: Size) -> Command {
+    let profile = size.profile();
     let command = MOSTLY_UNUSED.iter().fold(command.arg("-Zprofile-hint-mostly-unused"), |command, package| {
-        command.arg("--config").arg(format!("profile.component.package.{package}.hint-mostly-unused=true"))
+        command.arg("--config").arg(format!("profile.{profile}.package.{package}.hint-mostly-unused=true"))
     });
     command.env("RUSTC_BOOTSTRAP", "1")
 }
@@ -131,19 +174,28 @@ fn debian(command: Command) -> Result<Command> {
         .env("PATH", format!("{}:{}:{path}", bin.display(), bin.join("gcc-ld").display())))
 }
 
-fn collect() -> Result<PathBuf> {
-    let built = places::target_dir()?.join(TARGET).join("component");
-    let directory = places::components_dir()?;
-    std::fs::create_dir_all(directory.join("bundled"))?;
-    for (_, file, name, bundled) in COMPONENTS {
-        let from = built.join(format!("{file}.wasm"));
-        let bytes = std::fs::read(&from).with_context(|| format!("{} was not built", from.display()))?;
-        say(&format!("   {name:<10} {:>6} KiB", bytes.len() / 1024));
-        let to = if bundled { directory.join("bundled") } else { directory.clone() }.join(format!("{name}.wasm"));
-        // An unchanged file keeps its time, so that nothing that embeds it is built again.
-        if std::fs::read(&to).ok().as_deref() != Some(&bytes[..]) {
-            std::fs::write(&to, &bytes)?;
-        }
+fn collect(directory: &Path, file: &str, name: &str, bundled: bool, size: Size) -> Result<()> {
+    let from = places::target_dir()?.join(TARGET).join(size.profile()).join(format!("{file}.wasm"));
+    let bytes = std::fs::read(&from).with_context(|| format!("{} was not built", from.display()))?;
+    say(&format!("   {name:<10} {:>6} KiB", bytes.len() / 1024));
+    let directory = if bundled { directory.join("bundled") } else { directory.to_owned() };
+    std::fs::create_dir_all(&directory)?;
+    let to = directory.join(format!("{name}.wasm"));
+    // An unchanged file keeps its time, so that nothing that embeds it is built again.
+    if std::fs::read(&to).ok().as_deref() != Some(&bytes[..]) {
+        std::fs::write(&to, &bytes)?;
     }
-    Ok(directory)
+    Ok(())
+}
+
+/// Has the host's own engine compile what is bundled.
+fn precompile(bundled: &Path, size: Size, target: Option<&str>) -> Result<()> {
+    // With `nic` among the packages the engine has the features that it has there, and is compiled once for both.
+    let mut arguments = vec!["build", "--release", "-p", "nic", "-p", "nic-engine", "--bin", "nic-precompile"];
+    if target.is_some_and(|target| !target.starts_with(std::env::consts::ARCH)) {
+        arguments.extend(["--features", "nic-engine/all-arch"]);
+    }
+    cargo(&arguments).run()?;
+    let program = places::target_dir()?.join("release/nic-precompile");
+    Command::new(program).arg(bundled).arg(size.level()).args(target.as_slice()).run()
 }

@@ -11,13 +11,17 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::command::cargo;
+use crate::components::Size;
 use crate::progress::Steps;
 
 const HELP: &str = "\
 cargo xtask <command>
 
-  components   build every component for wasm32-wasip2
-  dist         one release binary `nic` with the bundled components embedded
+  components   build every component for wasm32-wasip2, and the machine code of those
+               that are bundled
+  dist         the release binary `nic` to give away, with the bundled components embedded:
+               takes many minutes more for small components than the other commands do
+               --target TRIPLE    for another system than this one
   demo         deploy an example platform on this machine, change it, destroy it
   record       record a deploy in a terminal for the README: docs/deploy.svg
   test         every test but the sweep
@@ -56,16 +60,25 @@ fn main() -> ExitCode {
 fn run(command: &str, rest: &[String]) -> Result<()> {
     match command {
         "components" => {
-            let mut steps = Steps::new(&[components::STEP]);
-            components::build(&mut steps).map(drop)
+            let mut steps = Steps::new(&components::STEPS);
+            components::build(&mut steps, Size::Quick, None)?;
+            steps.done();
+            Ok(())
         }
         "dist" => {
-            let mut steps = Steps::new(&[components::STEP, DIST]);
-            dist(&mut steps).map(drop)
+            let target = match rest {
+                [] => None,
+                [option, target] if option == "--target" => Some(target.as_str()),
+                _ => bail!("`dist` takes `--target TRIPLE` and nothing else"),
+            };
+            let mut steps = Steps::new(&with_binary(&[]));
+            binary(&mut steps, Size::Small, target)?;
+            steps.done();
+            Ok(())
         }
         "demo" => {
-            let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the demo"]);
-            let nic = dist(&mut steps)?;
+            let mut steps = Steps::new(&with_binary(&[HARNESS, "the demo"]));
+            let nic = binary(&mut steps, Size::Quick, None)?;
             steps.next();
             cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-demo"]).run()?;
             steps.next();
@@ -75,8 +88,8 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "record" => {
-            let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the recording"]);
-            let nic = dist(&mut steps)?;
+            let mut steps = Steps::new(&with_binary(&[HARNESS, "the recording"]));
+            let nic = binary(&mut steps, Size::Quick, None)?;
             steps.next();
             cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-record"]).run()?;
             steps.next();
@@ -86,10 +99,10 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "test" if rest.iter().any(|argument| argument == "--sweep") => sweep(rest),
-        "test" => test(&mut Steps::new(TEST_STEPS), rest),
+        "test" => test(&mut Steps::new(&with_binary(TEST_STEPS)), rest),
         "bench" => {
-            let mut steps = Steps::new(&[components::STEP, DIST, "criterion benchmarks", "whole-process measurements"]);
-            let nic = dist(&mut steps)?;
+            let mut steps = Steps::new(&with_binary(&["criterion benchmarks", "whole-process measurements"]));
+            let nic = binary(&mut steps, Size::Quick, None)?;
             steps.next();
             cargo(&["bench", "-p", "nic-core", "-p", "nic-sandbox", "--benches"])
                 .env("NIC_BUNDLE_DIR", places::components_dir()?.join("bundled"))
@@ -101,10 +114,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "ci" => {
-            let names: Vec<&str> = ["formatting", "lints", "no path of one machine"]
-                .into_iter()
-                .chain(TEST_STEPS.iter().copied())
-                .collect();
+            let names = [&["formatting", "lints", "no path of one machine"][..], &with_binary(TEST_STEPS)].concat();
             let mut steps = Steps::new(&names);
             steps.next();
             cargo(&["fmt", "--all", "--check"]).run()?;
@@ -131,26 +141,38 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
 const DIST: &str = "the release binary `nic`";
 const HARNESS: &str = "the test harness";
 const TEST_STEPS: &[&str] = &[
-    components::STEP,
-    DIST,
     "native tests of the core, the host and the SDK",
     "native tests of the AWS provider",
     "end-to-end tests on real parts",
 ];
 
+/// The names of the steps to a binary, and of those that follow.
+fn with_binary<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&components::STEPS[..], &[DIST], more].concat()
+}
+
 /// One binary with the bundled components embedded.
-fn dist(steps: &mut Steps) -> Result<std::path::PathBuf> {
-    let directory = components::build(steps)?;
+fn binary(steps: &mut Steps, size: Size, target: Option<&str>) -> Result<std::path::PathBuf> {
+    let directory = components::build(steps, size, target)?;
     steps.next();
-    cargo(&["build", "--release", "-p", "nic"]).env("NIC_BUNDLE_DIR", directory.join("bundled")).run()?;
-    let nic = places::target_dir()?.join("release/nic");
-    let size = std::fs::metadata(&nic).with_context(|| format!("{} was not built", nic.display()))?.len();
-    progress::say(&format!("   {} ({} KiB)", nic.display(), size / 1024));
+    let mut build = cargo(&["build", "--release", "-p", "nic"]).env("NIC_BUNDLE_DIR", directory.join("bundled"));
+    if size == Size::Small {
+        build = build.args(&["--config", "profile.release.package.nic.strip=\"symbols\""]);
+    }
+    let mut directory = places::target_dir()?;
+    if let Some(target) = target {
+        build = build.args(&["--target", target]);
+        directory.push(target);
+    }
+    build.run()?;
+    let nic = directory.join("release/nic");
+    let bytes = std::fs::metadata(&nic).with_context(|| format!("{} was not built", nic.display()))?.len();
+    progress::say(&format!("   {} ({} KiB)", nic.display(), bytes / 1024));
     Ok(nic)
 }
 
 fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
-    let nic = dist(steps)?;
+    let nic = binary(steps, Size::Quick, None)?;
     let components = places::components_dir()?;
     // Every test binary sees the same environment, so that the host crate is compiled once.
     let in_test = |arguments: &[&str]| {
@@ -187,8 +209,8 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
 
 /// Kills at every point, which is too long for `test`. What was done is kept beside the build.
 fn sweep(rest: &[String]) -> Result<()> {
-    let mut steps = Steps::new(&[components::STEP, DIST, HARNESS, "the sweep"]);
-    let nic = dist(&mut steps)?;
+    let mut steps = Steps::new(&with_binary(&[HARNESS, "the sweep"]));
+    let nic = binary(&mut steps, Size::Quick, None)?;
     steps.next();
     cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-sweep"]).run()?;
     steps.next();
@@ -208,6 +230,7 @@ fn sweep(rest: &[String]) -> Result<()> {
 const NATIVE: &[&str] = &[
     "nic-core",
     "nic-system",
+    "nic-engine",
     "nic-gate",
     "nic-sandbox",
     "nic-cluster",
@@ -224,6 +247,7 @@ const LINTED: &[&str] = &[
     "nic-gate",
     "nic-sandbox",
     "nic-cluster",
+    "nic-engine",
     "nic",
     "nic-sdk",
     "nic-kubernetes-initialize",

@@ -556,16 +556,19 @@ pub async fn component(provider: &str, printer: Printer) -> Result<Arc<Component
 /// Whether compiled components can be kept.
 ///
 /// # Errors
-/// `FILE_NOT_WRITABLE`: everything works, and every start compiles anew.
+/// `FILE_NOT_WRITABLE`: everything works, and every start unpacks or compiles anew.
 pub fn check_cache() -> Result<String, CommandError> {
-    let Some(directory) = cache_dir() else { return Ok("none: every start compiles the components anew".to_owned()) };
+    let Some(directory) = cache_dir() else {
+        return Ok("none: every start unpacks or compiles the components anew".to_owned());
+    };
     let probe = directory.join(format!(".probe-{}", std::process::id()));
     let written = nic_system::files::make_own_directory(&directory).and_then(|()| std::fs::write(&probe, b""));
     let _ = std::fs::remove_file(&probe);
     written.map(|()| directory.display().to_string()).map_err(|error| {
         let detail = format!("`{}`: {error}", directory.display());
-        CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", detail)
-            .hint("every start compiles the components anew until it can; set NIC_CACHE_DIR to another directory")
+        CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", detail).hint(
+            "every start unpacks or compiles the components anew until it can; set NIC_CACHE_DIR to another directory",
+        )
     })
 }
 

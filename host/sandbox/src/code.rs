@@ -1,11 +1,10 @@
 //! A component's bytes, and the machine code they compile to.
 //!
-//! Machine code is kept in files that are mapped: a start pays for the pages it runs, not for what the whole component would
+//! Machine code, compiled here or unpacked from the binary, is kept in files that are mapped: a start pays for the pages it runs, not for what the whole component would
 //! take to read, unpack and copy. That is why it is not wasmtime's own cache (docs/adr/0012).
 
 use std::borrow::Cow;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -17,6 +16,7 @@ use nic_system::{files, random};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::bundled::Bundled;
 use super::compile::{CompileError, Compiler};
 use super::manifest;
 
@@ -29,31 +29,49 @@ const USE_KNOWN_BY: Duration = Duration::from_hours(24);
 /// A component's bytes and their digest.
 #[derive(Debug, Clone)]
 pub struct Code {
-    bytes: Cow<'static, [u8]>,
+    held: Held,
     digest: Cow<'static, str>,
-    manifest: Option<&'static [u8]>,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Read(Vec<u8>),
+    Bundled(&'static Bundled),
 }
 
 impl Code {
-    /// Bytes whose digest was taken and whose manifest was found when the binary that holds them was built. So a start does not
-    /// even load them, unless they have to be compiled.
-    pub const fn bundled(bytes: &'static [u8], digest: &'static str, manifest: &'static [u8]) -> Self {
-        Self { bytes: Cow::Borrowed(bytes), digest: Cow::Borrowed(digest), manifest: Some(manifest) }
+    /// What the binary holds. A start does not even load it, unless it has to be unpacked.
+    pub const fn bundled(bundled: &'static Bundled) -> Self {
+        Self { held: Held::Bundled(bundled), digest: Cow::Borrowed(bundled.digest) }
     }
 
     /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match &self.held {
+            Held::Read(bytes) => bytes.into(),
+            Held::Bundled(bundled) => bundled.wasm().into(),
+        }
+    }
+
+    /// How many they are.
+    pub fn size(&self) -> usize {
+        match &self.held {
+            Held::Read(bytes) => bytes.len(),
+            Held::Bundled(bundled) => bundled.size(),
+        }
     }
 
     /// The section with the manifest, where it is known.
     pub(super) fn manifest(&self) -> Option<&[u8]> {
-        self.manifest
+        self.as_bundled().map(|bundled| bundled.manifest)
     }
 
-    /// Whether they came with the binary, which they are as trusted as.
-    fn is_bundled(&self) -> bool {
-        self.manifest.is_some()
+    /// What came with the binary, which it is as trusted as.
+    fn as_bundled(&self) -> Option<&'static Bundled> {
+        match self.held {
+            Held::Read(_) => None,
+            Held::Bundled(bundled) => Some(bundled),
+        }
     }
 
     /// Their SHA-256 in hexadecimal.
@@ -64,14 +82,14 @@ impl Code {
 
 impl From<Vec<u8>> for Code {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { digest: manifest::digest(&bytes).into(), bytes: bytes.into(), manifest: None }
+        Self { digest: manifest::digest(&bytes).into(), held: Held::Read(bytes) }
     }
 }
 
 /// Machine code by component and engine, in a directory.
 #[derive(Debug)]
 pub(super) struct CompiledCode {
-    /// Without one, every start compiles.
+    /// Without one, every start unpacks or compiles.
     directory: Option<PathBuf>,
     compiler: Compiler,
     pub(super) hits: AtomicUsize,
@@ -95,43 +113,62 @@ impl CompiledCode {
             return Ok(component);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
+        if let Some(bundled) = code.as_bundled() {
+            match self.unpacked(engine, bundled, path.as_deref()) {
+                Ok(component) => return Ok(component),
+                Err(why) => tracing::debug!(digest = code.digest(), "bundled machine code is not used: {why}"),
+            }
+        }
         let (component, compiled) = match &self.compiler {
-            Compiler::Program(program) if !code.is_bundled() => {
-                let compiled = program.compile(code.bytes())?;
-                (load(engine, &compiled)?, Some(compiled))
+            Compiler::Program(program) if code.as_bundled().is_none() => {
+                let compiled = program.compile(&code.bytes())?;
+                let cannot = |why| CompileError::Failed(format!("what the compiler gave cannot be loaded: {why}"));
+                (load(engine, &compiled).map_err(cannot)?, Some(compiled))
             }
             _ => {
-                let component = Component::from_binary(engine, code.bytes())
+                let component = Component::from_binary(engine, &code.bytes())
                     .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
                 let compiled = path.as_ref().and_then(|_| component.serialize().ok());
                 (component, compiled)
             }
         };
-        if let (Some(directory), Some(path), Some(compiled)) = (&self.directory, path, compiled) {
-            sweep(directory);
-            // Whoever cannot keep it compiles again next time; `nic doctor` tells why.
-            let _ = keep(&path, &compiled);
+        if let (Some(path), Some(compiled)) = (path, compiled) {
+            self.keep(&path, &compiled);
         }
         Ok(component)
     }
+
+    /// The machine code that came with the binary: in its place in the cache, where there is one, else in memory.
+    fn unpacked(&self, engine: &Engine, bundled: &Bundled, path: Option<&Path>) -> Result<Component, String> {
+        let machine_code = bundled.machine_code()?;
+        let kept = path.filter(|path| self.keep(path, &machine_code));
+        kept.and_then(|path| map(engine, path)).map_or_else(|| load(engine, &machine_code), Ok)
+    }
+
+    /// Puts code in its place for the next start. Whoever cannot keep it makes it again next time; `nic doctor` tells why.
+    fn keep(&self, path: &Path, compiled: &[u8]) -> bool {
+        self.directory.as_deref().inspect(|directory| sweep(directory));
+        keep(path, compiled).is_ok()
+    }
 }
 
-/// The code that the compiler's process gave.
-fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, CompileError> {
-    #[expect(unsafe_code, reason = "what is loaded is run; it came from NIC's own program through a pipe")]
-    // SAFETY: the program is the one that the options name as NIC's own (in the binary, the file that runs), and what it wrote
-    // before it ended well is what wasmtime's compiler gave, as long as no fault of the compiler lets the component's bytes decide what
-    // is written: that is trusted here as it is where the compiler runs in this process, and nothing checks it. wasmtime copies what it
-    // gets, and refuses another version or configuration.
-    unsafe { Component::deserialize(engine, compiled) }
-        .map_err(|error| CompileError::Failed(format!("what the compiler gave cannot be loaded: {error:#}")))
+/// Code that is nobody's but NIC's.
+fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, String> {
+    #[expect(
+        unsafe_code,
+        reason = "what is loaded is run; it came with the binary, or from NIC's own program through a pipe"
+    )]
+    // SAFETY: either the build of this binary made it, with these settings, as its stamp says. Or the program did that the options name as
+    // NIC's own (in the binary, the file that runs), and what it wrote before it ended well is what wasmtime's compiler gave, as long as
+    // no fault of the compiler lets the component's bytes decide what is written: that is trusted here as it is where the compiler runs in
+    // this process, and nothing checks it. wasmtime copies what it gets, and refuses what another version made, or what this processor
+    // cannot do.
+    unsafe { Component::deserialize(engine, compiled) }.map_err(|error| format!("{error:#}"))
 }
 
 /// Other bytes, another wasmtime, other settings or another processor: another name.
 fn name(engine: &Engine, code: &Code) -> String {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{}-{:016x}.cwasm", code.digest(), hasher.finish())
+    format!("{}-{}.cwasm", code.digest(), nic_engine::compatibility(engine))
 }
 
 /// The code in a file, if it is there and nobody else could have written it. What is looked at is what is loaded: by its descriptor, so that
@@ -149,8 +186,8 @@ fn map(engine: &Engine, path: &Path) -> Option<Component> {
     }
     let open = format!("/dev/fd/{}", file.as_raw_fd());
     #[expect(unsafe_code, reason = "what is mapped is run; only this user could have written the file, and only whole")]
-    // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, into a directory of this user's, and
-    // puts each in its place by a rename after it is durable. wasmtime refuses a file of another version or configuration. A file
+    // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, here or where this binary was built, into a directory of this user's,
+    // and puts each in its place by a rename after it is durable. wasmtime refuses a file of another version or configuration. A file
     // is never written to again, so the mapping cannot change.
     unsafe { Component::deserialize_file(engine, open) }.ok()
 }
@@ -184,6 +221,7 @@ fn sweep(directory: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundled::tests::made_by;
     use super::super::compile::Program;
     use super::super::limits::CompileLimits;
     use super::*;
@@ -242,8 +280,9 @@ mod tests {
     fn what_comes_from_a_file_is_compiled_by_the_program_and_by_nobody_else() {
         let nobody = Program { path: "/nowhere/nic".into(), limits: CompileLimits::default() };
         let compiled = CompiledCode::new(None, Compiler::Program(nobody)).unwrap();
-        let bundled = Code::bundled(EMPTY, "0", b"{}");
-        compiled.component(&Engine::default(), &bundled).unwrap();
+        // What is bundled is compiled here, where its machine code is not what it has to be.
+        let bundled = made_by(&Engine::default(), EMPTY);
+        compiled.component(&Engine::default(), &Code::bundled(Box::leak(Box::new(bundled)))).unwrap();
         let refused = compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).err();
         assert!(matches!(refused, Some(CompileError::Failed(_))), "{refused:?}");
     }

@@ -8,8 +8,8 @@ use std::thread;
 use nic_gate::Gate;
 use nic_gate::grant::Grants;
 use tokio::sync::Semaphore;
+use wasmtime::Engine;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine};
 
 use super::call::Runner;
 use super::code::{Code, CompiledCode};
@@ -17,7 +17,7 @@ use super::compile::{CompileError, Compiler};
 use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
-use super::limits::{ASYNC_STACK_BYTES, DEFAULT_PARALLELISM, MAX_LOCATING, MAX_WASM_STACK_BYTES, TICK, Times};
+use super::limits::{DEFAULT_PARALLELISM, MAX_LOCATING, TICK, Times};
 use super::manifest::Manifest;
 use super::provider::ComponentProvider;
 use super::store::GuestState;
@@ -29,7 +29,7 @@ pub type ExtendLinker = Arc<dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<
 /// How a [`Host`] is made.
 #[derive(Clone)]
 pub struct HostOptions {
-    /// Where compiled code is kept; without it, every start compiles. Whoever can write there can run code as the user.
+    /// Where compiled code is kept; without it, every start unpacks or compiles it. Whoever can write there can run code as the user.
     pub cache_dir: Option<PathBuf>,
     /// Who compiles what comes from a file.
     pub compiler: Compiler,
@@ -84,7 +84,7 @@ impl Host {
     pub fn new(options: HostOptions) -> Result<Arc<Self>, PluginError> {
         let failed = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
         let compiled = CompiledCode::new(options.cache_dir.clone(), options.compiler.clone());
-        let engine = engine().map_err(failed)?;
+        let engine = nic_engine::native().map_err(failed)?;
         let linker = linker(&engine, options.extend_linker.as_ref()).map_err(failed)?;
         Ok(Arc::new(Self {
             room: Arc::new(Semaphore::new(options.parallelism.max(1))),
@@ -139,25 +139,6 @@ impl Host {
     pub fn cache_hits_and_misses(&self) -> (usize, usize) {
         (self.compiled.hits.load(Ordering::Relaxed), self.compiled.misses.load(Ordering::Relaxed))
     }
-}
-
-/// The engine, which has to be the same wherever code is compiled and run.
-pub(super) fn engine() -> wasmtime::Result<Engine> {
-    let mut config = Config::new();
-    config
-        .parallel_compilation(true)
-        .epoch_interruption(true)
-        .max_wasm_stack(MAX_WASM_STACK_BYTES)
-        .async_stack_size(ASYNC_STACK_BYTES)
-        // Names of a guest's functions are the guest's text, and help nobody who has no debug build of it.
-        .wasm_backtrace_max_frames(None)
-        // Nor do places in it: a tenth of the compiled code.
-        .generate_address_map(false)
-        // A replay on another machine gives the same bytes.
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
-        .wasm_memory64(false);
-    Engine::new(&config)
 }
 
 /// Everything is always linked: languages import interfaces whether they use them or not. What is not granted is denied when

@@ -17,6 +17,7 @@ mod progress;
 mod wasi;
 
 pub mod bindings;
+pub mod bundled;
 pub mod capability;
 pub mod code;
 pub mod compile;
@@ -34,6 +35,7 @@ pub mod tap;
 #[cfg(test)]
 mod tests;
 
+pub use bundled::Bundled;
 pub use code::Code;
 pub use compile::Compiler;
 pub use engine::{Host, HostOptions};

@@ -24,10 +24,7 @@ pub const MAX_TABLES: usize = 128;
 /// See [`MAX_CORE_INSTANCES`]; each reserves address space for a whole 32-bit memory.
 pub const MAX_MEMORIES: usize = 32;
 
-/// Native stack a guest may use; deeper recursion traps instead of overflowing the host's stack.
-pub const MAX_WASM_STACK_BYTES: usize = 1024 * 1024;
-/// The stack a call runs on: the guest's part, and what host functions need above it.
-pub const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
+pub use nic_engine::{ASYNC_STACK_BYTES, MAX_WASM_STACK_BYTES};
 
 /// Bytes that may cross from the guest in one import call or one answer. A list whose elements all point at the same megabyte
 /// would otherwise make the host allocate without end.

@@ -68,7 +68,7 @@ impl Manifest {
     pub fn of(file: &str, code: &Code) -> Result<Self, PluginError> {
         match code.manifest() {
             Some(section) => Self::parse(file, section),
-            None => Self::read(file, code.bytes()),
+            None => Self::read(file, &code.bytes()),
         }
     }
 

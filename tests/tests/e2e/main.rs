@@ -16,6 +16,7 @@ mod error_catalogue;
 mod every_action;
 mod failures;
 mod faults;
+mod first_run;
 mod initialize;
 mod leftovers;
 mod live;

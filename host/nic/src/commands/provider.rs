@@ -49,7 +49,7 @@ fn list(printer: Printer) -> Result {
         let own = if manifest.name == found.name { String::new() } else { format!(", calls itself {}", manifest.name) };
         printer.line(format!("{} {} ({origin}{own})", found.name, manifest.version));
         printer.line(format!("  sha256:{digest}"));
-        let mut document = document(&manifest, digest, code.bytes().len());
+        let mut document = document(&manifest, digest, code.size());
         document["name"] = found.name.clone().into();
         document["origin"] = origin.into();
         document["granted"] = granted.is_some().into();

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use nic_system::{limits, source_file};
 use rustix::process::{Resource, Rlimit};
 
-use super::super::engine::engine;
 use super::super::limits::MAX_COMPONENT_BYTES;
 use super::COMMAND;
 
@@ -114,7 +113,7 @@ fn close_what_was_left_open() -> io::Result<()> {
 fn compile() -> Result<(), Ended> {
     let mut wasm = Vec::new();
     io::stdin().take(MAX_COMPONENT_BYTES as u64 + 1).read_to_end(&mut wasm).map_err(of_memory_or_broke)?;
-    let engine = engine().map_err(broke)?;
+    let engine = nic_engine::native().map_err(broke)?;
     let compiled = engine.precompile_component(&wasm).map_err(|error| {
         let words = format!("{error:#}");
         let no_memory = error.is::<wasmtime::OutOfMemory>() || words.contains("(os error 12)");

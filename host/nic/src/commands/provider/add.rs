@@ -76,7 +76,7 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
     })?;
     let path = directory.join(format!("{}.wasm", entry.name));
     // Somebody else may have added another one while this was looked at.
-    LockFile::add(&directory, entry.clone(), || files::replace(&path, code.bytes()))?;
+    LockFile::add(&directory, entry.clone(), || files::replace(&path, &code.bytes()))?;
     printer.line(format!("Added as `{}`. `provider: {}` in a config uses it.", path.display(), entry.name));
     printer.document(&json!({ "success": true, "provider": entry }));
     Ok(ExitStatus::Success)
