@@ -1,7 +1,7 @@
 //! A component's bytes, and the machine code they compile to.
 //!
-//! Machine code, compiled here or unpacked from the binary, is kept in files that are mapped: a start pays for the pages it runs, not for what the whole component would
-//! take to read, unpack and copy. That is why it is not wasmtime's own cache (docs/adr/0012).
+//! Machine code, unpacked from the binary or compiled here, is kept in files that are mapped: a start pays for the pages it runs, not
+//! for what the whole component would take to read, unpack and copy. That is why it is not wasmtime's own cache (docs/adr/0012).
 
 use std::borrow::Cow;
 use std::fs;
@@ -105,7 +105,7 @@ impl CompiledCode {
         Ok(Self { directory, compiler, hits: AtomicUsize::default(), misses: AtomicUsize::default() })
     }
 
-    /// The component, compiled now or before.
+    /// The component: kept by an earlier start, else as it came with the binary, else compiled.
     pub(super) fn component(&self, engine: &Engine, code: &Code) -> Result<Component, CompileError> {
         let path = self.directory.as_ref().map(|directory| directory.join(name(engine, code)));
         if let Some(component) = path.as_ref().and_then(|path| map(engine, path)) {
@@ -186,9 +186,9 @@ fn map(engine: &Engine, path: &Path) -> Option<Component> {
     }
     let open = format!("/dev/fd/{}", file.as_raw_fd());
     #[expect(unsafe_code, reason = "what is mapped is run; only this user could have written the file, and only whole")]
-    // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, here or where this binary was built, into a directory of this user's,
-    // and puts each in its place by a rename after it is durable. wasmtime refuses a file of another version or configuration. A file
-    // is never written to again, so the mapping cannot change.
+    // SAFETY: `keep` alone writes these files, from what wasmtime's compiler gave, here or where this binary was built, into a
+    // directory of this user's, and puts each in its place by a rename after it is durable. wasmtime refuses a file of another version
+    // or configuration. A file is never written to again, so the mapping cannot change.
     unsafe { Component::deserialize_file(engine, open) }.ok()
 }
 

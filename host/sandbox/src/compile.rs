@@ -3,7 +3,7 @@
 //! What a compiler takes is the file's to choose: a few kilobytes can cost it gigabytes, or hours. So this very program compiles in a
 //! second process, which has nothing of this one (no environment, no open file but its pipes), may take so much and no more, and
 //! dies with it. That bounds what compiling takes, and is no wall against a fault of the compiler: what the process answers is run here.
-//! What is bundled is as trusted as the binary, and compiles here.
+//! What is bundled is as trusted as the binary, and brings its machine code; if that cannot be used, it compiles here.
 
 mod child;
 
