@@ -34,7 +34,7 @@ pub fn binary() -> Result<PathBuf> {
     }
     let own = std::env::current_exe().context("find the test binary")?;
     let beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("nic")).find(|path| path.is_file());
-    beside.context("no `nic` binary: run `cargo xtask dist`, or set NIC_BIN")
+    beside.context("no `nic` binary: run `cargo xtask test`, or set NIC_BIN")
 }
 
 /// How often its memory is looked at.
