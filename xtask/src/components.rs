@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::command::{Command, cargo, cargo_at};
+use crate::features::BINARY;
 use crate::places;
 use crate::progress::{Steps, say};
 
@@ -191,7 +192,8 @@ fn collect(directory: &Path, file: &str, name: &str, bundled: bool, size: Size) 
 /// Has the host's own engine compile what is bundled.
 fn precompile(bundled: &Path, size: Size, target: Option<&str>) -> Result<()> {
     // With `nic` among the packages the engine has the features that it has there, and is compiled once for both.
-    let mut arguments = vec!["build", "--release", "-p", "nic", "-p", "nic-engine", "--bin", "nic-precompile"];
+    let mut arguments = vec!["build", "--release", "--bin", "nic-precompile"];
+    arguments.extend(BINARY.iter().flat_map(|package| ["-p", *package]));
     if target.is_some_and(|target| !target.starts_with(std::env::consts::ARCH)) {
         arguments.extend(["--features", "nic-engine/all-arch"]);
     }

@@ -3,6 +3,7 @@
 mod command;
 mod components;
 mod deny;
+mod features;
 mod places;
 mod progress;
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::cargo;
 use crate::components::Size;
+use crate::features::{BINARY, Set};
 use crate::progress::Steps;
 
 const HELP: &str = "\
@@ -119,6 +121,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             steps.next();
             cargo(&["fmt", "--all", "--check"]).run()?;
             steps.next();
+            built_once()?;
             lint(LINTED)?;
             lint_aws()?;
             steps.next();
@@ -127,6 +130,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         }
         "deny" => deny::check(rest),
         "lint" => {
+            built_once()?;
             lint(LINTED)?;
             lint_aws()
         }
@@ -155,7 +159,9 @@ fn with_binary<'a>(more: &[&'a str]) -> Vec<&'a str> {
 fn binary(steps: &mut Steps, size: Size, target: Option<&str>) -> Result<std::path::PathBuf> {
     let directory = components::build(steps, size, target)?;
     steps.next();
-    let mut build = cargo(&["build", "--release", "-p", "nic"]).env("NIC_BUNDLE_DIR", directory.join("bundled"));
+    let packages: Vec<&str> = BINARY.iter().flat_map(|package| ["-p", *package]).collect();
+    let build = cargo(&["build", "--release", "--bin", "nic"]).args(&packages);
+    let mut build = build.env("NIC_BUNDLE_DIR", directory.join("bundled"));
     if size == Size::Small {
         build = build.args(&["--config", "profile.release.package.nic.strip=\"symbols\""]);
     }
@@ -257,6 +263,17 @@ const LINTED: &[&str] = &[
     "nic-tests",
     "xtask",
 ];
+
+/// Every set of packages that CI builds for this machine in the profile `release`.
+fn built_once() -> Result<()> {
+    let set = |name, packages, with_tests| Set { name, packages, with_tests };
+    features::check(&[
+        set("the binary", BINARY, false),
+        set("the native tests", NATIVE, true),
+        set("the end-to-end tests", &["nic-tests"], true),
+        set("the lints", LINTED, true),
+    ])
+}
 
 fn lint(packages: &[&str]) -> Result<()> {
     let mut arguments = vec!["clippy", "--release", "--all-targets"];
