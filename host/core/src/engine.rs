@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use apply::{ApplyReport, Outcome as StepOutcome};
 pub use drift::Drift;
-pub use journal::Journal;
+pub use journal::{Journal, Writer};
 pub use owner::{Looked, Owner};
 pub use upgrade::upgrade;
 

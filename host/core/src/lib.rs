@@ -15,6 +15,7 @@ pub mod graph;
 pub mod health;
 pub mod identity;
 pub mod kind;
+pub mod lease;
 pub mod plan;
 pub mod ports;
 pub mod resource;

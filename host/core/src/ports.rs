@@ -271,17 +271,41 @@ pub struct BackendError {
     pub details: Value,
 }
 
-/// Where the state lives while the lock is held.
+/// Where the state lives while nobody else may write it.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// The bytes, or none before the first write.
     async fn read(&self) -> Result<Option<Vec<u8>>, BackendError>;
 
-    /// Replaces the bytes: durable when it returns, and all or nothing whenever it is interrupted.
+    /// Replaces the bytes: durable when it returns, and all or nothing whenever it is interrupted. Once somebody else has the lease it fails
+    /// with `STATE_LEASE_LOST` and leaves the bytes as they are, whatever this side believes.
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError>;
 
     /// Keeps bytes beside the state, under its name and `.<label>`. What else was kept there before stays: then a number follows the label.
     async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError>;
+
+    /// What keeps other writers out and has to be renewed; none where nobody can take it away, as an operating system's lock, which lasts as
+    /// long as its process.
+    fn lease(&self) -> Option<Arc<dyn Lease>>;
+}
+
+/// What keeps other writers out for a while.
+#[async_trait]
+pub trait Lease: Send + Sync {
+    /// For how long, from when it was last renewed. Longer than any call may take: what was begun under it ends under it.
+    fn term(&self) -> Duration;
+
+    /// Keeps others out for another term.
+    ///
+    /// # Errors
+    /// `STATE_LEASE_LOST` when somebody else has it; any other error may pass by itself.
+    async fn renew(&self) -> Result<(), BackendError>;
+
+    /// Lets others in at once.
+    ///
+    /// # Errors
+    /// What keeps it from that: then they wait until it has run out.
+    async fn release(&self) -> Result<(), BackendError>;
 }
 
 /// Time, as the engine sees it.

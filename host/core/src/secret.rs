@@ -114,12 +114,12 @@ pub fn accepted(document: &Value, now: &Fingerprints) -> Accepted {
     names.filter_map(|name| Some((name.to_owned(), Some(now.get(name)?.clone())))).collect()
 }
 
-/// The same over what is recorded already, which stays where nothing is known now.
-pub fn accepted_over(document: &Value, before: &Accepted, now: &Fingerprints) -> Accepted {
+/// [`accepted`], laid over what is recorded of the document's secrets, which stays where nothing is known now.
+pub fn accepted_over(document: &Value, before: &Accepted, now: Accepted) -> Accepted {
     let names = secret_names(document);
     let kept = before.iter().filter(|(name, _)| names.contains(name.as_str()));
     let mut recorded: Accepted = kept.map(|(name, known)| (name.clone(), known.clone())).collect();
-    recorded.extend(accepted(document, now));
+    recorded.extend(now);
     recorded
 }
 
@@ -142,11 +142,11 @@ pub fn without_edits(observed: Value, baseline: &Value, edits: &SecretChanges) -
     }
 }
 
-/// What is recorded before the document is sent. `fresh` says that nothing was ever sent before; otherwise the values that differ are
+/// What is recorded before a document is sent, of which `now` is [`accepted`]. `fresh` says that nothing was ever sent before; otherwise the values that differ are
 /// in doubt until the outcome is known, so that an edit that was cut short and then taken back is not forgotten.
-pub fn sent(document: &Value, before: &Accepted, now: &Fingerprints, fresh: bool) -> Accepted {
+pub fn sent(now: Accepted, before: &Accepted, fresh: bool) -> Accepted {
     let mut recorded = before.clone();
-    for (name, fingerprint) in accepted(document, now) {
+    for (name, fingerprint) in now {
         match recorded.get(&name) {
             None if fresh => recorded.insert(name, fingerprint),
             Some(known) if *known == fingerprint => None,
@@ -188,13 +188,14 @@ mod tests {
     #[test]
     fn what_was_sent_over_something_else_is_in_doubt_until_it_is_done() {
         let document = json!({"$secret": "a"});
-        let first = sent(&document, &Accepted::new(), &now("00:11"), true);
-        assert_eq!(first, accepted(&document, &now("00:11")));
-        assert_eq!(sent(&document, &first, &now("00:11"), false), first);
-        let doubt = sent(&document, &first, &now("00:22"), false);
+        let of = |text| accepted(&document, &now(text));
+        let first = sent(of("00:11"), &Accepted::new(), true);
+        assert_eq!(first, of("00:11"));
+        assert_eq!(sent(of("00:11"), &first, false), first);
+        let doubt = sent(of("00:22"), &first, false);
         assert_eq!(doubt["a"], None);
-        assert_eq!(sent(&document, &doubt, &now("00:11"), false), doubt);
-        assert_eq!(sent(&document, &Accepted::new(), &now("00:11"), false)["a"], None);
+        assert_eq!(sent(of("00:11"), &doubt, false), doubt);
+        assert_eq!(sent(of("00:11"), &Accepted::new(), false)["a"], None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::backend::StateLocation;
 use crate::output::Format;
 
 /// Where state, outputs and kubeconfig stand unless flags say otherwise, beside the config.
@@ -512,10 +513,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl StatePath {
-    /// The state's path: as given, or beside the config.
-    pub fn resolve(&self, config: &std::path::Path) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| {
-            config.parent().unwrap_or(std::path::Path::new("")).join(DEFAULT_DIRECTORY).join("nic-state.json")
-        })
+    /// Where the state is: as given, or beside the config.
+    pub fn resolve(&self, config: &std::path::Path) -> StateLocation {
+        let stage = config.parent().unwrap_or(std::path::Path::new("")).join(DEFAULT_DIRECTORY);
+        StateLocation::of(self.state.as_deref(), stage)
     }
 }

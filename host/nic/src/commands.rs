@@ -20,6 +20,7 @@ mod status;
 mod validate;
 mod version;
 
+use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_system::limits;
 
 use crate::cli::{Cli, Command};
@@ -28,6 +29,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::fault;
 use crate::output::{self, Printer, json};
+use crate::session;
 
 /// A command's end, with the config's text where its diagnostics lead.
 pub struct Ended {
@@ -91,6 +93,11 @@ pub async fn run(cli: Cli) -> ExitStatus {
             ended.error.status
         }
     };
+    for error in session::unfinished().await {
+        let told = CommandError::from(error).diagnostics;
+        let warnings: Vec<_> = told.into_iter().map(|d| Diagnostic { severity: Severity::Warning, ..d }).collect();
+        printer.diagnostics(&warnings, None);
+    }
     match output::lost() {
         Some(error) => {
             printer.diagnostics(&error.diagnostics, None);

@@ -3,6 +3,7 @@
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::RunError;
 use nic_core::error::ProviderError;
+use nic_core::lease::LEASE_LOST;
 use nic_core::ports::BackendError;
 
 use crate::exit::ExitStatus;
@@ -70,6 +71,7 @@ impl From<BackendError> for CommandError {
     fn from(error: BackendError) -> Self {
         let summary = match error.code {
             "STATE_LOCKED" => "The state is in use",
+            LEASE_LOST => "The state is not this run's any more",
             _ => "The state could not be read or written",
         };
         let mut diagnostic = Diagnostic::error(error.code, summary, error.message);

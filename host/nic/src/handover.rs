@@ -13,6 +13,7 @@ use nic_core::ports::{Event, Reporter};
 
 pub use self::owner::Owner;
 use self::owner::{Whose, of_kubeconfig, of_outputs};
+use crate::backend::Stage;
 use crate::error::CommandError;
 use crate::files;
 use crate::output::Printer;
@@ -27,10 +28,9 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Beside this state.
-    pub fn beside(state: &Path) -> Self {
-        let directory = state.parent().unwrap_or(Path::new(""));
-        Self { outputs: directory.join("outputs.json"), kubeconfig: directory.join("kubeconfig") }
+    /// Where they stand for a state.
+    pub fn at(stage: &Stage) -> Self {
+        Self { outputs: stage.outputs(), kubeconfig: stage.kubeconfig() }
     }
 
     /// Whether nothing of anybody else would be lost if they were written for this platform.
@@ -116,6 +116,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::backend::StateLocation;
 
     const THEIRS: [&str; 2] = ["{\"outputs\": {}}", "apiVersion: v1\nkind: Config\n"];
     /// As they were before it was written into them whose they are.
@@ -136,7 +137,7 @@ mod tests {
 
     fn beside(texts: &[impl AsRef<str>; 2]) -> (TempDir, Handover) {
         let directory = tempfile::tempdir().unwrap();
-        let handover = Handover::beside(&directory.path().join("nic-state.json"));
+        let handover = Handover::at(&StateLocation::from(&directory.path().join("nic-state.json")).stage());
         fs::write(&handover.outputs, texts[0].as_ref()).unwrap();
         fs::write(&handover.kubeconfig, texts[1].as_ref()).unwrap();
         (directory, handover)

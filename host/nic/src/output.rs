@@ -12,7 +12,7 @@ pub mod status;
 pub mod wrap;
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use nic_core::diagnostic::{Diagnostic, Severity};
@@ -162,7 +162,7 @@ impl Printer {
     }
 
     /// Who shows what happens to the platform whose state is at this path.
-    pub fn reporter(&self, state: &Path) -> Arc<dyn Reporter> {
+    pub fn reporter(&self, durations: Option<PathBuf>) -> Arc<dyn Reporter> {
         let least = match self.verbosity {
             Verbosity::Quiet => Level::Error,
             Verbosity::Normal => Level::Info,
@@ -176,6 +176,6 @@ impl Printer {
             (Format::Text, Verbosity::Normal) if screen::can_paint() => Style::Live,
             (format, _) => Style::Lines(format, least),
         };
-        Arc::new(Progress::new(style, state))
+        Arc::new(Progress::new(style, durations))
     }
 }

@@ -4,7 +4,6 @@ mod key;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use nic_cluster::kubernetes::SecretResolver;
@@ -12,6 +11,7 @@ use nic_core::secret::Fingerprints;
 use nic_gate::SecretString;
 
 use self::key::Key;
+use crate::backend::Stage;
 use crate::config::typed::Secret;
 use crate::session::Access;
 
@@ -31,19 +31,20 @@ impl Secrets {
         SecretResolver::new(move |name| secrets.get(name).cloned())
     }
 
-    /// Fingerprints with the key that is kept beside the state. Who writes the state makes a key where none can be read; who only reads
-    /// takes a passing one, with which nothing that is recorded can be compared.
+    /// Fingerprints with the key that is kept in the state's private directory. Who writes the state makes a key where none can be read; who
+    /// only reads takes a passing one, with which nothing that is recorded can be compared.
     ///
     /// # Errors
     /// The key that was made cannot be kept.
-    pub fn fingerprints_beside(&self, state: &Path, access: Access) -> io::Result<Fingerprints> {
+    pub fn kept_fingerprints(&self, stage: &Stage, access: Access) -> io::Result<Fingerprints> {
         if self.0.is_empty() {
             return Ok(Fingerprints::new());
         }
-        let key = match (Key::read_beside(state), access) {
+        let private = stage.private();
+        let key = match (private.as_deref().and_then(Key::read_in), access) {
             (Some(key), _) => key,
             (None, Access::Read) => Key::random()?,
-            (None, Access::Write) => Key::make_beside(state)?,
+            (None, Access::Write) => Key::make_in(&private.ok_or(io::ErrorKind::NotFound)?)?,
         };
         Ok(self.fingerprints(&key))
     }
@@ -57,6 +58,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     use nic_core::document::hex;
     use nic_core::resource::Record;
@@ -67,6 +69,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::backend::StateLocation;
 
     fn secrets(values: &[(&str, &str)]) -> Secrets {
         Secrets::new(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
@@ -75,16 +78,16 @@ mod tests {
     #[test]
     fn the_key_is_made_by_who_writes_and_kept_from_everyone_else() {
         let directory = tempfile::tempdir().unwrap();
-        let state = directory.path().join("deep/nic-state.json");
+        let state = StateLocation::from(&directory.path().join("deep/nic-state.json")).stage();
         let one = secrets(&[("a", "x")]);
         // A plan leaves nothing behind, and cannot be compared with the next.
-        let passing = one.fingerprints_beside(&state, Access::Read).unwrap();
+        let passing = one.kept_fingerprints(&state, Access::Read).unwrap();
         assert!(!directory.path().join("deep").exists());
-        assert_ne!(passing, one.fingerprints_beside(&state, Access::Read).unwrap());
+        assert_ne!(passing, one.kept_fingerprints(&state, Access::Read).unwrap());
 
-        let kept = one.fingerprints_beside(&state, Access::Write).unwrap();
-        assert_eq!(one.fingerprints_beside(&state, Access::Read).unwrap(), kept);
-        assert_eq!(one.fingerprints_beside(&state, Access::Write).unwrap(), kept);
+        let kept = one.kept_fingerprints(&state, Access::Write).unwrap();
+        assert_eq!(one.kept_fingerprints(&state, Access::Read).unwrap(), kept);
+        assert_eq!(one.kept_fingerprints(&state, Access::Write).unwrap(), kept);
         let private = directory.path().join("deep/nic-state.json.private");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&private), mode(&private.join("fingerprint-key"))), (0o700, 0o600));
@@ -92,18 +95,18 @@ mod tests {
 
         // Damaged is lost: a new one is made, with which nothing that is recorded can be compared.
         std::fs::write(private.join("fingerprint-key"), "short").unwrap();
-        let again = one.fingerprints_beside(&state, Access::Write).unwrap();
+        let again = one.kept_fingerprints(&state, Access::Write).unwrap();
         let changes =
             nic_core::secret::changes(&json!({"$secret": "a"}), &accepted(&json!({"$secret": "a"}), &kept), &again);
         assert_eq!(changes["a"], nic_core::secret::SecretChange::Unclear);
-        assert_eq!(one.fingerprints_beside(&state, Access::Read).unwrap(), again);
+        assert_eq!(one.kept_fingerprints(&state, Access::Read).unwrap(), again);
     }
 
     #[test]
     fn a_config_without_secrets_leaves_no_key() {
         let directory = tempfile::tempdir().unwrap();
-        let state = directory.path().join("nic-state.json");
-        assert_eq!(secrets(&[]).fingerprints_beside(&state, Access::Write).unwrap(), Fingerprints::new());
+        let state = StateLocation::from(&directory.path().join("nic-state.json")).stage();
+        assert_eq!(secrets(&[]).kept_fingerprints(&state, Access::Write).unwrap(), Fingerprints::new());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 

@@ -3,9 +3,10 @@
 mod cluster;
 mod owner;
 mod settings;
+mod writers;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use nic_cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClu
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{self, Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
-use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
+use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Lease, Locator, Provider};
 use nic_core::resource::Record;
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
@@ -30,7 +31,7 @@ use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
 use self::owner::PlatformOwner;
-use crate::backend::{self, Migrated};
+use crate::backend::{self, Migrated, StateLocation};
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::components;
 use crate::config::{self, Config};
@@ -54,7 +55,7 @@ pub struct Session {
     /// The engine and everything it needs.
     pub run: Run,
     /// Where the state is.
-    pub state_path: PathBuf,
+    pub location: StateLocation,
     component: Arc<ComponentProvider>,
     clusters: ClusterSource,
     /// What the config's immutable keys say.
@@ -85,21 +86,22 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let gate = gate()?;
         gate.get_ready();
-        let path = state.resolve(&config.path);
-        let backend = backend::lock(&path, operation, state.lock_timeout).await?;
-        let recorded = read_state(&backend, &path).await?;
+        let location = state.resolve(&config.path);
+        let backend = backend::lock(&location, operation, state.lock_timeout).await?;
+        let recorded = read_state(&backend, &location).await?;
         if let Some(recorded) = &recorded {
-            same_platform(config, recorded, &path)?;
+            same_platform(config, recorded, &location)?;
         }
         let recorded = match lineage {
-            Some(lineage) => Some(taking_over(recorded, config, lineage, &path)?),
+            Some(lineage) => Some(taking_over(recorded, config, lineage, &location)?),
             None => recorded,
         };
         let backend: Arc<dyn Backend> = match access {
             Access::Write => Arc::new(backend),
             Access::Read => Arc::new(ReadOnly(backend)),
         };
-        let session = Self::assemble(Some(config), recorded, (backend, path, access), flags, (gate, printer)).await?;
+        let session =
+            Self::assemble(Some(config), recorded, (backend, location, access), flags, (gate, printer)).await?;
         let state = session.run.journal.state().await;
         match edited(config, &session.immutable, &state) {
             Some(error) => Err(error),
@@ -112,7 +114,7 @@ impl Session {
     /// # Errors
     /// What the component or the sandbox say, by code.
     pub async fn for_validation(config: &Config, printer: Printer) -> Result<Self, CommandError> {
-        let nowhere: (Arc<dyn Backend>, _, _) = (Arc::new(Nothing), PathBuf::new(), Access::Read);
+        let nowhere: (Arc<dyn Backend>, _, _) = (Arc::new(Nothing), StateLocation::from(""), Access::Read);
         Self::assemble(Some(config), None, nowhere, &DEFAULT_FLAGS, (gate()?, printer)).await
     }
 
@@ -121,9 +123,10 @@ impl Session {
     /// # Errors
     /// `STATE_NOT_FOUND`, and what the backend, the state, the component or the sandbox say.
     pub async fn of_state(of: &StateOf, printer: Printer) -> Result<Self, CommandError> {
-        let path = of.state.resolve(&of.config.file);
-        let backend = backend::open(&path)?;
-        Self::from_state(&of.config, (Arc::new(ReadOnly(backend)), path, Access::Read), &DEFAULT_FLAGS, printer).await
+        let location = of.state.resolve(&of.config.file);
+        let backend = backend::open(&location)?;
+        Self::from_state(&of.config, (Arc::new(ReadOnly(backend)), location, Access::Read), &DEFAULT_FLAGS, printer)
+            .await
     }
 
     /// The same for commands that change what the state records; holds the lock.
@@ -136,35 +139,35 @@ impl Session {
         operation: &str,
         printer: Printer,
     ) -> Result<Self, CommandError> {
-        let path = of.state.resolve(&of.config.file);
-        let backend = backend::lock(&path, operation, of.state.lock_timeout).await?;
-        Self::from_state(&of.config, (Arc::new(backend), path, Access::Write), flags, printer).await
+        let location = of.state.resolve(&of.config.file);
+        let backend = backend::lock(&location, operation, of.state.lock_timeout).await?;
+        Self::from_state(&of.config, (Arc::new(backend), location, Access::Write), flags, printer).await
     }
 
     async fn from_state(
         config: &ConfigPath,
-        (backend, path, access): (Arc<dyn Backend>, PathBuf, Access),
+        (backend, location, access): (Arc<dyn Backend>, StateLocation, Access),
         flags: &RunFlags,
         printer: Printer,
     ) -> Result<Self, CommandError> {
         let missing = || {
-            CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{}`", path.display()))
+            CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{location}`"))
                 .hint("run `nic deploy` first, or give the state's path with `--state`")
         };
-        let recorded = read_state(&*backend, &path).await?.ok_or_else(missing)?;
+        let recorded = read_state(&*backend, &location).await?.ok_or_else(missing)?;
         // With `--state` alone the config may be anywhere, or of something else.
         let config = match Config::load(&config.file) {
-            Ok(config) if same_platform(&config, &recorded, &path).is_ok() => Some(config),
+            Ok(config) if same_platform(&config, &recorded, &location).is_ok() => Some(config),
             _ => None,
         };
-        Self::assemble(config.as_ref(), Some(recorded), (backend, path.clone(), access), flags, (gate()?, printer))
+        Self::assemble(config.as_ref(), Some(recorded), (backend, location.clone(), access), flags, (gate()?, printer))
             .await
     }
 
     async fn assemble(
         config: Option<&Config>,
         recorded: Option<State>,
-        (backend, state_path, access): (Arc<dyn Backend>, PathBuf, Access),
+        (backend, location, access): (Arc<dyn Backend>, StateLocation, Access),
         flags: &RunFlags,
         (gate, printer): (Gate, Printer),
     ) -> Result<Self, CommandError> {
@@ -213,9 +216,8 @@ impl Session {
         let provider: Arc<dyn Provider> = component.clone();
         let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets = Secrets::new(secrets);
-        // The key belongs to the state itself: two paths to one state find the same.
-        let beside = std::fs::canonicalize(&state_path).unwrap_or_else(|_| state_path.clone());
-        let fingerprints = secrets.fingerprints_beside(&beside, access).unwrap_or_else(|error| {
+        let stage = location.stage();
+        let fingerprints = secrets.kept_fingerprints(&stage, access).unwrap_or_else(|error| {
             printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
             Fingerprints::new()
         });
@@ -262,7 +264,8 @@ impl Session {
             } else {
                 backend
             };
-        let journal = Arc::new(Journal::new(state, backend, clock.clone(), version));
+        let (journal, writer) = Journal::open(state, backend, clock.clone(), version);
+        let journal = writers::run(journal, writer);
         let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
@@ -272,7 +275,7 @@ impl Session {
             context,
             identity: Arc::new(owner),
             clock,
-            reporter: printer.reporter(&state_path),
+            reporter: printer.reporter(stage.durations()),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),
@@ -292,7 +295,15 @@ impl Session {
             configuration_hash,
             facts: futures::lock::Mutex::default(),
         };
-        Ok(Self { run, state_path, component: served_by, clusters, immutable })
+        Ok(Self { run, location, component: served_by, clusters, immutable })
+    }
+
+    /// Waits until everything is written, and lets others work on the state.
+    ///
+    /// # Errors
+    /// What keeps the state from being let go of.
+    pub async fn close(self) -> Result<(), CommandError> {
+        Ok(self.run.journal.close().await?)
     }
 
     /// The component that serves the platform.
@@ -381,7 +392,7 @@ impl Session {
     /// What the provider or the cluster's cloud says.
     pub async fn cluster_credentials(&self) -> Result<Option<Value>, CommandError> {
         let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
-        let written = Handover::beside(&self.state_path).kubeconfig;
+        let written = Handover::at(&self.location.stage()).kubeconfig;
         let written = std::path::absolute(&written).unwrap_or(written);
         Ok(self.clusters.credentials(&locator, generation, &written).await?)
     }
@@ -428,6 +439,11 @@ impl Session {
     }
 }
 
+/// Waits, at the end of a command, until every state is written. Tells of states that others have to wait for all the same.
+pub async fn unfinished() -> Vec<BackendError> {
+    writers::wait().await
+}
+
 /// The `ExecCredential` for a cluster of a region, as text.
 ///
 /// # Errors
@@ -437,9 +453,9 @@ pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, Comm
     Ok(credential.to_string())
 }
 
-async fn read_state(backend: &dyn Backend, path: &Path) -> Result<Option<State>, CommandError> {
+async fn read_state(backend: &dyn Backend, location: &StateLocation) -> Result<Option<State>, CommandError> {
     let Some(bytes) = backend.read().await? else { return Ok(None) };
-    format_v1::decode(&bytes).map(Some).map_err(|error| backend::damaged(path, &error))
+    format_v1::decode(&bytes).map(Some).map_err(|error| backend::damaged(location, &error))
 }
 
 fn fresh_state(config: Option<&Config>, provider: &str, clock: &dyn Clock) -> State {
@@ -451,11 +467,16 @@ fn fresh_state(config: Option<&Config>, provider: &str, clock: &dyn Clock) -> St
 }
 
 /// The state that goes on with what another one made.
-fn taking_over(recorded: Option<State>, config: &Config, lineage: &str, path: &Path) -> Result<State, CommandError> {
+fn taking_over(
+    recorded: Option<State>,
+    config: &Config,
+    lineage: &str,
+    location: &StateLocation,
+) -> Result<State, CommandError> {
     let mut state = recorded.unwrap_or_else(|| fresh_state(Some(config), &config.provider, &SystemClock::default()));
     let made = |record: &&Record| record.remote_id.is_some() || !record.baseline.is_null();
     if let Some(own) = state.records.values().find(made) {
-        let detail = format!("`{}` records things of its own, such as `{}`", path.display(), own.address);
+        let detail = format!("`{location}` records things of its own, such as `{}`", own.address);
         let refused = Diagnostic::error("TAKE_OVER_REFUSED", "One state cannot go on as two", detail)
             .hint("give another path with `--state`, or put this state aside with `nic state retire`");
         return Err(CommandError::refused(vec![refused]));
@@ -467,7 +488,7 @@ fn taking_over(recorded: Option<State>, config: &Config, lineage: &str, path: &P
 }
 
 /// A state belongs to one platform: acting on another one's would destroy it.
-fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), CommandError> {
+fn same_platform(config: &Config, state: &State, location: &StateLocation) -> Result<(), CommandError> {
     let region = config.region();
     let pairs = [
         ("project_name", config.project_name.as_str(), state.project_name.as_str()),
@@ -479,8 +500,7 @@ fn same_platform(config: &Config, state: &State, path: &Path) -> Result<(), Comm
         .chain(region.as_deref().zip(state.region.as_deref()).map(|(a, b)| ("region", a, b)))
         .find(|(_, wanted, recorded)| wanted != recorded);
     let Some((key, wanted, recorded)) = differing else { return Ok(()) };
-    let detail =
-        format!("`{}` is of a platform whose `{key}` is `{recorded}`; the config says `{wanted}`", path.display());
+    let detail = format!("`{location}` is of a platform whose `{key}` is `{recorded}`; the config says `{wanted}`");
     let mut error = CommandError::broke("STATE_OF_ANOTHER_PLATFORM", "The state is of another platform", detail)
         .hint("give the right state with `--state`")
         .hint(format!(
@@ -673,6 +693,10 @@ impl<B: Backend> Backend for ReadOnly<B> {
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
         self.write(&[]).await
     }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.0.lease()
+    }
 }
 
 /// No state at all.
@@ -695,5 +719,9 @@ impl Backend for Nothing {
 
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
         self.write(&[]).await
+    }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
     }
 }

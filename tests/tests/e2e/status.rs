@@ -139,7 +139,7 @@ async fn status_tells_what_is_well_what_is_not_and_what_nobody_knows() -> Result
 
     // Somebody works on it: told, and no reason to wait.
     let path = workspace.path().join(STATE);
-    let lock = nic::backend::lock(&path, "drift fix", Duration::ZERO).await?;
+    let lock = nic::backend::lock(&nic::backend::StateLocation::from(&path), "drift fix", Duration::ZERO).await?;
     let found = status(&workspace, &[]).await?;
     ensure!(found["lock"]["operation"] == "drift fix" && found["lock"]["pid"] == std::process::id(), "{found:#}");
     ensure!(found["healthy"] == true, "{found:#}");

@@ -18,8 +18,8 @@ use crate::diagnostic::Diagnostic;
 use crate::document::without_secrets;
 use crate::plan::{Action, Reason};
 use crate::ports::{BackendError, Event};
-use crate::resource::Observed;
 use crate::secret::accepted;
+use crate::state::State;
 
 /// How one resource came out.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,27 +118,30 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
 async fn record_what_was_seen(run: &Run, planned: &Planned) -> Result<(), RunError> {
     let facts = run.facts.lock().await.clone();
     let up_to_date = planned.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.reason == Reason::UpToDate);
-    let seen: Vec<&Observed> =
-        up_to_date.filter_map(|c| planned.observed.get(&c.address)).filter(|o| o.is_present()).collect();
-    run.journal
-        .change(|state| {
-            state.facts.extend(facts);
-            if let Some(identity) = &planned.identity {
-                state.identity = Some(identity.clone());
-            }
-            for observed in seen {
-                let Some(record) = state.records.get_mut(&observed.address) else { continue };
-                let shown = observed.attributes.as_ref().unwrap_or(&observed.document).clone();
-                record.attributes = without_secrets(shown, &record.baseline);
-                record.shared = observed.shared;
-                record.secrets.extend(accepted(&record.baseline, planned.fingerprints(run)));
-                if observed.remote_id.is_some() {
-                    record.remote_id.clone_from(&observed.remote_id);
-                }
-            }
+    let state = run.journal.state().await;
+    let seen: Vec<_> = up_to_date
+        .filter_map(|c| planned.observed.get(&c.address).zip(state.records.get(&c.address)))
+        .filter(|(observed, _)| observed.is_present())
+        .map(|(observed, record)| {
+            let shown = observed.attributes.as_ref().unwrap_or(&observed.document).clone();
+            let attributes = without_secrets(shown, &record.baseline);
+            let secrets = accepted(&record.baseline, planned.fingerprints(run));
+            (record.address.clone(), attributes, observed.shared, secrets, observed.remote_id.clone())
         })
-        .await?;
-    Ok(())
+        .collect();
+    drop(state);
+    let identity = planned.identity.clone();
+    let record_it = move |state: &mut State| {
+        state.facts.extend(facts);
+        state.identity = identity.or(state.identity.take());
+        for (address, attributes, shared, secrets, remote_id) in seen {
+            let Some(record) = state.records.get_mut(&address) else { continue };
+            (record.attributes, record.shared) = (attributes, shared);
+            record.secrets.extend(secrets);
+            record.remote_id = remote_id.or(record.remote_id.take());
+        }
+    };
+    Ok(run.journal.change(record_it).await?)
 }
 
 /// What has become of the steps so far.

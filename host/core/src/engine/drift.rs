@@ -12,6 +12,7 @@ use crate::graph::DesiredGraph;
 use crate::plan::{Action, Purpose, another_state, known};
 use crate::resource::{Desired, Observed, Record};
 use crate::secret::without_edits;
+use crate::state::State;
 
 /// What was compared, and by what.
 pub struct Drift {
@@ -80,42 +81,31 @@ impl Run {
     pub async fn accept_drift(&self, drift: &Drift) -> Result<usize, RunError> {
         comparable(drift)?;
         self.still_stands(&drift.observed, drift.owner.identity.as_ref()).await?;
-        let mut count = 0;
-        self.journal
-            .change(|state| {
-                if let Some(identity) = &drift.owner.identity {
-                    state.identity = Some(identity.clone());
+        let state = self.journal.state().await;
+        let (mut kept, mut gone) = (Vec::new(), Vec::new());
+        for resource in &drift.report.resources {
+            let Some(record) = state.records.get(&resource.address) else { continue };
+            match &resource.condition {
+                Condition::Differs(changes) => {
+                    let baseline = accepted(&record.baseline, changes);
+                    kept.push(shown(Record { baseline, ..record.clone() }, drift));
                 }
-                for resource in &drift.report.resources {
-                    match &resource.condition {
-                        Condition::Differs(changes) => {
-                            let Some(record) = state.records.get_mut(&resource.address) else { continue };
-                            record.baseline = accepted(&record.baseline, changes);
-                            if let Some(shown) = drift.observed.get(&resource.address) {
-                                let attributes = shown.attributes.as_ref().unwrap_or(&shown.document).clone();
-                                record.attributes = without_secrets(attributes, &record.baseline);
-                            }
-                            count += 1;
-                        }
-                        Condition::Foreign(_) => {
-                            let Some(record) = state.records.get_mut(&resource.address) else { continue };
-                            // Used from now on as what it is, and never deleted.
-                            (record.shared, record.pending) = (true, None);
-                            if let Some(shown) = drift.observed.get(&resource.address) {
-                                let attributes = shown.attributes.as_ref().unwrap_or(&shown.document).clone();
-                                record.attributes = without_secrets(attributes, &record.baseline);
-                            }
-                            count += 1;
-                        }
-                        Condition::Gone => {
-                            state.records.remove(&resource.address);
-                            count += 1;
-                        }
-                        _ => {}
-                    }
+                // Used from now on as what it is, and never deleted.
+                Condition::Foreign(_) => {
+                    kept.push(shown(Record { shared: true, pending: None, ..record.clone() }, drift));
                 }
-            })
-            .await?;
+                Condition::Gone => gone.push(record.address.clone()),
+                _ => {}
+            }
+        }
+        drop(state);
+        let (count, identity) = (kept.len() + gone.len(), drift.owner.identity.clone());
+        let accept = move |state: &mut State| {
+            state.identity = identity.or(state.identity.take());
+            state.records.retain(|address, _| !gone.contains(address));
+            state.records.extend(kept.into_iter().map(|record| (record.address.clone(), record)));
+        };
+        self.journal.change(accept).await?;
         Ok(count)
     }
 
@@ -163,6 +153,15 @@ impl Run {
         broken.extend(theirs);
         if broken.is_empty() { Ok(planned) } else { Err(RunError::Refused(broken)) }
     }
+}
+
+/// The record with what the cloud shows of it.
+fn shown(mut record: Record, drift: &Drift) -> Record {
+    if let Some(seen) = drift.observed.get(&record.address) {
+        let attributes = seen.attributes.as_ref().unwrap_or(&seen.document).clone();
+        record.attributes = without_secrets(attributes, &record.baseline);
+    }
+    record
 }
 
 /// Whether a record was accepted with the identity that another one has now.

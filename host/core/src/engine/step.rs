@@ -20,12 +20,12 @@ use self::failure::{failed, unexpected};
 use super::{Planned, Run};
 use crate::address::Address;
 use crate::document::{has_unknown, resolve, without_secrets};
-use crate::error::ProviderError;
+use crate::error::{ProviderError, Retry};
 use crate::kind::Kind;
 use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
-use crate::ports::{BackendError, Change, Event, Provider};
+use crate::ports::{BackendError, Call, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, SUFFIX_DIGITS, Status};
-use crate::secret::{Accepted, Fingerprints, SecretChanges, accepted_over, sent};
+use crate::secret::{Accepted, Fingerprints, SecretChanges, accepted, accepted_over, sent};
 use crate::state::State;
 
 /// Longest time of one provider call.
@@ -161,6 +161,26 @@ impl<'a> Worker<'a> {
         self.planned.fingerprints(self.run)
     }
 
+    /// The call of a mutation. None is begun while somebody else may come to work on the state before it has ended.
+    async fn mutation(&self) -> Result<Call, BackendError> {
+        self.run.journal.holds_for(CALL_DEADLINE).await?;
+        Ok(self.run.call().await)
+    }
+
+    /// Says something where it stands, which done twice is as if done once: what may pass by itself is tried again.
+    async fn until_done<F: Future<Output = Result<(), ProviderError>>>(
+        &self,
+        subject: &Subject<'_>,
+        say: impl Fn(Call) -> F,
+    ) -> Result<(), StepError> {
+        let attempt = async || Ok(say(self.mutation().await?).await);
+        let will_do = |said: &Result<Result<(), ProviderError>, BackendError>| match said {
+            Ok(Err(error)) => error.retry() == Retry::No,
+            Ok(Ok(())) | Err(_) => true,
+        };
+        self.run.until(attempt, will_do).await?.map_err(|error| subject.failed(&error))
+    }
+
     pub(super) async fn run(&self, step: Step) -> (Step, Duration, Result<(), StepError>) {
         let started = self.run.clock.elapsed();
         let result = match step.verb {
@@ -238,19 +258,18 @@ impl<'a> Worker<'a> {
         if observed.shared && record.is_none_or(|record| !record.shared) {
             let mut change = subject.change(&document, self.run.clock.token());
             change.remote_id.clone_from(&observed.remote_id);
-            let call = self.run.call().await;
-            let claimed = self.run.until_answered(|| subject.provider.claim(&call, &change)).await;
-            claimed.map_err(|error| subject.failed(&error))?;
+            let (provider, change) = (subject.provider, &change);
+            self.until_done(&subject, |call| async move { provider.claim(&call, change).await }).await?;
         }
         self.finish(&subject, desired, &document, observed).await
     }
 
     /// Makes room for a replacement beside the old one, in one write: there is no moment at which either is not recorded.
     async fn depose(&self, address: &Address) -> Result<(), StepError> {
-        let token = self.run.clock.token();
-        let (_, suffix) = token.split_at(token.len().saturating_sub(SUFFIX_DIGITS));
-        let deposed = |state: &mut State| {
-            if let Some(record) = state.records.remove(address) {
+        let (address, token) = (address.clone(), self.run.clock.token());
+        let deposed = move |state: &mut State| {
+            let (_, suffix) = token.split_at(token.len().saturating_sub(SUFFIX_DIGITS));
+            if let Some(record) = state.records.remove(&address) {
                 let (old, new) = record.depose(suffix);
                 state.records.insert(old.address.clone(), old);
                 state.records.insert(new.address.clone(), new);
@@ -298,26 +317,29 @@ impl<'a> Worker<'a> {
     /// Makes a change durable before it is begun.
     async fn begin(&self, subject: &Subject<'_>, change: &Change) -> Result<(), StepError> {
         let mut pending = self.pending(subject.action, &change.token, &change.document);
-        let begun = |before: Option<Record>| {
-            let mut record = before.unwrap_or_else(|| Record {
-                schema_version: subject.kind.schema_version,
-                component_digest: subject.provider.digest().to_owned(),
-                state_path: subject.kind.state_path_of(&change.document),
-                ..Record::unmade(subject.address.clone(), subject.kind.kind.clone())
-            });
+        let unmade = Record {
+            schema_version: subject.kind.schema_version,
+            component_digest: subject.provider.digest().to_owned(),
+            state_path: subject.kind.state_path_of(&change.document),
+            ..Record::unmade(subject.address.clone(), subject.kind.kind.clone())
+        };
+        let (needs, remote_id) = (self.needs(subject.address), change.remote_id.clone());
+        let now = accepted(&change.document, &self.run.fingerprints);
+        let begun = move |before: Option<Record>| {
+            let mut record = before.unwrap_or(unmade);
             // It may come to stand on these from now on, on the recorded ones until it is done.
-            record.dependencies.extend(self.needs(subject.address));
-            match subject.action {
+            record.dependencies.extend(needs);
+            match pending.action {
                 // What it was called is gone: the new one is looked for by its marks until its name is told.
                 PendingAction::Create => record.remote_id = None,
-                _ => record.remote_id = change.remote_id.clone().or(record.remote_id),
+                _ => record.remote_id = remote_id.or(record.remote_id),
             }
-            if subject.action != PendingAction::Delete {
+            if pending.action != PendingAction::Delete {
                 let fresh = record.baseline.is_null() && record.pending.is_none();
-                record.secrets = sent(&change.document, &record.secrets, &self.run.fingerprints, fresh);
+                record.secrets = sent(now, &record.secrets, fresh);
             }
             if !record.baseline.is_null() {
-                record.baseline = record.claimed(&change.document);
+                record.baseline = record.claimed(&pending.document);
             }
             if let Some(before) = record.pending.filter(|p| p.action == pending.action && p.token == pending.token) {
                 pending.started_at = before.started_at;
@@ -357,10 +379,11 @@ impl<'a> Worker<'a> {
             shared: observed.shared,
             unknown: Map::new(),
         };
-        let done = |before: Option<Record>| {
+        let now = accepted(document, self.fingerprints());
+        let done = move |before: Option<Record>| {
             let imported = before.as_ref().is_some_and(|r| r.imported);
             let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
-            let secrets = accepted_over(document, &known, self.fingerprints());
+            let secrets = accepted_over(&record.baseline, &known, now);
             let unknown = before.as_ref().map(|r| r.unknown.clone()).unwrap_or_default();
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
             Some(Record { remote_id, secrets, imported, unknown, ..record })

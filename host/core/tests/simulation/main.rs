@@ -1,5 +1,6 @@
 //! The engine against a simulated cloud: in memory, in virtual time, with crashes at every write and at every call.
 
+mod bucket;
 mod cloud;
 mod faults;
 mod platform;
@@ -14,6 +15,7 @@ mod crashes;
 mod create_first;
 mod drift;
 mod interrupts;
+mod leases;
 mod lies;
 mod owner;
 mod parts;

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::join;
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
-use nic_core::engine::{ApplyReport, Journal, Participant, Run, RunError, Settings, StepOutcome};
+use nic_core::engine::{ApplyReport, Journal, Participant, Run, RunError, Settings, StepOutcome, Writer};
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 use nic_core::plan::{Action, Plan, Purpose};
-use nic_core::ports::{Backend, BackendError, Call, Context, Event, IdentitySource, Reporter};
+use nic_core::ports::{Backend, BackendError, Call, Context, Event, IdentitySource, Lease, Reporter};
 use nic_core::resource::Desired;
 use nic_core::state::{State, format_v1};
 use serde_json::Value;
@@ -80,10 +81,15 @@ impl Backend for Disk {
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
         unreachable!("the engine keeps no copies")
     }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
+    }
 }
 
+/// What was told.
 #[derive(Default)]
-struct Events(Mutex<Vec<Event>>);
+pub struct Events(Mutex<Vec<Event>>);
 
 impl Reporter for Events {
     fn report(&self, event: Event) {
@@ -138,6 +144,16 @@ pub struct How {
     pub accept_loss: bool,
     /// Of a state that is begun; `lineage-1` when empty.
     pub lineage: &'static str,
+}
+
+/// Works while the state is written, and ends when all of it is.
+async fn written<T>(journal: &Journal, writer: Writer, work: impl Future<Output = T>) -> T {
+    let work = async {
+        let done = work.await;
+        journal.close().await.expect("the lease is let go of");
+        done
+    };
+    join(work, writer.run()).await.0
 }
 
 /// A cloud, a disk and a clock.
@@ -240,19 +256,33 @@ impl World {
         events: &Arc<Events>,
         how: &How,
     ) -> Result<(Plan, ApplyReport), RunError> {
-        let state = if let Some(bytes) = self.disk.read().await.unwrap() {
+        self.process_on(self.disk.clone(), provider, events, how).await
+    }
+
+    /// The same with the state elsewhere.
+    pub async fn process_on(
+        &self,
+        backend: Arc<dyn Backend>,
+        provider: &Arc<SimProvider>,
+        events: &Arc<Events>,
+        how: &How,
+    ) -> Result<(Plan, ApplyReport), RunError> {
+        let state = if let Some(bytes) = backend.read().await.unwrap() {
             format_v1::decode(&bytes).unwrap()
         } else {
             let lineage = if how.lineage.is_empty() { "lineage-1" } else { how.lineage };
             State::empty("sim", "test", "dev", "design", lineage, "2026-01-01T00:00:00Z")
         };
-        let run = self.run(state, provider, events, how);
-        let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
-        let planned = run.plan(purpose).await?;
-        run.preflight(&planned).await?;
-        let report = run.apply(&planned).await?;
-        run.outputs().await?;
-        Ok((planned.plan, report))
+        let (run, writer) = self.run(state, backend, provider, events, how);
+        let work = async {
+            let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
+            let planned = run.plan(purpose).await?;
+            run.preflight(&planned).await?;
+            let report = run.apply(&planned).await?;
+            run.outputs().await?;
+            Ok((planned.plan, report))
+        };
+        written(&run.journal, writer, work).await
     }
 
     /// Another directory in the same world: it has no state, and finds the same cloud.
@@ -288,14 +318,24 @@ impl World {
             let bytes = self.disk.read().await.unwrap().expect("a state");
             let state = format_v1::decode(&bytes).unwrap();
             let provider = Arc::new(self.provider(wanted));
-            act(self.run(state, &provider, &Arc::default(), how)).await
+            let (run, writer) = self.run(state, self.disk.clone(), &provider, &Arc::default(), how);
+            let journal = run.journal.clone();
+            written(&journal, writer, act(run)).await
         };
         self.time.run(process, || self.faults.crashed()).expect("no crash")
     }
 
-    fn run(&self, state: State, provider: &Arc<SimProvider>, events: &Arc<Events>, how: &How) -> Run {
+    fn run(
+        &self,
+        state: State,
+        backend: Arc<dyn Backend>,
+        provider: &Arc<SimProvider>,
+        events: &Arc<Events>,
+        how: &How,
+    ) -> (Run, Writer) {
         let context = Context { project: "test".to_owned(), lineage: state.lineage.clone(), ..Context::default() };
-        Run {
+        let (journal, writer) = Journal::open(state, backend, self.time.clone(), "0.0.0");
+        let run = Run {
             participants: vec![Participant { provider: provider.clone(), config: Value::Null, declares: true }],
             context,
             identity: self.login.clone(),
@@ -310,11 +350,12 @@ impl World {
                 pace: 1.0,
                 version: "0.0.0".to_owned(),
             },
-            journal: Arc::new(Journal::new(state, self.disk.clone(), self.time.clone(), "0.0.0")),
+            journal: Arc::new(journal),
             fingerprints: self.vault.fingerprints(),
             configuration_hash: String::new(),
             facts: futures::lock::Mutex::default(),
-        }
+        };
+        (run, writer)
     }
 
     /// Accepted mutations so far, of one verb.

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use nic_core::state::format_v1::{Damage, FormatError};
 
+use super::StateLocation;
 use crate::error::CommandError;
 
 /// What is wrong with a state's bytes, for the user. It is never taken for a platform of which nothing is there.
-pub fn damaged(path: &Path, error: &FormatError) -> CommandError {
-    let detail = format!("`{}`: {error}", path.display());
+pub fn damaged(location: &StateLocation, error: &FormatError) -> CommandError {
+    let detail = format!("`{location}`: {error}");
     let told = |code| CommandError::broke(code, "The state cannot be used", &detail);
     match error {
         FormatError::Newer { .. } => {
@@ -22,17 +23,17 @@ pub fn damaged(path: &Path, error: &FormatError) -> CommandError {
         FormatError::NotJson(Damage::ConflictMarks(_)) => with_copies(
             told("STATE_DAMAGED")
                 .hint("take one of the two whole, the one of the last deploy: a mixture is of no platform"),
-            path,
+            location,
         ),
-        _ => with_copies(told("STATE_DAMAGED"), path),
+        _ => with_copies(told("STATE_DAMAGED"), location),
     }
 }
 
 /// Where a good copy may be. NIC keeps none, and does not say that there is one.
-fn with_copies(error: CommandError, path: &Path) -> CommandError {
-    let shown = path.display();
-    let error = if is_in_a_repository(path) {
-        error.hint(format!("git may have a good one: `git log -- {shown}`, then `git checkout COMMIT -- {shown}`"))
+fn with_copies(error: CommandError, location: &StateLocation) -> CommandError {
+    let error = if location.file().is_ok_and(is_in_a_repository) {
+        error
+            .hint(format!("git may have a good one: `git log -- {location}`, then `git checkout COMMIT -- {location}`"))
     } else {
         error.hint("put a good copy back, from a backup or from wherever the last deploy ran; NIC itself keeps none")
     };

@@ -4,14 +4,15 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use nic_core::ports::{Backend, BackendError};
+use nic_core::lease::Holder;
+use nic_core::ports::{Backend, BackendError, Lease};
 use nic_system::files::{rename_durably, replace_durably, suffixed};
 use nic_system::limits;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::place::real;
@@ -22,19 +23,6 @@ const MAX_STATE_BYTES: u64 = 256 << 20;
 
 /// How often a held lock is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(200);
-
-/// Who holds a lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockInfo {
-    /// `user@host`, as far as the environment tells.
-    pub who: String,
-    /// Process id.
-    pub pid: u32,
-    /// The command.
-    pub operation: String,
-    /// RFC 3339 instant.
-    pub since: String,
-}
 
 /// The state in a local file.
 pub struct LocalBackend {
@@ -138,7 +126,7 @@ impl LocalBackend {
             let left = timeout.saturating_sub(started.elapsed());
             return Box::pin(Self::lock(path, operation, left)).await;
         }
-        let info = LockInfo {
+        let info = Holder {
             who: who(),
             pid: std::process::id(),
             operation: operation.to_owned(),
@@ -187,7 +175,7 @@ impl LocalBackend {
     }
 
     /// Who holds the lock right now, if anyone does.
-    pub fn holder(path: &Path) -> Option<LockInfo> {
+    pub fn holder(path: &Path) -> Option<Holder> {
         let lock_path = suffixed(&real(path).ok()?, ".lock");
         let file = File::open(&lock_path).ok()?;
         match file.try_lock_shared() {
@@ -203,16 +191,13 @@ fn who() -> String {
     format!("{user}@{}", host.trim())
 }
 
-fn read_info(lock_path: &Path) -> Option<LockInfo> {
+fn read_info(lock_path: &Path) -> Option<Holder> {
     serde_json::from_slice(&fs::read(lock_path).ok()?).ok()
 }
 
 fn held(path: &Path, lock_path: &Path) -> BackendError {
     let holder = read_info(lock_path);
-    let by = holder.as_ref().map_or_else(
-        || "another process".to_owned(),
-        |info| format!("{} (process {}) for `nic {}` since {}", info.who, info.pid, info.operation, info.since),
-    );
+    let by = holder.as_ref().map_or_else(|| "another process".to_owned(), Holder::to_string);
     BackendError {
         code: "STATE_LOCKED",
         message: format!("`{}` is in use by {by}", path.display()),
@@ -265,6 +250,11 @@ impl Backend for LocalBackend {
         let path = path.unwrap_or_else(|| named(u32::MAX));
         replace_durably(&path, bytes)
             .map_err(|error| failed(Doing::Writing { before: true }, "cannot write", &path, &error))
+    }
+
+    /// The operating system's lock does not run out.
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
     }
 }
 

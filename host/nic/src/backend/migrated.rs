@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nic_core::ports::{Backend, BackendError};
+use nic_core::ports::{Backend, BackendError, Lease};
 use tokio::sync::OnceCell;
 
 /// Writes as the other one does, once the state as it was is safe.
@@ -38,5 +38,9 @@ impl Backend for Migrated {
 
     async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError> {
         self.inner.keep(label, bytes).await
+    }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.inner.lease()
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         take_over: flags.take_over.as_deref(),
     };
     let (session, planned, look) = planned(&config, &wanted, printer).await?;
-    let beside = Handover::beside(&session.state_path);
+    let beside = Handover::at(&session.location.stage());
     let handover = Handover {
         outputs: flags.outputs.clone().unwrap_or(beside.outputs),
         kubeconfig: flags.kubeconfig.clone().unwrap_or(beside.kubeconfig),

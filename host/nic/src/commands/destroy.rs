@@ -43,7 +43,7 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
         consent.ask(question, flags.yes, printer).await?;
     }
     consent.given().await?;
-    let (handover, owner) = (Handover::beside(&session.state_path), session.owner().await);
+    let (handover, owner) = (Handover::at(&session.location.stage()), session.owner().await);
     // Where there never was a state, the files beside its path are of another one.
     let was_there = session.run.journal.state().await.serial > 0;
     let kinds = session.run.kinds();
@@ -73,8 +73,8 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     if was_there {
         printer.line(human::done(report.changes_done()));
     } else {
-        let path = session.state_path.display();
-        printer.line(format!("There is no state at `{path}`: nothing is recorded, and nothing was deleted."));
+        let location = &session.location;
+        printer.line(format!("There is no state at `{location}`: nothing is recorded, and nothing was deleted."));
     }
     printer.document(&json!({
         "success": true,

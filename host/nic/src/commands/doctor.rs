@@ -9,7 +9,7 @@ use nic_gate::aws::caller_arn;
 use serde_json::{Value, json};
 
 use super::Result;
-use crate::backend::{self, LocalBackend};
+use crate::backend;
 use crate::cli::Doctor;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -79,20 +79,21 @@ fn described(config: &Config) -> String {
 }
 
 async fn state(flags: &Doctor) -> std::result::Result<(String, usize), CommandError> {
-    let path = flags.of.state.resolve(&flags.of.config.file);
-    let Some(bytes) = backend::open(&path)?.read().await? else {
-        return Ok((format!("none yet at {}", path.display()), 0));
+    let location = flags.of.state.resolve(&flags.of.config.file);
+    let Some(bytes) = backend::open(&location)?.read().await? else {
+        return Ok((format!("none yet at {location}"), 0));
     };
-    let state = format_v1::decode(&bytes).map_err(|error| backend::damaged(&path, &error))?;
+    let state = format_v1::decode(&bytes).map_err(|error| backend::damaged(&location, &error))?;
     let count = state.records.len();
-    Ok((format!("{} ({count} resources, serial {})", path.display(), state.serial), count))
+    Ok((format!("{location} ({count} resources, serial {})", state.serial), count))
 }
 
 fn lock(flags: &Doctor) -> Check {
-    let path = flags.of.state.resolve(&flags.of.config.file);
-    let told = match LocalBackend::holder(&path) {
-        None => Ok("free".to_owned()),
-        Some(holder) => {
+    let location = flags.of.state.resolve(&flags.of.config.file);
+    let told = match backend::holder(&location) {
+        Err(error) => Err(error.into()),
+        Ok(None) => Ok("free".to_owned()),
+        Ok(Some(holder)) => {
             let detail = format!("{} runs `nic {}` since {}", holder.who, holder.operation, holder.since);
             Err(CommandError::broke("STATE_LOCKED", "The state is in use", detail)
                 .hint("wait for it, or give `--lock-timeout 10m` to the next command"))

@@ -39,7 +39,7 @@ pub(super) async fn planned(
     let lineage = wanted.take_over.map(|asked| found(asked, &refused)).transpose().map_err(in_config)?.flatten();
     let Some(lineage) = lineage else { return Err(in_config(refused.into())) };
     // Another session of the same state: this one ends its lock first.
-    drop(session);
+    session.close().await.map_err(in_config)?;
     printer.talk("info", format!("Going on with the state of lineage {lineage}."));
     let session = open(config, wanted, Some(&lineage), printer).await?;
     let (planned, look) = plan(&session, wanted.access).await;

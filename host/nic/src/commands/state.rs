@@ -71,16 +71,15 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
 /// Puts the state of a platform that is gone aside. Nothing is asked of any cloud: whoever is asked would show nothing.
 async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), CommandError> {
     let (of, lock_timeout) = (&flags.of, flags.of.state.lock_timeout);
-    let path = of.state.resolve(&of.config.file);
+    let location = of.state.resolve(&of.config.file);
     // Before the lock, whose file would be made beside no state; and under it, when nobody writes any more.
     read(of).await?;
-    let backend = backend::lock(&path, "state retire", lock_timeout).await?;
+    let backend = backend::lock(&location, "state retire", lock_timeout).await?;
     let (state, _) = read(of).await?;
     let (project, count) = (state.project_name.as_str(), state.records.len());
     let whose = in_place(state.identity.as_ref());
     printer.line(format!(
-        "{}: {count} {} of `{project}`{whose}.",
-        path.display(),
+        "{location}: {count} {} of `{project}`{whose}.",
         if count == 1 { "resource" } else { "resources" }
     ));
     let text = format!(
@@ -92,7 +91,7 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     let now = nic_system::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);
-    printer.diagnostics(&Handover::beside(&path).withdraw(&Owner::of(&state)), None);
+    printer.diagnostics(&Handover::at(&location.stage()).withdraw(&Owner::of(&state)), None);
     printer.line(format!("Retired: it stands at {} now.", retired.display()));
     printer.document(&json!({
         "success": true,
@@ -105,12 +104,12 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
 }
 
 async fn read(of: &StateOf) -> std::result::Result<(nic_core::state::State, Value), CommandError> {
-    let path = of.state.resolve(&of.config.file);
+    let location = of.state.resolve(&of.config.file);
     let missing = || {
-        CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{}`", path.display()))
+        CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{location}`"))
             .hint("give its path with `--state`, or the config's with `-f`")
     };
-    let bytes = backend::open(&path)?.read().await?.ok_or_else(missing)?;
-    let damaged = |error| backend::damaged(&path, &error);
+    let bytes = backend::open(&location)?.read().await?.ok_or_else(missing)?;
+    let damaged = |error| backend::damaged(&location, &error);
     Ok((format_v1::decode(&bytes).map_err(damaged)?, format_v1::document(&bytes).map_err(damaged)?))
 }

@@ -10,13 +10,14 @@ use nic_core::error::ProviderError;
 use nic_core::graph::DesiredGraph;
 use nic_core::health::{CloudHealth, NodeGroup};
 use nic_core::kind::KUBERNETES_OBJECT;
+use nic_core::lease::Holder;
 use nic_core::resource::{Observed, Record, Status as Seen};
 use nic_core::secret::without_edits;
 use nic_core::state::State;
 use serde_json::Value;
 
 use super::Result;
-use crate::backend::{LocalBackend, LockInfo};
+use crate::backend;
 use crate::cli::Status;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -31,7 +32,7 @@ const NAMED: usize = 3;
 pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let state = session.run.journal.state().await;
-    let lock = LocalBackend::holder(&session.state_path);
+    let lock = backend::holder(&session.location).map_err(CommandError::from)?;
     let kinds = session.run.kinds();
     let of_cluster = readiness::ask(&state, &kinds, &Scope::Whole);
     let (looked, asked) = tokio::join!(Box::pin(look(&session, flags.drift)), ask(&session, &of_cluster));
@@ -183,7 +184,7 @@ struct Found<'a> {
     observed: &'a BTreeMap<Address, Observed>,
     cloud: &'a CloudHealth,
     asked: &'a Asked,
-    lock: Option<&'a LockInfo>,
+    lock: Option<&'a Holder>,
 }
 
 impl Found<'_> {

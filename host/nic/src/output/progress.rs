@@ -12,7 +12,7 @@ mod lines;
 mod words;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -65,9 +65,8 @@ struct Shared {
 }
 
 impl Progress {
-    /// For a run whose state is at this path; durations are read and kept beside it.
-    pub fn new(style: Style, state: &Path) -> Self {
-        let durations = durations::beside(state);
+    /// Durations are read and kept in that file, if there is one.
+    pub fn new(style: Style, durations: Option<PathBuf>) -> Self {
         let history = durations.as_deref().map(Durations::read).unwrap_or_default();
         let shared = Shared { board: Board::new(history), style, lines: Lines::default(), started: Instant::now() };
         let shared = Arc::new(Mutex::new(shared));

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use nic_cluster::{Count, Nodes};
 use nic_core::address::Address;
+use nic_core::lease::Holder;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::wrap;
-use crate::backend::LockInfo;
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -52,7 +52,7 @@ pub struct Report {
     /// What differs from what was accepted.
     pub drift: Drift,
     /// Who works on it.
-    pub lock: Option<LockInfo>,
+    pub lock: Option<Holder>,
 }
 
 /// What the state says of the platform.
@@ -178,7 +178,7 @@ pub fn text(report: &Report) -> String {
     fact("deployed", &deployed);
     fact("recorded", &recorded(platform, &report.resources));
     match &report.lock {
-        Some(LockInfo { who, pid, operation, since }) => {
+        Some(Holder { who, pid, operation, since }) => {
             fact("in use", &format!("for `nic {operation}` since {since}"));
             fact("", &format!("by {who} (process {pid})"));
         }
@@ -340,7 +340,7 @@ mod tests {
                 hints: vec!["see whether the cluster is up".to_owned()],
             },
             nodes: None,
-            lock: Some(LockInfo {
+            lock: Some(Holder {
                 who: "ada@laptop".to_owned(),
                 pid: 4711,
                 operation: "deploy".to_owned(),

@@ -25,22 +25,21 @@ const PURPOSE: &[u8] = b"nic secret fingerprint 1\0";
 pub(super) struct Key(Vec<u8>);
 
 impl Key {
-    /// The key beside this state, if a whole one can be read.
-    pub(super) fn read_beside(state: &Path) -> Option<Self> {
-        let text = fs::read_to_string(file(&directory(state)?)).ok()?;
+    /// The key in this directory, if a whole one can be read.
+    pub(super) fn read_in(directory: &Path) -> Option<Self> {
+        let text = fs::read_to_string(file(directory)).ok()?;
         let text = text.trim_end();
         let digit = |index: usize| u8::from_str_radix(text.get(index..index + 2)?, 16).ok();
         let bytes: Option<Vec<u8>> = (0..LENGTH).map(|index| digit(index * 2)).collect();
         bytes.filter(|_| text.len() == LENGTH * 2).map(Self)
     }
 
-    /// A new key beside this state, durable when this returns.
-    pub(super) fn make_beside(state: &Path) -> io::Result<Self> {
-        let directory = directory(state).ok_or(io::ErrorKind::NotFound)?;
+    /// A new key in this directory, durable when this returns.
+    pub(super) fn make_in(directory: &Path) -> io::Result<Self> {
         let key = Self::random()?;
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         fs::write(directory.join(".gitignore"), "*\n")?;
-        let (path, temporary) = (file(&directory), directory.join("fingerprint-key.new"));
+        let (path, temporary) = (file(directory), directory.join("fingerprint-key.new"));
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -49,7 +48,7 @@ impl Key {
         writeln!(new, "{}", hex(&key.0))?;
         new.sync_all()?;
         fs::rename(&temporary, &path)?;
-        File::open(&directory)?.sync_all()?;
+        File::open(directory)?.sync_all()?;
         Ok(key)
     }
 
@@ -83,13 +82,6 @@ impl Key {
         }
         Some(mac.finalize().into_bytes().to_vec())
     }
-}
-
-/// `nic-state.json.private`; none for a run without a state.
-fn directory(state: &Path) -> Option<PathBuf> {
-    let mut name = state.file_name()?.to_owned();
-    name.push(".private");
-    Some(state.with_file_name(name))
 }
 
 fn file(directory: &Path) -> PathBuf {

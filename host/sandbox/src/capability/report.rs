@@ -20,10 +20,9 @@ impl Service {
                 "a remote id is text on one line, not empty and not endless",
             ));
         }
-        match self.told.get() {
-            Some(before) if before == remote_id => return Ok(()),
-            Some(_) => return Err(ProviderError::denied("CREATED_REFUSED", "this create has told another remote id")),
-            None => {}
+        // The same one again is asked for again: it is answered when it is durable, and not before.
+        if self.told.get().is_some_and(|before| before != remote_id) {
+            return Err(ProviderError::denied("CREATED_REFUSED", "this create has told another remote id"));
         }
         // Kept even when the journal fails: the failure of the change still carries the id then.
         self.told.set(remote_id);

@@ -101,7 +101,7 @@ impl Worker<'_> {
         subject: &Subject<'_>,
         change: &mut Change,
     ) -> Result<Result<Observed, ChangeFailure>, StepError> {
-        let call = self.run.call().await;
+        let call = self.mutation().await?;
         let sink = Arc::new(self.created(subject, change));
         let progress = subject.provider.create(&call, change, sink.clone()).await;
         change.remote_id = sink.told();
@@ -134,6 +134,10 @@ impl Worker<'_> {
     }
 
     async fn note_remote_id(&self, subject: &Subject<'_>, remote_id: Option<String>) -> Result<(), StepError> {
-        Ok(self.run.journal.change_record(subject.address, |record| record.remote_id = remote_id).await?)
+        // What was told while it was made is durable: nobody waits for that again.
+        if self.run.journal.record(subject.address).await.is_some_and(|record| record.remote_id == remote_id) {
+            return Ok(());
+        }
+        Ok(self.run.journal.change_record(subject.address, move |record| record.remote_id = remote_id).await?)
     }
 }

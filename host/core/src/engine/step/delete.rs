@@ -81,9 +81,8 @@ impl Worker<'_> {
     ) -> Result<(), StepError> {
         let mut change = subject.change(&last_known(record, &observed), self.run.clock.token());
         change.remote_id = observed.remote_id;
-        let call = self.run.call().await;
-        let released = self.run.until_answered(|| subject.provider.release(&call, &change)).await;
-        released.map_err(|error| subject.failed(&error))?;
+        let change = &change;
+        self.until_done(subject, |call| async move { subject.provider.release(&call, change).await }).await?;
         Ok(self.forget(subject.address).await?)
     }
 
@@ -126,7 +125,7 @@ impl Worker<'_> {
     async fn delete_until_gone(&self, subject: &Subject<'_>, change: &mut Change) -> Result<(), StepError> {
         let mut attempt = 0;
         loop {
-            let call = self.run.call().await;
+            let call = self.mutation().await?;
             let progress = subject.provider.delete(&call, change).await;
             drop(call);
             let failure = match progress {

@@ -65,7 +65,7 @@ impl Worker<'_> {
     async fn update_once(&self, subject: &Subject<'_>, change: &mut Change) -> Result<Observed, StepError> {
         let mut attempt = 0;
         loop {
-            let call = self.run.call().await;
+            let call = self.mutation().await?;
             let progress = subject.provider.update(&call, change).await;
             drop(call);
             let failure = match progress {

@@ -119,7 +119,7 @@ impl Worker<'_> {
         remote_id: Option<String>,
         operation: Option<Value>,
     ) -> Result<(), StepError> {
-        let noted = |record: &mut Record| {
+        let noted = move |record: &mut Record| {
             if remote_id.is_some() {
                 record.remote_id = remote_id;
             }

@@ -3,16 +3,13 @@
 //! A cache: it is shown and nothing else. Absent, broken or out of date, it costs an estimate.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nic_core::plan::Action;
 use serde::{Deserialize, Serialize};
 
 use nic_system::files::replace_durably;
-
-/// The file's name, beside the state.
-const FILE: &str = "durations.json";
 
 /// How many of one sort are kept: the median of a few forgets a bad day.
 const KEPT: usize = 5;
@@ -27,11 +24,6 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Durations(BTreeMap<String, BTreeMap<String, Vec<f64>>>);
-
-/// Where they stand for the state at this path; nowhere for a run without a state.
-pub fn beside(state: &Path) -> Option<PathBuf> {
-    state.file_name().map(|_| state.with_file_name(FILE))
-}
 
 impl Durations {
     /// What was kept; nothing when it cannot be read.
@@ -85,7 +77,7 @@ mod tests {
     #[test]
     fn the_median_of_the_last_few_counts_and_nonsense_does_not() {
         let directory = tempfile::tempdir().unwrap();
-        let path = beside(&directory.path().join("nic-state.json")).unwrap();
+        let path = directory.path().join("durations.json");
         let mut durations = Durations::read(&path);
         for seconds in [9000, 1, 540, 550, 560, 530] {
             durations.add("aws.cluster", Action::Create, Duration::from_secs(seconds));
@@ -94,7 +86,6 @@ mod tests {
         let read = Durations::read(&path);
         assert_eq!(read.usual("aws.cluster", Action::Create), Some(Duration::from_mins(9)));
         assert_eq!(read.usual("aws.cluster", Action::Delete), None);
-        assert_eq!(beside(Path::new("")), None);
 
         for broken in ["", "{\"aws.cluster\":", "[1]", "{\"aws.cluster\":{\"create\":[\"a\"]}}"] {
             std::fs::write(&path, broken).unwrap();

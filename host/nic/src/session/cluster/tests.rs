@@ -15,7 +15,8 @@ use nic_core::error::ChangeFailure;
 use nic_core::kind::Description;
 use nic_core::ports::ClusterReader as _;
 use nic_core::ports::{
-    Answer, Backend, BackendError, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Query, Target,
+    Answer, Backend, BackendError, Change, Context, CreatedSink, Facts, Lease, Locator, Outdated, Progress, Query,
+    Target,
 };
 use nic_core::resource::{Observed, Record};
 use nic_core::state::State;
@@ -226,6 +227,10 @@ impl Backend for Memory {
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
         Ok(())
     }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
+    }
 }
 
 /// A platform whose component reads on its own cluster.
@@ -242,7 +247,9 @@ impl Platform {
         let eks = Eks::start().await;
         let clock = Arc::new(SystemClock::default());
         let state = State::empty("sim", "test", "dev", "classic", "lineage", "2026-08-01T00:00:00Z");
-        let journal = Arc::new(Journal::new(state, Arc::new(Memory), clock, "0"));
+        let (journal, writer) = Journal::open(state, Arc::new(Memory), clock, "0");
+        let journal = Arc::new(journal);
+        tokio::spawn(writer.run());
         let description = serde_json::from_value(json!({"name": "sim", "version": "0.1.0"})).unwrap();
         let provider: Arc<dyn Provider> = Arc::new(Recording(description));
         let cluster = ClusterOf::new(ClusterSource::new(eks.gate.clone()), &provider, json!({}));
