@@ -1,5 +1,6 @@
 //! The plan: ordered changes with action, reason and difference. A pure function of the three truths.
 
+mod decision;
 mod refusal;
 mod retain;
 mod scope;
@@ -10,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
+use self::decision::never_made;
+pub(crate) use self::decision::{Decision, Standing, Wanted, decide, removal};
 pub(crate) use self::refusal::another_state;
 pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
 use self::refusal::{gathered, goes_unread, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
@@ -19,12 +22,12 @@ pub use self::scope::scope;
 use self::shared::{Held, conflicts, differs};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::diff::{AttributeChange, Origin, Truths, differences_since};
+use crate::diff::AttributeChange;
 use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, resolve, secret_names};
 use crate::graph::{DesiredGraph, order};
 use crate::kind::{CreateSafety, Kind};
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
-use crate::secret::{Fingerprints, SecretChange, SecretChanges};
+use crate::secret::{Fingerprints, SecretChange};
 
 /// One resource's step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -379,7 +382,8 @@ impl Planner<'_> {
             self.outcomes.insert(address.clone(), Outcome { document: observed.document.clone(), settled: true });
             return;
         }
-        let (action, reason, differences) = self.decide(kind, &document, record, observed);
+        let (action, reason, differences) =
+            self.decide(&Wanted { kind, document: &document, record, graph: self.request.graph }, address, observed);
         let title = kind.title_of(&desired.document);
         self.held.extend(Held::of(&title, observed));
         if action == Action::Replace && observed.shared {
@@ -423,104 +427,30 @@ impl Planner<'_> {
         }
     }
 
+    /// What becomes of it, and why; what is told and not acted on goes to the notes.
     fn decide(
         &mut self,
-        kind: &Kind,
-        document: &Value,
-        record: Option<&Record>,
+        wanted: &Wanted<'_>,
+        address: &Address,
         observed: &Observed,
     ) -> (Action, Reason, Vec<AttributeChange>) {
-        let pending = record.and_then(|r| r.pending.as_ref());
-        let baseline = record.map_or(Value::Null, |r| r.claimed(document));
-        let secrets = match record {
-            // What the config says now is not what is brought back.
-            Some(record) if self.request.purpose != Purpose::Restore => {
-                record.secret_changes(document, self.request.fingerprints)
-            }
-            _ => SecretChanges::new(),
-        };
-        match &observed.status {
-            Status::Absent => {
-                let reason = match (record, pending) {
-                    (None, _) => Reason::InConfig,
-                    (Some(_), Some(_)) => Reason::PendingFromLastRun,
-                    // It was to replace what is deposed now.
-                    (Some(record), None) if record.name_suffix.is_some() && record.baseline.is_null() => {
-                        Reason::PendingFromLastRun
-                    }
-                    (Some(_), None) => Reason::GoneFromCloud,
-                };
-                (Action::Create, reason, Vec::new())
-            }
-            Status::InProgress(_) if record.is_some() && pending.is_none() => {
-                // What it is becoming is not known; what it is now may differ all the same, and an upgrade is not to be hidden.
-                let shown = observed.document.is_object();
-                let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-                let found = if shown { self.differing(kind, record, truths, &secrets) } else { Vec::new() };
-                (Action::Update, Reason::ChangedByOthers, found)
-            }
-            Status::InProgress(_) if record.is_none() => (Action::Update, Reason::Found, Vec::new()),
-            Status::InProgress(_) => (Action::Update, Reason::PendingFromLastRun, Vec::new()),
-            Status::Failed(_) => (Action::Replace, Reason::Failed, Vec::new()),
-            _ => {
-                let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-                let found = self.differing(kind, record, truths, &secrets);
-                self.unclear |= secrets.iter().any(|(name, change)| {
-                    // A kind that can compare shows the reference where the value is the wanted one.
-                    *change == SecretChange::Unclear && !secret_names(&observed.document).contains(name.as_str())
-                });
-                let replace = found.iter().any(|change| change.forces_replace);
-                let edited = found.iter().any(|change| change.origin != Origin::Drift);
-                if found.is_empty() {
-                    let reason = match (record, pending) {
-                        (None, _) => Reason::Found,
-                        (_, Some(_)) => Reason::PendingFromLastRun,
-                        (Some(record), None) if self.is_accepted(record, document, &secrets) => Reason::UpToDate,
-                        _ => Reason::Edited,
-                    };
-                    (Action::NoOp, reason, found)
-                } else if replace {
-                    (Action::Replace, Reason::CannotUpdateInPlace, found)
-                } else if pending.is_some() {
-                    (Action::Update, Reason::PendingFromLastRun, found)
-                } else if record.is_none() {
-                    (Action::Update, Reason::Found, found)
-                } else {
-                    (Action::Update, if edited { Reason::Edited } else { Reason::Drift }, found)
-                }
-            }
-        }
-    }
-
-    /// What deploy would act on. Of what was imported only edits are; its drift is told.
-    fn differing(
-        &mut self,
-        kind: &Kind,
-        record: Option<&Record>,
-        truths: Truths<'_>,
-        secrets: &SecretChanges,
-    ) -> Vec<AttributeChange> {
-        let found = differences_since(&kind.schema, truths, secrets);
-        let Some(imported) = record.filter(|r| r.imported && self.request.purpose != Purpose::Restore) else {
-            return found;
-        };
-        let (drift, edits): (Vec<_>, Vec<_>) = found.into_iter().partition(|c| c.origin == Origin::Drift);
-        self.notes.extend(drift.iter().map(|change| {
+        let PlanRequest { purpose, fingerprints, .. } = *self.request;
+        let standing = Standing::of(wanted.record, wanted.document, fingerprints, purpose);
+        let Decision { action, reason, difference } = decide(wanted, observed, &standing);
+        self.notes.extend(difference.left.iter().map(|change| {
             Diagnostic::warning(
                 "IMPORTED_DIFFERS",
                 "An imported resource differs from the config",
-                format!("`{}` of `{}` is left as it is", change.pointer, imported.address),
+                format!("`{}` of `{address}` is left as it is", change.pointer),
             )
-            .at(&imported.address)
+            .at(address)
         }));
-        edits
-    }
-
-    /// Whether the record says what the config asks for, and on what it stands. An edit may ask for what is there already.
-    fn is_accepted(&self, record: &Record, document: &Value, secrets: &SecretChanges) -> bool {
-        let same = record.baseline == *document || has_unknown(document);
-        let same_secrets = secrets.values().all(|change| *change == SecretChange::Unclear);
-        same && same_secrets && self.request.graph.needs(&record.address).eq(&record.dependencies)
+        self.unclear |= observed.is_present()
+            && standing.secrets.iter().any(|(name, change)| {
+                // A kind that can compare shows the reference where the value is the wanted one.
+                *change == SecretChange::Unclear && !secret_names(&observed.document).contains(name.as_str())
+            });
+        (action, reason, difference.acted_on)
     }
 
     fn plan_removal(&mut self, record: &Record) {
@@ -531,11 +461,9 @@ impl Planner<'_> {
         };
         let absent = Observed::absent(address);
         let observed = self.request.observed.get(address).unwrap_or(&absent);
-        // Found by its name alone, and not ours: ours was never made.
-        let never_made = matches!(observed.status, Status::Foreign(_)) && record.remote_id.is_none();
         let is_unread = matches!(observed.status, Status::Unreadable(_));
         let goes_with = is_unread.then(|| self.host_that_goes(record)).flatten();
-        if let Some(problem) = unusable(observed, kind).filter(|_| !never_made) {
+        if let Some(problem) = unusable(observed, kind).filter(|_| !never_made(record, observed)) {
             let Some(host) = &goes_with else {
                 self.problems.push(problem);
                 return;
@@ -543,21 +471,7 @@ impl Planner<'_> {
             self.unread.entry(host.clone()).or_default().push(problem);
         }
         let destroy = self.request.purpose == Purpose::Destroy;
-        // A create of unknown outcome is looked for once more, when applied, before its record goes.
-        let unsure =
-            record.pending.as_ref().is_some_and(|p| p.action == PendingAction::Create) && record.remote_id.is_none();
-        let (action, reason) = match observed.status {
-            _ if record.external => (Action::Forget, Reason::External),
-            Status::Absent if unsure => (Action::Forget, Reason::PendingFromLastRun),
-            _ if never_made => (Action::Forget, Reason::AlreadyGone),
-            Status::Absent => (Action::Forget, Reason::AlreadyGone),
-            _ if destroy && self.request.retained.contains(address) => (Action::NoOp, Reason::Retained),
-            _ if observed.shared => (Action::Forget, Reason::Shared),
-            _ if !observed.used_by.is_empty() => (Action::Forget, Reason::UsedByOthers),
-            _ if destroy => (Action::Delete, Reason::Destroy),
-            _ if record.deposed.is_some() => (Action::Delete, Reason::Deposed),
-            _ => (Action::Delete, Reason::NotInConfig),
-        };
+        let (action, reason) = removal(record, observed, self.request.purpose, self.request.retained);
         // The replacement of what is deposed was confirmed.
         let guarded = action == Action::Delete && !destroy && record.deposed.is_none();
         let confirmation = if guarded { self.guard(kind, Some(record), address, &Loss::Deleted) } else { None };

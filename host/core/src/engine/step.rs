@@ -22,10 +22,10 @@ use crate::address::Address;
 use crate::document::{has_unknown, resolve, without_secrets};
 use crate::error::{ProviderError, Retry};
 use crate::kind::Kind;
-use crate::plan::{Action, Outcome, Purpose, look_up, overlay};
+use crate::plan::{Action, Outcome, Purpose, Standing, Wanted, decide, look_up, overlay};
 use crate::ports::{BackendError, Call, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, SUFFIX_DIGITS, Status};
-use crate::secret::{Accepted, Fingerprints, SecretChanges, accepted, accepted_over, sent};
+use crate::secret::{Accepted, Fingerprints, accepted, accepted_over, sent};
 use crate::state::State;
 
 /// Longest time of one provider call.
@@ -103,16 +103,6 @@ struct Subject<'a> {
     started: Duration,
     limit: Duration,
     action: PendingAction,
-}
-
-/// What the record says before a resource is changed in place.
-struct Standing {
-    /// What was last accepted.
-    baseline: Value,
-    /// Secrets that stand for something else since.
-    secrets: SecretChanges,
-    /// Only what the user edited is touched.
-    imported: bool,
 }
 
 impl Subject<'_> {
@@ -239,22 +229,26 @@ impl<'a> Worker<'a> {
         }
 
         let observed = self.settled(&subject, record.as_ref(), observed, &document).await?;
-        let imported = record.as_ref().is_some_and(|r| r.imported) && self.planned.purpose != Purpose::Restore;
-        let secrets = record.as_ref().map(|r| r.secret_changes(&document, self.fingerprints())).unwrap_or_default();
-        let (observed, standing) = match observed.status {
-            Status::Absent => {
-                let subject = Subject { action: PendingAction::Create, ..subject };
-                let (made, fresh) = self.create(&subject, record.as_ref(), &document).await?;
-                let secrets = if fresh { SecretChanges::new() } else { secrets };
-                (made, Standing { baseline: document.clone(), secrets, imported })
+        if !matches!(observed.status, Status::Absent | Status::Present) {
+            return Err(subject.failed(&unexpected(&observed.status)));
+        }
+        let (record_now, graph) = (record.as_ref(), &self.planned.graph);
+        let wanted = Wanted { kind: subject.kind, document: &document, record: record_now, graph };
+        let mut standing = Standing::of(record_now, &document, &self.run.fingerprints, self.planned.purpose);
+        let decision = decide(&wanted, &observed, &standing);
+        let (observed, left) = if decision.action == Action::Create {
+            let subject = Subject { action: PendingAction::Create, ..subject };
+            let (made, fresh) = self.create(&subject, record_now, &document).await?;
+            standing.baseline = document.clone();
+            if fresh {
+                standing.secrets.clear();
             }
-            Status::Present => {
-                let baseline = record.as_ref().map_or(Value::Null, |r| r.claimed(&document));
-                (observed, Standing { baseline, secrets, imported })
-            }
-            status => return Err(subject.failed(&unexpected(&status))),
+            let left = standing.difference(subject.kind, &document, &made.document).acted_on;
+            (made, left)
+        } else {
+            (observed, decision.difference.acted_on)
         };
-        let observed = self.update(&subject, &document, observed, standing).await?;
+        let observed = self.update(&subject, &document, observed, (standing, left)).await?;
         if observed.shared && record.is_none_or(|record| !record.shared) {
             let mut change = subject.change(&document, self.run.clock.token());
             change.remote_id.clone_from(&observed.remote_id);

@@ -34,12 +34,7 @@ pub(crate) struct Difference {
 
 impl Standing {
     /// Of what is recorded.
-    pub(crate) fn of(
-        record: Option<&Record>,
-        document: &Value,
-        fingerprints: &Fingerprints,
-        purpose: Purpose,
-    ) -> Self {
+    pub(crate) fn of(record: Option<&Record>, document: &Value, fingerprints: &Fingerprints, purpose: Purpose) -> Self {
         let Some(record) = record else {
             return Self { baseline: Value::Null, secrets: SecretChanges::new(), imported: false };
         };

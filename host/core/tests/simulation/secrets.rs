@@ -314,6 +314,20 @@ fn an_edit_is_no_drift_and_is_not_brought_in_by_bringing_back() {
 }
 
 #[test]
+fn what_is_in_doubt_is_not_brought_in_by_bringing_back_either() {
+    let world = world(Shows::Nothing);
+    world.vault.set("b", "second-b");
+    let mut state = world.disk.state().unwrap();
+    state.records.get_mut(&at("sim.queue.jobs")).unwrap().secrets.insert("b".to_owned(), None);
+    *world.disk.bytes.lock().unwrap() = Some(format_v1::encode(&state).unwrap());
+    world.meddle("sim.queue.jobs", "/tags/plain", json!("theirs"));
+    // The step changes what the plan showed, and no more.
+    assert_eq!((world.fix().unwrap(), password(&world)), (1, json!("first-b")));
+    assert_eq!(changed(&world.deploy(wanted())), updated("sim.queue.jobs", Reason::Edited));
+    assert_eq!(password(&world), json!("second-b"));
+}
+
+#[test]
 fn a_state_without_fingerprints_makes_no_edit_and_gains_them() {
     let world = world(Shows::Nothing);
     let before = world.disk.state().unwrap();

@@ -8,7 +8,7 @@ use super::wait::FollowError;
 use super::{Step, StepError, Subject, Worker, unexpected};
 use crate::address::Address;
 use crate::error::{ChangeFailure, ProviderError, Retry};
-use crate::plan::{Action, Purpose, guarded};
+use crate::plan::{Action, Purpose, guarded, removal};
 use crate::ports::{BackendError, Change, Event, Progress};
 use crate::resource::{Observed, PendingAction, Record, Status};
 
@@ -31,11 +31,14 @@ impl Worker<'_> {
         let Some(observed) = self.still_there(&subject, record.as_ref(), observed).await? else {
             return Ok(self.forget(address).await?);
         };
-        if step.action == Action::Forget && (observed.shared || !observed.used_by.is_empty()) {
-            return self.let_go(&subject, record.as_ref(), observed).await;
-        }
-        if step.action == Action::Forget && self.stays(&subject, record.as_ref()) {
-            return Err(subject.failed(&found_again()));
+        if step.action == Action::Forget
+            && let Some(record) = &record
+        {
+            match removal(record, &observed, self.planned.purpose, &self.planned.retained) {
+                (Action::Forget, _) => return self.let_go(&subject, record, observed).await,
+                (action, _) if self.stays(&subject, record, action) => return Err(subject.failed(&found_again())),
+                _ => {}
+            }
         }
         let action = if step.action == Action::Replace { Action::Delete } else { step.action };
         self.run.reporter.report(Event::Started { address: step.address.clone(), action });
@@ -57,29 +60,20 @@ impl Worker<'_> {
         Ok(self.forget(address).await?)
     }
 
-    /// Whether a plan that had seen it would have kept it, or asked first.
-    fn stays(&self, subject: &Subject<'_>, record: Option<&Record>) -> bool {
-        let pending = record.and_then(|record| record.pending.as_ref());
+    /// Whether a plan that had seen it, and does this with it, would have kept it, or asked first.
+    fn stays(&self, subject: &Subject<'_>, record: &Record, action: Action) -> bool {
         // What no run has finished is nobody's yet.
-        if pending.is_some_and(|pending| pending.action == PendingAction::Create) {
+        if record.pending.as_ref().is_some_and(|pending| pending.action == PendingAction::Create) {
             return false;
         }
-        match self.planned.purpose {
-            Purpose::Destroy => self.planned.retained.contains(subject.address),
-            Purpose::Deploy | Purpose::Restore => {
-                guarded(subject.kind, record).is_some() && !self.run.settings.confirmed.contains(subject.address)
-            }
-        }
+        let asks =
+            || guarded(subject.kind, Some(record)).is_some() && !self.run.settings.confirmed.contains(subject.address);
+        action != Action::Delete || self.planned.purpose != Purpose::Destroy && asks()
     }
 
     /// Leaves it to those who use it, and forgets it.
-    async fn let_go(
-        &self,
-        subject: &Subject<'_>,
-        record: Option<&Record>,
-        observed: Observed,
-    ) -> Result<(), StepError> {
-        let mut change = subject.change(&last_known(record, &observed), self.run.clock.token());
+    async fn let_go(&self, subject: &Subject<'_>, record: &Record, observed: Observed) -> Result<(), StepError> {
+        let mut change = subject.change(&last_known(Some(record), &observed), self.run.clock.token());
         change.remote_id = observed.remote_id;
         let change = &change;
         self.until_done(subject, |call| async move { subject.provider.release(&call, change).await }).await?;

@@ -5,40 +5,31 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::wait::FollowError;
-use super::{Standing, StepError, Subject, Worker};
-use crate::diff::{AttributeChange, Origin, Truths, differences_since};
+use super::{StepError, Subject, Worker};
+use crate::diff::{AttributeChange, Truths, differences};
 use crate::document::{canonical, is_mark};
 use crate::error::{ProviderError, Retry};
-use crate::plan::overlay;
+use crate::plan::{Standing, overlay};
 use crate::ports::{Change, Progress};
 use crate::resource::{Observed, PendingAction};
-use crate::secret::SecretChanges;
 
 /// How often `update` is called for one change. EKS moves one minor version at a time; nothing known needs more than a dozen.
 const MAX_UPDATES: usize = 24;
 
 impl Worker<'_> {
-    /// Calls `update` while differences are left and shrink.
+    /// Calls `update` while differences are left and shrink. `left` is what differs from what `standing` says.
     pub(super) async fn update(
         &self,
         subject: &Subject<'_>,
         document: &Value,
         mut observed: Observed,
-        standing: Standing,
+        (standing, mut left): (Standing, Vec<AttributeChange>),
     ) -> Result<Observed, StepError> {
         let subject = Subject { action: PendingAction::Update, ..*subject };
-        let Standing { mut baseline, mut secrets, imported } = standing;
-        let mut edits: Option<BTreeSet<String>> = None;
+        let Standing { mut baseline, imported, .. } = standing;
+        let edits: BTreeSet<String> = left.iter().map(|change| change.pointer.clone()).collect();
         let mut before: Option<Vec<AttributeChange>> = None;
         for _ in 0..MAX_UPDATES {
-            let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
-            let mut left = differences_since(&subject.kind.schema, truths, &secrets);
-            if imported {
-                let edits = edits.get_or_insert_with(|| {
-                    left.iter().filter(|c| c.origin != Origin::Drift).map(|c| c.pointer.clone()).collect()
-                });
-                left.retain(|change| edits.contains(&change.pointer));
-            }
             if left.is_empty() {
                 return Ok(observed);
             }
@@ -55,7 +46,9 @@ impl Worker<'_> {
             // What the user edited is acted on now; from here on only what the cloud shows counts. What is no longer asked for
             // stays in the baseline, so that it is missed if it does not go.
             baseline = overlay(&baseline, document);
-            secrets = SecretChanges::new();
+            let truths = Truths { desired: document, baseline: &baseline, observed: &observed.document };
+            left = differences(&subject.kind.schema, truths);
+            left.retain(|change| !imported || edits.contains(&change.pointer));
         }
         let error =
             ProviderError::other("CHANGE_NOT_CONVERGING", format!("still different after {MAX_UPDATES} updates"));
