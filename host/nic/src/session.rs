@@ -216,8 +216,8 @@ impl Session {
         let provider: Arc<dyn Provider> = component.clone();
         let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
         let secrets = Secrets::new(secrets);
-        let stage = location.stage();
-        let fingerprints = secrets.kept_fingerprints(&stage, access).unwrap_or_else(|error| {
+        let beside = location.stage();
+        let fingerprints = secrets.kept_fingerprints(&beside, access).unwrap_or_else(|error| {
             printer.talk("warn", format!("Edits of secrets will not be seen: their key cannot be kept: {error}"));
             Fingerprints::new()
         });
@@ -275,7 +275,7 @@ impl Session {
             context,
             identity: Arc::new(owner),
             clock,
-            reporter: printer.reporter(stage.durations()),
+            reporter: printer.reporter(beside.durations()),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),

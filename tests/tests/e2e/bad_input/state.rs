@@ -218,6 +218,17 @@ async fn who_only_looks_is_told_the_same() -> Result<()> {
     refused(&workspace, "state_none", &["outputs"], (2, "STATE_NOT_FOUND")).await?;
     refused(&workspace, "state_in_a_bucket", &["plan", "--state", "s3://bucket/state"], (2, "BACKEND_NOT_IMPLEMENTED"))
         .await?;
+    // Nor is it ever taken for a file, whoever looks and however it is spelt.
+    for (command, url) in
+        [("deploy", "gs://b/k"), ("outputs", "AZ://c/k"), ("status", "s3:/b/k"), ("destroy", "http://h/k")]
+    {
+        let ran = workspace.run(&[command, "--state", url, "--format", "json"]).await?;
+        ensure!(ran.code == 2 && ran.json()?["error"]["code"] == "BACKEND_NOT_IMPLEMENTED", "{url}: {}", ran.said());
+        ensure!(
+            !workspace.path().join(url.split('/').next().unwrap_or_default()).exists(),
+            "{url} was made a directory"
+        );
+    }
     std::fs::write(path(&workspace), &whole[..whole.len() - 20])?;
     refused(&workspace, "state_cut_list", &["state", "list"], (2, "STATE_DAMAGED")).await?;
     std::fs::write(path(&workspace), &whole)?;

@@ -20,7 +20,7 @@ pub(super) enum Written {
     /// A state of which anything may be different.
     Whole(Arc<State>),
     /// These records, and what stands beside the records, which the state comes without.
-    Records(State, Vec<(Address, Option<Record>)>),
+    Records(Box<State>, Vec<(Address, Option<Record>)>),
 }
 
 impl Published {
@@ -59,13 +59,13 @@ impl Published {
             let mut durable = self.durable();
             let Durable { state, records } = &mut *durable;
             if let (Some(state), Some(records)) = (Arc::get_mut(state), Arc::get_mut(records)) {
-                change(state, records, beside, changed);
+                change(state, records, *beside, changed);
                 return;
             }
             (state.clone(), records.clone())
         };
         // Somebody looks at them: what they see stays, and is copied while nobody has to wait for it.
-        change(Arc::make_mut(&mut state), Arc::make_mut(&mut records), beside, changed);
+        change(Arc::make_mut(&mut state), Arc::make_mut(&mut records), *beside, changed);
         *self.durable() = Durable { state, records };
     }
 }

@@ -174,7 +174,7 @@ impl Ledger {
         let Some(touched) = self.touched.replace(BTreeSet::new()) else { return Written::Whole(self.next.clone()) };
         let next = Arc::make_mut(&mut self.next);
         let records = std::mem::take(&mut next.records);
-        let beside = next.clone();
+        let beside = Box::new(next.clone());
         next.records = records;
         let changed = touched.into_iter().map(|address| {
             let record = self.next.records.get(&address).cloned();
