@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use apply::{ApplyReport, Outcome as StepOutcome};
+pub use apply::{ApplyReport, StepOutcome};
 pub use drift::Drift;
 pub use journal::{Journal, Writer};
 pub use owner::{Looked, Owner};

@@ -11,7 +11,7 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use self::schedule::{Key, Schedule};
-use super::step::{Failure, Step, StepError, Verb, Worker};
+use super::step::{Failure, Step, StepError, StepKind, Worker};
 use super::{Planned, Run, RunError};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
@@ -23,7 +23,7 @@ use crate::state::State;
 
 /// How one resource came out.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// Done, in this time.
     Done(Duration),
     /// Failed.
@@ -38,7 +38,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Default)]
 pub struct ApplyReport {
     /// By address, with the planned action. Resources without a change are not listed.
-    pub outcomes: BTreeMap<Address, (Action, Outcome)>,
+    pub outcomes: BTreeMap<Address, (Action, StepOutcome)>,
     /// Of what failed, what it has in common with whatever else failed for the same cause.
     pub causes: BTreeMap<Address, String>,
 }
@@ -46,24 +46,25 @@ pub struct ApplyReport {
 impl ApplyReport {
     /// Whether everything was done.
     pub fn is_complete(&self) -> bool {
-        self.outcomes.values().all(|(_, outcome)| matches!(outcome, Outcome::Done(_)))
+        self.outcomes.values().all(|(_, outcome)| matches!(outcome, StepOutcome::Done(_)))
     }
 
     /// Whether the user stopped it.
     pub fn was_interrupted(&self) -> bool {
-        self.outcomes.values().any(|(_, outcome)| matches!(outcome, Outcome::Interrupted))
+        self.outcomes.values().any(|(_, outcome)| matches!(outcome, StepOutcome::Interrupted))
     }
 
     /// How many changes in the cloud were done.
     pub fn changes_done(&self) -> usize {
-        let done = |(action, outcome): &&(Action, Outcome)| action.is_change() && matches!(outcome, Outcome::Done(_));
+        let done =
+            |(action, outcome): &&(Action, StepOutcome)| action.is_change() && matches!(outcome, StepOutcome::Done(_));
         self.outcomes.values().filter(done).count()
     }
 
     /// What failed.
     pub fn failures(&self) -> impl Iterator<Item = &Diagnostic> {
         self.outcomes.values().filter_map(|(_, outcome)| match outcome {
-            Outcome::Failed(diagnostic) => Some(diagnostic),
+            StepOutcome::Failed(diagnostic) => Some(diagnostic),
             _ => None,
         })
     }
@@ -88,7 +89,7 @@ pub(super) async fn apply(run: &Run, planned: &Planned) -> Result<ApplyReport, R
             let Some((address, verb)) = settling.schedule.next_ready() else { break };
             let action = settling.action(&address);
             let create_first = settling.create_first.contains(&address);
-            let gone = verb == Verb::Delete && settling.schedule.is_part(&address);
+            let gone = verb == StepKind::Delete && settling.schedule.is_part(&address);
             running.push(worker.run(Step { address, verb, action, create_first, gone }));
         }
         match select(born.next(), running.next()).await {
@@ -166,11 +167,11 @@ impl Settling<'_> {
             Ok(()) => {
                 self.schedule.done(&key);
                 // A replacement is done when its second half is.
-                let first = if create_first { Verb::Converge } else { Verb::Delete };
+                let first = if create_first { StepKind::Converge } else { StepKind::Delete };
                 let last = !(action == Action::Replace && verb == first);
                 if last && (action.is_change() || action == Action::Forget) {
                     self.run.reporter.report(Event::Finished { address: address.clone(), action, took });
-                    self.report.outcomes.insert(address, (action, Outcome::Done(took)));
+                    self.report.outcomes.insert(address, (action, StepOutcome::Done(took)));
                 }
                 None
             }
@@ -183,12 +184,12 @@ impl Settling<'_> {
                     again,
                 });
                 self.report.causes.insert(address.clone(), cause);
-                self.report.outcomes.insert(address, (action, Outcome::Failed(diagnostic)));
+                self.report.outcomes.insert(address, (action, StepOutcome::Failed(diagnostic)));
                 self.skip_after(&key);
                 None
             }
             Err(StepError::Interrupted) => {
-                self.report.outcomes.insert(address, (action, Outcome::Interrupted));
+                self.report.outcomes.insert(address, (action, StepOutcome::Interrupted));
                 None
             }
             Err(StepError::Backend(error)) => Some(error),
@@ -205,7 +206,7 @@ impl Settling<'_> {
             }
             let because = failed.0.clone();
             self.run.reporter.report(Event::Skipped { address: address.clone(), because: because.clone() });
-            self.report.outcomes.insert(address, (action, Outcome::Skipped(because)));
+            self.report.outcomes.insert(address, (action, StepOutcome::Skipped(because)));
         }
     }
 
@@ -217,7 +218,7 @@ impl Settling<'_> {
         }
         for (address, _) in self.schedule.left() {
             let action = self.action(&address);
-            self.report.outcomes.entry(address).or_insert((action, Outcome::Interrupted));
+            self.report.outcomes.entry(address).or_insert((action, StepOutcome::Interrupted));
         }
         self.report
     }

@@ -33,7 +33,7 @@ const CALL_DEADLINE: Duration = Duration::from_mins(2);
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verb {
+pub(super) enum StepKind {
     /// Delete it, or forget that it was.
     Delete,
     /// Create, update, or only record it.
@@ -46,7 +46,7 @@ pub(super) struct Step {
     /// The resource.
     pub(super) address: Address,
     /// What is done now.
-    pub(super) verb: Verb,
+    pub(super) verb: StepKind,
     /// What the plan calls the whole.
     pub(super) action: Action,
     /// A replacement whose new one is made before the old one goes.
@@ -174,8 +174,8 @@ impl<'a> Worker<'a> {
     pub(super) async fn run(&self, step: Step) -> (Step, Duration, Result<(), StepError>) {
         let started = self.run.clock.elapsed();
         let result = match step.verb {
-            Verb::Delete => self.delete(&step, started).await,
-            Verb::Converge => self.converge(&step, started).await,
+            StepKind::Delete => self.delete(&step, started).await,
+            StepKind::Converge => self.converge(&step, started).await,
         };
         (step, self.run.clock.elapsed().saturating_sub(started), result)
     }

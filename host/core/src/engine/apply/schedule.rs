@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::engine::step::Verb;
+use crate::engine::step::StepKind;
 use crate::engine::{Planned, Run};
 use crate::graph::order;
 use crate::kind::Kind;
 use crate::plan::{Action, PlannedChange};
 
 /// A step: a resource may be deleted and made again in one plan.
-pub(super) type Key = (Address, Verb);
+pub(super) type Key = (Address, StepKind);
 
 type Waits = BTreeMap<Key, BTreeSet<Key>>;
 
@@ -76,9 +76,9 @@ impl Schedule {
 
     /// The step goes on, and what it makes is there: what waited for that alone is ready, as far as `enough` says.
     pub(super) fn born(&mut self, address: &Address, enough: impl Fn(&Address) -> bool) {
-        let key = (address.clone(), Verb::Converge);
+        let key = (address.clone(), StepKind::Converge);
         let dependents = self.needed_by.get(&key).cloned().unwrap_or_default();
-        for dependent in dependents.iter().filter(|(address, verb)| *verb == Verb::Converge && enough(address)) {
+        for dependent in dependents.iter().filter(|(address, verb)| *verb == StepKind::Converge && enough(address)) {
             self.release(dependent, &key);
         }
     }
@@ -159,7 +159,7 @@ fn steps(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> W
     if order(&strict).is_err() {
         // Only a state edited by hand has a circle of recorded needs.
         for ((_, verb), needs) in &mut strict {
-            if *verb == Verb::Delete {
+            if *verb == StepKind::Delete {
                 needs.clear();
             }
         }
@@ -175,18 +175,24 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
         match change.action {
             _ if !change.is_step() => {}
             Action::Delete | Action::Forget => {
-                steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
+                steps.insert((address.clone(), StepKind::Delete), BTreeSet::new());
             }
             Action::Replace if change.create_first => {
-                steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
-                steps.insert((address.clone(), Verb::Delete), BTreeSet::from([(address.clone(), Verb::Converge)]));
+                steps.insert((address.clone(), StepKind::Converge), BTreeSet::new());
+                steps.insert(
+                    (address.clone(), StepKind::Delete),
+                    BTreeSet::from([(address.clone(), StepKind::Converge)]),
+                );
             }
             Action::Replace => {
-                steps.insert((address.clone(), Verb::Delete), BTreeSet::new());
-                steps.insert((address.clone(), Verb::Converge), BTreeSet::from([(address.clone(), Verb::Delete)]));
+                steps.insert((address.clone(), StepKind::Delete), BTreeSet::new());
+                steps.insert(
+                    (address.clone(), StepKind::Converge),
+                    BTreeSet::from([(address.clone(), StepKind::Delete)]),
+                );
             }
             Action::NoOp | Action::Create | Action::Update => {
-                steps.insert((address.clone(), Verb::Converge), BTreeSet::new());
+                steps.insert((address.clone(), StepKind::Converge), BTreeSet::new());
             }
         }
     }
@@ -195,7 +201,7 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
         planned.plan.changes.iter().map(|change| (&change.address, change.kind.as_str())).collect();
     for change in &planned.plan.changes {
         let kind = run.kind(&change.kind);
-        let converge = (change.address.clone(), Verb::Converge);
+        let converge = (change.address.clone(), StepKind::Converge);
         let for_deletion_only = |need: &Address| {
             let desired = planned.graph.get(&change.address);
             let only_deletes = kind.is_some_and(Kind::only_deletes);
@@ -204,22 +210,22 @@ fn needed(run: &Run, planned: &Planned, parts: &BTreeMap<Address, &Address>) -> 
             })
         };
         let needs = change.needs.iter().filter(|need| !for_deletion_only(need));
-        let needs: Vec<Key> = needs.map(|need| (need.clone(), Verb::Converge)).collect();
+        let needs: Vec<Key> = needs.map(|need| (need.clone(), StepKind::Converge)).collect();
         let needs: Vec<Key> = needs.into_iter().filter(|need| steps.contains_key(need)).collect();
         if let Some(waits) = steps.get_mut(&converge) {
             waits.extend(needs);
         }
-        let delete = (change.address.clone(), Verb::Delete);
+        let delete = (change.address.clone(), StepKind::Delete);
         if let Some(whole) = parts.get(&change.address) {
             // Nothing waits for it: it is gone when the whole is.
-            steps.entry(delete).or_default().insert(((*whole).clone(), Verb::Delete));
+            steps.entry(delete).or_default().insert(((*whole).clone(), StepKind::Delete));
         } else if steps.contains_key(&delete) {
             let outlived = kind.and_then(Kind::outlives);
             let holds = |need: &&Address| outlived.is_none() || kinds.get(need).copied() != outlived;
             for need in planned.recorded_needs(&change.address).filter(holds) {
                 // What stands on a part stands on the whole.
                 let need = parts.get(need).map_or(need, |whole| *whole);
-                if let Some(waits) = steps.get_mut(&(need.clone(), Verb::Delete)) {
+                if let Some(waits) = steps.get_mut(&(need.clone(), StepKind::Delete)) {
                     waits.insert(delete.clone());
                 }
             }
@@ -240,9 +246,9 @@ fn claim_first(planned: &Planned, steps: &mut Waits) {
         while let Some(address) = open.pop() {
             open.extend(planned.graph.needs(address).filter(|need| needed.insert(*need)));
         }
-        let made = (claim.address.clone(), Verb::Converge);
+        let made = (claim.address.clone(), StepKind::Converge);
         for ((address, verb), waits) in steps.iter_mut() {
-            if *verb == Verb::Converge && !needed.contains(address) {
+            if *verb == StepKind::Converge && !needed.contains(address) {
                 waits.insert(made.clone());
             }
         }
@@ -258,12 +264,12 @@ fn succeeded(planned: &Planned, steps: &Waits) -> Vec<(Key, Key)> {
             None if old.create_first => &old.address,
             None => continue,
         };
-        let gone = (old.address.clone(), Verb::Delete);
+        let gone = (old.address.clone(), StepKind::Delete);
         for change in &planned.plan.changes {
             let recorded = planned.recorded_needs(&change.address).any(|need| need == address);
-            for verb in [Verb::Converge, Verb::Delete] {
+            for verb in [StepKind::Converge, StepKind::Delete] {
                 let step = (change.address.clone(), verb);
-                let stands_on_it = change.address == *address && verb == Verb::Converge
+                let stands_on_it = change.address == *address && verb == StepKind::Converge
                     || change.address != old.address && (recorded || change.needs.contains(address));
                 if stands_on_it && step != gone && steps.contains_key(&step) {
                     found.push((gone.clone(), step));
@@ -280,14 +286,14 @@ fn successions(run: &Run, planned: &Planned) -> Vec<(Key, Key)> {
     let mut gone: BTreeMap<&str, Key> = BTreeMap::new();
     for change in planned.plan.changes.iter().filter(|c| matches!(c.action, Action::Delete | Action::Forget)) {
         if let Some(path) = single(&change.kind) {
-            gone.insert(path, (change.address.clone(), Verb::Delete));
+            gone.insert(path, (change.address.clone(), StepKind::Delete));
         }
     }
     let comes = planned.plan.changes.iter().filter(|c| !matches!(c.action, Action::Delete | Action::Forget));
     comes
         .filter_map(|change| {
             let gone = single(&change.kind).and_then(|path| gone.get(path))?;
-            Some(((change.address.clone(), Verb::Converge), gone.clone()))
+            Some(((change.address.clone(), StepKind::Converge), gone.clone()))
         })
         .collect()
 }
@@ -296,12 +302,12 @@ fn successions(run: &Run, planned: &Planned) -> Vec<(Key, Key)> {
 fn letting_go(planned: &Planned, steps: &Waits) -> Vec<(Key, Key)> {
     let mut found = Vec::new();
     for change in &planned.plan.changes {
-        let converge = (change.address.clone(), Verb::Converge);
-        if !steps.contains_key(&converge) || steps.contains_key(&(change.address.clone(), Verb::Delete)) {
+        let converge = (change.address.clone(), StepKind::Converge);
+        if !steps.contains_key(&converge) || steps.contains_key(&(change.address.clone(), StepKind::Delete)) {
             continue;
         }
         for need in planned.recorded_needs(&change.address).filter(|need| !change.needs.contains(*need)) {
-            let gone = (need.clone(), Verb::Delete);
+            let gone = (need.clone(), StepKind::Delete);
             if steps.contains_key(&gone) {
                 found.push((gone, converge.clone()));
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{ApplyReport, Outcome};
+use super::{ApplyReport, StepOutcome};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 
@@ -14,7 +14,7 @@ impl ApplyReport {
     pub fn told(&self) -> Vec<Diagnostic> {
         let mut causes: BTreeMap<&str, Vec<(&Address, &Diagnostic)>> = BTreeMap::new();
         for (address, (_, outcome)) in &self.outcomes {
-            if let Outcome::Failed(diagnostic) = outcome {
+            if let StepOutcome::Failed(diagnostic) = outcome {
                 // Without a cause it has none in common.
                 let cause = self.causes.get(address).map_or(address.as_str(), String::as_str);
                 causes.entry(cause).or_default().push((address, diagnostic));
@@ -29,7 +29,7 @@ impl ApplyReport {
     pub fn not_begun(&self) -> (Vec<Address>, Vec<Address>) {
         let skipped = || {
             self.outcomes.iter().filter_map(|(address, (_, outcome))| match outcome {
-                Outcome::Skipped(because) => Some((address, because)),
+                StepOutcome::Skipped(because) => Some((address, because)),
                 _ => None,
             })
         };
@@ -53,7 +53,9 @@ impl ApplyReport {
         let not_begun: Vec<&Address> = self
             .outcomes
             .iter()
-            .filter(|(_, (_, outcome))| matches!(outcome, Outcome::Skipped(because) if addresses.contains(&because)))
+            .filter(
+                |(_, (_, outcome))| matches!(outcome, StepOutcome::Skipped(because) if addresses.contains(&because)),
+            )
             .map(|(address, _)| address)
             .collect();
         if !not_begun.is_empty() {
@@ -79,11 +81,11 @@ mod tests {
                 Diagnostic::error(code, "A resource could not be created", format!("`{address}`: {cause}"))
                     .at(&at(address))
                     .details(json!({ "resource": address }));
-            report.outcomes.insert(at(address), (Action::Create, Outcome::Failed(diagnostic)));
+            report.outcomes.insert(at(address), (Action::Create, StepOutcome::Failed(diagnostic)));
             report.causes.insert(at(address), (*cause).to_owned());
         }
         for (address, because) in skipped {
-            report.outcomes.insert(at(address), (Action::Create, Outcome::Skipped(at(because))));
+            report.outcomes.insert(at(address), (Action::Create, StepOutcome::Skipped(at(because))));
         }
         report
     }
