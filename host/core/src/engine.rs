@@ -6,6 +6,7 @@ mod drift;
 mod health;
 mod journal;
 mod owner;
+mod poll;
 mod preflight;
 mod refresh;
 mod step;
@@ -32,7 +33,10 @@ use crate::graph::DesiredGraph;
 use crate::identity::Identity;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlanInputs, PlanRequest, Purpose, UNREADABLE, plan, retained, scope};
-use crate::ports::{BackendError, Call, Clock, Context, Event, Facts, IdentitySource, Interrupt, Provider, Reporter};
+use crate::ports::{
+    BackendError, Call, Clock, ClusterReader, Context, Event, Facts, History, IdentitySource, Interrupt, Provider,
+    Reporter,
+};
 use crate::resource::{Observed, Record};
 use crate::secret::Fingerprints;
 use crate::state::format_v1::holds_a_mark;
@@ -75,6 +79,10 @@ pub struct Run {
     pub identity: Arc<dyn IdentitySource>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What components read their own cluster with.
+    pub cluster: Option<Arc<dyn ClusterReader>>,
+    /// How long things took in earlier runs.
+    pub history: Arc<dyn History>,
     /// Who shows what happens.
     pub reporter: Arc<dyn Reporter>,
     /// Whether the user wants to stop.
@@ -151,7 +159,8 @@ impl Run {
 
     /// A call as of now.
     pub async fn call(&self) -> Call {
-        Call { context: self.context.clone(), records: self.journal.records().await }
+        let (context, cluster) = (self.context.clone(), self.cluster.clone());
+        Call { context, records: self.journal.records().await, cluster }
     }
 
     /// Desired, refresh, plan: everything that changes nothing.

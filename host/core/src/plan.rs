@@ -47,6 +47,16 @@ pub enum Action {
     Forget,
 }
 
+impl From<PendingAction> for Action {
+    fn from(pending: PendingAction) -> Self {
+        match pending {
+            PendingAction::Create => Self::Create,
+            PendingAction::Update => Self::Update,
+            PendingAction::Delete => Self::Delete,
+        }
+    }
+}
+
 impl Action {
     /// The symbol shown to users.
     pub fn symbol(self) -> &'static str {

@@ -154,6 +154,8 @@ pub struct Call {
     pub context: Context,
     /// The records as they are now.
     pub records: Arc<Vec<Record>>,
+    /// What a component reads its own cluster with; none where there is nobody to ask.
+    pub cluster: Option<Arc<dyn ClusterReader>>,
 }
 
 /// Where remote ids are told as soon as they are known. Durable when it returns.
@@ -325,6 +327,19 @@ pub trait Clock: Send + Sync {
 
     /// 32 hexadecimal digits that nobody had before.
     fn token(&self) -> String;
+}
+
+/// How long things took in earlier runs.
+pub trait History: Send + Sync {
+    /// How long an action on a kind usually takes; none when it was never done.
+    fn usual(&self, kind: &str, action: Action) -> Option<Duration>;
+}
+
+/// No earlier run.
+impl History for () {
+    fn usual(&self, _kind: &str, _action: Action) -> Option<Duration> {
+        None
+    }
 }
 
 /// What happens, told sideways to whoever shows it.

@@ -19,6 +19,7 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::ports::Reporter;
 use serde_json::Value;
 
+pub use self::progress::Durations;
 use self::progress::{Level, Progress, Style};
 use crate::cli::Global;
 use crate::config::ConfigSource;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use nic_cluster::{Ask, Nodes, Standing, Trouble, Workload, standing};
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::{ProviderError, Retry};
@@ -19,7 +20,6 @@ use crate::error::CommandError;
 use crate::output::progress::spoken;
 use crate::output::status::Health;
 use crate::session::Session;
-use nic_cluster::{Ask, Nodes, Standing, Trouble, Workload, standing};
 
 /// Something that keeps the platform from being ready.
 #[derive(Debug, Clone, PartialEq, Eq)]

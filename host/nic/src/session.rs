@@ -38,7 +38,7 @@ use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
-use crate::output::Printer;
+use crate::output::{Durations, Printer};
 use crate::secrets::Secrets;
 
 /// Whether a command may write the state.
@@ -214,7 +214,7 @@ impl Session {
 
         let clusters = ClusterSource::new(gate.clone());
         let provider: Arc<dyn Provider> = component.clone();
-        let cluster = ClusterOf::new(clusters.clone(), &provider, sections.clone());
+        let cluster = ClusterOf::new(clusters.clone(), provider, sections.clone());
         let secrets = Secrets::new(secrets);
         let beside = location.stage();
         let fingerprints = secrets.kept_fingerprints(&beside, access).unwrap_or_else(|error| {
@@ -269,12 +269,13 @@ impl Session {
         let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
-        component.set_cluster_reader(Arc::new(FoundClusterReader::new(own)));
         let run = Run {
             participants,
             context,
             identity: Arc::new(owner),
             clock,
+            cluster: Some(Arc::new(FoundClusterReader::new(own))),
+            history: Arc::new(beside.durations().map(|path| Durations::read(&path)).unwrap_or_default()),
             reporter: printer.reporter(beside.durations()),
             interrupt,
             settings: Settings {

@@ -31,7 +31,7 @@ fn boundary(criterion: &mut Criterion) {
         runtime.block_on(host.load(manifest, code, granted)).expect("the component loads")
     };
     let provider = load();
-    let call = Call { context: Context::default(), records: Arc::default() };
+    let call = Call { context: Context::default(), records: Arc::default(), cluster: None };
 
     criterion.bench_function("one export call on a fresh instance", |bencher| {
         bencher.iter(|| runtime.block_on(provider.cluster(&call, &json!({}))).expect("an answer"));

@@ -1,14 +1,13 @@
 //! One export call: a fresh instance, its limits, its deadline, and what went wrong in words.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use nic_core::address::Address;
 use nic_core::error::ProviderError;
-use nic_core::ports::ClusterReader;
-use nic_core::ports::{Context, CreatedSink};
+use nic_core::ports::{Call, ClusterReader, Context, CreatedSink};
 use nic_gate::grant::Grants;
 use nic_gate::{Bounds, Phase};
 use tokio::task::JoinHandle;
@@ -32,8 +31,6 @@ pub(super) struct Runner {
     pub(super) memory_bytes: usize,
     /// Whether its changes may say who may do what.
     pub(super) identities: AtomicBool,
-    /// What the capability `kubernetes` reads with; none when there is no cluster to read.
-    pub(super) cluster: RwLock<Option<Arc<dyn ClusterReader>>>,
 }
 
 /// What is called, and under which rules.
@@ -51,12 +48,19 @@ pub(super) struct Calling {
     pub(super) deadline: Option<Duration>,
     pub(super) sink: Option<Arc<dyn CreatedSink>>,
     pub(super) told: Told,
+    /// What the capability `kubernetes` reads with; none when there is no cluster to read.
+    pub(super) cluster: Option<Arc<dyn ClusterReader>>,
     /// It says where the cluster is, perhaps to a guest that waits for it with a place of its own.
     pub(super) locates: bool,
 }
 
 impl Calling {
-    pub(super) fn new(export: &'static str, phase: Phase, context: &Context) -> Self {
+    pub(super) fn new(export: &'static str, phase: Phase, call: &Call) -> Self {
+        Self { cluster: call.cluster.clone(), ..Self::within(export, phase, &call.context) }
+    }
+
+    /// For what is about no platform that could have a cluster.
+    pub(super) fn within(export: &'static str, phase: Phase, context: &Context) -> Self {
         let region = context.region.as_deref().map(Arc::from);
         Self { phase, region, now: context.now.clone(), seed: context.seed, ..Self::without_context(export) }
     }
@@ -74,6 +78,7 @@ impl Calling {
             deadline: None,
             sink: None,
             told: Told::default(),
+            cluster: None,
             locates: false,
         }
     }
@@ -174,7 +179,7 @@ impl Runner {
                 identities: self.identities.load(Ordering::Relaxed),
             },
             gate: options.gate.clone(),
-            cluster: self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            cluster: calling.cluster,
             sink: calling.sink,
             told: calling.told,
             log: Arc::new(CallLog::new(origin, Arc::clone(&options.guest_log))),

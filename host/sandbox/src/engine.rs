@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use nic_gate::Gate;
@@ -129,7 +129,6 @@ impl Host {
             memory_bytes: manifest.memory_bytes(),
             grants: Arc::new(granted),
             identities: AtomicBool::new(false),
-            cluster: RwLock::new(None),
             pre,
         };
         ComponentProvider::new(runner, manifest, digest).await.map(Arc::new)

@@ -1,15 +1,14 @@
 //! A component as the core's port `Provider`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::document::{child_pointer, references};
 use nic_core::error::{ChangeFailure, ProviderError};
 use nic_core::kind::Description;
-use nic_core::ports::ClusterReader;
 use nic_core::ports::{
     Answer, Call, Change, Context, CreatedSink, Facts, Locator, Outdated, Progress, Provider, Query, Target,
 };
@@ -96,11 +95,6 @@ impl ComponentProvider {
         self.runner.identities.store(true, Ordering::Relaxed);
     }
 
-    /// Gives the capability `kubernetes` something to read the component's own cluster with.
-    pub fn set_cluster_reader(&self, reader: Arc<dyn ClusterReader>) {
-        *self.runner.cluster.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
-    }
-
     fn fault(&self, export: &'static str) -> impl Fn(Fault) -> ProviderError + '_ {
         move |fault| fault.error(&self.manifest.name, export)
     }
@@ -181,7 +175,7 @@ impl ComponentProvider {
             deadline: Some(change.deadline),
             sink,
             // A poll may only look: what changes things is asked for by its own name.
-            ..Calling::new(export, if verb == Verb::Poll { Phase::Read } else { Phase::Change }, &call.context)
+            ..Calling::new(export, if verb == Verb::Poll { Phase::Read } else { Phase::Change }, call)
         };
         let told = calling.told.clone();
         let answer = self.runner.run(calling, move |store, instance| {
@@ -239,7 +233,7 @@ impl Provider for ComponentProvider {
         let sections = config;
         let (context, config) = (self.context(call), text(config));
         self.runner.lowered("validate", &[&context, &config]);
-        let answer = self.runner.run(Calling::new("validate", Phase::Pure, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("validate", Phase::Pure, call), move |store, instance| {
             Box::pin(async move {
                 planning.load(&mut *store, instance)?.call_validate(&mut *store, &context, &config).await
             })
@@ -261,7 +255,7 @@ impl Provider for ComponentProvider {
         self.fits(config)?;
         let (context, config, facts) = (self.context(call), text(config), facts_to_guest(facts));
         self.runner.lowered("desired", &[&context, &config, &facts]);
-        let answer = self.runner.run(Calling::new("desired", Phase::Pure, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("desired", Phase::Pure, call), move |store, instance| {
             Box::pin(async move {
                 planning.load(&mut *store, instance)?.call_desired(&mut *store, &context, &config, &facts).await
             })
@@ -281,7 +275,7 @@ impl Provider for ComponentProvider {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "lookup")?;
         let (context, asked) = (self.context(call), queries.iter().map(query_to_guest).collect::<Vec<_>>());
         self.runner.lowered("lookup", &[&context, &asked]);
-        let answer = self.runner.run(Calling::new("lookup", Phase::Read, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("lookup", Phase::Read, call), move |store, instance| {
             Box::pin(
                 async move { discovery.load(&mut *store, instance)?.call_lookup(&mut *store, &context, &asked).await },
             )
@@ -294,7 +288,7 @@ impl Provider for ComponentProvider {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "read")?;
         let (context, asked) = (self.context(call), targets.iter().map(target_to_guest).collect::<Vec<_>>());
         self.runner.lowered("read", &[&context, &asked]);
-        let answer = self.runner.run(Calling::new("read", Phase::Read, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("read", Phase::Read, call), move |store, instance| {
             Box::pin(
                 async move { discovery.load(&mut *store, instance)?.call_read(&mut *store, &context, &asked).await },
             )
@@ -311,7 +305,7 @@ impl Provider for ComponentProvider {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "discover")?;
         let (context, records) = (self.context(call), self.records(call));
         self.runner.lowered("discover", &[&context, &records]);
-        let answer = self.runner.run(Calling::new("discover", Phase::Read, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("discover", Phase::Read, call), move |store, instance| {
             Box::pin(async move {
                 discovery.load(&mut *store, instance)?.call_discover(&mut *store, &context, &records).await
             })
@@ -326,7 +320,7 @@ impl Provider for ComponentProvider {
         let discovery = self.interface(self.exports.discovery.as_ref(), "discovery", "preflight")?;
         let (context, config, summary) = (self.context(call), text(config), text(summary));
         self.runner.lowered("preflight", &[&context, &config, &summary]);
-        let answer = self.runner.run(Calling::new("preflight", Phase::Read, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("preflight", Phase::Read, call), move |store, instance| {
             Box::pin(async move {
                 discovery.load(&mut *store, instance)?.call_preflight(&mut *store, &context, &config, &summary).await
             })
@@ -360,7 +354,7 @@ impl Provider for ComponentProvider {
         let sections = config;
         let (context, config, records) = (self.context(call), text(config), self.records(call));
         self.runner.lowered("cluster", &[&context, &config, &records]);
-        let calling = Calling { locates: true, ..Calling::new("cluster", Phase::Pure, &call.context) };
+        let calling = Calling { locates: true, ..Calling::new("cluster", Phase::Pure, call) };
         let answer = self.runner.run(calling, move |store, instance| {
             Box::pin(async move {
                 access.load(&mut *store, instance)?.call_cluster(&mut *store, &context, &config, &records).await
@@ -377,7 +371,7 @@ impl Provider for ComponentProvider {
         let planning = self.interface(self.exports.planning.as_ref(), "planning", "outputs")?;
         let (context, config, records) = (self.context(call), text(config), self.records(call));
         self.runner.lowered("outputs", &[&context, &config, &records]);
-        let answer = self.runner.run(Calling::new("outputs", Phase::Pure, &call.context), move |store, instance| {
+        let answer = self.runner.run(Calling::new("outputs", Phase::Pure, call), move |store, instance| {
             Box::pin(async move {
                 planning.load(&mut *store, instance)?.call_outputs(&mut *store, &context, &config, &records).await
             })
@@ -395,7 +389,7 @@ impl Provider for ComponentProvider {
         let meta = self.interface(self.exports.meta.as_ref(), "meta", "upgrade-document")?;
         let document = outdated_to_guest(outdated);
         let address = Some(outdated.address.clone());
-        let calling = Calling { address, ..Calling::new("upgrade-document", Phase::Pure, context) };
+        let calling = Calling { address, ..Calling::within("upgrade-document", Phase::Pure, context) };
         let context = context_text(context, &self.description.name);
         self.runner.lowered("upgrade-document", &[&context, &document]);
         let answer = self.runner.run(calling, move |store, instance| {

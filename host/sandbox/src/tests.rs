@@ -59,7 +59,7 @@ async fn scripted(options: HostOptions) -> Arc<ComponentProvider> {
 fn call() -> Call {
     let context =
         Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), seed: 7, ..Context::default() };
-    Call { context, records: Arc::default() }
+    Call { context, records: Arc::default(), cluster: None }
 }
 
 fn config(within: Value) -> Value {
@@ -247,7 +247,8 @@ async fn a_guest_reads_its_own_cluster_while_it_holds_the_last_place() {
     assert!(error.to_string().contains("CLUSTER_NOT_READY"), "nobody to ask: {error}");
 
     let asking = Asking { provider: Arc::downgrade(&provider), config: reading.clone() };
-    provider.set_cluster_reader(Arc::new(asking));
+    let call = Call { cluster: Some(Arc::new(asking)), ..call };
+    let read = || provider.preflight(&call, &reading, &Value::Null);
     for answer in futures::future::join_all((0..8).map(|_| read())).await {
         answer.unwrap();
     }

@@ -105,7 +105,7 @@ fn call(baseline: &Value) -> Call {
         baseline: baseline.clone(),
         ..Record::unmade("test.object.x".parse().unwrap(), "kubernetes.object".to_owned())
     };
-    Call { context: Context::default(), records: Arc::new(vec![record]) }
+    Call { context: Context::default(), records: Arc::new(vec![record]), cluster: None }
 }
 
 fn change(document: &Value, paths: &[&str]) -> Change {

@@ -100,7 +100,7 @@ fn provider(connected: Option<Connected>) -> KubernetesProvider {
 }
 
 fn call(records: Vec<Record>) -> Call {
-    Call { context: Context::default(), records: Arc::new(records) }
+    Call { context: Context::default(), records: Arc::new(records), cluster: None }
 }
 
 fn namespace(name: &str) -> Value {

@@ -340,6 +340,8 @@ impl World {
             context,
             identity: self.login.clone(),
             clock: self.time.clone(),
+            cluster: None,
+            history: Arc::new(()),
             reporter: events.clone(),
             interrupt: self.time.clone(),
             settings: Settings {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nic_core::ports::BackendError;
 
-use crate::files::suffixed;
+use nic_system::files::suffixed;
 
 /// The state's name where it is not given one.
 const NAME: &str = "nic-state.json";

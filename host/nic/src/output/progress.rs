@@ -26,7 +26,7 @@ pub use words::{Level, spoken};
 
 use nic_system::SystemClock;
 
-use self::durations::Durations;
+pub use self::durations::Durations;
 use self::lines::{Line, Lines};
 use super::{Format, events, screen};
 use crate::logging;

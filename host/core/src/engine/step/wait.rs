@@ -5,14 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{StepError, Subject, Worker, unexpected};
-use crate::engine::lie_in;
+use crate::engine::{lie_in, poll};
 use crate::error::{ChangeFailure, ProviderError, Retry};
 use crate::ports::{Change, Event, Progress, Target, Waiting};
 use crate::resource::{Observed, Record, Status};
-
-/// Shortest and longest time between two polls. A provider that asks for none would keep the cloud busy, one that asks for an
-/// hour would oversleep the time limit.
-const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(2));
 
 /// Longest time between two looks for something that reads do not show yet.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -77,6 +73,8 @@ impl Worker<'_> {
     ) -> Result<Observed, FollowError> {
         let mut waiting = first;
         let mut attempt = 0;
+        let mut polls = 0;
+        let usual = self.run.history.usual(&subject.kind.kind, subject.action.into());
         let out_of_time = ProviderError::TimedOut(format!(
             "still not done after {} s, its time limit; the cloud goes on, and the next run picks it up",
             subject.limit.as_secs()
@@ -88,15 +86,19 @@ impl Worker<'_> {
             self.note_operation(subject, waiting.remote_id.clone(), Some(waiting.operation.clone())).await?;
             let (address, message) = (subject.address.clone(), waiting.message.clone());
             self.run.reporter.report(Event::Waiting { address, message });
-            self.pause(subject, waiting.poll_after, &out_of_time).await?;
+            // What an earlier run began is asked after at once.
+            if !waiting.poll_after.is_zero() || polls > 0 {
+                let spent = self.run.clock.elapsed().saturating_sub(subject.started);
+                self.pause(subject, poll::interval(waiting.poll_after, polls, spent, usual), &out_of_time).await?;
+            }
+            polls += 1;
             loop {
                 let call = self.run.call().await;
                 match subject.provider.poll(&call, change, &waiting.operation).await {
                     Ok(Progress::Done(observed)) => return Ok(observed),
                     Ok(Progress::Pending(next)) => {
                         attempt = 0;
-                        let poll_after = next.poll_after.clamp(POLL_INTERVAL.0, POLL_INTERVAL.1);
-                        waiting = Waiting { poll_after, ..next };
+                        waiting = next;
                         break;
                     }
                     Err(failure) if failure.error.retry() != Retry::No => {

@@ -1,12 +1,13 @@
 //! How long things took, kept beside the state so that the next run can tell how long they will.
 //!
-//! A cache: it is shown and nothing else. Absent, broken or out of date, it costs an estimate.
+//! A cache: it is shown, and says how seldom to ask after what takes long. Absent, broken or out of date, it costs an estimate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use nic_core::plan::Action;
+use nic_core::ports::History;
 use serde::{Deserialize, Serialize};
 
 use nic_system::files::replace_durably;
@@ -56,6 +57,12 @@ impl Durations {
         let mut taken: Vec<f64> = taken.iter().copied().filter(|s| (0.0..=MAX_SECONDS).contains(s)).collect();
         taken.sort_by(f64::total_cmp);
         taken.get(taken.len() / 2).copied().map(Duration::from_secs_f64)
+    }
+}
+
+impl History for Durations {
+    fn usual(&self, kind: &str, action: Action) -> Option<Duration> {
+        Self::usual(self, kind, action)
     }
 }
 

@@ -239,7 +239,6 @@ struct Platform {
     journal: Arc<Journal>,
     reader: FoundClusterReader<OwnCluster>,
     cluster: ClusterOf,
-    _provider: Arc<dyn Provider>,
 }
 
 impl Platform {
@@ -252,9 +251,9 @@ impl Platform {
         tokio::spawn(writer.run());
         let description = serde_json::from_value(json!({"name": "sim", "version": "0.1.0"})).unwrap();
         let provider: Arc<dyn Provider> = Arc::new(Recording(description));
-        let cluster = ClusterOf::new(ClusterSource::new(eks.gate.clone()), &provider, json!({}));
+        let cluster = ClusterOf::new(ClusterSource::new(eks.gate.clone()), provider, json!({}));
         let own = OwnCluster::new(cluster.clone(), Context::default(), journal.clone());
-        Self { eks, journal, reader: FoundClusterReader::new(own), cluster, _provider: provider }
+        Self { eks, journal, reader: FoundClusterReader::new(own), cluster }
     }
 
     /// The cluster is recorded, with the instant of its creation.
@@ -311,7 +310,7 @@ async fn a_component_reads_the_cluster_that_is_recorded_now_and_never_the_one_be
     platform.records(Some(2)).await;
     let before = first.asked();
     assert_eq!(platform.read().await.unwrap(), "second");
-    let call = Call { context: Context::default(), records: platform.journal.records().await };
+    let call = Call { context: Context::default(), records: platform.journal.records().await, cluster: None };
     assert!(platform.cluster.connect(&call).await.unwrap().is_some(), "objects go there too");
 
     platform.eks.says((404, json!({})));
