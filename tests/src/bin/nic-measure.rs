@@ -262,6 +262,26 @@ async fn compare(platform: &Platform, other: &Path) -> Result<()> {
         tell(&format!("| {what} | {time:.0} ms | {beside:.0} ms | {ratio:.2} |"));
     }
     measure(&workspace, &["destroy", "--yes"]).await?;
+    platform.aws.assert_empty().await?;
+    waits(platform, &[("this", &own), ("the other", other)]).await
+}
+
+/// A platform made and taken away at the pace that users have, on an account where everything is ready at once: what is left is how long
+/// nothing was asked.
+async fn waits(platform: &Platform, binaries: &[(&str, &Path)]) -> Result<()> {
+    platform.aws.pace(Pace::all(Wait::NONE)).await;
+    platform.aws.nat_pace(Wait::NONE);
+    tell("\nEverything is ready at once, and nobody hurries:\n\n| what | time | requests |\n|---|---|---|");
+    for (name, nic) in binaries {
+        let mut workspace = platform.workspace()?;
+        workspace.config(EXAMPLE)?;
+        workspace.env("NIC_PACE", "1");
+        for (what, arguments) in [("deploy", &["deploy"][..]), ("destroy", &["destroy", "--yes"])] {
+            platform.aws.clear_log();
+            let took = measure_of(nic, &workspace, arguments).await?.took;
+            tell(&format!("| `nic {what}`, {name} | {:.1} s | {} |", took.as_secs_f64(), platform.aws.log().len()));
+        }
+    }
     platform.aws.assert_empty().await
 }
 
@@ -304,5 +324,5 @@ async fn main() -> Result<()> {
     life(&platform, Duration::ZERO, LIVES, RUNS).await?;
     life(&platform, LATENCY, LIVES, RUNS).await?;
     life(&platform, AGES, 1, 1).await?;
-    Ok(())
+    waits(&platform, &[("this", &binary()?)]).await
 }
