@@ -1,5 +1,6 @@
 //! The one entry to the build: `cargo xtask components|demo|test|dist|bench|ci`.
 
+mod architecture;
 mod command;
 mod components;
 mod deny;
@@ -37,7 +38,8 @@ cargo xtask <command>
                --fail-fast        ends at the first failure
                --jobs COUNT       so many platforms side by side, else 2
   bench        the benchmarks behind docs/performance.md
-  lint         clippy on every package, warnings are errors
+  architecture where the host's sources name a cloud, and who imports whom
+  lint         that, and clippy on every package; warnings are errors
   deny         licences, bans and sources of every dependency; with `advisories` also
                known vulnerabilities, for which the network is needed
   ci           formatting, lints, then `test`
@@ -121,19 +123,14 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             steps.next();
             cargo(&["fmt", "--all", "--check"]).run()?;
             steps.next();
-            built_once()?;
-            lint(LINTED)?;
-            lint_aws()?;
+            lints()?;
             steps.next();
             no_place_names()?;
             test(&mut steps, rest)
         }
         "deny" => deny::check(rest),
-        "lint" => {
-            built_once()?;
-            lint(LINTED)?;
-            lint_aws()
-        }
+        "lint" => lints(),
+        "architecture" => architecture::check(places::workspace()),
         "" | "help" | "-h" | "--help" => {
             progress::say(HELP);
             Ok(())
@@ -188,13 +185,14 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
             .env("NIC_BIN", &nic)
     };
     steps.next();
-    // One set of packages for both runs: another set would have other features, and compile the host again.
+    // One set of packages for both runs of the host's: another set would have other features, and compile the host again.
     let native = |more: &[&str]| {
         let packages = NATIVE.iter().flat_map(|package| ["-p", *package]);
         let arguments: Vec<&str> =
             ["test", "--release"].into_iter().chain(packages).chain(more.iter().copied()).collect();
         in_test(&arguments)
     };
+    in_test(&["test", "--release", "-p", "xtask"]).args(rest).run()?;
     native(&[]).args(rest).run()?;
     // What the sandbox promises, on real components.
     native(&["--lib"])
@@ -246,7 +244,7 @@ const NATIVE: &[&str] = &[
     "nic-provider-existing",
 ];
 
-/// Every package but the AWS provider, which has a profile of its own.
+/// Every package but the AWS provider, which has a profile of its own, and this one, which asks more of a crate that macros stand on.
 const LINTED: &[&str] = &[
     "nic-core",
     "nic-system",
@@ -261,7 +259,6 @@ const LINTED: &[&str] = &[
     "nic-provider-scripted",
     "nic-provider-hello",
     "nic-tests",
-    "xtask",
 ];
 
 /// Every set of packages that CI builds for this machine in the profile `release`.
@@ -273,6 +270,15 @@ fn built_once() -> Result<()> {
         set("the end-to-end tests", &["nic-tests"], true),
         set("the lints", LINTED, true),
     ])
+}
+
+/// What takes a moment first.
+fn lints() -> Result<()> {
+    architecture::check(places::workspace())?;
+    built_once()?;
+    lint(&["xtask"])?;
+    lint(LINTED)?;
+    lint_aws()
 }
 
 fn lint(packages: &[&str]) -> Result<()> {

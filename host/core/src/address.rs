@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Longest address that is accepted, in bytes. Addresses go into cloud tags, whose values end at 256 characters.
 pub const MAX_ADDRESS_BYTES: usize = 180;
 
-/// `<provider>.<kind>.<name>`, such as `aws.node-group.general`.
+/// `<provider>.<kind>.<name>`, such as `hello.node-group.general`.
 ///
 /// At least three segments of letters, digits, `-` and `_`, joined by dots. The first segment names the provider that declared it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

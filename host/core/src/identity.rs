@@ -13,7 +13,7 @@ use crate::resource::{Observed, PendingAction, Record, Status};
 /// Whose platform it is: the account, or the cluster where there is no account. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// What sort of owner it is: `aws-account`, `cluster`. Two of different sorts are never the same.
+    /// What sort of owner it is: an account of one cloud, or `cluster`. Two of different sorts are never the same.
     pub kind: String,
     /// What nobody else is called: partition and account, the uid of a cluster's `kube-system`. None where it cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ pub struct Identity {
     /// SHA-256 of the certificate authority that vouches for it, in hexadecimal: what tells one from another where the id cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_sha256: Option<String>,
-    /// For people: `AWS account 123456789012`. Says nothing about whether two are the same.
+    /// For people: the cloud, and the account's number or name. Says nothing about whether two are the same.
     pub name: String,
 }
 

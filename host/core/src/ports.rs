@@ -141,7 +141,7 @@ pub struct Waiting {
 /// How the host finds the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Locator {
-    /// `eks`, `gke`, `aks`, `kubeconfig` or `kubeconfig-from`.
+    /// The sort of cluster it leads to: one of a cloud's, `kubeconfig` or `kubeconfig-from`.
     pub kind: String,
     /// Its parameters.
     pub parameters: Value,

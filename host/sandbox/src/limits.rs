@@ -74,7 +74,7 @@ pub const MAX_COMPILER_THREADS: usize = 8;
 /// Machine code of one component, whatever its size. The host takes it in from the compiler and copies it once, outside of the compiler's
 /// limits: without this a file of some kilobytes could make it take gigabytes. A Python guest of 40 MiB has less than half of it.
 pub const MAX_COMPILED_BYTES: usize = 256 * 1024 * 1024;
-/// The same, for each byte of the component. It is 2.3 to 2.7 of those that there are (hello, scripted, existing, AWS).
+/// The same, for each byte of the component. It is 2.3 to 2.7 of those that there are (from a greeting to a whole cloud).
 pub const MAX_COMPILED_GROWTH: usize = 8;
 /// What small components may have beside that.
 pub const MIN_COMPILED_BYTES: usize = 4 * 1024 * 1024;
@@ -128,8 +128,8 @@ pub const MAX_DISCOVERED: usize = 10_000;
 /// How often the epoch moves: a guest that computes gives the thread back this often.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// How many instances live at once unless the options say otherwise. The engine does not bound them. The widest moment of a deploy on
-/// AWS asks for fifteen; with fewer, what others wait for would stand in a queue behind what nobody waits for.
+/// How many instances live at once unless the options say otherwise. The engine does not bound them. The widest moment of a deploy into
+/// a cloud asks for fifteen; with fewer, what others wait for would stand in a queue behind what nobody waits for.
 pub const DEFAULT_PARALLELISM: usize = 16;
 
 /// Instances that answer `access.cluster`, beyond the others. They compute and reach nothing, so two serve everyone who asks.

@@ -10,8 +10,8 @@ use crate::resource::Record;
 
 /// The recorded resources that the names stand for, and what those stand on.
 ///
-/// A name is an address (`aws.efs-file-system.shared`), a kind with or without its provider (`aws.efs-file-system`,
-/// `efs-file-system`), or the first word of protected kinds (`efs`).
+/// A name is an address (`hello.shared-files.main`), a kind with or without its provider (`hello.shared-files`, `shared-files`), or the
+/// first word of protected kinds (`shared`).
 ///
 /// # Errors
 /// `RETAIN_UNKNOWN` for every name that is no kind, and no address of anything desired or recorded: what it was meant to keep would go.

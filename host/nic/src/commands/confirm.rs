@@ -96,7 +96,7 @@ async fn typed(mut left: Listener) -> Option<std::io::Result<String>> {
     }
 }
 
-/// ` in AWS account 123456789012`; nothing where nobody knows.
+/// ` in <the name of the account or the cluster>`; nothing where nobody knows.
 pub(super) fn in_place(identity: Option<&Identity>) -> String {
     identity.map_or_else(String::new, |identity| format!(" in {}", identity.name))
 }

@@ -15,7 +15,7 @@ use crate::plan::{Outcome, look_up};
 use crate::ports::Change;
 use crate::resource::Desired;
 
-/// For how long clouds may not find what was just made where others name it. EC2's own advice is to go on asking for minutes.
+/// For how long clouds may not find what was just made where others name it. Their own advice is to go on asking for minutes.
 const FRESH: Duration = Duration::from_mins(2);
 
 /// A create told the remote id, which is durable, and goes on.

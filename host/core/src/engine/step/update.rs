@@ -13,7 +13,7 @@ use crate::plan::{Standing, overlay};
 use crate::ports::{Change, Progress};
 use crate::resource::{Observed, PendingAction};
 
-/// How often `update` is called for one change. EKS moves one minor version at a time; nothing known needs more than a dozen.
+/// How often `update` is called for one change. A managed cluster moves one minor version at a time; nothing known needs more than a dozen.
 const MAX_UPDATES: usize = 24;
 
 impl Worker<'_> {
