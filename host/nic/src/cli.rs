@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::StateLocation;
+use crate::clouds::{self, Examples};
 use crate::output::Format;
+
+const EXAMPLES: Examples = clouds::EXAMPLE.examples;
 
 /// Where state, outputs and kubeconfig stand unless flags say otherwise, beside the config.
 pub const DEFAULT_DIRECTORY: &str = ".nebari/stages/02-infrastructure";
@@ -80,10 +83,10 @@ pub enum Command {
     Graph(Graph),
     /// Delete everything that is recorded, and what the cluster left
     ///
-    /// Left in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain
-    /// aws.kubernetes-leftovers.main` leaves those.
+    /// Left in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain` with
+    /// the address that the plan has for what Kubernetes leaves behind leaves those.
     #[command(
-        after_help = "Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain efs --retain ecr"
+        after_help = format!("Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain {} --retain {}", EXAMPLES.protected[0], EXAMPLES.protected[1])
     )]
     Destroy(Destroy),
     /// Check the config; needs no credentials and no network
@@ -115,7 +118,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
     Provider(Provider),
     /// The state: what NIC made
-    #[command(subcommand, after_help = "Examples:\n  nic state list\n  nic state show aws.vpc.main")]
+    #[command(subcommand, after_help = format!("Examples:\n  nic state list\n  nic state show {}", EXAMPLES.address))]
     State(State),
     /// Show the kubeconfig, which holds no login, or print a login for it
     #[command(
@@ -292,8 +295,8 @@ pub struct Destroy {
     /// How it behaves.
     #[command(flatten)]
     pub run: RunFlags,
-    /// Leave this, beside what `retain` in the config lists: an address, a kind, or the first word of a protected kind, such as
-    /// efs or ecr; may be given several times
+    /// Leave this, beside what `retain` in the config lists: an address, a kind, or the first word of a protected kind; may be given
+    /// several times
     #[arg(long, value_name = "NAME")]
     pub retain: Vec<String>,
     /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
@@ -329,7 +332,7 @@ pub struct Outputs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
-    /// Add `kubernetes_credentials`, which Nebari's later stages log in with: on EKS a token that ends after 15 minutes. Goes to stdout
+    /// Add `kubernetes_credentials`, which Nebari's later stages log in with: for a cluster of a cloud a token that ends soon. Goes to stdout
     /// and into no file
     #[arg(long)]
     pub with_credentials: bool,
@@ -435,7 +438,7 @@ pub enum State {
     List(StateOf),
     /// Show one record, or the whole state
     #[command(
-        after_help = "Examples:\n  nic state show aws.vpc.main\n  nic state show --format json | jq .cloud.cluster.endpoint"
+        after_help = format!("Examples:\n  nic state show {}\n  nic state show --format json | jq .cloud.cluster.endpoint", EXAMPLES.address)
     )]
     Show {
         /// The address of a record
@@ -479,11 +482,11 @@ pub struct StateOf {
 /// `nic kubeconfig`
 #[derive(Debug, Args)]
 pub struct Kubeconfig {
-    /// Print a login as an ExecCredential, as kubectl's exec plugins do: a token of an EKS cluster, or what a context of your own
+    /// Print a login as an ExecCredential, as kubectl's exec plugins do: a token of a cloud's cluster, or what a context of your own
     /// kubeconfig logs in with
     #[arg(long, requires = "whose")]
     pub token: bool,
-    /// Name of the EKS cluster to mint a token for
+    /// Name of the cloud's cluster to mint a token for
     #[arg(long, requires = "region", group = "whose")]
     pub cluster: Option<String>,
     /// Region of that cluster

@@ -7,6 +7,7 @@ use nic_sandbox::limits::MAX_COMPONENT_BYTES;
 use nic_sandbox::{Code, Manifest};
 use nic_system::files;
 
+use crate::clouds::{self, Standing};
 use crate::error::CommandError;
 use crate::lockfile::{COMPONENT_CHANGED, LockFile};
 
@@ -14,9 +15,6 @@ include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// Names the directory of further components, `<name>.wasm`, in the place of the user's own; what stands there wins over what is bundled.
 const COMPONENTS_DIR: &str = "NIC_COMPONENTS_DIR";
-
-/// Providers that Nebari has, and NIC will have.
-const NOT_BUILT: [&str; 2] = ["azure", "gcp"];
 
 /// A component that can be loaded.
 #[derive(Debug, Clone)]
@@ -92,7 +90,7 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
         names.push("local".to_owned());
     }
     all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
-        let not_built = NOT_BUILT.contains(&provider);
+        let not_built = clouds::of(provider).is_some_and(|cloud| cloud.standing == Standing::NotBuilt);
         let detail = if not_built {
             format!("the provider `{provider}` is not built into NIC yet; a later version will have it")
         } else {

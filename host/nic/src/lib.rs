@@ -2,9 +2,11 @@
 
 pub mod backend;
 pub mod cli;
+pub mod clouds;
 pub mod commands;
 pub mod components;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod fault;
@@ -13,6 +15,7 @@ mod handover;
 pub mod interrupt;
 mod lockfile;
 pub mod logging;
+
 pub mod output;
 pub mod panic;
 pub mod plan_file;

@@ -43,11 +43,6 @@ const ALLOWED: &[Allowed] = &[
     to_go("host/gate/src/grant/entry.rs"),
     to_go("host/gate/src/lib.rs"),
     to_go("host/gate/src/request.rs"),
-    to_go("host/nic/src/cli.rs"),
-    to_go("host/nic/src/commands/doctor.rs"),
-    to_go("host/nic/src/components.rs"),
-    to_go("host/nic/src/config.rs"),
-    to_go("host/nic/src/config/schema.rs"),
     to_go("host/nic/src/session.rs"),
     Allowed {
         path: "host/gate/src/egress/metadata.rs",

@@ -2,15 +2,14 @@
 
 use anstyle::{AnsiColor, Style};
 use nic_core::diagnostic::Diagnostic;
-use nic_core::error::ProviderError;
 use nic_core::ports::Backend;
 use nic_core::state::format_v1;
-use nic_gate::aws::caller_arn;
 use serde_json::{Value, json};
 
 use super::Result;
 use crate::backend;
 use crate::cli::Doctor;
+use crate::clouds;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -104,9 +103,10 @@ fn lock(flags: &Doctor) -> Check {
 
 /// Emulators and private endpoints are easily forgotten in an environment.
 fn endpoints() -> Finding {
+    let prefixes = || clouds::CLOUDS.iter().filter_map(|cloud| cloud.endpoint_variables);
     let mut names: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|n| n.starts_with("AWS_ENDPOINT_URL"))
+        .filter(|name| prefixes().any(|prefix| name.starts_with(prefix)))
         .collect();
     names.sort();
     Finding::Well(if names.is_empty() {
@@ -119,36 +119,15 @@ fn endpoints() -> Finding {
 async fn credentials(config: Option<&Config>) -> Check {
     let name = "credentials";
     let Some(config) = config else { return Check::skipped(name, "no usable config") };
-    if config.provider != "aws" {
+    let Some(check) = clouds::of(&config.provider).and_then(|cloud| cloud.login_check) else {
         return Check::skipped(name, "this provider needs none of a cloud");
-    }
+    };
     let Some(region) = config.region() else { return Check::skipped(name, "the config names no region") };
     let told = match session::gate() {
-        Ok(gate) => caller_arn(&gate, &region).await.map_err(|error| {
-            let hint = what_to_mend(&error);
-            let error = CommandError::from(error);
-            let silent = error.diagnostics[0].hints.is_empty();
-            if silent { error.hint(hint) } else { error }
-        }),
+        Ok(gate) => check(&gate, &region).await,
         Err(error) => Err(error),
     };
     Check::of(name, told)
-}
-
-/// What stands between the user and an answer of AWS, when the error itself does not say it. Only a refusal of the login is one.
-fn what_to_mend(error: &ProviderError) -> &'static str {
-    match error {
-        ProviderError::Denied { code, .. } if code == "ADDRESS_NOT_ALLOWED" => {
-            "a VPC endpoint or a VPN answers for this name: if that is meant, name it with AWS_ENDPOINT_URL_STS and its like"
-        }
-        ProviderError::Denied { .. } | ProviderError::Remote { status: 400..=403, .. } => {
-            "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions"
-        }
-        ProviderError::Other { code, .. } if code == "CLOUD_TLS_FAILED" => {
-            "see whether this network puts certificates of its own in place of AWS's"
-        }
-        _ => "see whether this machine reaches AWS: its network, its proxy, its name server",
-    }
 }
 
 async fn cluster(flags: &Doctor, printer: Printer) -> Check {
@@ -196,24 +175,4 @@ fn tell(checks: &[Check], printer: Printer) -> ExitStatus {
     }
     printer.document(&document);
     if healthy { ExitStatus::Success } else { ExitStatus::Refused }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_who_is_not_let_in_is_told_to_sign_in_again() {
-        let sign_in = |error: &ProviderError| what_to_mend(error).contains("sign in again");
-        let remote = |status| ProviderError::Remote { status, code: "X".to_owned(), message: String::new() };
-        assert!(sign_in(&remote(403)) && sign_in(&ProviderError::denied("AccessDenied", "no")));
-        let refused = "`sts.us-west-2.amazonaws.com` is at 10.0.0.1, a private network";
-        let address = ProviderError::denied("ADDRESS_NOT_ALLOWED", refused);
-        assert!(!sign_in(&address) && what_to_mend(&address).contains("AWS_ENDPOINT_URL_STS"));
-        for other in
-            [remote(503), ProviderError::other("CLOUD_TLS_FAILED", "no"), ProviderError::TimedOut(String::new())]
-        {
-            assert!(!sign_in(&other), "{other:?}");
-        }
-    }
 }

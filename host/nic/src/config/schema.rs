@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::clouds;
+
 /// Top-level keys of nebari-config.yaml that the host reads; provider sections are added by whoever knows the providers.
 pub fn host_schema() -> Value {
+    let [one, other] = clouds::EXAMPLE.examples.protected;
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "nebari-config.yaml, as far as NIC reads it",
@@ -23,13 +26,13 @@ pub fn host_schema() -> Value {
                 "description": "The Nebari environment, and the namespace it lives in.",
             },
             "provider": {
-                "enum": ["local", "existing", "aws", "gcp", "azure"],
+                "enum": clouds::providers().collect::<Vec<_>>(),
                 "description": "Inferred from the one provider section that is there. Cannot be changed after the first deploy.",
             },
             "retain": {
                 "type": "array",
                 "items": { "type": "string" },
-                "description": "What `nic destroy` leaves: addresses, kinds, or the first word of protected kinds, such as efs and ecr.",
+                "description": format!("What `nic destroy` leaves: addresses, kinds, or the first word of protected kinds, such as {one} and {other}."),
             },
             "prevent_deploy": { "type": "boolean", "default": false, "description": "Forbids deploying." },
         },

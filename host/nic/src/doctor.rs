@@ -1,0 +1,14 @@
+//! What `nic doctor` asks of clouds: a file for each that has a login.
+
+pub mod aws;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use nic_gate::Gate;
+
+use crate::error::CommandError;
+
+/// Asks the cloud, at this place of it, for whom it takes us. The error says what to mend.
+pub type LoginCheck =
+    for<'a> fn(&'a Gate, &'a str) -> Pin<Box<dyn Future<Output = Result<String, CommandError>> + Send + 'a>>;
