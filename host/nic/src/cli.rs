@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::backend::StateLocation;
 use crate::clouds::{self, Examples};
-use crate::output::Format;
+use crate::output::{Format, Printer, Verbosity};
 
 const EXAMPLES: Examples = clouds::EXAMPLE.examples;
 
@@ -62,6 +62,17 @@ impl Global {
     /// How everything that is said beside the data is written.
     pub fn log_format(&self) -> Format {
         self.log_format.unwrap_or(if self.events { Format::Json } else { self.format })
+    }
+
+    /// Where words go.
+    pub fn printer(&self) -> Printer {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let format = if self.events { Format::Json } else { self.format };
+        Printer { format, log: self.log_format(), verbosity, events: self.events }
     }
 }
 

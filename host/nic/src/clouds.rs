@@ -11,7 +11,7 @@ pub struct Cloud {
     /// The top-level section of its own.
     pub section: &'static str,
     /// Whether it can be deployed to.
-    pub standing: Standing,
+    pub support: Support,
     /// The component that serves it. Two that have one component share their sections.
     pub component: &'static str,
     /// The key of the section that says where the platform is, in clouds. A cluster that is there needs none, and no section either.
@@ -28,7 +28,7 @@ pub struct Cloud {
 
 /// Whether NIC can deploy to a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Support {
     /// It can.
     Built,
     /// Nebari can, and NIC will.
@@ -75,7 +75,7 @@ pub const COMMON_SPELLINGS: Spellings = Spellings {
 const NOTHING: Cloud = Cloud {
     provider: "",
     section: "",
-    standing: Standing::NotBuilt,
+    support: Support::NotBuilt,
     component: "",
     place: Some("region"),
     spellings: Spellings { design: (&[], &[]), classic: (&[], &[]) },
@@ -89,7 +89,7 @@ pub const CLOUDS: [Cloud; 6] = [
     Cloud {
         provider: "aws",
         section: "amazon_web_services",
-        standing: Standing::Built,
+        support: Support::Built,
         component: "aws",
         spellings: Spellings { design: (&["vpc_cidr"], &["instance_type"]), classic: (&["vpc_cidr_block"], &[]) },
         endpoint_variables: Some("AWS_ENDPOINT_URL"),
@@ -114,7 +114,7 @@ pub const CLOUDS: [Cloud; 6] = [
     Cloud {
         provider: "existing",
         section: "existing",
-        standing: Standing::Built,
+        support: Support::Built,
         component: "existing",
         place: None,
         ..NOTHING
@@ -122,7 +122,7 @@ pub const CLOUDS: [Cloud; 6] = [
     Cloud {
         provider: "local",
         section: "local",
-        standing: Standing::Built,
+        support: Support::Built,
         component: "existing",
         place: None,
         ..NOTHING
@@ -130,7 +130,7 @@ pub const CLOUDS: [Cloud; 6] = [
     Cloud {
         provider: "do",
         section: "digital_ocean",
-        standing: Standing::Removed {
+        support: Support::Removed {
             title: "Digital Ocean",
             when: "was deprecated in Nebari 2024.7.1 and removed in 2024.12.1",
             last: "2024.11.1",
@@ -158,7 +158,7 @@ pub fn of_section(section: &str) -> Option<&'static Cloud> {
 
 /// What a config may name today.
 pub fn providers() -> impl Iterator<Item = &'static str> {
-    let named = CLOUDS.iter().filter(|cloud| !matches!(cloud.standing, Standing::Removed { .. }));
+    let named = CLOUDS.iter().filter(|cloud| !matches!(cloud.support, Support::Removed { .. }));
     named.map(|cloud| cloud.provider)
 }
 
@@ -182,7 +182,7 @@ mod tests {
         for cloud in CLOUDS.iter().filter(|cloud| sections.contains(cloud.provider)) {
             assert_eq!(cloud.provider, cloud.section);
         }
-        assert!(of(DEFAULT).is_some_and(|cloud| cloud.place.is_none() && cloud.standing == Standing::Built));
+        assert!(of(DEFAULT).is_some_and(|cloud| cloud.place.is_none() && cloud.support == Support::Built));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::config::{Config, ConfigError, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::fault;
-use crate::output::{self, Printer, json};
+use crate::output::{self, json};
 use crate::session;
 
 /// A command's end, with the config's text where its diagnostics lead.
@@ -63,7 +63,7 @@ type Result = std::result::Result<ExitStatus, Ended>;
 
 /// Runs what the command line asks for.
 pub async fn run(cli: Cli) -> ExitStatus {
-    let printer = Printer::of(&cli.global);
+    let printer = cli.global.printer();
     fault::panics_at("command");
     fault::panics_elsewhere().await;
     let result = match cli.command {

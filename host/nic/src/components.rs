@@ -7,7 +7,7 @@ use nic_sandbox::limits::MAX_COMPONENT_BYTES;
 use nic_sandbox::{Code, Manifest};
 use nic_system::files;
 
-use crate::clouds::{self, Standing};
+use crate::clouds::{self, Support};
 use crate::error::CommandError;
 use crate::lockfile::{COMPONENT_CHANGED, LockFile};
 
@@ -90,7 +90,7 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
         names.push("local".to_owned());
     }
     all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
-        let not_built = clouds::of(provider).is_some_and(|cloud| cloud.standing == Standing::NotBuilt);
+        let not_built = clouds::of(provider).is_some_and(|cloud| cloud.support == Support::NotBuilt);
         let detail = if not_built {
             format!("the provider `{provider}` is not built into NIC yet; a later version will have it")
         } else {

@@ -1,10 +1,8 @@
-//! What is said on stderr in JSON, and the host's own log there, for `-v` and `NIC_LOG`.
+//! The host's own log on stderr, for `-v` and `NIC_LOG`.
 
 use std::fmt::{Debug, Result as Formatted};
 
-use nic_core::ports::Clock as _;
-use nic_system::SystemClock;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer as _;
@@ -16,7 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::Global;
-use crate::output::{Format, screen};
+use crate::output::{Format, json, screen};
 
 /// Starts logging. Without `-v` and `NIC_LOG` nothing below a warning is said, with `--quiet` nothing below an error; `NIC_LOG` is a level:
 /// `error` to `trace`.
@@ -40,17 +38,6 @@ pub fn init(global: &Global) {
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }
 
-/// A line of JSON on stderr: `timestamp`, `level` (`debug`, `info`, `warn`, `error`) and `message`, and what else belongs to it.
-pub fn line(level: &str, message: &str) -> Value {
-    stamped(json!({ "level": level, "message": message }))
-}
-
-/// The same of a line that lacks only the time.
-pub fn stamped(mut line: Value) -> Value {
-    line["timestamp"] = json!(SystemClock::default().now());
-    line
-}
-
 /// The host's log in the same shape as everything else on stderr.
 struct JsonLines;
 
@@ -65,7 +52,7 @@ where
         let message = fields.0.remove("message");
         let message = message.as_ref().and_then(Value::as_str).unwrap_or_default();
         let level = event.metadata().level().as_str().to_lowercase();
-        let mut line = line(&level, message);
+        let mut line = json::line(&level, message);
         for (name, value) in fields.0 {
             if line.get(&name).is_none() {
                 line[name] = value;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return nic::usage::told(&error, &arguments),
     };
-    let printer = Printer::of(&cli.global);
+    let printer = cli.global.printer();
     nic::panic::is_told(cli.command.name(), printer);
     nic::logging::init(&cli.global);
     nic_gate::install_crypto_provider();

@@ -1,7 +1,6 @@
 //! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
 
-pub mod drift;
-pub mod events;
+pub mod drift_report;
 pub mod grants;
 pub mod graph;
 pub mod human;
@@ -20,12 +19,10 @@ use nic_core::ports::Reporter;
 use serde_json::Value;
 
 pub use self::progress::Durations;
-use self::progress::{Level, Progress, Style};
-use crate::cli::Global;
+use self::progress::{Level, ProgressReporter, Style};
 use crate::config::ConfigSource;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::logging;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -91,17 +88,6 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// As the command line asks.
-    pub fn of(global: &Global) -> Self {
-        let verbosity = match (global.quiet, global.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
-        };
-        let format = if global.events { Format::Json } else { global.format };
-        Self { format, log: global.log_format(), verbosity, events: global.events }
-    }
-
     /// An error in words and as a document, and how the process exits with it.
     pub fn error(&self, error: &CommandError) -> ExitStatus {
         self.diagnostics(&error.diagnostics, None);
@@ -119,7 +105,7 @@ impl Printer {
     /// The one JSON document; nothing in text.
     pub fn document(&self, document: &Value) {
         if self.events {
-            events::result(document);
+            progress::events::result(document);
         } else if self.format == Format::Json {
             raw(format!("{document:#}\n").as_bytes());
         }
@@ -133,7 +119,7 @@ impl Printer {
         screen::aside(|| {
             let _ = match self.log {
                 Format::Text => writeln!(anstream::stderr(), "{}", message.as_ref()),
-                Format::Json => writeln!(std::io::stderr(), "{}", logging::line(level, message.as_ref())),
+                Format::Json => writeln!(std::io::stderr(), "{}", json::line(level, message.as_ref())),
             };
         });
     }
@@ -156,7 +142,7 @@ impl Printer {
                     Format::Text => {
                         writeln!(anstream::stderr(), "{}", human::diagnostic(diagnostic, source, index))
                     }
-                    Format::Json => writeln!(std::io::stderr(), "{}", logging::stamped(json::log_line(diagnostic))),
+                    Format::Json => writeln!(std::io::stderr(), "{}", json::stamped(json::log_line(diagnostic))),
                 };
             });
         }
@@ -177,6 +163,6 @@ impl Printer {
             (Format::Text, Verbosity::Normal) if screen::can_paint() => Style::Live,
             (format, _) => Style::Lines(format, least),
         };
-        Arc::new(Progress::new(style, durations))
+        Arc::new(ProgressReporter::new(style, durations))
     }
 }

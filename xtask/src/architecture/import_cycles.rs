@@ -17,8 +17,6 @@ const KNOWN: &[(&str, &str, &[&str], &str)] = &[
         &["admission", "answer", "aws", "grant", "plain", "request", "scheme"],
         "the list of schemes is to stand above the interface",
     ),
-    ("nic", "", &["cli", "logging", "output"], "the output is to take plain values"),
-    ("nic", "output", &["events", "progress"], "events are a file of the progress"),
     ("nic", "", &["secrets", "session"], "what one run may do with a state moves below both"),
     ("nic", "backend", &["local", "place"], "how a failed file is told moves below both"),
     (

@@ -10,7 +10,7 @@ use super::consent::Consent;
 use crate::cli::{Drift, DriftAct, DriftDetect};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::{Printer, Verbosity, drift as views, human, json as documents};
+use crate::output::{Printer, Verbosity, drift_report as views, human, json as documents};
 use crate::session::Session;
 
 pub(super) async fn run(command: &Drift, printer: Printer) -> Result {

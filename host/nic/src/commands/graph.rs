@@ -10,7 +10,7 @@ use crate::cli::Graph;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
-use crate::output::graph::{Node, draw};
+use crate::output::graph::{GraphNode, draw};
 use crate::session::{Access, DEFAULT_FLAGS, Session};
 
 pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
@@ -26,20 +26,20 @@ pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
     Ok(ExitStatus::Success)
 }
 
-async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, Node>, Ended> {
+async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
     let session = Session::of_state(&flags.of, printer).await?;
     let kinds = session.run.kinds();
     let state = session.run.journal.state().await;
     let nodes = state.records.values().map(|record| {
         let kind = kinds.get(&record.kind);
         let title = kind.map_or_else(|| record.kind.clone(), |kind| kind.title_of(&record.baseline));
-        let node = Node { title, external: record.external, needs: record.dependencies.clone() };
+        let node = GraphNode { title, external: record.external, needs: record.dependencies.clone() };
         (record.address.clone(), node)
     });
     Ok(nodes.collect())
 }
 
-async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, Node>, Ended> {
+async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
     let config = Config::load(&flags.of.config.file)?;
     let session = Session::open(&config, &flags.of.state, &DEFAULT_FLAGS, (Access::Read, "graph"), None, printer).await;
     let session = session.map_err(|error| Ended::in_config(error, &config))?;
@@ -49,7 +49,7 @@ async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMa
         let kind = kinds.get(&resource.kind);
         let title = kind.map_or_else(|| resource.kind.clone(), |kind| kind.title_of(&resource.document));
         let needs = graph.needs(&resource.address).cloned().collect();
-        (resource.address.clone(), Node { title, external: resource.external, needs })
+        (resource.address.clone(), GraphNode { title, external: resource.external, needs })
     });
     Ok(nodes.collect())
 }

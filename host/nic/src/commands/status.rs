@@ -22,7 +22,7 @@ use crate::cli::Status;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::status::{Cluster, Drift, Health, Namespace, NamespaceState, Platform, Report, Resources, text};
-use crate::output::{Printer, drift as drift_views, json as views};
+use crate::output::{Printer, drift_report as drift_views, json as views};
 use crate::readiness::{self, Scope};
 use crate::session::Session;
 

@@ -4,7 +4,7 @@ use nic_core::diagnostic::Diagnostic;
 
 use super::problems::{Problems, invalid_value};
 use super::yaml::Node;
-use crate::clouds::{self, CLOUDS, Cloud, Standing};
+use crate::clouds::{self, CLOUDS, Cloud, Support};
 
 /// Where a platform is, in the section of a provider that has no row in the table.
 const PLACE: &str = "region";
@@ -64,7 +64,7 @@ fn unclear(several: &[&Cloud]) -> Diagnostic {
 }
 
 fn removed(cloud: &Cloud) -> Option<Diagnostic> {
-    let Standing::Removed { title, when, last } = cloud.standing else { return None };
+    let Support::Removed { title, when, last } = cloud.support else { return None };
     let detail = format!("{title} {when}");
     let diagnostic = Diagnostic::error("CONFIG_PROVIDER_REMOVED", "This provider was removed", detail)
         .hint(format!("choose another: {}", choices()))

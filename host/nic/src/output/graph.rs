@@ -16,7 +16,7 @@ pub enum Language {
 
 /// A resource to draw: its label, and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct GraphNode {
     /// Its kind's name for people.
     pub title: String,
     /// Not ours: only read.
@@ -26,21 +26,21 @@ pub struct Node {
 }
 
 /// The graph as text. Edges lead from a resource to what it needs; needs that are no nodes are left out.
-pub fn draw(nodes: &BTreeMap<Address, Node>, language: Language) -> String {
+pub fn draw(nodes: &BTreeMap<Address, GraphNode>, language: Language) -> String {
     match language {
         Language::Dot => dot(nodes),
         Language::Mermaid => mermaid(nodes),
     }
 }
 
-fn edges(nodes: &BTreeMap<Address, Node>) -> impl Iterator<Item = (&Address, &Address)> {
+fn edges(nodes: &BTreeMap<Address, GraphNode>) -> impl Iterator<Item = (&Address, &Address)> {
     nodes
         .iter()
         .flat_map(|(address, node)| node.needs.iter().map(move |need| (address, need)))
         .filter(|(_, need)| nodes.contains_key(*need))
 }
 
-fn dot(nodes: &BTreeMap<Address, Node>) -> String {
+fn dot(nodes: &BTreeMap<Address, GraphNode>) -> String {
     let mut text = String::from("digraph platform {\n  rankdir = \"BT\"\n  node [shape = box]\n");
     for (address, node) in nodes {
         let style = if node.external { ", style = dashed" } else { "" };
@@ -54,7 +54,7 @@ fn dot(nodes: &BTreeMap<Address, Node>) -> String {
 }
 
 /// Nodes are numbered: an address may hold a word that means something in Mermaid.
-fn mermaid(nodes: &BTreeMap<Address, Node>) -> String {
+fn mermaid(nodes: &BTreeMap<Address, GraphNode>) -> String {
     let numbers: BTreeMap<&Address, usize> =
         nodes.keys().enumerate().map(|(number, address)| (address, number)).collect();
     let mut text = String::from("graph BT\n");
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn both_languages_name_every_resource_and_every_need() {
-        let node = |needs: &[&str]| Node {
+        let node = |needs: &[&str]| GraphNode {
             title: "Sub\"net".to_owned(),
             external: false,
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),

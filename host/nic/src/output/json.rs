@@ -1,6 +1,8 @@
 //! The JSON forms: error documents, log lines, the plan.
 
 use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::ports::Clock as _;
+use nic_system::SystemClock;
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -57,4 +59,15 @@ pub fn summary(plan: &nic_core::plan::Plan) -> Value {
         "delete": count(Action::Delete),
         "unchanged": count(Action::NoOp),
     })
+}
+
+/// A line of JSON on stderr: `timestamp`, `level` (`debug`, `info`, `warn`, `error`) and `message`, and what else belongs to it.
+pub fn line(level: &str, message: &str) -> Value {
+    stamped(json!({ "level": level, "message": message }))
+}
+
+/// The same of a line that lacks only the time.
+pub fn stamped(mut line: Value) -> Value {
+    line["timestamp"] = json!(SystemClock::default().now());
+    line
 }

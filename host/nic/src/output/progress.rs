@@ -6,6 +6,7 @@
 mod board;
 mod durations;
 mod estimate;
+pub(super) mod events;
 mod frame;
 mod groups;
 mod lines;
@@ -28,8 +29,7 @@ use nic_system::SystemClock;
 
 pub use self::durations::Durations;
 use self::lines::{Line, Lines};
-use super::{Format, events, screen};
-use crate::logging;
+use super::{Format, json, screen};
 
 /// How often the live tree is painted.
 const PAINT: Duration = Duration::from_millis(120);
@@ -51,7 +51,7 @@ pub enum Style {
 }
 
 /// Tells a run as it goes, and remembers how long things took.
-pub struct Progress {
+pub struct ProgressReporter {
     shared: Arc<Mutex<Shared>>,
     durations: Option<PathBuf>,
     ticker: Option<Ticker>,
@@ -64,7 +64,7 @@ struct Shared {
     started: Instant,
 }
 
-impl Progress {
+impl ProgressReporter {
     /// Durations are read and kept in that file, if there is one.
     pub fn new(style: Style, durations: Option<PathBuf>) -> Self {
         let history = durations.as_deref().map(Durations::read).unwrap_or_default();
@@ -80,13 +80,13 @@ impl Progress {
     }
 }
 
-impl Reporter for Progress {
+impl Reporter for ProgressReporter {
     fn report(&self, event: Event) {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).event(&event);
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressReporter {
     fn drop(&mut self) {
         drop(self.ticker.take());
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +144,7 @@ fn tell(format: Format, least: Level, lines: &[Line]) {
                 format!("{} {message}", now.get(11..19).unwrap_or_default())
             }
             Format::Json => {
-                let mut line = logging::line(level.word(), message);
+                let mut line = json::line(level.word(), message);
                 if let Some(address) = address {
                     line["address"] = json!(address);
                 }

@@ -12,10 +12,10 @@ use nic_core::ports::Event;
 
 use super::board::Board;
 use super::durations::Durations;
+use super::events;
 use super::frame::{above, frame};
 use super::lines::{Lines, STILL};
 use super::words::Level;
-use crate::output::events;
 use crate::output::screen::Size;
 
 const SIZE: Size = Size { columns: 80, rows: 24 };

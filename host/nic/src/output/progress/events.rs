@@ -6,7 +6,7 @@ use nic_core::ports::{Clock, Event};
 use nic_system::SystemClock;
 use serde_json::{Value, json};
 
-use super::progress::Board;
+use super::board::Board;
 
 /// The last line: the document that `--format json` would have been.
 pub fn result(document: &Value) {
@@ -17,7 +17,7 @@ pub fn result(document: &Value) {
 pub(super) fn write(mut line: Value) {
     line["time"] = json!(SystemClock::default().now());
     // One write for one line: several are never torn apart.
-    super::raw(format!("{line}\n").as_bytes());
+    crate::output::raw(format!("{line}\n").as_bytes());
 }
 
 /// The line for an event; none for what has none. A plan has been noted on the board, anything else not yet.
