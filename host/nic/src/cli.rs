@@ -93,10 +93,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  nic graph | dot -Tsvg > platform.svg\n  nic graph --as mermaid --recorded")]
     Graph(Graph),
     /// Delete everything that is recorded, and what the cluster left
-    ///
-    /// Left in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain` with
-    /// the address that the plan has for what Kubernetes leaves behind leaves those.
     #[command(
+        long_about = format!("Delete everything that is recorded, and what the cluster left\n\nLeft in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain {}` leaves those.", EXAMPLES.leftovers),
         after_help = format!("Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain {} --retain {}", EXAMPLES.protected[0], EXAMPLES.protected[1])
     )]
     Destroy(Destroy),
@@ -306,9 +304,12 @@ pub struct Destroy {
     /// How it behaves.
     #[command(flatten)]
     pub run: RunFlags,
-    /// Leave this, beside what `retain` in the config lists: an address, a kind, or the first word of a protected kind; may be given
-    /// several times
-    #[arg(long, value_name = "NAME")]
+    /// What to leave, beside what `retain` in the config lists.
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = format!("Leave this, beside what `retain` in the config lists: an address, a kind, or the first word of a protected kind, such as {} or {}; may be given several times", EXAMPLES.protected[0], EXAMPLES.protected[1])
+    )]
     pub retain: Vec<String>,
     /// Do not ask. Needed where there is no terminal to ask at, unless `NIC_YES=1` is set
     #[arg(long, short)]
@@ -343,9 +344,11 @@ pub struct Outputs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
-    /// Add `kubernetes_credentials`, which Nebari's later stages log in with: for a cluster of a cloud a token that ends soon. Goes to stdout
-    /// and into no file
-    #[arg(long)]
+    /// Whether `kubernetes_credentials` are added.
+    #[arg(
+        long,
+        help = format!("Add `kubernetes_credentials`, which Nebari's later stages log in with: on {} a token that ends after 15 minutes. Goes to stdout and into no file", EXAMPLES.kubernetes)
+    )]
     pub with_credentials: bool,
 }
 
@@ -493,12 +496,20 @@ pub struct StateOf {
 /// `nic kubeconfig`
 #[derive(Debug, Args)]
 pub struct Kubeconfig {
-    /// Print a login as an ExecCredential, as kubectl's exec plugins do: a token of a cloud's cluster, or what a context of your own
-    /// kubeconfig logs in with
-    #[arg(long, requires = "whose")]
+    /// Whether a login is printed.
+    #[arg(
+        long,
+        requires = "whose",
+        help = format!("Print a login as an ExecCredential, as kubectl's exec plugins do: a token of an {} cluster, or what a context of your own kubeconfig logs in with", EXAMPLES.kubernetes)
+    )]
     pub token: bool,
-    /// Name of the cloud's cluster to mint a token for
-    #[arg(long, requires = "region", group = "whose")]
+    /// Whose token.
+    #[arg(
+        long,
+        requires = "region",
+        group = "whose",
+        help = format!("Name of the {} cluster to mint a token for", EXAMPLES.kubernetes)
+    )]
     pub cluster: Option<String>,
     /// Region of that cluster
     #[arg(long, requires = "cluster")]

@@ -60,6 +60,10 @@ pub struct Examples {
     pub address: &'static str,
     /// Two first words of protected kinds.
     pub protected: [&'static str; 2],
+    /// The address of what Kubernetes leaves in the account.
+    pub leftovers: &'static str,
+    /// What its managed Kubernetes is called.
+    pub kubernetes: &'static str,
 }
 
 /// Keys that tell the dialects apart whatever the cloud is.
@@ -81,7 +85,7 @@ const NOTHING: Cloud = Cloud {
     spellings: Spellings { design: (&[], &[]), classic: (&[], &[]) },
     endpoint_variables: None,
     login_check: None,
-    examples: Examples { address: "", protected: ["", ""] },
+    examples: Examples { address: "", protected: ["", ""], leftovers: "", kubernetes: "" },
 };
 
 /// Every row; messages list them in this order, and show what the first one has as examples.
@@ -94,7 +98,12 @@ pub const CLOUDS: [Cloud; 6] = [
         spellings: Spellings { design: (&["vpc_cidr"], &["instance_type"]), classic: (&["vpc_cidr_block"], &[]) },
         endpoint_variables: Some("AWS_ENDPOINT_URL"),
         login_check: Some(doctor::aws::login_check),
-        examples: Examples { address: "aws.vpc.main", protected: ["efs", "ecr"] },
+        examples: Examples {
+            address: "aws.vpc.main",
+            protected: ["efs", "ecr"],
+            leftovers: "aws.kubernetes-leftovers.main",
+            kubernetes: "EKS",
+        },
         ..NOTHING
     },
     Cloud {
