@@ -31,7 +31,7 @@ async fn runs_on(options: HostOptions) -> Result<()> {
     let description = provider.description();
     ensure!(description.name == "hello" && description.config_sections.contains_key("hello"), "{description:?}");
     let context = Context { project: "test".to_owned(), now: "2026-08-01T00:00:00Z".to_owned(), ..Context::default() };
-    let call = Call { context, records: Arc::default() };
+    let call = Call { context, records: Arc::default(), cluster: None };
     let found = provider.validate(&call, &config()).await?;
     ensure!(found.is_empty(), "{found:?}");
     let Answer::Ready(resources) = provider.desired(&call, &config(), &Facts::new()).await? else {
@@ -117,9 +117,9 @@ mod later {
         });
     }
 
-    use generated::exports::nic_sandbox::planning::Answer;
-    use generated::nic_sandbox::types::{Error, Problem};
-    use generated::nic_sandbox::{cloud_http, forecast, kubernetes, report};
+    use generated::exports::nic::plugin::planning::Answer;
+    use generated::nic::plugin::types::{Error, Problem};
+    use generated::nic::plugin::{cloud_http, forecast, kubernetes, report};
 
     /// No request is ever on its way here.
     pub enum InFlight {}
