@@ -27,8 +27,10 @@ use url::Url;
 use self::stranger::Refusing;
 use super::ClusterAccess;
 use super::connection::{Connected, Server};
-use super::kind::{ClusterKind, FoundCluster, Login, parameters};
-use super::kubeconfig::{ExecCommand, yaml};
+use super::exec::ExecCommand;
+use super::kind::{ClusterKind, FoundCluster, parameters};
+use super::login::Login;
+use super::yaml;
 
 /// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(15);

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::kind::Login;
+use super::login::Login;
 use super::served::{Served, ServedList};
 
 /// The version at which an object was touched.

@@ -9,7 +9,7 @@ use nic_core::error::ProviderError;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::kind::GROUP_LABELS;
+use super::clouds::GROUP_LABELS;
 use super::workload::{Shown, Workload, unplaced};
 use super::{Connected, Most};
 
@@ -65,7 +65,7 @@ pub struct Trouble {
 /// What a cluster says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterHealth {
-    /// `v1.34.2-eks-1234`.
+    /// `v1.34.2`.
     pub version: String,
     /// Its nodes.
     pub nodes: Nodes,

@@ -6,7 +6,6 @@ mod login;
 mod members;
 mod plain;
 mod plugin;
-pub(super) mod yaml;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,49 +22,15 @@ use serde_json::{Map, Value, json};
 
 use self::address::{bare, same};
 use self::found::{Chosen, Found, unusable};
-use self::login::{API_VERSION, LoginKind, leads_to, lend, token_in, unlendable};
+use self::login::{LoginKind, leads_to, lend, token_in, unlendable};
 use self::members::{cluster_members, plugin_members};
 use self::plugin::{Certificate, Plugin, PluginTokens};
 use super::ClusterAccess;
 use super::connection::Connected;
-use super::kind::{CHOOSING_VARIABLES, ClusterKind, FoundCluster, Login, parameters};
-
-/// How a kubeconfig calls this program for a login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecCommand {
-    /// The program, `nic` or its path.
-    pub command: String,
-    /// Variables that choose the user's login, such as a profile. Never a key.
-    pub variables: Vec<(String, String)>,
-}
-
-impl ExecCommand {
-    /// This very program, with the profile that is chosen now.
-    pub fn from_environment() -> Self {
-        let path = std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
-        let chosen =
-            |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?));
-        Self {
-            command: path.unwrap_or_else(|| "nic".to_owned()),
-            variables: CHOOSING_VARIABLES.iter().filter_map(chosen).collect(),
-        }
-    }
-
-    /// The `exec` of a user.
-    pub(super) fn call(&self, arguments: &[&str], variables: &[(String, String)], interactive: bool) -> Value {
-        let mut call = json!({
-            "apiVersion": API_VERSION,
-            "command": self.command,
-            "args": arguments,
-            "interactiveMode": if interactive { "IfAvailable" } else { "Never" },
-        });
-        if !variables.is_empty() {
-            let variables = variables.iter().map(|(name, value)| json!({ "name": name, "value": value }));
-            call["env"] = variables.collect::<Vec<_>>().into();
-        }
-        call
-    }
-}
+use super::exec::ExecCommand;
+use super::kind::{ClusterKind, FoundCluster, parameters};
+use super::login::Login;
+use super::yaml;
 
 /// What locators call clusters of the user's kubeconfig.
 pub(super) const KIND: &str = "kubeconfig";

@@ -4,16 +4,21 @@
 //! host, or the user's kubeconfig. So no provider can point the host's tokens at a server of its own.
 
 mod aws;
+mod clouds;
 mod connection;
+mod exec;
 mod generation;
 mod health;
 mod kind;
+mod kinds;
 mod kubeconfig;
 pub mod kubernetes;
+mod login;
 mod reader;
 mod served;
 mod watch;
 mod workload;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,11 +34,12 @@ use serde_json::Value;
 
 use self::kind::FoundCluster;
 
+pub use self::clouds::{exec_credential, is_access_map};
 pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
+pub use self::exec::ExecCommand;
 pub use self::generation::Generation;
 pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
-pub use self::kind::{exec_credential, is_access_map};
-pub use self::kubeconfig::{ExecCommand, context_credential};
+pub use self::kubeconfig::context_credential;
 pub use self::reader::{FindCluster, FoundClusterReader};
 pub use self::workload::Workload;
 
@@ -109,7 +115,7 @@ impl ClusterSource {
     /// A connection made under another generation, or one that failed, is used again only if the cloud still names the same
     /// cluster: an endpoint or a login of a cluster that was replaced or deleted reaches nobody.
     pub async fn connect(&self, locator: &Locator, generation: Generation) -> Result<Option<Connected>, ProviderError> {
-        let cluster = kind::of(&self.0.gate, locator)?;
+        let cluster = kinds::of(&self.0.gate, locator)?;
         let slot = self.slot(locator);
         let mut kept = slot.lock().await;
         if kept.is_good(generation) {
@@ -134,7 +140,7 @@ impl ClusterSource {
 
     /// Which cluster it is, where the user's kubeconfig says it; none of clusters that belong to an account, whose that is.
     pub async fn identity(&self, locator: &Locator, generation: Generation) -> Result<Option<Identity>, ProviderError> {
-        if !kind::of(&self.0.gate, locator)?.is_its_own_owner() {
+        if !kinds::of(&self.0.gate, locator)?.is_its_own_owner() {
             return Ok(None);
         }
         match self.connect(locator, generation).await? {
@@ -181,7 +187,7 @@ impl ClusterSource {
         drop(kept);
         match known {
             Some(cluster) => Ok(Some(cluster)),
-            None => kind::of(&self.0.gate, locator)?.find().await,
+            None => kinds::of(&self.0.gate, locator)?.find().await,
         }
     }
 }

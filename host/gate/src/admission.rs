@@ -42,12 +42,3 @@ pub(crate) fn admit(schemes: &[Arc<dyn Scheme>], bounds: &Bounds, request: Cloud
     };
     Ok(Admitted(way))
 }
-
-/// A mutation is one of the kind that is being changed.
-pub(crate) fn check_mutation(bounds: &Bounds, action: &str) -> Result<(), Refusal> {
-    match &bounds.kind {
-        Some(kind) if bounds.grants.allows_mutation(kind, action) => Ok(()),
-        Some(kind) => Err(Refusal::NotOfThisKind { action: action.to_owned(), kind: kind.to_string() }),
-        None => Err(Refusal::ActionNotGranted(action.to_owned())),
-    }
-}

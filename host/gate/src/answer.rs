@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::egress::EgressRefused;
 use super::refusal::Refusal;
 use super::room::{Full, Reserved};
-use super::{CloudResponse, scheme};
+use super::{CloudResponse, clouds};
 
 /// Longest answer that is taken. The largest honest ones are pages of instance types, some megabytes; more would fill
 /// the host's memory.
@@ -49,7 +49,7 @@ pub async fn read(
     let headers: Vec<(String, String)> = response
         .headers()
         .iter()
-        .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()) && !scheme::is_withheld(name.as_str()))
+        .filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()) && !clouds::is_withheld(name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     held.add(headers.iter().map(|(name, value)| name.len() + value.len()).sum()).map_err(no_room)?;
@@ -81,7 +81,7 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
         let quoted = serde_json::Value::from(*secret).to_string();
         for form in [*secret, &encoded, &escaped, quoted.trim_matches('"')] {
             let in_headers = response.headers.iter().any(|(name, value)| name.contains(form) || value.contains(form));
-            if in_headers || contains(&response.body, form.as_bytes()) {
+            if in_headers || response.holds(form.as_bytes()) {
                 let message = format!(
                     "an answer with status {} repeated the host's credentials; it is withheld",
                     response.status
@@ -93,11 +93,6 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
         }
     }
     Ok(())
-}
-
-/// Whether the bytes are somewhere in the body.
-pub fn contains(body: &[u8], wanted: &[u8]) -> bool {
-    body.windows(wanted.len()).any(|window| window == wanted)
 }
 
 /// What a request that got no answer means for the caller. `proxy` is what it went through, if anything.

@@ -7,7 +7,7 @@ pub mod catalogue;
 mod classify;
 mod credentials;
 mod endpoints;
-pub mod identities;
+pub(crate) mod identities;
 mod sigv4;
 
 use std::time::{Duration, SystemTime};
@@ -66,7 +66,7 @@ impl SigV4 {
     /// An endpoint that is none.
     pub fn by_environment() -> Result<Self, EndpointError> {
         if let Some(name) = no_text(endpoints::PREFIX) {
-            return Err(EndpointError { name, why: "it is not UTF-8 text".to_owned() });
+            return Err(EndpointError { name, why: "it is not UTF-8 text".to_owned(), hint: endpoints::HINT });
         }
         let overrides = EndpointOverrides::from_variables(variables())?;
         Ok(Self::new(CredentialSource::default(), overrides))

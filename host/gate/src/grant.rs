@@ -60,7 +60,7 @@ impl Grants {
         self.clouds(scheme).any(|grant| grant.services.iter().any(|granted| granted == service))
     }
 
-    /// Whether a cloud may be asked to show this, `ec2:DescribeVpcs`.
+    /// Whether a cloud may be asked to show this, `service:Action`.
     pub fn allows_read(&self, scheme: &str, service: &str, action: &str) -> bool {
         let of_service = |grant: &&CloudHttpGrant| grant.services.iter().any(|granted| granted == service);
         let named = |grant: &CloudHttpGrant| {
@@ -69,7 +69,7 @@ impl Grants {
         self.clouds(scheme).filter(of_service).any(named)
     }
 
-    /// Whether a change of this kind may do this: `ec2:CreateVpc`, `POST api.example.com/v1/things`.
+    /// Whether a change of this kind may do this: `service:Action`, `POST api.example.com/v1/things`.
     pub fn allows_mutation(&self, kind: &str, action: &str) -> bool {
         self.mutation(kind, action).is_some()
     }

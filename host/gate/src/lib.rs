@@ -10,10 +10,12 @@ mod admission;
 mod answer;
 pub mod aws;
 mod clients;
+mod clouds;
 pub mod egress;
 mod environment;
 pub mod grant;
 mod host_login;
+pub mod identities;
 mod plain;
 mod refusal;
 mod request;
@@ -35,7 +37,7 @@ pub use self::admission::Admitted;
 pub use self::refusal::{Refusal, breaks_the_phase};
 pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
 pub use self::room::{Full, Reserved, Room};
-pub use self::scheme::{EndpointError, Presigned, Scheme, identities_granted};
+pub use self::scheme::{EndpointError, Presigned, Scheme};
 pub use self::secret::SecretString;
 
 use self::admission::Way;
@@ -47,7 +49,7 @@ use self::plain::PlainRequest;
 use self::request::join;
 use self::scheme::{Caller, CloudBound, Destination, Signed, Verdict};
 
-/// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of EC2, take some 20 s.
+/// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of lists, take some 20 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What is held at once of requests and answers, of all calls together. Bounds sixteen calls that each ask for as much as they may.
@@ -87,11 +89,11 @@ pub struct Bounds {
 pub struct CloudRequest {
     /// `default`, or the name of a credential for a host.
     pub credential: String,
-    /// `aws-sigv4`, `none`, `bearer`, `basic`, `header:NAME`.
+    /// A cloud's way of signing, or `none`, `bearer`, `basic`, `header:NAME`.
     pub scheme: String,
-    /// `aws-sigv4`: `{"service": "ec2", "region": "us-west-2"}`.
+    /// What that way of signing has to know, such as `{"service": "...", "region": "..."}`.
     pub scheme_parameters: serde_json::Value,
-    /// The SDK's service id, `EC2`.
+    /// The service, as the cloud's SDK calls it.
     pub service_id: String,
     /// The HTTP method.
     pub method: String,
@@ -112,6 +114,13 @@ pub struct CloudResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl CloudResponse {
+    /// Whether the bytes are somewhere in the body.
+    pub(crate) fn holds(&self, wanted: &[u8]) -> bool {
+        self.body.windows(wanted.len()).any(|window| window == wanted)
+    }
 }
 
 // Bodies hold user data and policies: what they say is nobody's business but the guest's.
@@ -184,7 +193,7 @@ pub struct GateOptions {
 impl Default for GateOptions {
     fn default() -> Self {
         Self {
-            schemes: scheme::plain(),
+            schemes: clouds::plain(),
             observer: None,
             timeout: REQUEST_TIMEOUT,
             lookup: Lookup::default(),
@@ -199,7 +208,7 @@ impl GateOptions {
     /// # Errors
     /// An endpoint that is none.
     pub fn from_environment() -> Result<Self, EndpointError> {
-        Ok(Self { schemes: scheme::by_environment()?, ..Self::default() })
+        Ok(Self { schemes: clouds::by_environment()?, ..Self::default() })
     }
 }
 

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::action::Class;
-use super::admission::check_mutation;
 use super::egress::{Reach, is_metadata, is_metadata_name, not_public};
 use super::refusal::Refusal;
 use super::request::{self, HeaderRules, Parsed, join};
-use super::{Bounds, CloudRequest};
+use super::{Bounds, CloudRequest, clouds};
 
 /// What may be sent where no signature covers it.
 const HEADERS: HeaderRules = HeaderRules {
     passed: &["accept", "content-type", "if-match", "if-none-match", "if-modified-since"],
     replaced: &["user-agent"],
+    is_of_a_signature: clouds::is_of_a_signature,
 };
 
 /// A request to a host that the grant lists.
@@ -60,7 +60,7 @@ pub fn admit(bounds: &Bounds, request: CloudRequest) -> Result<PlainRequest, Ref
     let class = if by_method || grants.is_read(&scheme, &credential, &action) { Class::Read } else { Class::Mutate };
     Refusal::check_phase(bounds.phase, class, &format!("{} {}{path}", parsed.method, parsed.origin), "")?;
     if class == Class::Mutate {
-        check_mutation(bounds, &action)?;
+        Refusal::check_mutation(bounds, &action)?;
     }
     let url = join(&parsed.origin, &parsed.path_and_query(""))?;
     let reach = reach_of(&url, grants.allows_private(&scheme, &credential, &parsed.origin))?;

@@ -2,8 +2,8 @@
 
 use nic_core::error::ProviderError;
 
-use super::Phase;
 use super::action::Class;
+use super::{Bounds, Phase};
 
 /// Why the host refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +130,15 @@ impl Refusal {
             (_, Class::Secret) => Err(Self::Secret { action: action.to_owned(), why: why.to_owned() }),
             (Phase::Read, Class::Mutate) => Err(Self::Mutation(action.to_owned())),
             (Phase::Read | Phase::Change, Class::Read) | (Phase::Change, Class::Mutate) => Ok(()),
+        }
+    }
+
+    /// A mutation is one of the kind that is being changed.
+    pub fn check_mutation(bounds: &Bounds, action: &str) -> Result<(), Self> {
+        match &bounds.kind {
+            Some(kind) if bounds.grants.allows_mutation(kind, action) => Ok(()),
+            Some(kind) => Err(Self::NotOfThisKind { action: action.to_owned(), kind: kind.to_string() }),
+            None => Err(Self::ActionNotGranted(action.to_owned())),
         }
     }
 }

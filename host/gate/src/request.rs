@@ -7,7 +7,6 @@ use url::Url;
 
 use super::CloudRequest;
 use super::refusal::Refusal;
-use super::scheme;
 
 /// Longest body a guest may send. The largest honest one is a policy document or a few hundred tags; more would fill the
 /// host's memory, since bodies are signed whole.
@@ -16,7 +15,7 @@ pub const MAX_REQUEST_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Longest URL a guest may send; services refuse longer ones anyway.
 const MAX_URL_BYTES: usize = 16 * 1024;
 
-/// Most parameters of a form or a query. EC2's largest honest forms name some thousand ids; a million empty pairs in eight megabytes would
+/// Most parameters of a form or a query. The largest honest forms name some thousand ids; a million empty pairs in eight megabytes would
 /// take a hundred times that as values.
 const MAX_PARAMETERS: usize = 10_000;
 /// Most headers a guest may send: each costs memory in the host.
@@ -35,6 +34,8 @@ pub struct HeaderRules {
     pub passed: &'static [&'static str],
     /// Every client sends them, and the host has its own.
     pub replaced: &'static [&'static str],
+    /// Whether a parameter of the URL is one of a signature: no request has one.
+    pub is_of_a_signature: fn(&str) -> bool,
 }
 
 /// A request in its parts.
@@ -76,7 +77,7 @@ pub fn parse(request: CloudRequest, rules: HeaderRules) -> Result<Parsed, Refusa
     let url = parse_url(&request.url)?;
     let segments = url.path_segments().into_iter().flatten().map(decode_segment).collect::<Result<_, _>>()?;
     let query = pairs(url.query_pairs().into_owned())?;
-    if let Some((name, _)) = query.iter().find(|(name, _)| scheme::is_of_a_signature(name)) {
+    if let Some((name, _)) = query.iter().find(|(name, _)| (rules.is_of_a_signature)(name)) {
         return Err(Refusal::malformed(format!("`{name}` is a parameter of signatures")));
     }
     let headers = parse_headers(&request.headers, request.body.len(), rules)?;

@@ -1,8 +1,7 @@
 //! Clouds as the gate sees them: each is one way of admitting, signing and judging requests. The rest of the gate knows the trait and the
-//! table at the end, and no cloud by name.
+//! table of clouds, and no cloud by name.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -12,11 +11,10 @@ use nic_core::identity::Identity;
 use url::Url;
 
 use crate::action::Action;
-use crate::grant::Grants;
 use crate::refusal::Refusal;
 use crate::request::Parsed;
 use crate::secret::SecretString;
-use crate::{Bounds, CloudRequest, CloudResponse, Gate, aws};
+use crate::{Bounds, CloudRequest, CloudResponse, Gate};
 
 /// On whose behalf a request is made.
 #[derive(Debug, Clone, Copy)]
@@ -135,59 +133,6 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     async fn account(&self, gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError>;
 }
 
-/// What the gate keeps of each cloud without speaking to it.
-struct Row {
-    name: &'static str,
-    /// The beginning of parameters that are a signature: no request of a guest has one.
-    signature_parameters: &'static str,
-    /// Headers of answers that are the host's.
-    withheld_headers: &'static [&'static str],
-    /// As the grants write it, what a change of a kind may do that says who may do what.
-    identities: for<'a> fn(&'a Grants, &str) -> Option<&'a str>,
-}
-
-/// The table of clouds.
-const CLOUDS: &[Row] = &[Row {
-    name: aws::NAME,
-    signature_parameters: aws::SIGNATURE_PARAMETERS,
-    withheld_headers: aws::WITHHELD_HEADERS,
-    identities: aws::identities::granted,
-}];
-
-/// Every cloud, with the credentials and endpoints that the environment names.
-///
-/// # Errors
-/// An endpoint that is none.
-pub(crate) fn by_environment() -> Result<Vec<Arc<dyn Scheme>>, EndpointError> {
-    Ok(vec![Arc::new(aws::SigV4::by_environment()?)])
-}
-
-/// Every cloud as it is without settings.
-pub(crate) fn plain() -> Vec<Arc<dyn Scheme>> {
-    vec![Arc::new(aws::SigV4::default())]
-}
-
-/// What the clouds are called in grants.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    CLOUDS.iter().map(|cloud| cloud.name)
-}
-
-/// Whether a parameter is one of a signature.
-pub(crate) fn is_of_a_signature(parameter: &str) -> bool {
-    let parameter = parameter.to_ascii_lowercase();
-    CLOUDS.iter().any(|cloud| parameter.starts_with(cloud.signature_parameters))
-}
-
-/// Whether a header of an answer is the host's.
-pub(crate) fn is_withheld(header: &str) -> bool {
-    CLOUDS.iter().any(|cloud| cloud.withheld_headers.contains(&header))
-}
-
-/// As the grants write it, what a change of this kind may do that says who may do what.
-pub fn identities_granted<'a>(grants: &'a Grants, kind: &str) -> Option<&'a str> {
-    CLOUDS.iter().find_map(|cloud| (cloud.identities)(grants, kind))
-}
-
 /// Why an endpoint of the user cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is not an endpoint: {why}")]
@@ -196,4 +141,6 @@ pub struct EndpointError {
     pub name: String,
     /// What is wrong with its value, which is not repeated: it may hold a password.
     pub why: String,
+    /// What to do.
+    pub hint: &'static str,
 }

@@ -1,7 +1,8 @@
 //! Where the state lives. This list names every backend.
 
 mod damaged;
-pub mod local;
+pub mod file_error;
+mod local;
 mod location;
 mod migrated;
 mod place;
@@ -38,4 +39,13 @@ pub fn open(location: &StateLocation) -> Result<LocalBackend, BackendError> {
 /// `BACKEND_NOT_IMPLEMENTED` for a URL.
 pub fn holder(location: &StateLocation) -> Result<Option<Holder>, BackendError> {
     Ok(LocalBackend::holder(location.file()?))
+}
+
+/// Whether a command may write the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It holds the lock.
+    Write,
+    /// It holds the lock too, so that what it reads does not move, but writes nothing.
+    Read,
 }

@@ -11,9 +11,9 @@ use nic_core::secret::Fingerprints;
 use nic_gate::SecretString;
 
 use self::key::Key;
+use crate::backend::Access;
 use crate::backend::Stage;
 use crate::config::typed::Secret;
-use crate::session::Access;
 
 /// Every secret of a config, by name.
 #[derive(Clone, Default)]

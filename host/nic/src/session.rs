@@ -31,7 +31,7 @@ use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
 use self::owner::PlatformOwner;
-use crate::backend::{self, Migrated, StateLocation};
+use crate::backend::{self, Access, Migrated, StateLocation};
 use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::components;
 use crate::config::{self, Config};
@@ -40,15 +40,6 @@ use crate::handover::{Handover, Owner};
 use crate::interrupt::Signals;
 use crate::output::{Durations, Printer};
 use crate::secrets::Secrets;
-
-/// Whether a command may write the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// It holds the lock.
-    Write,
-    /// It holds the lock too, so that what it reads does not move, but writes nothing.
-    Read,
-}
 
 /// A run that is ready to walk.
 pub struct Session {
@@ -541,7 +532,7 @@ fn edited(config: &Config, immutable: &BTreeMap<String, Value>, state: &State) -
 pub fn gate() -> Result<Gate, CommandError> {
     let options = GateOptions::from_environment().map_err(|error| {
         CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
-            .hint("set AWS_ENDPOINT_URL to a URL such as `http://localhost:4566`, or unset it to use AWS itself")
+            .hint(error.hint)
     })?;
     Ok(Gate::new(options))
 }

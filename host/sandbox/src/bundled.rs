@@ -47,9 +47,9 @@ pub(super) mod tests {
     use nic_engine::{TARGET, baseline, pack, stamp};
     use wasmtime::Engine;
 
+    use super::super::code;
     use super::super::code::{Code, CompiledCode};
     use super::super::compile::{CompileError, Compiler};
-    use super::super::manifest;
     use super::*;
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -57,7 +57,7 @@ pub(super) mod tests {
     /// What the build of a binary makes of a component, with this engine.
     pub fn made_by(engine: &Engine, wasm: &[u8]) -> Bundled {
         let packed = |bytes: &[u8]| -> &'static [u8] { Vec::leak(pack(bytes, 1).unwrap()) };
-        let digest: &str = String::leak(manifest::digest(wasm));
+        let digest: &str = String::leak(code::digest(wasm));
         Bundled {
             wasm: packed(wasm),
             digest,
@@ -133,7 +133,7 @@ pub(super) mod tests {
         #[expect(unsafe_code, reason = "it shows why there are stamps; nothing of it is run")]
         // SAFETY: wasmtime made it.
         unsafe { wasmtime::component::Component::deserialize(&native, &of_others) }.unwrap();
-        let of_another = manifest::digest(b"another");
+        let of_another = code::digest(b"another");
         for wrong in [stamp(bundled().digest, &others), stamp(&of_another, &own), String::new()] {
             let wrong: &str = String::leak(wrong);
             // So it is compiled, which cannot be here.
@@ -171,7 +171,7 @@ pub(super) mod tests {
             let wasm = read(format!("{name}.wasm"));
             let bundled = Bundled {
                 wasm,
-                digest: String::leak(manifest::digest(wasm)),
+                digest: String::leak(code::digest(wasm)),
                 manifest: b"{}",
                 machine_code: read(format!("{TARGET}/{name}.code.zst")),
                 stamp: std::str::from_utf8(read(format!("{TARGET}/{name}.stamp"))).unwrap(),

@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use nic_system::{files, random};
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::bundled::Bundled;
 use super::compile::{CompileError, Compiler};
-use super::manifest;
 
 /// Code that no start has asked for in this time is deleted.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -82,8 +82,13 @@ impl Code {
 
 impl From<Vec<u8>> for Code {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { digest: manifest::digest(&bytes).into(), held: Held::Read(bytes) }
+        Self { digest: digest(&bytes).into(), held: Held::Read(bytes) }
     }
+}
+
+/// Lower-case hexadecimal SHA-256 of the bytes: what privileges hang on.
+pub fn digest(bytes: &[u8]) -> String {
+    nic_core::document::hex(&Sha256::digest(bytes))
 }
 
 /// Machine code by component and engine, in a directory.

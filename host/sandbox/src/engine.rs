@@ -1,25 +1,21 @@
 //! The engine, the linker, and loading a component into them.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use nic_gate::Gate;
-use nic_gate::grant::Grants;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
-use wasmtime::component::Linker;
+use wasmtime::component::{InstancePre, Linker};
 
-use super::call::Runner;
 use super::code::{Code, CompiledCode};
 use super::compile::{CompileError, Compiler};
 use super::error::PluginError;
 use super::guest_log::{GuestLog, Silence};
 use super::guest_text::paragraph;
 use super::limits::{DEFAULT_PARALLELISM, MAX_LOCATING, TICK, Times};
-use super::manifest::Manifest;
-use super::provider::ComponentProvider;
 use super::store::GuestState;
 use super::tap::Tap;
 
@@ -97,41 +93,20 @@ impl Host {
         }))
     }
 
-    /// Loads a component, which may do what is granted and nothing else that its manifest wants.
-    ///
-    /// # Errors
-    /// [`PluginError`].
-    pub async fn load(
-        self: &Arc<Self>,
-        manifest: Manifest,
-        code: Code,
-        granted: Grants,
-    ) -> Result<Arc<ComponentProvider>, PluginError> {
-        let digest = code.digest().to_owned();
+    /// A component's code, compiled and linked.
+    pub(super) async fn linked(&self, name: &str, code: Code) -> Result<InstancePre<GuestState>, PluginError> {
         let (engine, compiled) = (self.engine.clone(), Arc::clone(&self.compiled));
         let component = tokio::task::spawn_blocking(move || compiled.component(&engine, &code)).await;
         let component = component.unwrap_or_else(|_| Err(CompileError::Failed("the compiler panicked".to_owned())));
-        let component = component.map_err(|error| {
-            let name = manifest.name.clone();
-            match error {
-                CompileError::Invalid(why) => PluginError::Invalid { name, why: paragraph(&why) },
-                CompileError::TooExpensive(why) => PluginError::TooExpensive { name, why: paragraph(&why) },
-                CompileError::Failed(why) => PluginError::CompileFailed { name, why: paragraph(&why) },
-            }
+        let name = || name.to_owned();
+        let component = component.map_err(|error| match error {
+            CompileError::Invalid(why) => PluginError::Invalid { name: name(), why: paragraph(&why) },
+            CompileError::TooExpensive(why) => PluginError::TooExpensive { name: name(), why: paragraph(&why) },
+            CompileError::Failed(why) => PluginError::CompileFailed { name: name(), why: paragraph(&why) },
         })?;
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| PluginError::NotLinkable {
-            name: manifest.name.clone(),
-            why: paragraph(&format!("{error:#}")),
-        })?;
-        let runner = Runner {
-            host: Arc::clone(self),
-            name: manifest.name.as_str().into(),
-            memory_bytes: manifest.memory_bytes(),
-            grants: Arc::new(granted),
-            identities: AtomicBool::new(false),
-            pre,
-        };
-        ComponentProvider::new(runner, manifest, digest).await.map(Arc::new)
+        let broken =
+            |error: wasmtime::Error| PluginError::NotLinkable { name: name(), why: paragraph(&format!("{error:#}")) };
+        self.linker.instantiate_pre(&component).map_err(broken)
     }
 
     /// How many components came compiled from the cache, and how many had to be compiled.

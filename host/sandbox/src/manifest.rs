@@ -3,7 +3,6 @@
 use nic_gate::grant::{Grants, NotAGrant, parse_all};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::code::Code;
 use super::error::PluginError;
@@ -131,11 +130,6 @@ impl Manifest {
     pub fn memory_in_mib(&self) -> u32 {
         self.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB)
     }
-}
-
-/// Lower-case hexadecimal SHA-256 of the bytes: what privileges hang on.
-pub fn digest(bytes: &[u8]) -> String {
-    nic_core::document::hex(&Sha256::digest(bytes))
 }
 
 fn without_grants(mut document: Value) -> Value {

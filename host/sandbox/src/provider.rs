@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use nic_core::diagnostic::{Diagnostic, Severity};
@@ -20,12 +20,14 @@ use serde_json::Value;
 use super::answers;
 use super::bindings::types::Recorded;
 use super::call::{Calling, Runner};
+use super::code::Code;
 use super::convert::{
     change_to_guest, context_text, data, desired_from_guest, diagnostics_from_guest, error_from_guest,
     facts_from_guest, facts_to_guest, json, locator_from_guest, observed_from_guest, outdated_to_guest,
     progress_from_guest, query_from_guest, query_to_guest, record_to_guest, target_to_guest, text,
 };
 use super::describe::{self, Audited, Refused};
+use super::engine::Host;
 use super::error::PluginError;
 use super::exports::Exports;
 use super::fault::Fault;
@@ -45,6 +47,30 @@ pub struct ComponentProvider {
     schemas: BTreeMap<String, Schema>,
     /// Of its config sections.
     sections: BTreeMap<String, Schema>,
+}
+
+impl Host {
+    /// Loads a component, which may do what is granted and nothing else that its manifest wants.
+    ///
+    /// # Errors
+    /// [`PluginError`].
+    pub async fn load(
+        self: &Arc<Self>,
+        manifest: Manifest,
+        code: Code,
+        granted: Grants,
+    ) -> Result<Arc<ComponentProvider>, PluginError> {
+        let digest = code.digest().to_owned();
+        let runner = Runner {
+            host: Arc::clone(self),
+            pre: self.linked(&manifest.name, code).await?,
+            name: manifest.name.as_str().into(),
+            memory_bytes: manifest.memory_bytes(),
+            grants: Arc::new(granted),
+            identities: AtomicBool::new(false),
+        };
+        ComponentProvider::new(runner, manifest, digest).await.map(Arc::new)
+    }
 }
 
 impl ComponentProvider {

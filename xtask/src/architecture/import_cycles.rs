@@ -9,24 +9,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::source::HostCrate;
 
 /// Circles that are still there: crate, module around them, modules, what is to be done.
-const KNOWN: &[(&str, &str, &[&str], &str)] = &[
-    ("cluster", "", &["aws", "connection", "kind", "kubeconfig"], "the list of kinds is to stand above the interface"),
-    (
-        "gate",
-        "",
-        &["admission", "answer", "aws", "grant", "plain", "request", "scheme"],
-        "the list of schemes is to stand above the interface",
-    ),
-    ("nic", "", &["secrets", "session"], "what one run may do with a state moves below both"),
-    ("nic", "backend", &["local", "place"], "how a failed file is told moves below both"),
-    (
-        "sandbox",
-        "",
-        &["call", "engine", "exports", "provider"],
-        "the engine is not to make the provider that calls on it",
-    ),
-    ("sandbox", "", &["code", "manifest"], "the digest of code moves below both"),
-];
+const KNOWN: &[(&str, &str, &[&str], &str)] = &[];
 
 /// How deep modules beside each other are looked at: those of the crate, and those one below.
 const DEPTH: usize = 2;

@@ -1,5 +1,6 @@
 //! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
 
+pub(super) use crate::exec::API_VERSION;
 use std::io::ErrorKind;
 
 use base64::Engine as _;
@@ -14,9 +15,6 @@ use super::found::{Chosen, unusable};
 use super::members::plugin_config;
 use super::plain::may_hold_a_secret;
 use super::plugin::Plugin;
-
-/// What plugins and their callers speak.
-pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
 
 /// How long what was lent is used before it is asked for again: files that hold it are written anew, and nobody says when.
 const LENT_FOR: Duration = Duration::minutes(5);

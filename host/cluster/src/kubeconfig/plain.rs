@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::kind::{PLAIN_OPTIONS, PLAIN_VARIABLES};
+use crate::clouds::{PLAIN_OPTIONS, PLAIN_VARIABLES};
 
 /// Words in the names of options, variables and headers whose value may be a secret.
 const TELLING: [&str; 9] = ["auth", "cookie", "credential", "header", "key", "pass", "pwd", "secret", "token"];

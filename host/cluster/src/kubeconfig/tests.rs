@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::plugin::Manner;
 use super::*;
+use crate::exec::API_VERSION;
 
 /// Case A25: the context stands in the second file, its user in the first.
 const FIRST: &str = r"

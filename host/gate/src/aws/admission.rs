@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use super::endpoints::{self, Bound};
-use super::{NAME, catalogue, classify, identities};
+use super::{NAME, SIGNATURE_PARAMETERS, catalogue, classify, identities};
 use crate::action::Class;
-use crate::admission::check_mutation;
 use crate::refusal::Refusal;
 use crate::request::{self, HeaderRules};
 use crate::scheme::{Caller, CloudBound};
@@ -15,6 +14,7 @@ use crate::{Bounds, CloudRequest};
 const HEADERS: HeaderRules = HeaderRules {
     passed: &["accept", "content-type", "amz-sdk-invocation-id", "amz-sdk-request", classify::TARGET],
     replaced: &["user-agent", "x-amz-user-agent"],
+    is_of_a_signature: |parameter| parameter.to_ascii_lowercase().starts_with(SIGNATURE_PARAMETERS),
 };
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ pub(crate) fn admit(caller: Caller<'_>, request: CloudRequest) -> Result<CloudBo
         Refusal::check_phase(bounds.phase, action.class, &qualified, action.why)?;
         match action.class {
             Class::Mutate => {
-                check_mutation(bounds, &qualified)?;
+                Refusal::check_mutation(bounds, &qualified)?;
                 if identities::says_who(action) && !bounds.identities {
                     return Err(Refusal::NotAgreed(qualified));
                 }

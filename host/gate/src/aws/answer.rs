@@ -3,14 +3,13 @@
 use nic_core::error::ProviderError;
 
 use crate::CloudResponse;
-use crate::answer::contains;
 
 /// What every service of AWS says of a signature by the wrong key. Some go on with the request as they got it, session token and all.
 const MISMATCH: &[u8] = b"request signature we calculated does not match the signature you provided";
 
 /// Refuses an answer to a wrong signature, in fewer words than AWS has for it.
 pub(super) fn check_signature(response: &CloudResponse) -> Result<(), ProviderError> {
-    if matches!(response.status, 400 | 401 | 403) && contains(&response.body, MISMATCH) {
+    if matches!(response.status, 400 | 401 | 403) && response.holds(MISMATCH) {
         let message = "AWS computes another signature: the secret access key does not belong to its id";
         return Err(ProviderError::denied("SignatureDoesNotMatch", message));
     }
@@ -23,7 +22,7 @@ pub(super) fn says_expired(response: &CloudResponse) -> bool {
     let in_header = |code: &&str| {
         response.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(ERROR_TYPE) && value.contains(*code))
     };
-    let in_body = |code: &&str| response.body.len() < 64 * 1024 && contains(&response.body, code.as_bytes());
+    let in_body = |code: &&str| response.body.len() < 64 * 1024 && response.holds(code.as_bytes());
     matches!(response.status, 400 | 401 | 403) && CODES.iter().any(|code| in_header(code) || in_body(code))
 }
 

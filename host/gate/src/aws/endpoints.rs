@@ -92,6 +92,10 @@ pub struct EndpointOverrides {
     by_service: BTreeMap<String, Url>,
 }
 
+/// What to do about an endpoint that is none.
+pub(super) const HINT: &str =
+    "set AWS_ENDPOINT_URL to a URL such as `http://localhost:4566`, or unset it to use AWS itself";
+
 /// What begins the names of the variables.
 pub(super) const PREFIX: &str = "AWS_ENDPOINT_URL";
 
@@ -105,7 +109,7 @@ impl EndpointOverrides {
                 ignored = value.eq_ignore_ascii_case("true");
             }
             let Some(rest) = name.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else { continue };
-            let url = parse(&value).map_err(|why| EndpointError { name: name.clone(), why })?;
+            let url = parse(&value).map_err(|why| EndpointError { name: name.clone(), why, hint: HINT })?;
             match rest.strip_prefix('_') {
                 Some(service) => {
                     overrides.by_service.insert(service.to_owned(), url);
@@ -120,7 +124,7 @@ impl EndpointOverrides {
     /// The same, with an endpoint from the profile for what the environment leaves open.
     pub fn or_for_all(mut self, value: &str) -> Result<Self, EndpointError> {
         if self.all.is_none() {
-            let url = parse(value).map_err(|why| EndpointError { name: "endpoint_url".to_owned(), why })?;
+            let url = parse(value).map_err(|why| EndpointError { name: "endpoint_url".to_owned(), why, hint: HINT })?;
             self.all = Some(url);
         }
         Ok(self)

@@ -1,8 +1,7 @@
 //! Which actions of AWS say who may do what there.
 
-use super::{NAME, catalogue};
+use super::catalogue;
 use crate::action::{Action, Class};
-use crate::grant::Grants;
 
 /// The service of identities themselves: everything that changes something there.
 const SERVICE: &str = "iam";
@@ -40,14 +39,9 @@ pub(super) fn says_who(action: &Action) -> bool {
     action.class == Class::Mutate && (action.service == SERVICE || named || too)
 }
 
-/// As the grants write it, what a change of this kind may do that says who may do what. The very questions that the gate asks are asked of
-/// every such action, so that no way of writing a pattern gets by.
-pub fn granted<'a>(grants: &'a Grants, kind: &str) -> Option<&'a str> {
-    let may = |action: &Action| {
-        let service = grants.allows_service(NAME, action.service);
-        grants.mutation(kind, &action.qualified()).filter(|_| service)
-    };
-    catalogue::actions().filter(|action| says_who(action)).filter_map(may).min()
+/// Every such action.
+pub(crate) fn all() -> Vec<&'static Action> {
+    catalogue::actions().filter(|action| says_who(action)).collect()
 }
 
 #[cfg(test)]
@@ -57,7 +51,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::grant::parse_all;
+    use crate::grant::{Grants, parse_all};
+    use crate::identities::granted;
 
     #[test]
     fn who_may_do_what_is_told_from_what_is_done() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{is_at, origin_of};
-use crate::scheme;
+use crate::clouds;
 
 /// Most entries of one component.
 pub(super) const MAX_GRANTS: usize = 32;
@@ -57,7 +57,7 @@ pub enum Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigGrant {
-    /// Keys at the top level: `amazon_web_services`.
+    /// Keys at the top level.
     pub sections: Vec<String>,
     /// The author's reason.
     pub reason: String,
@@ -67,7 +67,7 @@ pub struct ConfigGrant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KindsGrant {
-    /// By kind, `aws.vpc`, what else than reads a change of it may ask for: `ec2:CreateVpc`, `POST api.example.com/v1/things`, with a `*`
+    /// By kind, `provider.kind`, what else than reads a change of it may ask for: `service:Action`, `POST api.example.com/v1/things`, with a `*`
     /// at the end for anything; the service, or the method, stands there whole.
     pub kinds: BTreeMap<String, Vec<String>>,
     /// The author's reason.
@@ -78,11 +78,11 @@ pub struct KindsGrant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloudHttpGrant {
-    /// `aws-sigv4`.
+    /// A cloud, by its way of signing.
     pub scheme: String,
-    /// Services by signing name: `ec2`.
+    /// Services by signing name.
     pub services: Vec<String>,
-    /// Actions that read, `ec2:Describe*`; every one of the services when absent.
+    /// Actions that read, `service:Describe*`; every one of the services when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads: Option<Vec<String>>,
     /// The author's reason.
@@ -142,7 +142,7 @@ pub struct ObjectsGrant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterGrant {
-    /// `eks`, `kubeconfig`.
+    /// Kinds of clusters: `kubeconfig`.
     pub locators: Vec<String>,
     /// Contexts of the user's kubeconfig beside those that the config names in its own sections; with a `*` at the end for anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,8 +221,8 @@ impl Grant {
                 Some(verb) => Err(format!("the verb `{verb}` is not offered; `get` and `list` are")),
                 None => Ok(()),
             },
-            Self::CloudHttp(grant) if !scheme::names().any(|name| name == grant.scheme) => {
-                let offered: Vec<String> = scheme::names().map(|name| format!("`{name}`")).collect();
+            Self::CloudHttp(grant) if !clouds::names().any(|name| name == grant.scheme) => {
+                let offered: Vec<String> = clouds::names().map(|name| format!("`{name}`")).collect();
                 Err(format!("of signing for clouds these ways are offered: {}", offered.join(", ")))
             }
             Self::Hosts(grant) => grant.check(),
@@ -231,7 +231,7 @@ impl Grant {
     }
 }
 
-/// Whether people see of what a mutation is: its service, `iam:*`, or its method, `POST *`, stands there whole. `*` is said to be everything.
+/// Whether people see of what a mutation is: its service, `service:*`, or its method, `POST *`, stands there whole. `*` is said to be everything.
 fn is_readable(pattern: &str) -> bool {
     pattern == "*" || pattern.strip_suffix('*').is_none_or(|start| start.contains([':', ' ']))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nic_core::ports::BackendError;
 use serde_json::json;
 
-use super::local::{Doing, failed};
+use super::file_error::{Doing, failed};
 
 /// How many links are followed; as many as Linux follows in one path.
 const MAX_LINKS: usize = 40;

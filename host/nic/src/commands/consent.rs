@@ -46,7 +46,7 @@ impl<'a> Consent<'a> {
         let mut reasons: Vec<(Concern, String)> = Vec::from_iter(another(&state, name, digest));
         reasons.extend(steps.into_iter().filter_map(|change| {
             let document = planned.graph.get(&change.address).map(|desired| &desired.document);
-            let granted = nic_gate::identities_granted(component.grants(), &change.kind);
+            let granted = nic_gate::identities::granted(component.grants(), &change.kind);
             reaches_far(change, document, granted, is_made(&state.records, &change.address))
         }));
         reasons.sort_by_key(|(concern, _)| *concern);

@@ -10,6 +10,7 @@ use super::confirm::{Answer, Question, in_place};
 use super::consent::Consent;
 use super::planned::{Wanted, planned};
 use super::{Ended, Result};
+use crate::backend::Access;
 use crate::cli::Deploy;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -19,7 +20,7 @@ use crate::handover::Handover;
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::plan_file::{REACHES_FAR, SavedPlan};
 use crate::readiness::{self, Cause, End, Look, Scope};
-use crate::session::{Access, Session};
+use crate::session::Session;
 
 pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;

@@ -10,13 +10,14 @@ use serde_json::json;
 use super::confirm::{Answer, Question, in_place};
 use super::consent::Consent;
 use super::{Ended, Result};
+use crate::backend::Access;
 use crate::cli::{Destroy, RunFlags};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::handover::{self, Handover, Withdrawing};
 use crate::output::{Printer, Verbosity, human, json as views};
-use crate::session::{Access, Session};
+use crate::session::Session;
 
 pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;

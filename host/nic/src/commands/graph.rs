@@ -6,12 +6,13 @@ use nic_core::address::Address;
 use serde_json::{Value, json};
 
 use super::{Ended, Result};
+use crate::backend::Access;
 use crate::cli::Graph;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::output::graph::{GraphNode, draw};
-use crate::session::{Access, DEFAULT_FLAGS, Session};
+use crate::session::{DEFAULT_FLAGS, Session};
 
 pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
     let nodes = if flags.recorded { recorded(flags, printer).await? } else { desired(flags, printer).await? };

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::Result;
 use super::planned::{Wanted, planned};
+use crate::backend::Access;
 use crate::cli::Plan;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, human};
 use crate::plan_file;
-use crate::session::Access;
 
 pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;

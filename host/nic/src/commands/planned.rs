@@ -7,12 +7,13 @@ use serde_json::json;
 
 use super::Ended;
 use super::consent::Consent;
+use crate::backend::Access;
 use crate::cli::{RunFlags, StatePath};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::output::Printer;
 use crate::readiness::Look;
-use crate::session::{Access, Session};
+use crate::session::Session;
 
 /// What a plan is made from, besides the config.
 pub(super) struct Wanted<'a> {

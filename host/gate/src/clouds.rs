@@ -1,0 +1,59 @@
+//! The table of clouds: a row each.
+
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::aws;
+use crate::scheme::{EndpointError, Scheme};
+
+/// What the gate keeps of each cloud without speaking to it.
+struct Row {
+    name: &'static str,
+    /// The beginning of parameters that are a signature: no request of a guest has one.
+    signature_parameters: &'static str,
+    /// Headers of answers that are the host's.
+    withheld_headers: &'static [&'static str],
+    /// Every action that says who may do what.
+    identities: fn() -> Vec<&'static Action>,
+}
+
+const CLOUDS: &[Row] = &[Row {
+    name: aws::NAME,
+    signature_parameters: aws::SIGNATURE_PARAMETERS,
+    withheld_headers: aws::WITHHELD_HEADERS,
+    identities: aws::identities::all,
+}];
+
+/// Every cloud, with the credentials and endpoints that the environment names.
+///
+/// # Errors
+/// An endpoint that is none.
+pub(crate) fn by_environment() -> Result<Vec<Arc<dyn Scheme>>, EndpointError> {
+    Ok(vec![Arc::new(aws::SigV4::by_environment()?)])
+}
+
+/// Every cloud as it is without settings.
+pub(crate) fn plain() -> Vec<Arc<dyn Scheme>> {
+    vec![Arc::new(aws::SigV4::default())]
+}
+
+/// What the clouds are called in grants.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    CLOUDS.iter().map(|cloud| cloud.name)
+}
+
+/// Whether a parameter is one of a signature.
+pub(crate) fn is_of_a_signature(parameter: &str) -> bool {
+    let parameter = parameter.to_ascii_lowercase();
+    CLOUDS.iter().any(|cloud| parameter.starts_with(cloud.signature_parameters))
+}
+
+/// Whether a header of an answer is the host's.
+pub(crate) fn is_withheld(header: &str) -> bool {
+    CLOUDS.iter().any(|cloud| cloud.withheld_headers.contains(&header))
+}
+
+/// Every action that says who may do what, with what grants call its cloud.
+pub(crate) fn identities() -> impl Iterator<Item = (&'static str, &'static Action)> {
+    CLOUDS.iter().flat_map(|cloud| (cloud.identities)().into_iter().map(|action| (cloud.name, action)))
+}
