@@ -35,6 +35,7 @@ mod connector;
 mod error;
 
 pub use error::{classify, error};
+pub use nic_aws_partitions::{PARTITIONS, Partition};
 
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -45,6 +46,11 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::connector::Connector;
 use crate::cloud_http::Scheme;
+
+/// The partition of a region, the first where no other has such a region. Derived from its name, so that no call is needed for it.
+pub fn partition_of(region: &str) -> &'static Partition {
+    Partition::of_region(region).unwrap_or(&PARTITIONS[0])
+}
 
 /// What the config of one SDK client needs, see the [module](self).
 #[derive(Debug, Clone)]
@@ -68,12 +74,10 @@ impl SdkSetup {
 
     /// A service with one endpoint per partition, such as IAM: signed for the region where that stands.
     pub fn global(service_id: &str, signing_name: &str, region: &str) -> Self {
-        let home = match region {
-            region if region.starts_with("cn-") => "cn-north-1",
-            region if region.starts_with("us-gov-") => "us-gov-west-1",
-            _ => "us-east-1",
-        };
-        Self { signing_region: home.to_owned(), ..Self::new(service_id, signing_name, region) }
+        Self {
+            signing_region: partition_of(region).global_region.to_owned(),
+            ..Self::new(service_id, signing_name, region)
+        }
     }
 
     /// The region the SDK makes its endpoint from.

@@ -36,6 +36,7 @@ pub async fn send(request: Request) -> Result<Response, Error> {
 
 /// How the host signs a request.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Scheme {
     /// `aws-sigv4`, `bearer`, `basic`, `header:NAME`, `none`, or what a later host knows besides.
     pub name: String,
@@ -87,6 +88,7 @@ impl Scheme {
 
 /// A request to the cloud.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// Which credential the host signs with.
     pub credential: String,
@@ -151,6 +153,13 @@ impl Request {
         self
     }
 
+    /// Sets the body; its content type is a header.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// Sets a JSON body and its content type.
     #[must_use]
     pub fn json(mut self, body: &Value) -> Self {
@@ -161,6 +170,7 @@ impl Request {
 
 /// What the cloud answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
@@ -171,6 +181,11 @@ pub struct Response {
 }
 
 impl Response {
+    /// An answer without headers.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
     /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

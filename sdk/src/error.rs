@@ -67,6 +67,16 @@ impl Error {
         Self::Other { code: code.into(), message: message.into(), detail: serde_json::json!({}) }
     }
 
+    /// Whether the cloud says that something does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound(_))
+    }
+
+    /// Whether the same question may get an answer a little later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Throttled(_) | Self::TimedOut(_) | Self::Remote { status: 500.., .. })
+    }
+
     /// The operation does not exist in this provider.
     pub fn not_implemented(operation: &str) -> Self {
         Self::other("OPERATION_NOT_IMPLEMENTED", format!("this provider does not implement {operation}"))
@@ -75,6 +85,7 @@ impl Error {
 
 /// Why a change failed, and what exists in spite of it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Failure {
     /// Why.
     pub error: Error,
@@ -83,6 +94,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What failed, and the thing's remote id if it has one.
+    pub fn new(error: Error, remote_id: Option<String>) -> Self {
+        Self { error, remote_id }
+    }
+
     /// The thing exists all the same: it is recorded, and never created again.
     pub fn existing(error: Error, remote_id: impl Into<String>) -> Self {
         Self { error, remote_id: Some(remote_id.into()) }

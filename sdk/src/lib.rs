@@ -7,10 +7,8 @@
 //! # A whole provider
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//!
 //! use nic_sdk::cloud_http::{Request, Scheme, send};
-//! use nic_sdk::description::{CreateSafety, Description, Kind, TimeLimits};
+//! use nic_sdk::description::{CreateSafety, Description, Kind};
 //! use nic_sdk::provider::Facts;
 //! use nic_sdk::schema::{object, string};
 //! use nic_sdk::types::{Answer, Change, Context, Observation, Progress, Recorded, Resource, Target};
@@ -36,24 +34,11 @@
 //!
 //! impl Provider for Buckets {
 //!     fn describe() -> Description {
-//!         Description {
-//!             name: "buckets".into(),
-//!             version: "0.1.0".into(),
-//!             config_sections: BTreeMap::from([("buckets".into(), object().required("name", string()).build())]),
-//!             kinds: vec![Kind {
-//!                 kind: "buckets.bucket".into(),
-//!                 title: "Bucket".into(),
-//!                 schema: object().required("name", string().immutable()).optional("url", string().computed()).build(),
-//!                 schema_version: 1,
-//!                 state_path: "cloud.buckets[]".into(),
-//!                 protected: true,
-//!                 time_limits: TimeLimits { create: 60, update: 60, delete: 60 },
-//!                 read_batch: 20,
-//!                 create: CreateSafety::Named,
-//!                 settle_seconds: 0,
-//!             }],
-//!             ..Description::default()
-//!         }
+//!         let bucket = object().required("name", string().immutable()).optional("url", string().computed());
+//!         let bucket = Kind::new("buckets.bucket", "Bucket", "cloud.buckets[]", CreateSafety::Named, bucket);
+//!         Description::new("buckets", "0.1.0")
+//!             .section("buckets", object().required("name", string()).build())
+//!             .kinds([bucket.protected().time_limits(60, 60, 60).read_batch(20)])
 //!     }
 //!
 //!     fn desired(_: &Context, config: &Value, _: &Facts) -> Result<Answer, Error> {
@@ -104,12 +89,7 @@
 //! let cloud = FakeCloud::new()
 //!     .on("*", "GET /v1/buckets/a", Reply::json(200, &json!({ "name": "a", "url": "https://a.example.com" })))
 //!     .on("*", "GET /v1/buckets/*", Reply::new(404, ""));
-//! let target = |name: &str| Target {
-//!     address: format!("buckets.bucket.{name}"),
-//!     kind: "buckets.bucket".into(),
-//!     remote_id: None,
-//!     document: json!({ "name": name }),
-//! };
+//! let target = |name: &str| Target::new(format!("buckets.bucket.{name}"), "buckets.bucket", json!({ "name": name }));
 //! let seen = with_cloud(&cloud, || block_on(Buckets::read(&Context::default(), vec![target("a"), target("b")])));
 //! assert_eq!(seen.unwrap()[1], Observation::absent("buckets.bucket.b"));
 //! assert_eq!(cloud.elapsed(), 1, "both reads took one round trip");
@@ -126,6 +106,7 @@
 //! # Where things are
 //!
 //! - [`provider`] the trait; [`types`] the values; [`description`] and [`schema`] what a provider says about itself;
+//! - [`kit`] what providers of clouds have in common;
 //! - [`cloud_http`], [`kubernetes`], [`report`] what the host offers; [`mod@aws`] the AWS SDK crates over it (feature `aws`);
 //! - [`runtime`] how futures are driven; `testing` the fakes, natively only;
 //! - [`manifest`] what a component wants to be granted.
@@ -140,6 +121,7 @@ mod convert;
 pub mod description;
 pub mod error;
 pub mod findings;
+pub mod kit;
 pub mod kubernetes;
 pub mod manifest;
 pub mod provider;
@@ -152,3 +134,10 @@ pub mod types;
 
 pub use error::{Error, Failure};
 pub use provider::Provider;
+
+/// What the crate's macros name, whatever the provider depends on.
+#[doc(hidden)]
+pub mod private {
+    pub use futures::future::join_all;
+    pub use serde_json::Value;
+}

@@ -84,7 +84,14 @@ pub trait Provider: 'static {
 
 /// The answers given so far, by key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Facts(pub std::collections::BTreeMap<String, Value>);
+
+impl FromIterator<(String, Value)> for Facts {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(answers: I) -> Self {
+        Self(answers.into_iter().collect())
+    }
+}
 
 impl Facts {
     /// The answer recorded under `key`.

@@ -8,6 +8,7 @@ use crate::error::Error;
 /// What a call runs for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Context {
     /// `project_name` of the config.
     pub project: String,
@@ -30,6 +31,62 @@ pub struct Context {
     pub settings: std::collections::BTreeMap<String, Value>,
 }
 
+impl Context {
+    /// A context of this project and Nebari environment, and nothing else. The host makes the real ones.
+    pub fn new(project: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self { project: project.into(), namespace: namespace.into(), ..Self::default() }
+    }
+
+    /// Of this project.
+    #[must_use]
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = project.into();
+        self
+    }
+
+    /// Of this Nebari environment.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// In this region.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<Option<String>>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Of this topology.
+    #[must_use]
+    pub fn topology(mut self, topology: impl Into<String>) -> Self {
+        self.topology = topology.into();
+        self
+    }
+
+    /// For this state.
+    #[must_use]
+    pub fn lineage(mut self, lineage: impl Into<String>) -> Self {
+        self.lineage = lineage.into();
+        self
+    }
+
+    /// At this instant.
+    #[must_use]
+    pub fn now(mut self, now: impl Into<String>) -> Self {
+        self.now = now.into();
+        self
+    }
+
+    /// With this setting.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
+    }
+}
+
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +101,7 @@ pub enum Severity {
 
 /// Something to tell the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -59,8 +117,52 @@ pub struct Diagnostic {
     pub hints: Vec<String>,
 }
 
+impl Diagnostic {
+    /// Something that stops the command: a stable name, one fixed phrase, the specifics.
+    pub fn error(code: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, summary, detail)
+    }
+
+    /// Something that is told.
+    pub fn warning(code: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, summary, detail)
+    }
+
+    /// One of this severity.
+    pub fn new(
+        severity: Severity,
+        code: impl Into<String>,
+        summary: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity,
+            code: code.into(),
+            summary: summary.into(),
+            detail: detail.into(),
+            pointer: None,
+            hints: Vec::new(),
+        }
+    }
+
+    /// Says where it is, as an RFC 6901 pointer into the given document.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// Adds something that the user can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
 /// A question that must be answered before the desired graph is known.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Query {
     /// Unique and stable.
     pub key: String,
@@ -70,13 +172,28 @@ pub struct Query {
     pub arguments: Value,
 }
 
+impl Query {
+    /// A question: its own key, the name that `lookup` knows it by, its arguments.
+    pub fn new(key: impl Into<String>, name: impl Into<String>, arguments: Value) -> Self {
+        Self { key: key.into(), name: name.into(), arguments }
+    }
+}
+
 /// A recorded answer.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Fact {
     /// The key of the query.
     pub key: String,
     /// The answer.
     pub value: Value,
+}
+
+impl Fact {
+    /// The answer to the query with this key.
+    pub fn new(key: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
 }
 
 /// What `desired` answers.
@@ -90,6 +207,7 @@ pub enum Answer {
 
 /// One resource the config asks for.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Resource {
     /// Stable name inside NIC, such as `aws.node-group.general`.
     pub address: String,
@@ -124,6 +242,13 @@ impl Resource {
             create_first: None,
             claim: false,
         }
+    }
+
+    /// Makes it something that is not ours: only read and referenced.
+    #[must_use]
+    pub fn external(mut self) -> Self {
+        self.external = true;
+        self
     }
 
     /// Makes it the first thing that is created: of two first deploys at the same moment, the one that is refused its name stops
@@ -163,6 +288,7 @@ pub fn reference(address: &str, pointer: &str) -> Value {
 
 /// One resource as state has it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Recorded {
     /// Its address.
     pub address: String,
@@ -174,8 +300,23 @@ pub struct Recorded {
     pub attributes: Value,
 }
 
+impl Recorded {
+    /// A record without remote id.
+    pub fn new(address: impl Into<String>, kind: impl Into<String>, attributes: Value) -> Self {
+        Self { address: address.into(), kind: kind.into(), remote_id: None, attributes }
+    }
+
+    /// With the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
+}
+
 /// A recorded document of an older schema version.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Outdated {
     /// The address.
     pub address: String,
@@ -192,6 +333,26 @@ pub struct Outdated {
     pub document: Value,
 }
 
+impl Outdated {
+    /// A document without remote id.
+    pub fn new(
+        address: impl Into<String>,
+        kind: impl Into<String>,
+        from_version: u32,
+        role: Role,
+        document: Value,
+    ) -> Self {
+        Self { address: address.into(), kind: kind.into(), remote_id: None, from_version, role, document }
+    }
+
+    /// With the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
+}
+
 /// Which document of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -205,6 +366,7 @@ pub enum Role {
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Target {
     /// Its address.
     pub address: String,
@@ -214,6 +376,20 @@ pub struct Target {
     pub remote_id: Option<String>,
     /// Baseline or desired document, as far as it is known.
     pub document: Value,
+}
+
+impl Target {
+    /// Something to be looked up by natural name and ownership tags.
+    pub fn new(address: impl Into<String>, kind: impl Into<String>, document: Value) -> Self {
+        Self { address: address.into(), kind: kind.into(), remote_id: None, document }
+    }
+
+    /// By the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
 }
 
 /// What stands under an address right now.
@@ -237,6 +413,7 @@ pub enum Status {
 
 /// The answer of a read.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Observation {
     /// The address that was asked for.
     pub address: String,
@@ -253,11 +430,26 @@ pub struct Observation {
 
 /// Another state of the same platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OtherLineage {
     /// Its lineage, as in the mark.
     pub lineage: String,
     /// RFC 3339 instant at which the thing was made, where the cloud tells.
     pub since: Option<String>,
+}
+
+impl OtherLineage {
+    /// The state of this lineage.
+    pub fn new(lineage: impl Into<String>) -> Self {
+        Self { lineage: lineage.into(), since: None }
+    }
+
+    /// When the thing was made.
+    #[must_use]
+    pub fn since(mut self, since: impl Into<Option<String>>) -> Self {
+        self.since = since.into();
+        self
+    }
 }
 
 impl Observation {
@@ -285,12 +477,46 @@ impl Observation {
 
     /// Could not be read.
     pub fn unreadable(address: impl Into<String>, error: Error) -> Self {
-        Self { status: Status::Unreadable(error), ..Self::absent(address) }
+        Self::absent(address).status(Status::Unreadable(error))
+    }
+
+    /// Something that is not ours is in its place; the text says what.
+    pub fn foreign(address: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::absent(address).status(Status::Foreign(text.into()))
+    }
+
+    /// In this state instead.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
+
+    /// Which looks like this.
+    #[must_use]
+    pub fn document(mut self, document: Value) -> Self {
+        self.document = document;
+        self
+    }
+
+    /// Made from this other state of the same platform.
+    #[must_use]
+    pub fn other_lineage(mut self, other: OtherLineage) -> Self {
+        self.other_lineage = Some(other);
+        self
     }
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// The address.
     pub address: String,
@@ -308,6 +534,49 @@ pub struct Change {
     pub token: String,
 }
 
+impl Change {
+    /// A change without remote id, prior, paths and token: a create, as a test makes it. The host makes the real ones.
+    pub fn new(address: impl Into<String>, kind: impl Into<String>, document: Value) -> Self {
+        Self {
+            address: address.into(),
+            kind: kind.into(),
+            remote_id: None,
+            document,
+            prior: Value::Null,
+            paths: Vec::new(),
+            token: String::new(),
+        }
+    }
+
+    /// With the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
+
+    /// Of what looked like this just before.
+    #[must_use]
+    pub fn prior(mut self, prior: Value) -> Self {
+        self.prior = prior;
+        self
+    }
+
+    /// About these attributes.
+    #[must_use]
+    pub fn paths(mut self, paths: Vec<String>) -> Self {
+        self.paths = paths;
+        self
+    }
+
+    /// With this idempotency token.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = token.into();
+        self
+    }
+}
+
 /// How a change is doing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -319,6 +588,7 @@ pub enum Progress {
 
 /// Something that takes its time.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Waiting {
     /// The cloud's name, once known.
     pub remote_id: Option<String>,
@@ -330,11 +600,33 @@ pub struct Waiting {
     pub message: String,
 }
 
+impl Waiting {
+    /// Something without remote id: what `poll` needs, when to ask, the cloud's own words.
+    pub fn new(operation: Value, poll_after: std::time::Duration, message: impl Into<String>) -> Self {
+        Self { remote_id: None, operation, poll_after, message: message.into() }
+    }
+
+    /// With the cloud's name for it.
+    #[must_use]
+    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
+        self.remote_id = remote_id.into();
+        self
+    }
+}
+
 /// How the host finds the cluster.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Locator {
     /// `eks`, `gke`, `aks`, `kubeconfig` or `kubeconfig-from`.
     pub kind: String,
     /// Its parameters.
     pub parameters: Value,
+}
+
+impl Locator {
+    /// A cluster that the host finds in this way, by these parameters.
+    pub fn new(kind: impl Into<String>, parameters: Value) -> Self {
+        Self { kind: kind.into(), parameters }
+    }
 }

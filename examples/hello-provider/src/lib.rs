@@ -9,11 +9,9 @@
 //!
 //! and turns it into one Kubernetes `ConfigMap` and one output. It has no kind of its own: `kubernetes.object` belongs to the
 //! host, which plans, applies, watches for drift and deletes such objects by itself. A provider that manages a cloud adds
-//! kinds to `describe`, and `read`, `create`, `update` and `delete` for them: see `providers/aws`.
+//! kinds to `describe`, and `read`, `create`, `update` and `delete` for them, with what `nic_sdk::kit` has: see `providers/aws`.
 //!
 //! docs/provider-guide.md says how a copy outside of this workspace is built, added and used.
-
-use std::collections::BTreeMap;
 
 use nic_sdk::description::Description;
 use nic_sdk::provider::{Facts, Provider};
@@ -43,13 +41,8 @@ impl Provider for Hello {
             "required": ["name"],
             "additionalProperties": false,
         });
-        Description {
-            name: "hello".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            // Only these sections of the config ever reach this component.
-            config_sections: BTreeMap::from([("hello".into(), section)]),
-            ..Description::default()
-        }
+        // Only the sections that stand here ever reach this component.
+        Description::new("hello", env!("CARGO_PKG_VERSION")).section("hello", section)
     }
 
     /// The resources the config asks for. A pure function: no network, no clock, no chance; asked again, it answers the same.
@@ -78,7 +71,7 @@ impl Provider for Hello {
 
     /// Where the cluster is: in the current context of the user's kubeconfig.
     fn cluster(_context: &Context, _config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {
-        Ok(Some(Locator { kind: "kubeconfig".into(), parameters: json!({}) }))
+        Ok(Some(Locator::new("kubeconfig", json!({}))))
     }
 
     /// What is there now, for the kinds in `describe`. There are none, so nothing is ever asked.

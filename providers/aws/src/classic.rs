@@ -16,13 +16,14 @@ pub use self::registry::REGISTRY;
 pub use self::storage::SHARED_FILE_SYSTEM;
 
 use nic_sdk::error::Error;
+use nic_sdk::kit::Topology;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Answer, Context, Resource};
 use serde_json::{Map, Value};
 
 use crate::config::{Config, Network};
 use crate::facts;
-use crate::names::{Names, Topology};
+use crate::names::Names;
 use crate::tags::{self, Tags};
 
 /// Everything the graph is made from, in either topology.
@@ -77,7 +78,7 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
 
 /// A resource of ours that needs each of `after` besides what it references.
 pub(crate) fn resource(address: &str, kind: &str, document: Value, after: &[String]) -> Resource {
-    Resource { depends_on: after.to_vec(), ..Resource::new(address, kind, document) }
+    after.iter().fold(Resource::new(address, kind, document), Resource::after)
 }
 
 /// A JSON object of the tags.

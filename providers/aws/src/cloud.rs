@@ -3,15 +3,15 @@
 use std::cell::OnceCell;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use nic_sdk::aws::SdkSetup;
+use nic_sdk::aws::{SdkSetup, partition_of};
 use nic_sdk::aws_client;
 use nic_sdk::error::Error;
+use nic_sdk::kit::{LabelEdits, Marks, Selection};
 use nic_sdk::types::Context;
 
 pub use nic_sdk::aws::error as from_aws;
 
-use crate::partition;
-use crate::tags::{Marks, TagEdits, Tags};
+use crate::tags::{self, OWNER_KEY, Tags};
 
 /// AWS, in the region of the context.
 #[derive(Debug)]
@@ -35,6 +35,15 @@ pub struct Cloud {
     resource_groups: OnceCell<aws_sdk_resourcegroups::Client>,
 }
 
+impl nic_sdk::kit::Cloud for Cloud {
+    const NAME: &'static str = "AWS";
+    const LABELS: &'static str = "tags";
+
+    fn marks(&self) -> &Marks {
+        &self.marks
+    }
+}
+
 impl Cloud {
     /// The clients for the context's region.
     pub fn new(context: &Context) -> Result<Self, Error> {
@@ -45,7 +54,7 @@ impl Cloud {
             ec2: aws_client!(aws_sdk_ec2, SdkSetup::new("EC2", "ec2", region)),
             eks: aws_client!(aws_sdk_eks, SdkSetup::new("EKS", "eks", region)),
             iam: aws_client!(aws_sdk_iam, SdkSetup::global("IAM", "iam", region)),
-            marks: Marks::new(context),
+            marks: tags::marks(context),
             region: region.clone(),
             autoscaling: OnceCell::new(),
             ecr: OnceCell::new(),
@@ -92,11 +101,11 @@ impl Cloud {
 
     /// What the host names of the region end with.
     pub fn dns_suffix(&self) -> &'static str {
-        partition::dns_suffix(&self.region)
+        partition_of(&self.region).dns_suffix
     }
 
     /// Writes and takes away tags of an EC2 thing.
-    pub async fn edit_ec2_tags(&self, id: &str, edits: &TagEdits) -> Result<(), Error> {
+    pub async fn edit_ec2_tags(&self, id: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             self.ec2.create_tags().resources(id).set_tags(Some(to_ec2(&edits.set))).send().await.map_err(from_aws)?;
         }
@@ -108,14 +117,18 @@ impl Cloud {
     }
 }
 
-/// Whether the cloud says that something does not exist.
-pub fn is_not_found(error: &Error) -> bool {
-    matches!(error, Error::NotFound(_))
-}
-
 /// A member that AWS always answers.
 pub fn answered<T>(member: Option<T>, what: &str) -> Result<T, Error> {
     member.ok_or_else(|| Error::other("ANSWER_INCOMPLETE", format!("AWS gave no {what}")))
+}
+
+/// The filter of an EC2 list that selects things; `id` is the filter's name for the id. Asking for an id outright would fail the
+/// whole request when one of them does not exist.
+pub fn filtered(selection: Selection<'_>, id: &str) -> Filter {
+    match selection {
+        Selection::Ids(ids) => filter(id, ids),
+        Selection::Marked => filter("tag-key", [OWNER_KEY]),
+    }
 }
 
 /// A filter of an EC2 list.

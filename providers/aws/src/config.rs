@@ -2,23 +2,21 @@
 
 mod block_storage;
 mod node_group;
-mod reader;
 pub mod schema;
 mod spelling;
 pub mod storage;
 
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
+use nic_sdk::aws::Partition;
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::{Cidr, Minor, Reader, Topology, child};
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
 pub use self::block_storage::Storage;
-pub use self::node_group::{GROUP_LABEL, NodeGroup, Taint};
-use self::reader::Reader;
+pub use self::node_group::{GROUP_LABEL, NodeGroup};
 pub use self::storage::SharedStorage;
-use crate::cidr::{Cidr, CidrError};
-use crate::names::Topology;
 use crate::tags::{OWNER_KEY, Tags};
 
 /// The section this provider owns.
@@ -172,12 +170,8 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
         findings.error("REGION_REQUIRED", "A required key is missing", "`region` is not set".into(), section.pointer());
         return None;
     };
-    // `us-west-2`, `us-gov-west-1`: words and a number.
-    let parts: Vec<&str> = region.split('-').collect();
-    let words = parts.len() >= 3
-        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
-    let number = parts.last().is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_digit()));
-    if words && number {
+    // The host signs requests for regions of these partitions, and for no others.
+    if Partition::of_region(&region).is_some() {
         return Some(region);
     }
     findings.error(
@@ -191,7 +185,7 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
 
 fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
     let version = section.text("kubernetes_version", findings)?;
-    if version_number(&version).is_some() {
+    if Minor::parse(&version).is_some() {
         return Some(version);
     }
     findings
@@ -204,13 +198,6 @@ fn kubernetes_version(section: &Reader<'_>, findings: &mut Findings) -> Option<S
         .hints
         .push("EKS versions are a major and a minor number, such as \"1.31\", without a patch".to_owned());
     None
-}
-
-/// Major and minor.
-pub fn version_number(version: &str) -> Option<(u32, u32)> {
-    let (major, minor) = version.split_once('.')?;
-    let number = |text: &str| text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-    Some((number(major)?, number(minor)?))
 }
 
 fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut Findings) -> Vec<String> {
@@ -288,23 +275,9 @@ fn endpoint_access(section: &Reader<'_>, findings: &mut Findings) -> (bool, bool
 fn public_access_cidrs(section: &Reader<'_>, findings: &mut Findings) -> Vec<String> {
     let Some(cidrs) = section.texts("eks_public_access_cidrs", findings) else { return vec!["0.0.0.0/0".to_owned()] };
     for (index, text) in cidrs.iter().enumerate() {
-        cidr(text, &format!("{}/{index}", section.at("eks_public_access_cidrs")), findings);
+        Cidr::read(text, &format!("{}/{index}", section.at("eks_public_access_cidrs")), findings);
     }
     cidrs
-}
-
-fn cidr(text: &str, pointer: &str, findings: &mut Findings) -> Option<Cidr> {
-    match text.parse::<Cidr>() {
-        Ok(cidr) => Some(cidr),
-        Err(error) => {
-            let finding =
-                findings.error("CIDR_INVALID", "A network is malformed", format!("`{text}`: {error}"), pointer);
-            if let CidrError::HostBits(network) = error {
-                finding.hints.push(format!("write `{network}`"));
-            }
-            None
-        }
-    }
 }
 
 fn arn(section: &Reader<'_>, key: &'static str, findings: &mut Findings) -> Option<String> {
@@ -365,7 +338,7 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
         Some((key, value)) => (section.at(key), section.as_text(key, value, findings)?),
         None => (section.at("vpc_cidr_block"), default_block(topology).to_owned()),
     };
-    let block = cidr(&text, &pointer, findings)?;
+    let block = Cidr::read(&text, &pointer, findings)?;
     let prefixes = vpc_prefixes(topology);
     if !prefixes.contains(&block.prefix()) {
         let detail = format!(
@@ -402,7 +375,7 @@ fn tags(section: &Reader<'_>, findings: &mut Findings) -> Tags {
         } else {
             continue;
         };
-        findings.error("TAG_INVALID", "A tag is not allowed", format!("`{key}`: {why}"), &reader::child(&pointer, key));
+        findings.error("TAG_INVALID", "A tag is not allowed", format!("`{key}`: {why}"), &child(&pointer, key));
     }
     tags
 }

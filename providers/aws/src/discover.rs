@@ -2,19 +2,20 @@
 
 use futures::try_join;
 use nic_sdk::error::Error;
-use nic_sdk::types::{Context, Observation, Recorded, Status, Target};
+use nic_sdk::kit::Topology;
+use nic_sdk::kit::discover::{self, is_recorded, ours};
+use nic_sdk::types::{Context, Observation, Recorded, Target};
 use serde_json::{Value, json};
 
 use crate::classic::kubernetes::{CLUSTER_ROLE, MAIN_CLUSTER, NODE_ROLE};
 use crate::classic::{ACCOUNTING, REGISTRY, SHARED_FILE_SYSTEM};
-use crate::cloud::{Cloud, from_aws, is_not_found};
+use crate::cloud::{Cloud, from_aws};
 use crate::kinds::{
     self, CLUSTER, ECR_REPOSITORY, EFS_FILE_SYSTEM, EKS_ADDON, IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE,
     KUBERNETES_LEFTOVERS, Leftover, NODE_GROUP, RESOURCE_GROUP, describe_cluster, leftovers, marked_node_groups,
     node_group_names, oidc_providers, read,
 };
-use crate::names::{Names, Topology};
-use crate::tags::{Claim, Tags, marked_address};
+use crate::names::Names;
 
 /// What is there and not recorded, each under the address its mark names.
 pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) -> Result<Vec<Observation>, Error> {
@@ -33,14 +34,7 @@ pub async fn discover(context: &Context, cloud: &Cloud, records: &[Recorded]) ->
         Box::pin(async { listed(addons(cloud, &names.cluster).await).await }),
         Box::pin(async { listed(identity_providers(cloud).await).await }),
     )?;
-    for observation in [known, marked, groups, addons, issuers].concat() {
-        match observation.status {
-            Status::Absent | Status::Foreign(_) => {}
-            // It must not look as if nothing were there.
-            Status::Unreadable(error) => return Err(error),
-            _ => there.push(observation),
-        }
-    }
+    there.extend(discover::there([known, marked, groups, addons, issuers].concat())?);
     Ok(there)
 }
 
@@ -60,12 +54,7 @@ async fn orphans(cloud: &Cloud, cluster: &str) -> Result<Vec<Observation>, Error
 
 /// The things with a name of their own that every platform has.
 pub fn named(names: &Names) -> Vec<Target> {
-    let target = |address: &str, kind: &str, document: Value| Target {
-        address: address.to_owned(),
-        kind: kind.to_owned(),
-        remote_id: None,
-        document,
-    };
+    let target = |address: &str, kind: &str, document: Value| Target::new(address, kind, document);
     let mut targets = vec![
         target(MAIN_CLUSTER, CLUSTER, json!({ "name": names.cluster })),
         target(CLUSTER_ROLE, IAM_ROLE, json!({ "name": names.cluster_role() })),
@@ -93,25 +82,10 @@ pub fn named(names: &Names) -> Vec<Target> {
     targets
 }
 
-fn is_recorded(target: &Target, records: &[Recorded]) -> bool {
-    let of_kind = records.iter().filter(|record| record.kind == target.kind);
-    match &target.remote_id {
-        Some(id) => of_kind.into_iter().any(|record| record.remote_id.as_ref() == Some(id)),
-        None => of_kind.into_iter().any(|record| record.address == target.address),
-    }
-}
-
 /// Everything of EC2 that bears our mark.
 async fn marked(cloud: &Cloud) -> Result<Vec<Target>, Error> {
     let all = kinds::marked(cloud).await?.into_iter();
-    Ok(all.filter_map(|(kind, id, tags)| ours(cloud, kind, id, &tags)).collect())
-}
-
-/// What the mark says that it is; none when it is not ours.
-fn ours(cloud: &Cloud, kind: &str, remote_id: String, tags: &Tags) -> Option<Target> {
-    let address = marked_address(tags)?.to_owned();
-    let ours = cloud.marks.claim(tags, &address, &Tags::new()) == Claim::Ours;
-    ours.then(|| Target { address, kind: kind.to_owned(), remote_id: Some(remote_id), document: Value::Null })
+    Ok(all.filter_map(|(kind, id, tags)| ours(&cloud.marks, kind, id, &tags)).collect())
 }
 
 /// The node groups of the cluster of our name. A replacement is called otherwise than its address: its mark tells.
@@ -130,14 +104,11 @@ async fn addons(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
     let names = cloud.eks.list_addons().cluster_name(cluster).into_paginator().items().send();
     let names: Vec<String> = match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
         Ok(names) => names,
-        Err(error) if is_not_found(&error) => Vec::new(),
+        Err(error) if error.is_not_found() => Vec::new(),
         Err(error) => return Err(error),
     };
-    let target = |name: String| Target {
-        address: format!("aws.eks-addon.{name}"),
-        kind: EKS_ADDON.to_owned(),
-        remote_id: None,
-        document: json!({ "cluster_name": cluster, "name": name }),
+    let target = |name: String| {
+        Target::new(format!("aws.eks-addon.{name}"), EKS_ADDON, json!({ "cluster_name": cluster, "name": name }))
     };
     Ok(names.into_iter().map(target).collect())
 }
@@ -145,5 +116,5 @@ async fn addons(cloud: &Cloud, cluster: &str) -> Result<Vec<Target>, Error> {
 /// The issuers in IAM that bear our mark: the cluster they belong to may be gone.
 async fn identity_providers(cloud: &Cloud) -> Result<Vec<Target>, Error> {
     let all = oidc_providers(cloud).await?.into_iter();
-    Ok(all.filter_map(|(arn, tags)| ours(cloud, IAM_OIDC_PROVIDER, arn, &tags)).collect())
+    Ok(all.filter_map(|(arn, tags)| ours(&cloud.marks, IAM_OIDC_PROVIDER, arn, &tags)).collect())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::{join, try_join_all};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Sought, text_argument, unknown_query};
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
@@ -26,28 +27,6 @@ pub const SUBNET_ZONE: &str = "subnet-zone";
 const ZONES_KEY: &str = "availability_zones";
 const VERSION_KEY: &str = "kubernetes_version";
 
-/// Something that the graph is made from.
-#[derive(Debug, PartialEq)]
-pub enum Sought<T> {
-    /// It is this.
-    Known(T),
-    /// It has to be asked for.
-    Ask(Query),
-}
-
-impl<T> Sought<T> {
-    /// The value; else its query joins the others.
-    pub fn known_or_ask(self, queries: &mut Vec<Query>) -> Option<T> {
-        match self {
-            Self::Known(value) => Some(value),
-            Self::Ask(query) => {
-                queries.push(query);
-                None
-            }
-        }
-    }
-}
-
 /// The zones a network of its own stands in: those of the config, or the region's first two by name.
 pub fn zones(config: &Config, facts: &Facts) -> Result<Sought<Vec<String>>, Error> {
     if config.availability_zones.len() >= 2 {
@@ -55,7 +34,7 @@ pub fn zones(config: &Config, facts: &Facts) -> Result<Sought<Vec<String>>, Erro
     }
     let Some(answer) = facts.get(ZONES_KEY) else {
         let arguments = json!({ "region": config.region });
-        let query = Query { key: ZONES_KEY.to_owned(), name: AVAILABILITY_ZONES.to_owned(), arguments };
+        let query = Query::new(ZONES_KEY, AVAILABILITY_ZONES, arguments);
         return Ok(Sought::Ask(query));
     };
     let zones: Vec<String> =
@@ -77,7 +56,7 @@ pub fn zone_of(subnet: &str, facts: &Facts) -> Sought<String> {
     let key = format!("zone_of_{subnet}");
     match facts.get(&key).and_then(Value::as_str) {
         Some(zone) => Sought::Known(zone.to_owned()),
-        None => Sought::Ask(Query { key, name: SUBNET_ZONE.to_owned(), arguments: json!({ "subnet": subnet }) }),
+        None => Sought::Ask(Query::new(key, SUBNET_ZONE, json!({ "subnet": subnet }))),
     }
 }
 
@@ -94,11 +73,7 @@ pub fn kubernetes_version(config: &Config, names: &Names, facts: &Facts) -> Soug
     let recorded = || facts.get(VERSION_KEY).and_then(Value::as_str).map(str::to_owned);
     match config.kubernetes_version.clone().or_else(recorded) {
         Some(version) => Sought::Known(version),
-        None => Sought::Ask(Query {
-            key: VERSION_KEY.to_owned(),
-            name: KUBERNETES_VERSION.to_owned(),
-            arguments: json!({ "cluster": names.cluster }),
-        }),
+        None => Sought::Ask(Query::new(VERSION_KEY, KUBERNETES_VERSION, json!({ "cluster": names.cluster }))),
     }
 }
 
@@ -106,16 +81,16 @@ pub fn kubernetes_version(config: &Config, names: &Names, facts: &Facts) -> Soug
 pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {
     let answers = queries.into_iter().map(|query| async move {
         match query.name.as_str() {
-            AVAILABILITY_ZONES => Ok(Fact { key: query.key, value: availability_zones(cloud).await?.into() }),
+            AVAILABILITY_ZONES => Ok(Fact::new(query.key, availability_zones(cloud).await?)),
             KUBERNETES_VERSION => {
-                let cluster = query.arguments.get("cluster").and_then(Value::as_str).unwrap_or_default();
-                Ok(Fact { key: query.key, value: version_of(cloud, cluster).await?.into() })
+                let version = version_of(cloud, text_argument(&query, "cluster")).await?;
+                Ok(Fact::new(query.key, version))
             }
             SUBNET_ZONE => {
-                let subnet = query.arguments.get("subnet").and_then(Value::as_str).unwrap_or_default();
-                Ok(Fact { key: query.key, value: subnet_zone(cloud, subnet).await?.into() })
+                let zone = subnet_zone(cloud, text_argument(&query, "subnet")).await?;
+                Ok(Fact::new(query.key, zone))
             }
-            other => Err(Error::other("QUERY_UNKNOWN", format!("this provider has no query `{other}`"))),
+            other => Err(unknown_query(other)),
         }
     });
     try_join_all(answers).await

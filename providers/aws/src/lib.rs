@@ -10,7 +10,6 @@
 //!
 //! What is pure (config, graph, outputs, and which calls an update needs) is a function of values and is tested natively.
 
-mod cidr;
 pub mod classic;
 mod cloud;
 pub mod config;
@@ -21,15 +20,14 @@ mod facts;
 pub mod kinds;
 mod names;
 mod outputs;
-mod partition;
 mod preflight;
-mod scope;
 pub mod tags;
 mod validate;
 mod versions;
 
 use nic_sdk::description::Description;
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::Topology;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{
     Answer, Change, Context, Diagnostic, Fact, Locator, Observation, Progress, Query, Recorded, Severity, Target,
@@ -38,7 +36,7 @@ use nic_sdk::{Provider, register_provider};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::names::{Names, Topology};
+use crate::names::Names;
 
 /// The provider.
 #[derive(Debug)]
@@ -110,9 +108,6 @@ impl Provider for Aws {
         let name = cluster.remote_id.as_deref().or(named);
         let written = config.pointer("/amazon_web_services/region").and_then(Value::as_str);
         let region = context.region.as_deref().or(written);
-        Ok(name.zip(region).map(|(name, region)| Locator {
-            kind: "eks".to_owned(),
-            parameters: json!({ "region": region, "name": name }),
-        }))
+        Ok(name.zip(region).map(|(name, region)| Locator::new("eks", json!({ "region": region, "name": name }))))
     }
 }

@@ -3,23 +3,9 @@
 //! Later stages find the cluster by its name, so these are a contract, not a taste. docs/adr/0007 says why the cluster has
 //! Classic's name in both topologies.
 
+use nic_sdk::aws::partition_of;
+use nic_sdk::kit::Topology;
 use nic_sdk::types::Context;
-
-/// Which platform is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topology {
-    /// What Nebari's Terraform makes.
-    Classic,
-    /// What the design document draws.
-    Design,
-}
-
-impl Topology {
-    /// The one the state recorded.
-    pub fn of(context: &Context) -> Self {
-        if context.topology == "design" { Self::Design } else { Self::Classic }
-    }
-}
 
 /// Names of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,14 +100,9 @@ impl Names {
     }
 }
 
-/// What the host puts after the name of something that is made before the old one goes: `-` and so many digits.
-const SUCCESSOR_DIGITS: usize = 6;
-
-/// The plain name, when this is the name of a replacement.
-pub fn successor_of(name: &str) -> Option<&str> {
-    let (plain, digits) = name.rsplit_once('-')?;
-    let hexadecimal = digits.bytes().all(|b| b.is_ascii_hexdigit());
-    (digits.len() == SUCCESSOR_DIGITS && hexadecimal && !plain.is_empty()).then_some(plain)
+/// The ARN of a policy that AWS manages, in the partition of the region; `path` may hold `service-role/`.
+pub fn managed_policy(region: &str, path: &str) -> String {
+    format!("arn:{}:iam::aws:policy/{path}", partition_of(region).id)
 }
 
 /// AWS reserves names that begin with `aws`; Nebari puts one more `a` before them.
@@ -134,7 +115,7 @@ mod tests {
     use super::*;
 
     fn context(project: &str) -> Context {
-        Context { project: project.into(), namespace: "dev".into(), ..Context::default() }
+        Context::new(project, "dev")
     }
 
     fn names(project: &str) -> Names {
@@ -156,13 +137,23 @@ mod tests {
 
     #[test]
     fn the_roles_of_the_design_are_the_documents_and_the_cluster_keeps_its_name() {
-        let context = Context { topology: "design".into(), ..context("my-nebari") };
+        let context = context("my-nebari").topology("design");
         let names = Names::new(&context);
         assert_eq!(
             (names.cluster_role(), names.node_role()),
             ("my-nebari-cluster-role".into(), "my-nebari-node-role".into())
         );
         assert_eq!(names.cluster, "my-nebari-dev");
+    }
+
+    #[test]
+    fn the_policies_of_aws_are_in_the_partition_of_the_region() {
+        assert_eq!(
+            managed_policy("cn-north-1", "AmazonEKSClusterPolicy"),
+            "arn:aws-cn:iam::aws:policy/AmazonEKSClusterPolicy"
+        );
+        assert_eq!(managed_policy("us-isob-east-1", "x"), "arn:aws-iso-b:iam::aws:policy/x");
+        assert_eq!(managed_policy("us-west-2", "x"), "arn:aws:iam::aws:policy/x");
     }
 
     #[test]

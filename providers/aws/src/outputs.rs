@@ -1,5 +1,6 @@
 //! The provider's part of outputs.json, from what is recorded. What is not recorded yet is left out.
 
+use nic_sdk::kit::Topology;
 use nic_sdk::types::Recorded;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use crate::kinds::{
     CLUSTER, EBS_VOLUME, ECR_REPOSITORY, EFS_FILE_SYSTEM, IAM_OIDC_PROVIDER, IAM_ROLE, KUBERNETES_OBJECT, NODE_GROUP,
     VPC,
 };
-use crate::names::{Names, Topology};
+use crate::names::Names;
 
 /// The prefix of the addresses of namespaces.
 const NAMESPACE: &str = "aws.namespace.";
@@ -156,16 +157,11 @@ mod tests {
     use super::*;
 
     fn names(topology: &str) -> Names {
-        Names::new(&Context {
-            project: "demo".into(),
-            namespace: "dev".into(),
-            topology: topology.into(),
-            ..Context::default()
-        })
+        Names::new(&Context::new("demo", "dev").topology(topology))
     }
 
     fn record(address: &str, kind: &str, attributes: Value) -> Recorded {
-        Recorded { address: address.into(), kind: kind.into(), remote_id: None, attributes }
+        Recorded::new(address, kind, attributes)
     }
 
     #[test]
@@ -236,8 +232,7 @@ mod tests {
 
     #[test]
     fn in_the_design_nodes_are_selected_by_our_label_and_the_platforms_namespace_comes_first() {
-        let volume =
-            Recorded { remote_id: Some("vol-1".into()), ..record("aws.ebs-volume.main", EBS_VOLUME, json!({})) };
+        let volume = record("aws.ebs-volume.main", EBS_VOLUME, json!({})).remote_id("vol-1".to_owned());
         let records = [
             volume,
             record("aws.namespace.a-first", KUBERNETES_OBJECT, json!({})),

@@ -3,6 +3,8 @@
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::Error;
+use nic_sdk::findings::Findings;
+use nic_sdk::kit::{Topology, child, unread_keys, wrong_type};
 use nic_sdk::schema::{map, object, string};
 use nic_sdk::types::{Context, Diagnostic, Severity};
 use serde_json::{Map, Value, json};
@@ -31,11 +33,6 @@ pub struct Config {
     pub kubernetes: Kubernetes,
 }
 
-/// Whether the platform has the design document's topology; the state recorded which.
-pub fn is_design(context: &Context) -> bool {
-    context.topology == "design"
-}
-
 /// The JSON Schema of a section. Open, because an unknown key is worth a warning and no more.
 pub fn schema() -> Value {
     let selectors = selectors::NAMES.iter().fold(object(), |schema, name| schema.optional(name, map(string())));
@@ -53,15 +50,16 @@ pub fn schema() -> Value {
 impl Config {
     /// What the config says, and everything that is wrong with it. What is wrong has its default.
     pub fn read(context: &Context, config: &Value) -> (Self, Vec<Diagnostic>) {
-        let (external_registry, mut found) = registry::read(config);
-        let (kubernetes, told) = if is_design(context) {
-            kubernetes::read(config)
-        } else {
-            (Kubernetes::default(), kubernetes::not_in_classic(config))
+        let mut found = Findings::default();
+        let (external_registry, told) = registry::read(config);
+        found.extend(told);
+        let (kubernetes, told) = match Topology::of(context) {
+            Topology::Design => kubernetes::read(config),
+            Topology::Classic => (Kubernetes::default(), kubernetes::not_in_classic(config)),
         };
         found.extend(told);
         let config = Self { external_registry, kubernetes, ..Self::read_sections(config, &mut found) };
-        (config, found)
+        (config, found.into_inner())
     }
 
     /// What the config says, if nothing in it is wrong.
@@ -71,38 +69,37 @@ impl Config {
         if errors.is_empty() { Ok(config) } else { Err(Error::Invalid(errors)) }
     }
 
-    fn read_sections(config: &Value, found: &mut Vec<Diagnostic>) -> Self {
+    fn read_sections(config: &Value, found: &mut Findings) -> Self {
         let given = || SECTIONS.iter().filter(|section| config.get(**section).is_some_and(|value| !value.is_null()));
         if given().count() > 1 {
-            found.push(diagnostics::ambiguous());
+            found.extend(vec![diagnostics::ambiguous()]);
         }
         let Some(&name) = given().next() else { return Self::default() };
         let Some(section) = config[name].as_object() else {
-            found.push(diagnostics::wrong_type(&format!("/{name}"), "a map"));
+            wrong_type(&format!("/{name}"), "a map", found);
             return Self::default();
         };
         Self::read_section(name, section, found)
     }
 
-    fn read_section(name: &str, section: &Map<String, Value>, found: &mut Vec<Diagnostic>) -> Self {
-        for key in section.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            let pointer = format!("/{name}/{}", diagnostics::escaped(key));
-            found.push(if CLUSTER_MAKERS.contains(&key.as_str()) {
-                diagnostics::makes_no_cluster(&pointer, key)
+    fn read_section(name: &str, section: &Map<String, Value>, found: &mut Findings) -> Self {
+        let root = format!("/{name}");
+        for key in section.keys() {
+            if CLUSTER_MAKERS.contains(&key.as_str()) {
+                found.extend(vec![diagnostics::makes_no_cluster(&child(&root, key), key)]);
             } else {
-                diagnostics::unknown_key(&pointer, key, &KEYS)
-            });
+                unread_keys([key], &root, &KEYS, found);
+            }
         }
         let kube_context = match section.get("kube_context") {
             None | Some(Value::Null) => None,
             Some(Value::String(context)) if !context.is_empty() => Some(context.clone()),
             Some(_) => {
-                found.push(diagnostics::wrong_type(&format!("/{name}/kube_context"), "the name of a context, or null"));
+                wrong_type(&child(&root, "kube_context"), "the name of a context, or null", found);
                 None
             }
         };
-        let pointer = format!("/{name}/node_selectors");
-        let node_selectors = NodeSelectors::read(&pointer, section.get("node_selectors"), found);
+        let node_selectors = NodeSelectors::read(&child(&root, "node_selectors"), section.get("node_selectors"), found);
         Self { kube_context, node_selectors, ..Self::default() }
     }
 }

@@ -11,12 +11,13 @@ use nic_kubernetes_initialize::classic::{self, Site};
 use nic_kubernetes_initialize::design::{self, DesignInput, Namespace};
 use nic_kubernetes_initialize::{kubernetes, registry};
 use nic_sdk::description::Description;
+use nic_sdk::kit::Topology;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::types::{Answer, Context, Diagnostic, Locator, Observation, Recorded, Target};
 use nic_sdk::{Error, register_provider};
 use serde_json::{Value, json};
 
-use crate::config::{Config, is_design};
+use crate::config::Config;
 
 /// The provider. It keeps nothing.
 #[derive(Debug)]
@@ -26,15 +27,10 @@ register_provider!(Existing, manifest = include_str!("../manifest.json"));
 
 impl Provider for Existing {
     fn describe() -> Description {
-        let sections = config::SECTIONS.map(|section| (section.to_owned(), config::schema()));
-        let shared = [(registry::SECTION, registry::schema()), (kubernetes::SECTION, kubernetes::schema())];
-        let shared = shared.map(|(section, schema)| (section.to_owned(), schema));
-        Description {
-            name: "existing".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            config_sections: sections.into_iter().chain(shared).collect(),
-            ..Description::default()
-        }
+        let description = Description::new("existing", env!("CARGO_PKG_VERSION"))
+            .section(registry::SECTION, registry::schema())
+            .section(kubernetes::SECTION, kubernetes::schema());
+        config::SECTIONS.iter().fold(description, |whole, section| whole.section(*section, config::schema()))
     }
 
     fn validate(context: &Context, config: &Value) -> Result<Vec<Diagnostic>, Error> {
@@ -45,7 +41,7 @@ impl Provider for Existing {
         let config = Config::accepted(context, config)?;
         let site = Site { provider: "existing", namespace: &context.namespace, cluster: &[], nodes: &[] };
         // Nebari Classic labels nothing; the design topology says who made it.
-        let mut resources = if is_design(context) {
+        let mut resources = if Topology::of(context) == Topology::Design {
             let platform = Namespace { name: context.namespace.clone(), ..Namespace::default() };
             let mut input = DesignInput {
                 provider: site.provider.to_owned(),
@@ -85,7 +81,7 @@ impl Provider for Existing {
     fn cluster(context: &Context, config: &Value, _records: &[Recorded]) -> Result<Option<Locator>, Error> {
         let config = Config::accepted(context, config)?;
         // No context named means the current one, as kubectl does.
-        Ok(Some(Locator { kind: "kubeconfig".into(), parameters: json!({ "context": config.kube_context }) }))
+        Ok(Some(Locator::new("kubeconfig", json!({ "context": config.kube_context }))))
     }
 }
 
@@ -96,7 +92,7 @@ mod tests {
     use super::*;
 
     fn context() -> Context {
-        Context { project: "demo".into(), namespace: "dev".into(), topology: "classic".into(), ..Context::default() }
+        Context::new("demo", "dev").topology("classic")
     }
 
     fn resources(context: &Context, config: &Value) -> Vec<Resource> {
@@ -155,7 +151,7 @@ mod tests {
         );
         assert_eq!(classic.len(), 10);
         assert!(classic[1..].iter().all(|one| one.document["kind"] == "CustomResourceDefinition"));
-        let design = resources(&Context { topology: "design".into(), ..context() }, &json!({}));
+        let design = resources(&context().topology("design"), &json!({}));
         assert_eq!(design[0].document["metadata"]["labels"]["project"], "demo");
         assert_eq!(design.len(), 10);
     }
@@ -166,7 +162,7 @@ mod tests {
             "priority_classes": { "batch": { "value": 1000 } },
             "namespaces": { "dev": { "quota": { "pods": 100 } }, "alpha": { "limits": { "max": { "cpu": 4 } } } },
         }});
-        let design = Context { topology: "design".into(), ..context() };
+        let design = context().topology("design");
         let made: Vec<String> = resources(&design, &config).into_iter().map(|one| one.address).collect();
         assert_eq!(
             made[..5],

@@ -1,10 +1,9 @@
 //! Node selectors: one label for each kind of pod.
 
-use nic_sdk::types::Diagnostic;
+use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys, wrong_type};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::diagnostics;
 
 /// The kinds of pods that later stages place.
 pub const NAMES: [&str; 3] = ["general", "user", "worker"];
@@ -35,24 +34,21 @@ pub struct NodeSelectors {
 
 impl NodeSelectors {
     /// Reads the map at `pointer`; what is absent or wrong has its default.
-    pub fn read(pointer: &str, value: Option<&Value>, found: &mut Vec<Diagnostic>) -> Self {
+    pub fn read(pointer: &str, value: Option<&Value>, found: &mut Findings) -> Self {
         let selectors = match value {
             None | Some(Value::Null) => return Self::default(),
             Some(Value::Object(selectors)) => selectors,
             Some(_) => {
-                found.push(diagnostics::wrong_type(pointer, "a map of `general`, `user` and `worker`"));
+                wrong_type(pointer, "a map of `general`, `user` and `worker`", found);
                 return Self::default();
             }
         };
-        for name in selectors.keys().filter(|name| !NAMES.contains(&name.as_str())) {
-            let pointer = format!("{pointer}/{}", diagnostics::escaped(name));
-            found.push(diagnostics::unknown_key(&pointer, name, &NAMES));
-        }
+        unread_keys(selectors.keys(), pointer, &NAMES, found);
         let mut read = |name: &str| match selectors.get(name) {
             None | Some(Value::Null) => Selector::default(),
             Some(selector) => Selector::read(selector).unwrap_or_else(|| {
                 let expected = "one label, `{key: <key>, value: <value>}` or `{<key>: <value>}`";
-                found.push(diagnostics::wrong_type(&format!("{pointer}/{name}"), expected));
+                wrong_type(&child(pointer, name), expected, found);
                 Selector::default()
             }),
         };
@@ -91,9 +87,9 @@ mod tests {
     use super::*;
 
     fn read(value: &Value) -> (NodeSelectors, Vec<Option<String>>) {
-        let mut found = Vec::new();
+        let mut found = Findings::default();
         let selectors = NodeSelectors::read("/s", Some(value), &mut found);
-        (selectors, found.into_iter().map(|one| one.pointer).collect())
+        (selectors, found.into_inner().into_iter().map(|one| one.pointer).collect())
     }
 
     #[test]

@@ -23,10 +23,11 @@ mod quantity;
 mod schema;
 
 use nic_sdk::findings::Findings;
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::kit::{Topology, unread_keys};
+use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
-use self::findings::{map, unknown_keys};
+use self::findings::map;
 pub use self::schema::schema;
 use crate::design::{DesignInput, Namespace, PriorityClass};
 
@@ -49,7 +50,7 @@ pub fn read(config: &Value) -> (Kubernetes, Vec<Diagnostic>) {
     let Some(section) = map(config.get(SECTION), &at, &mut found) else {
         return (Kubernetes::default(), found.into_inner());
     };
-    unknown_keys(&mut found, section, &at, &KEYS);
+    unread_keys(section.keys(), &at, &KEYS, &mut found);
     let asked = Kubernetes {
         namespaces: namespace::read(section.get("namespaces"), &format!("{at}/namespaces"), &mut found),
         priority_classes: priority::read(
@@ -68,14 +69,7 @@ pub fn not_in_classic(config: &Value) -> Vec<Diagnostic> {
     }
     let detail = "this platform is Classic, which has no quotas, limits, network policies, priority classes and further namespaces; \
                   the section has no effect";
-    vec![Diagnostic {
-        severity: Severity::Warning,
-        code: "KEY_NOT_IN_TOPOLOGY".to_owned(),
-        summary: "A key belongs to the other topology".to_owned(),
-        detail: detail.to_owned(),
-        pointer: Some(format!("/{SECTION}")),
-        hints: vec!["a platform's topology is set at its first deploy and stays".to_owned()],
-    }]
+    vec![Topology::not_in(detail, format!("/{SECTION}"))]
 }
 
 impl Kubernetes {

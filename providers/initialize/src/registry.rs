@@ -1,7 +1,9 @@
 //! The config section `external_container_reg`: a private registry on AWS that the pods of the platform pull from.
 
+use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys, wrong_type};
 use nic_sdk::schema::{boolean, object, string};
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::types::Diagnostic;
 use serde_json::{Value, json};
 
 /// The section.
@@ -9,6 +11,8 @@ pub const SECTION: &str = "external_container_reg";
 
 /// Its keys beside `enabled`: needed together.
 const VALUES: [&str; 4] = ["access_key_id", "secret_access_key", "extcr_account", "extcr_region"];
+
+const KEYS: [&str; 5] = ["enabled", VALUES[0], VALUES[1], VALUES[2], VALUES[3]];
 
 /// What the section says when it is enabled: four secrets, each as the host names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,97 +33,71 @@ pub fn schema() -> Value {
 
 /// What the section says, and everything that is wrong with it. None when it is absent, not enabled or wrong.
 pub fn read(config: &Value) -> (Option<ExternalRegistry>, Vec<Diagnostic>) {
-    let mut found = Vec::new();
-    let section = match config.get(SECTION) {
-        None | Some(Value::Null) => return (None, found),
+    let mut found = Findings::default();
+    let registry = read_section(config.get(SECTION), &mut found);
+    (registry, found.into_inner())
+}
+
+fn read_section(section: Option<&Value>, found: &mut Findings) -> Option<ExternalRegistry> {
+    let root = format!("/{SECTION}");
+    let section = match section {
+        None | Some(Value::Null) => return None,
         Some(Value::Object(section)) => section,
-        Some(_) => return (None, vec![wrong_type("", "a map")]),
+        Some(_) => {
+            wrong_type(&root, "a map", found);
+            return None;
+        }
     };
-    for key in section.keys().filter(|key| *key != "enabled" && !VALUES.contains(&key.as_str())) {
-        found.push(unknown_key(key));
-    }
+    unread_keys(section.keys(), &root, &KEYS, found);
     let enabled = match section.get("enabled") {
         None | Some(Value::Null) => false,
         Some(Value::Bool(enabled)) => *enabled,
         Some(_) => {
-            found.push(wrong_type("/enabled", "true or false"));
+            wrong_type(&pointer("enabled"), "true or false", found);
             false
         }
     };
+    let mut missing = Vec::new();
     let mut values = VALUES.map(|key| match section.get(key) {
         // A secret is a reference here; a blank one is none, and the host hands it over as it is.
         Some(Value::Object(secret)) if secret.contains_key("$secret") => Some(section[key].clone()),
         Some(Value::String(text)) if !text.trim().is_empty() => Some(Value::from(text.as_str())),
-        None | Some(Value::Null | Value::String(_)) => None,
+        None | Some(Value::Null | Value::String(_)) => {
+            missing.push(key);
+            None
+        }
         Some(_) => {
-            found.push(wrong_type(&format!("/{key}"), "text"));
+            wrong_type(&pointer(key), "text", found);
             None
         }
     });
     if !enabled {
-        return (None, found);
+        return None;
     }
-    let wrong: Vec<bool> =
-        VALUES.iter().map(|key| found.iter().any(|one| one.pointer == Some(pointer(&format!("/{key}"))))).collect();
-    let missing: Vec<&str> = VALUES
-        .into_iter()
-        .zip(&values)
-        .zip(&wrong)
-        .filter(|((_, value), wrong)| value.is_none() && !**wrong)
-        .map(|((key, _), _)| key)
-        .collect();
     if !missing.is_empty() {
-        found.push(incomplete(&missing));
+        incomplete(&missing, found);
     }
     let [Some(access_key_id), Some(secret_access_key), Some(account), Some(region)] =
         values.each_mut().map(Option::take)
     else {
-        return (None, found);
+        return None;
     };
-    (Some(ExternalRegistry { access_key_id, secret_access_key, account, region }), found)
+    Some(ExternalRegistry { access_key_id, secret_access_key, account, region })
 }
 
-fn pointer(below: &str) -> String {
-    format!("/{SECTION}{below}")
+fn pointer(key: &str) -> String {
+    child(&format!("/{SECTION}"), key)
 }
 
-fn diagnostic(severity: Severity, code: &str, summary: &str, detail: String, at: &str) -> Diagnostic {
-    Diagnostic {
-        severity,
-        code: code.to_owned(),
-        summary: summary.to_owned(),
-        detail,
-        pointer: Some(pointer(at)),
-        hints: Vec::new(),
-    }
-}
-
-fn wrong_type(at: &str, expected: &str) -> Diagnostic {
-    let detail = format!("`{}` is not {expected}", pointer(at));
-    diagnostic(Severity::Error, "VALUE_TYPE", "A value has the wrong type", detail, at)
-}
-
-fn unknown_key(key: &str) -> Diagnostic {
-    let at = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
-    let detail = format!("`{key}` is not a key that is read here; it is ignored");
-    Diagnostic {
-        hints: vec![format!("keys read here: `enabled`, `{}`", VALUES.join("`, `"))],
-        ..diagnostic(Severity::Warning, "UNKNOWN_KEY", "A key is unknown", detail, &at)
-    }
-}
-
-fn incomplete(missing: &[&str]) -> Diagnostic {
+fn incomplete(missing: &[&str], found: &mut Findings) {
     let detail = format!("`enabled` is true, and `{}` is not set or blank", missing.join("`, `"));
-    Diagnostic {
-        hints: vec![
-            format!("set all of `{}`, or `enabled: false`", VALUES.join("`, `")),
-            format!(
-                "a value need not stand in the file: the environment variable NEBARI_SECRET__{SECTION}__{} sets it",
-                missing[0]
-            ),
-        ],
-        ..diagnostic(Severity::Error, "REGISTRY_INCOMPLETE", "The external registry is named by half", detail, "")
-    }
+    let summary = "The external registry is named by half";
+    let finding = found.error("REGISTRY_INCOMPLETE", summary, detail, &format!("/{SECTION}"));
+    finding.hints.push(format!("set all of `{}`, or `enabled: false`", VALUES.join("`, `")));
+    finding.hints.push(format!(
+        "a value need not stand in the file: the environment variable NEBARI_SECRET__{SECTION}__{} sets it",
+        missing[0]
+    ));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::report::Level;
 
 /// What a component told, each in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reported {
     /// Log lines.
     pub log: Vec<(Level, String)>,

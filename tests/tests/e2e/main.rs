@@ -23,6 +23,7 @@ mod live;
 mod old_guest;
 mod options;
 mod owned;
+mod partitions;
 mod prompts;
 mod readiness;
 mod replacement;

@@ -1,12 +1,12 @@
 //! What lets service accounts assume roles: the cluster's issuer in IAM, and the two roles that Nebari has for it.
 
+use nic_sdk::aws::partition_of;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::kubernetes::MAIN_CLUSTER;
 use super::{Platform, tag_object};
 use crate::kinds::{IAM_OIDC_PROVIDER, IAM_POLICY, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT};
-use crate::partition;
 
 const PROVIDER: &str = "aws.iam-oidc-provider.main";
 const AUTOSCALING_POLICY: &str = "aws.iam-policy.worker-autoscaling";
@@ -65,7 +65,7 @@ fn add_attached_role(
 pub(crate) fn add_provider(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let provider = json!({
         "url": reference(MAIN_CLUSTER, "/oidc_issuer"),
-        "client_ids": [format!("sts.{}", partition::dns_suffix(&platform.config.region))],
+        "client_ids": [partition_of(&platform.config.region).sts_audience()],
         "tags": tag_object(&platform.tags(Some(&platform.names.identity_provider()))),
     });
     resources.push(Resource::new(PROVIDER, IAM_OIDC_PROVIDER, provider));

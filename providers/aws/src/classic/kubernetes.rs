@@ -1,13 +1,14 @@
 //! Two roles, the cluster, its node groups and add-ons, and what is in it from the beginning.
 
+use crate::names::managed_policy;
+use nic_sdk::kit::taint::Taint;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::network::Place;
 use super::{Platform, addons, initialize, irsa, leftovers, resource, tag_object};
-use crate::config::{NodeGroup, Taint};
+use crate::config::NodeGroup;
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
-use crate::partition;
 use crate::tags::Tags;
 
 pub(crate) const MAIN_CLUSTER: &str = "aws.cluster.main";
@@ -81,7 +82,7 @@ pub(crate) fn attach(
         let address = format!("aws.iam-role-policy-attachment.{short}-{}", policy.to_lowercase().replace('_', "-"));
         let document = json!({
             "role": reference(role, "/name"),
-            "policy_arn": partition::managed_policy(&platform.config.region, path),
+            "policy_arn": managed_policy(&platform.config.region, path),
         });
         resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, document));
         address
@@ -160,7 +161,7 @@ fn scaling(group: &NodeGroup) -> Value {
 }
 
 fn taint(taint: &Taint) -> Value {
-    let mut document = json!({ "key": taint.key, "effect": taint.effect });
+    let mut document = json!({ "key": taint.key, "effect": taint.effect.in_capitals() });
     if let Some(value) = &taint.value {
         document["value"] = value.as_str().into();
     }

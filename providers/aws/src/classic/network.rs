@@ -1,11 +1,11 @@
 //! One VPC, one public subnet for each zone, one gateway, one route table, one security group.
 
 use nic_sdk::error::Error;
+use nic_sdk::kit::Cidr;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::{Platform, resource, tag_object};
-use crate::cidr::Cidr;
 use crate::config::SUBNET_BITS;
 use crate::kinds::{INTERNET_GATEWAY, ROUTE_TABLE, ROUTE_TABLE_ASSOCIATION, SECURITY_GROUP, SUBNET, VPC};
 

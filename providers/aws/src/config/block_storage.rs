@@ -1,9 +1,7 @@
 //! The section's own storage, which only the design document has. Nebari's storage stands at the top level of the config.
 
 use nic_sdk::findings::Findings;
-
-use super::reader::Reader;
-use crate::names::Topology;
+use nic_sdk::kit::{Reader, Topology};
 
 /// GiB where the config says nothing.
 const SIZE_GIB: i32 = 100;
@@ -24,13 +22,7 @@ pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) 
     if topology == Topology::Classic {
         let detail =
             "this platform is Classic, whose storage is the top-level `storage`; the one of the section has no effect";
-        let finding = findings.warning(
-            "KEY_NOT_IN_TOPOLOGY",
-            "A key belongs to the other topology",
-            detail.to_owned(),
-            storage.pointer(),
-        );
-        finding.hints.push("a platform's topology is set at its first deploy and stays".to_owned());
+        findings.extend(vec![Topology::not_in(detail, storage.pointer())]);
         return None;
     }
     if let Some(sort) = storage.text("type", findings).filter(|sort| sort != "ebs") {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use nic_sdk::findings::Findings;
-use serde_json::Value;
+use nic_sdk::kit::taint::{self, Effect, Taint};
+use nic_sdk::kit::{Reader, Topology, child, names};
 
-use super::reader::{Reader, child};
 use super::spelling;
-use crate::names::Topology;
 
 /// GiB of a node's root disk; Nebari has no key for it.
 const DISK_GIB: i32 = 50;
@@ -42,17 +41,6 @@ pub struct NodeGroup {
     pub labels: BTreeMap<String, String>,
 }
 
-/// One taint, the effect in EKS's spelling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taint {
-    /// The key.
-    pub key: String,
-    /// The value, if it has one.
-    pub value: Option<String>,
-    /// `NO_SCHEDULE`, `PREFER_NO_SCHEDULE` or `NO_EXECUTE`.
-    pub effect: &'static str,
-}
-
 /// The section's node groups; Nebari's three when none are written.
 pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Vec<NodeGroup> {
     let Some((key, value)) = section.one_of(&["node_groups", "node_pools"], findings) else {
@@ -83,7 +71,7 @@ pub fn parse(section: &Reader<'_>, topology: Topology, findings: &mut Findings) 
 
 /// Pods that the cluster cannot do without tolerate no taints of a user's. In Classic they are placed on `general`.
 fn system_pods(groups: &[NodeGroup], topology: Topology, pointer: &str, findings: &mut Findings) {
-    let refuses = |group: &NodeGroup| group.taints.iter().any(|taint| taint.effect != "PREFER_NO_SCHEDULE");
+    let refuses = |group: &NodeGroup| group.taints.iter().any(|taint| taint.effect != Effect::PreferNoSchedule);
     let general = groups.iter().find(|group| group.name == "general").filter(|_| topology == Topology::Classic);
     let (detail, hint) = if general.is_some_and(refuses) {
         ("they are placed on `general` and do not tolerate its taints", "write `taints: []` for `general`")
@@ -141,14 +129,14 @@ fn default_taints(group: &str, topology: Topology) -> Vec<Taint> {
     if group == "general" || topology == Topology::Design {
         return Vec::new();
     }
-    vec![Taint { key: "dedicated".to_owned(), value: Some("nebari".to_owned()), effect: "NO_SCHEDULE" }]
+    vec![Taint::dedicated()]
 }
 
 fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<NodeGroup> {
     // EKS takes 63; a replacement's name is the longer by a suffix, which only the design topology has.
     let longest = match topology {
         Topology::Classic => 63,
-        Topology::Design => 63 - "-012345".len(),
+        Topology::Design => 63 - names::SUCCESSOR_LENGTH,
     };
     let pointer = groups.at(name);
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -254,63 +242,5 @@ fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option
 
 fn taints(group: &str, topology: Topology, reader: &Reader<'_>, findings: &mut Findings) -> Vec<Taint> {
     let Some(value) = reader.get("taints") else { return default_taints(group, topology) };
-    let pointer = reader.at("taints");
-    let Some(elements) = value.as_array() else {
-        findings.error("VALUE_TYPE", "A value has the wrong type", "expected a list of taints".into(), &pointer);
-        return Vec::new();
-    };
-    let taints = elements.iter().enumerate();
-    taints.filter_map(|(index, element)| taint(element, &format!("{pointer}/{index}"), findings)).collect()
-}
-
-fn taint(value: &Value, pointer: &str, findings: &mut Findings) -> Option<Taint> {
-    let parsed = match value {
-        Value::String(text) => from_text(text),
-        Value::Object(_) => from_map(value),
-        _ => Err("expected a map of key, value and effect, or a text".to_owned()),
-    };
-    match parsed {
-        Ok(taint) => Some(taint),
-        Err(why) => {
-            findings
-                .error("TAINT_INVALID", "A taint is malformed", why, pointer)
-                .hints
-                .push("write `key=value:NoSchedule` or `{key: key, value: value, effect: NoSchedule}`".to_owned());
-            None
-        }
-    }
-}
-
-fn from_text(text: &str) -> Result<Taint, String> {
-    let (pair, effect) = text.rsplit_once(':').ok_or_else(|| format!("`{text}` has no effect"))?;
-    let (key, value) = pair.split_once('=').map_or((pair, None), |(key, value)| (key, Some(value)));
-    new_taint(key, value.filter(|value| !value.is_empty()), effect)
-}
-
-fn from_map(map: &Value) -> Result<Taint, String> {
-    let text = |key: &str| map.get(key).and_then(Value::as_str);
-    let key = text("key").ok_or("`key` is missing")?;
-    let value = match map.get("value") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(scalar @ (Value::Bool(_) | Value::Number(_))) => Some(scalar.to_string()),
-        Some(_) => return Err("`value` is not a text".to_owned()),
-    };
-    new_taint(key, value.as_deref(), text("effect").ok_or("`effect` is missing")?)
-}
-
-fn new_taint(key: &str, value: Option<&str>, effect: &str) -> Result<Taint, String> {
-    let effect = match effect {
-        "NoSchedule" => "NO_SCHEDULE",
-        "PreferNoSchedule" => "PREFER_NO_SCHEDULE",
-        "NoExecute" => "NO_EXECUTE",
-        other => return Err(format!("`{other}` is none of NoSchedule, PreferNoSchedule, NoExecute")),
-    };
-    if key.is_empty() || key.len() > 63 || key.contains([' ', '=', ':', ',']) {
-        return Err(format!("`{key}` is not a key"));
-    }
-    if value.is_some_and(|value| value.len() > 63) {
-        return Err("the value has more than 63 characters".to_owned());
-    }
-    Ok(Taint { key: key.to_owned(), value: value.map(str::to_owned), effect })
+    taint::read(value, &reader.at("taints"), findings)
 }

@@ -2,10 +2,9 @@
 //! by later stages.
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::Reader;
 use nic_sdk::schema::{any, object, string};
 use serde_json::{Value, json};
-
-use super::reader::Reader;
 
 /// The section.
 pub const SECTION: &str = "storage";

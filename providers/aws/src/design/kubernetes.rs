@@ -1,6 +1,7 @@
 //! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, the objects of the document's
 //! stage 03, and those that the config's section `kubernetes` asks for.
 
+use crate::names::managed_policy;
 use nic_kubernetes_initialize::classic::{
     Site, aws_device_plugin, cluster_autoscaler, external_registry, traefik_definitions,
 };
@@ -14,7 +15,6 @@ use crate::classic::kubernetes::{MAIN_CLUSTER, node_group_address};
 use crate::classic::{Platform, resource};
 use crate::config::GROUP_LABEL;
 use crate::kinds::{EKS_ADDON, IAM_ROLE_POLICY_ATTACHMENT};
-use crate::partition;
 
 const CSI_DRIVER: &str = "aws-ebs-csi-driver";
 
@@ -66,7 +66,7 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
 fn add_csi_driver(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let name = platform.names.ebs_csi_role();
     let role = add_role(platform, ("ebs-csi-driver", &name), "kube-system:ebs-csi-controller-sa", resources);
-    let policy = partition::managed_policy(&platform.config.region, "service-role/AmazonEBSCSIDriverPolicy");
+    let policy = managed_policy(&platform.config.region, "service-role/AmazonEBSCSIDriverPolicy");
     let attachment = json!({ "role": reference(&role, "/name"), "policy_arn": policy });
     let address = "aws.iam-role-policy-attachment.ebs-csi-driver";
     resources.push(Resource::new(address, IAM_ROLE_POLICY_ATTACHMENT, attachment));

@@ -1,11 +1,11 @@
 //! One VPC; for each zone a public and a private subnet, and a NAT gateway in the public one; two security groups.
 
 use nic_sdk::error::Error;
+use nic_sdk::kit::Cidr;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::cidr::Cidr;
 use crate::classic::{Platform, resource, tag_object};
 use crate::config::DESIGN_SUBNET_BITS;
 use crate::kinds::{

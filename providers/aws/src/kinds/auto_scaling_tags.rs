@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{Filter, Tag};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit;
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::{Kind, Scope, labels_of};
 use nic_sdk::report;
 use nic_sdk::schema::{boolean, list, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, document, failure, present, remote_id};
 use crate::cloud::{Cloud, from_aws};
-use crate::scope::Scope;
-use crate::tags::{Tags, of_document};
+use crate::tags::Tags;
 
 /// The only type that Auto Scaling tags.
 const RESOURCE_TYPE: &str = "auto-scaling-group";
@@ -73,19 +74,18 @@ struct Looking {
 type Shown = BTreeMap<String, BTreeMap<String, (String, bool)>>;
 
 impl Kind for AutoScalingTags {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::AUTO_SCALING_TAGS.to_owned(),
-            title: "Auto Scaling tags".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.auto_scaling_tags[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::AUTO_SCALING_TAGS,
+            "Auto Scaling tags",
+            "cloud.auto_scaling_tags[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(100)
     }
 
     /// One request for all of them.
@@ -185,12 +185,10 @@ async fn shown(cloud: &Cloud, change: &Change, id: &str, looks: u32) -> Result<P
     if all || looks >= LOOKS {
         return Ok(Progress::Done(observe(&change.address, &change.document, &shown)));
     }
-    Ok(Progress::Pending(Waiting {
-        remote_id: Some(id.to_owned()),
-        operation: json!(Looking { looks: looks + 1 }),
-        poll_after: LOOK_AFTER,
-        message: "waiting until Auto Scaling shows the tags".to_owned(),
-    }))
+    Ok(Progress::Pending(
+        Waiting::new(json!(Looking { looks: looks + 1 }), LOOK_AFTER, "waiting until Auto Scaling shows the tags")
+            .remote_id(id.to_owned()),
+    ))
 }
 
 async fn look(cloud: &Cloud, groups: Vec<String>) -> Result<Shown, Error> {
@@ -224,7 +222,7 @@ fn observe(address: &str, asked: &Value, shown: &Shown) -> Observation {
         let first = told.next()??;
         told.all(|other| other.as_ref() == Some(&first)).then_some(first)
     };
-    let wanted = of_document(asked);
+    let wanted = labels_of(asked, <Cloud as kit::Cloud>::LABELS);
     let there: BTreeMap<&String, (String, bool)> =
         wanted.keys().filter_map(|key| Some((key, everywhere(key)?))).collect();
     if there.is_empty() {

@@ -8,8 +8,10 @@ use aws_sdk_eks::types::{
 };
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::{Kind, named};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, boolean, list, map, object, one_of, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target};
@@ -17,8 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::eks::{Operation, Part, deletion, issue, not_shown_yet, pending, state, still_updating, while_role_spreads};
-use super::{Kind, document, failure, named, present, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
+use crate::cloud::{Cloud, answered, from_aws};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -78,19 +79,13 @@ struct Found {
 }
 
 impl Kind for Cluster {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::CLUSTER.to_owned(),
-            title: "Cluster".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.cluster".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 1800, update: 7200, delete: 1800 },
-            read_batch: 10,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(super::CLUSTER, "Cluster", "cloud.cluster", CreateSafety::Named, schema())
+            .protected()
+            .time_limits(1800, 7200, 1800)
+            .read_batch(10)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -172,7 +167,7 @@ fn observe(cloud: &Cloud, target: &Target, name: &str, found: &Found) -> Observa
 pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Shown>, Error> {
     match cloud.eks.describe_cluster().name(name).send().await.map_err(from_aws) {
         Ok(answer) => answered(answer.cluster, "cluster").map(Some),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,17 +1,15 @@
 //! `aws.ebs-volume`: a block volume. It holds data, so it goes only with the whole platform or by a typed confirmation.
 
 use aws_sdk_ec2::types::{ResourceType, Volume as Shown, VolumeState, VolumeType};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{boolean, integer, map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -45,13 +43,14 @@ pub struct Modify {
     sort: Option<String>,
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for EbsVolume {
+impl LabelledKind for EbsVolume {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Modify;
 
@@ -59,22 +58,21 @@ impl TaggedKind for EbsVolume {
     const ATTEMPTS: u32 = 450;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::EBS_VOLUME.to_owned(),
-            title: "EBS volume".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.storage.volumes[]".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 300, update: 900, delete: 900 },
-            read_batch: 200,
-            create: CreateSafety::Token,
-            settle_seconds: 60,
-        }
+        description::Kind::new(
+            super::EBS_VOLUME,
+            "EBS volume",
+            "cloud.storage.volumes[]",
+            CreateSafety::Token,
+            schema(),
+        )
+        .protected()
+        .time_limits(300, 900, 900)
+        .read_batch(200)
+        .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let request = cloud.ec2.describe_volumes().filters(selection.filter("volume-id"));
+        let request = cloud.ec2.describe_volumes().filters(filtered(selection, "volume-id"));
         let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
         Ok(shown.iter().filter_map(found).collect())
     }
@@ -85,7 +83,7 @@ impl TaggedKind for EbsVolume {
         let request = request.client_token(&change.token);
         let answer = request.tag_specifications(tag_specification(ResourceType::Volume, tags)).send().await;
         let id = answered(answer.map_err(from_aws)?.volume_id, "id of the volume")?;
-        Ok(Found { id, tags: tags.clone(), usable: false, document: desired.clone() })
+        Ok(Found::new(id, tags.clone(), desired.clone()).usable(false))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Modify> {
@@ -98,6 +96,10 @@ impl TaggedKind for EbsVolume {
         let request = cloud.ec2.modify_volume().volume_id(id).set_size(step.size);
         let request = request.set_volume_type(step.sort.as_deref().map(VolumeType::from));
         request.send().await.map_err(from_aws).map(|_| ())
+    }
+
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
@@ -124,7 +126,7 @@ fn found(volume: &Shown) -> Option<Found<Document>> {
         status: Some(state.as_str().to_owned()),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, usable: *state != VolumeState::Creating, document })
+    Some(Found::new(id, tags, document).usable(*state != VolumeState::Creating))
 }
 
 /// The JSON Schema of the document.

@@ -2,19 +2,19 @@
 
 use aws_sdk_ecr::types::{ImageScanningConfiguration, Repository, Tag};
 use futures::future::{join, join_all};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, gone, remote_id};
+use nic_sdk::kit::settle::{complete, poll, settle};
+use nic_sdk::kit::{Found, Kind, LabelEdits, Labelled, Scope, Settles, named};
 use nic_sdk::report;
 use nic_sdk::schema::{boolean, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, gone, named, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct EcrRepository;
@@ -41,26 +41,26 @@ pub enum Step {
     ScanOnPush(bool),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
 impl Kind for EcrRepository {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::ECR_REPOSITORY.to_owned(),
-            title: "ECR repository".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.registries[]".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::ECR_REPOSITORY,
+            "ECR repository",
+            "cloud.registries[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .protected()
+        .time_limits(300, 300, 300)
+        .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -71,7 +71,7 @@ impl Kind for EcrRepository {
                 (None, None) => Ok(None),
             };
             match seen {
-                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.labels, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -90,7 +90,7 @@ impl Kind for EcrRepository {
         // The request said all of it.
         let document =
             Document { arn: Some(arn.clone()), url: made.repository_uri, registry_id: made.registry_id, ..desired };
-        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
+        complete::<Self>(cloud, change, Found::new(arn, Tags::new(), document)).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -110,6 +110,7 @@ impl Kind for EcrRepository {
 }
 
 impl Settles for EcrRepository {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
@@ -133,7 +134,7 @@ impl Settles for EcrRepository {
         request.image_scanning_configuration(scanning(on)).send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             let tags = to_ecr(&edits.set)?;
             cloud.ecr().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
@@ -179,7 +180,7 @@ fn to_ecr(tags: &Tags) -> Result<Vec<Tag>, Error> {
 async fn described(cloud: &Cloud, name: &str) -> Result<Option<Repository>, Error> {
     match cloud.ecr().describe_repositories().repository_names(name).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.repositories.unwrap_or_default().into_iter().next()),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -190,7 +191,7 @@ async fn tags(cloud: &Cloud, arn: &str) -> Result<Tags, Error> {
             let tags = answer.tags.unwrap_or_default();
             Ok(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
         }
-        Err(error) if is_not_found(&error) => Ok(Tags::new()),
+        Err(error) if error.is_not_found() => Ok(Tags::new()),
         Err(error) => Err(error),
     }
 }
@@ -212,7 +213,7 @@ fn found(shown: &Repository, tags: Tags) -> Found<Document> {
         scan_on_push: scanning.is_some_and(ImageScanningConfiguration::scan_on_push),
         tags: visible(&tags),
     };
-    Found { id: shown.repository_arn().unwrap_or_default().to_owned(), tags, usable: true, document }
+    Found::new(shown.repository_arn().unwrap_or_default(), tags, document)
 }
 
 /// The JSON Schema of the document.

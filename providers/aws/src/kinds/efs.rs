@@ -22,12 +22,7 @@ pub enum Operation {
 
 /// Not done yet.
 pub fn pending(remote_id: &str, operation: Operation, message: &str) -> Progress {
-    Progress::Pending(Waiting {
-        remote_id: Some(remote_id.to_owned()),
-        operation: json!(operation),
-        poll_after: POLL_AFTER,
-        message: message.to_owned(),
-    })
+    Progress::Pending(Waiting::new(json!(operation), POLL_AFTER, message).remote_id(remote_id.to_owned()))
 }
 
 /// What a state means to whoever reads.

@@ -7,8 +7,10 @@ use aws_sdk_efs::operation::create_file_system::CreateFileSystemError;
 use aws_sdk_efs::types::{FileSystemDescription as Shown, LifeCycleState, Tag};
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::{Kind, LabelEdits, Scope, named};
 use nic_sdk::report;
 use nic_sdk::schema::{boolean, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target};
@@ -16,10 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::efs::{Operation, pending, status};
-use super::{Kind, document, failure, named, present, remote_id};
-use crate::cloud::{Cloud, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, marked_address, visible};
+use crate::cloud::{Cloud, from_aws};
+use crate::tags::{TAGS, Tags, visible};
 
 /// The kind.
 pub struct EfsFileSystem;
@@ -60,19 +60,19 @@ struct Found {
 }
 
 impl Kind for EfsFileSystem {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::EFS_FILE_SYSTEM.to_owned(),
-            title: "EFS file system".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.storage.file_systems[]".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 600, update: 600, delete: 900 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::EFS_FILE_SYSTEM,
+            "EFS file system",
+            "cloud.storage.file_systems[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .protected()
+        .time_limits(600, 600, 900)
+        .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -123,7 +123,7 @@ impl Kind for EfsFileSystem {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let id = remote_id(change)?;
         match cloud.efs().delete_file_system().file_system_id(id).send().await.map_err(from_aws) {
-            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
+            Err(error) if error.is_not_found() => Ok(Progress::Done(Observation::absent(&change.address))),
             Err(error) => Err(failure(id)(error)),
             Ok(_) => Ok(pending(id, Operation::Gone, "deleting")),
         }
@@ -153,7 +153,7 @@ impl Kind for EfsFileSystem {
 async fn made_before(cloud: &Cloud, address: &str, id: Option<String>, error: Error) -> Result<String, Error> {
     let Some(id) = id.filter(|id| !id.is_empty()) else { return Err(error) };
     match look(cloud, Sought::Id(&id)).await? {
-        Some(found) if marked_address(&found.tags) == Some(address) => Ok(id),
+        Some(found) if cloud.marks.is_marked_for(&found.tags, address) => Ok(id),
         _ => Err(error),
     }
 }
@@ -167,7 +167,7 @@ async fn update(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Er
         return Ok(pending(id, Operation::Available, found.state.as_str()));
     }
     let scope = Scope::new(&change.paths);
-    let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    let edits = LabelEdits::between(&found.document.tags, &desired.tags, &scope, TAGS);
     edit_tags(cloud, id, &edits).await?;
     if scope.touches("/throughput_mode") && found.document.throughput_mode != desired.throughput_mode {
         let request = cloud.efs().update_file_system().file_system_id(id);
@@ -178,7 +178,7 @@ async fn update(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Er
     Ok(Progress::Done(present(&change.address, id, &found.document)))
 }
 
-async fn edit_tags(cloud: &Cloud, id: &str, edits: &TagEdits) -> Result<(), Error> {
+async fn edit_tags(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
     if !edits.set.is_empty() {
         let tags = to_efs(&edits.set)?;
         cloud.efs().tag_resource().resource_id(id).set_tags(Some(tags)).send().await.map_err(from_aws)?;
@@ -202,7 +202,7 @@ fn observe(cloud: &Cloud, target: &Target, found: &Found) -> Observation {
     }
     match status(&found.state) {
         Status::Absent => Observation::absent(&target.address),
-        status => Observation { status, ..observation },
+        status => observation.status(status),
     }
 }
 
@@ -220,7 +220,7 @@ async fn look(cloud: &Cloud, sought: Sought<'_>) -> Result<Option<Found>, Error>
     };
     match request.send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.file_systems().first().map(|shown| found(cloud, shown))),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

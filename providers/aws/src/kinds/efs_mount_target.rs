@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_efs::types::{LifeCycleState, MountTargetDescription as Shown};
 use futures::future::{join, join_all};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::{Kind, Scope};
 use nic_sdk::report;
 use nic_sdk::schema::{list, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -15,9 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::efs::{Operation, pending, status};
-use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, from_aws, is_not_found};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, from_aws};
 
 /// The kind.
 pub struct EfsMountTarget;
@@ -48,19 +48,18 @@ struct Found {
 }
 
 impl Kind for EfsMountTarget {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::EFS_MOUNT_TARGET.to_owned(),
-            title: "EFS mount target".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.storage.mount_targets[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 1800, update: 600, delete: 900 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::EFS_MOUNT_TARGET,
+            "EFS mount target",
+            "cloud.storage.mount_targets[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(1800, 600, 900)
+        .read_batch(100)
     }
 
     /// One request for each file system, and one for the security groups of each target, at the same time where the
@@ -127,7 +126,7 @@ impl Kind for EfsMountTarget {
     async fn delete(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
         let id = remote_id(change)?;
         match cloud.efs().delete_mount_target().mount_target_id(id).send().await.map_err(from_aws) {
-            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
+            Err(error) if error.is_not_found() => Ok(Progress::Done(Observation::absent(&change.address))),
             Err(error) => Err(failure(id)(error)),
             Ok(_) => Ok(pending(id, Operation::Gone, "deleting")),
         }
@@ -175,7 +174,7 @@ fn observe(address: &str, found: &Found) -> Observation {
     let id = found.document.id.clone().unwrap_or_default();
     match status(&found.state) {
         nic_sdk::types::Status::Absent => Observation::absent(address),
-        status => Observation { status, ..present(address, &id, &found.document) },
+        status => present(address, &id, &found.document).status(status),
     }
 }
 
@@ -183,7 +182,7 @@ fn observe(address: &str, found: &Found) -> Observation {
 async fn list_of(cloud: &Cloud, file_system: &str) -> Result<Vec<Shown>, Error> {
     let pages = cloud.efs().describe_mount_targets().file_system_id(file_system).into_paginator().items().send();
     match pages.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
-        Err(error) if is_not_found(&error) => Ok(Vec::new()),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
         listed => listed,
     }
 }
@@ -191,7 +190,7 @@ async fn list_of(cloud: &Cloud, file_system: &str) -> Result<Vec<Shown>, Error> 
 async fn one(cloud: &Cloud, id: &str) -> Result<Option<Shown>, Error> {
     match cloud.efs().describe_mount_targets().mount_target_id(id).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.mount_targets.unwrap_or_default().into_iter().next()),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -200,7 +199,7 @@ async fn one(cloud: &Cloud, id: &str) -> Result<Option<Shown>, Error> {
 async fn security_groups(cloud: &Cloud, id: &str) -> Result<Vec<String>, Error> {
     match cloud.efs().describe_mount_target_security_groups().mount_target_id(id).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.security_groups),
-        Err(error) if is_not_found(&error) || is_changing(&error) => Ok(Vec::new()),
+        Err(error) if error.is_not_found() || is_changing(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

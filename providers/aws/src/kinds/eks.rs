@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aws_sdk_eks::types::UpdateStatus;
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::LabelEdits;
+use nic_sdk::kit::change::{failure, remote_id};
 use nic_sdk::types::{Change, Observation, Progress, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{failure, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::tags::TagEdits;
+use crate::cloud::{Cloud, answered, from_aws};
 
 /// How long EKS gets before it is asked again.
 const POLL_AFTER: Duration = Duration::from_secs(15);
@@ -72,12 +72,7 @@ pub enum Operation {
 
 /// Not done yet.
 pub fn pending(remote_id: &str, operation: &Operation, message: String) -> Progress {
-    Progress::Pending(Waiting {
-        remote_id: Some(remote_id.to_owned()),
-        operation: json!(operation),
-        poll_after: POLL_AFTER,
-        message,
-    })
+    Progress::Pending(Waiting::new(json!(operation), POLL_AFTER, message).remote_id(remote_id.to_owned()))
 }
 
 /// Goes on with a create that EKS does not show yet: it answers a little earlier than it shows everywhere. None once it has been
@@ -89,7 +84,7 @@ pub fn not_shown_yet(remote_id: &str, operation: &Value) -> Option<Progress> {
         let mut operation = operation.clone();
         operation["unseen"] = json!(looks + 1);
         let message = "waiting until EKS shows it".to_owned();
-        Progress::Pending(Waiting { remote_id: Some(remote_id.to_owned()), operation, poll_after: POLL_AFTER, message })
+        Progress::Pending(Waiting::new(operation, POLL_AFTER, message).remote_id(remote_id.to_owned()))
     })
 }
 
@@ -105,7 +100,7 @@ pub async fn deletion<A>(
     let gone = || Progress::Done(Observation::absent(&change.address));
     match answer {
         Ok(_) => Ok(going()),
-        Err(error) if is_not_found(&error) => Ok(gone()),
+        Err(error) if error.is_not_found() => Ok(gone()),
         Err(refusal) => match shown.await {
             Ok(None) => Ok(gone()),
             Ok(Some(status)) if status == DELETING => Ok(going()),
@@ -188,7 +183,7 @@ pub fn state(status: &str, issues: &[String]) -> String {
 }
 
 /// Writes and takes away tags of what has this ARN.
-pub async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+pub async fn edit_tags(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
     if !edits.set.is_empty() {
         let tags = edits.set.clone().into_iter().collect();
         cloud.eks.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;

@@ -6,8 +6,10 @@
 use aws_sdk_eks::types::{Addon as Shown, AddonHealth, AddonStatus, ResolveConflicts};
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, present, remote_id, same_json};
+use nic_sdk::kit::{Kind, LabelEdits, Scope, named};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, list, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target};
@@ -17,10 +19,8 @@ use serde_json::Value;
 use super::eks::{
     Id, Operation, Part, deletion, edit_tags, issue, not_shown_yet, pending, state, still_updating, update_id,
 };
-use super::{Kind, document, failure, named, present, remote_id, same_json};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{TAGS, Tags, visible};
 
 /// The kind.
 pub struct EksAddon;
@@ -59,19 +59,12 @@ struct Found {
 }
 
 impl Kind for EksAddon {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::EKS_ADDON.to_owned(),
-            title: "Add-on".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.addons[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 1200, update: 1200, delete: 1200 },
-            read_batch: 20,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(super::EKS_ADDON, "Add-on", "cloud.addons[]", CreateSafety::Named, schema())
+            .time_limits(1200, 1200, 1200)
+            .read_batch(20)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -156,7 +149,7 @@ async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error
     let absent = || Error::NotFound(format!("the add-on `{id}` does not exist"));
     let mut found = look(cloud, id).await?.ok_or_else(absent)?;
     let scope = Scope::new(&change.paths);
-    let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    let edits = LabelEdits::between(&found.document.tags, &desired.tags, &scope, TAGS);
     if !edits.is_empty() {
         let arn = answered(found.document.arn.clone(), "ARN of the add-on")?;
         edit_tags(cloud, &arn, &edits).await?;
@@ -216,7 +209,7 @@ async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
     let request = cloud.eks.describe_addon().cluster_name(&id.cluster).addon_name(&id.name);
     match request.send().await.map_err(from_aws) {
         Ok(answer) => answered(answer.addon, "add-on").map(|addon| Some(found(id, &addon))),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,17 +3,15 @@
 use std::convert::Infallible;
 
 use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -31,35 +29,28 @@ pub struct Document {
     tags: Tags,
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for ElasticIp {
+impl LabelledKind for ElasticIp {
+    type Cloud = Cloud;
     type Document = Document;
     /// Nothing of an address changes but its tags.
     type Step = Infallible;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::ELASTIC_IP.to_owned(),
-            title: "Elastic IP".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.elastic_ips[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 900 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(super::ELASTIC_IP, "Elastic IP", "cloud.elastic_ips[]", CreateSafety::Tagged, schema())
+            .time_limits(300, 300, 900)
+            .read_batch(200)
+            .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
         // The list comes whole: EC2 has no pages of addresses.
-        let answer = cloud.ec2.describe_addresses().filters(selection.filter("allocation-id")).send().await;
+        let answer = cloud.ec2.describe_addresses().filters(filtered(selection, "allocation-id")).send().await;
         Ok(answer.map_err(from_aws)?.addresses().iter().filter_map(found).collect())
     }
 
@@ -69,7 +60,7 @@ impl TaggedKind for ElasticIp {
         let answer = answer.map_err(from_aws)?;
         let id = answered(answer.allocation_id, "allocation id of the address")?;
         let document = Document { id: Some(id.clone()), public_ip: answer.public_ip, ..desired.clone() };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(_observed: &Document, _desired: &Document, _scope: &Scope<'_>) -> Vec<Infallible> {
@@ -78,6 +69,10 @@ impl TaggedKind for ElasticIp {
 
     async fn take(_cloud: &Cloud, _id: &str, step: Infallible) -> Result<(), Error> {
         match step {}
+    }
+
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
@@ -90,7 +85,7 @@ fn found(address: &Address) -> Option<Found<Document>> {
     let tags = from_ec2(address.tags());
     let document =
         Document { id: Some(id.to_owned()), public_ip: address.public_ip().map(str::to_owned), tags: visible(&tags) };
-    Some(Found { id: id.to_owned(), tags, usable: true, document })
+    Some(Found::new(id, tags, document))
 }
 
 /// The JSON Schema of the document.

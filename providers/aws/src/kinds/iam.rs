@@ -1,9 +1,8 @@
 //! What roles, policies and identity providers have in common: the shape of their tags.
 
+use crate::tags::Tags;
 use aws_sdk_iam::types::Tag;
 use nic_sdk::error::Error;
-
-use crate::tags::Tags;
 
 /// Tags as IAM takes them.
 pub fn to_iam(tags: &Tags) -> Result<Vec<Tag>, Error> {

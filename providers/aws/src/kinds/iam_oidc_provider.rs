@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, gone, remote_id};
+use nic_sdk::kit::settle::{complete, poll, settle};
+use nic_sdk::kit::{Found, Kind, LabelEdits, Labelled, Scope, Settles, named};
 use nic_sdk::report;
 use nic_sdk::schema::{list, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -15,11 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, gone, named, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct IamOidcProvider;
@@ -47,26 +47,25 @@ pub enum Step {
     RemoveClient(String),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
 impl Kind for IamOidcProvider {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::IAM_OIDC_PROVIDER.to_owned(),
-            title: "OIDC provider".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.iam_oidc_providers[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 10,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::IAM_OIDC_PROVIDER,
+            "OIDC provider",
+            "cloud.iam_oidc_providers[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(10)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -86,7 +85,7 @@ impl Kind for IamOidcProvider {
                 }
             };
             match Self::look(cloud, arn).await {
-                Ok(Some(found)) => named::observe(cloud, target, arn, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, arn, &found.labels, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -103,7 +102,7 @@ impl Kind for IamOidcProvider {
         report::created(&arn).map_err(failure(&arn))?;
         let issuer = Some(without_scheme(&desired.url).to_owned());
         let document = Document { arn: Some(arn.clone()), issuer, ..desired };
-        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
+        complete::<Self>(cloud, change, Found::new(arn, Tags::new(), document)).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -122,6 +121,7 @@ impl Kind for IamOidcProvider {
 }
 
 impl Settles for IamOidcProvider {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
@@ -129,7 +129,7 @@ impl Settles for IamOidcProvider {
         let request = cloud.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
         match request.send().await.map_err(from_aws) {
             Ok(answer) => Ok(Some(found(arn, &answer))),
-            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -159,7 +159,7 @@ impl Settles for IamOidcProvider {
         }
     }
 
-    async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             let request = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
             request.set_tags(Some(to_iam(&edits.set)?)).send().await.map_err(from_aws)?;
@@ -180,7 +180,7 @@ pub async fn tagged(cloud: &Cloud) -> Result<Vec<(String, Tags)>, Error> {
     let mut found = Vec::new();
     for (arn, look) in join_all(looks).await {
         if let Some(look) = look? {
-            found.push((arn, look.tags));
+            found.push((arn, look.labels));
         }
     }
     Ok(found)
@@ -213,7 +213,7 @@ fn found(arn: &str, shown: &GetOpenIdConnectProviderOutput) -> Found<Document> {
         thumbprints: shown.thumbprint_list().to_vec(),
         tags: visible(&tags),
     };
-    Found { id: arn.to_owned(), tags, usable: true, document }
+    Found::new(arn, tags, document)
 }
 
 /// The JSON Schema of the document.

@@ -9,8 +9,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::{Policy, PolicyScopeType, PolicyVersion};
 use futures::future::{join, join_all};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, gone, remote_id, same_json};
+use nic_sdk::kit::settle::{complete, poll, settle};
+use nic_sdk::kit::{Found, Kind, LabelEdits, Labelled, Scope, Settles, named};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -19,11 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, gone, named, remote_id, same_json};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// How many versions IAM keeps of one policy.
 const VERSIONS_KEPT: usize = 5;
@@ -55,26 +55,19 @@ pub struct Document {
     tags: Tags,
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
 impl Kind for IamPolicy {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::IAM_POLICY.to_owned(),
-            title: "IAM policy".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.iam_policies[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(super::IAM_POLICY, "IAM policy", "cloud.iam_policies[]", CreateSafety::Named, schema())
+            .time_limits(300, 300, 300)
+            .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -92,7 +85,7 @@ impl Kind for IamPolicy {
                 },
             };
             match Self::look(cloud, arn).await {
-                Ok(Some(found)) => named::observe(cloud, target, arn, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, arn, &found.labels, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -118,7 +111,7 @@ impl Kind for IamPolicy {
             default_version: policy.default_version_id,
             ..desired
         };
-        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
+        complete::<Self>(cloud, change, Found::new(arn, Tags::new(), document)).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -135,6 +128,7 @@ impl Kind for IamPolicy {
 }
 
 impl Settles for IamPolicy {
+    type Cloud = Cloud;
     type Document = Document;
     /// The text of a new default version.
     type Step = String;
@@ -148,7 +142,7 @@ impl Settles for IamPolicy {
         .await;
         let policy = match policy {
             Ok(answer) => answered(answer.policy, "policy")?,
-            Err(error) if is_not_found(&error) => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
         };
         let version = match answered(policy.default_version_id(), "default version of the policy")? {
@@ -169,7 +163,7 @@ impl Settles for IamPolicy {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             let tags = to_iam(&edits.set)?;
             cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
@@ -197,7 +191,7 @@ async fn own(cloud: &Cloud) -> Result<BTreeMap<String, String>, Error> {
 async fn version(cloud: &Cloud, arn: &str, id: &str) -> Result<Option<PolicyVersion>, Error> {
     match cloud.iam.get_policy_version().policy_arn(arn).version_id(id).send().await.map_err(from_aws) {
         Ok(answer) => answered(answer.policy_version, "version of the policy").map(Some),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -230,7 +224,7 @@ async fn delete_version(cloud: &Cloud, arn: &str, version: &PolicyVersion) -> Re
     let id = version.version_id().unwrap_or_default();
     let request = cloud.iam.delete_policy_version().policy_arn(arn).version_id(id);
     match request.send().await.map_err(from_aws) {
-        Err(error) if !is_not_found(&error) => Err(error),
+        Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
 }
@@ -270,7 +264,7 @@ fn found(arn: &str, policy: &Policy, version: &PolicyVersion) -> Found<Document>
         default_version: policy.default_version_id().map(str::to_owned),
         tags: visible(&tags),
     };
-    Found { id: arn.to_owned(), tags, usable: true, document }
+    Found::new(arn, tags, document)
 }
 
 /// The JSON Schema of the document.

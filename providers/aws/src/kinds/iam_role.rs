@@ -3,8 +3,11 @@
 use aws_sdk_iam::types::Role;
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, gone, remote_id, same_json};
+use nic_sdk::kit::settle::{complete, poll, settle};
+use nic_sdk::kit::{Found, Kind, LabelEdits, Labelled, Scope, Settles, named};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -13,11 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::iam::{from_iam, to_iam};
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, gone, named, remote_id, same_json};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct IamRole;
@@ -46,26 +46,19 @@ pub enum Step {
     Unbound,
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
 impl Kind for IamRole {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::IAM_ROLE.to_owned(),
-            title: "IAM role".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.iam_roles[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(super::IAM_ROLE, "IAM role", "cloud.iam_roles[]", CreateSafety::Named, schema())
+            .time_limits(300, 300, 300)
+            .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -90,7 +83,7 @@ impl Kind for IamRole {
         let role = answered(request.send().await.map_err(from_aws)?.role, "role")?;
         report::created(role.role_name()).map_err(failure(role.role_name()))?;
         let document = Document { id: Some(role.role_id), arn: Some(role.arn), ..desired.clone() };
-        complete::<Self>(cloud, change, Found { id: role.role_name, tags: Tags::new(), usable: true, document }).await
+        complete::<Self>(cloud, change, Found::new(role.role_name, Tags::new(), document)).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -108,6 +101,7 @@ impl Kind for IamRole {
 }
 
 impl Settles for IamRole {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
@@ -148,7 +142,7 @@ impl Settles for IamRole {
         }
     }
 
-    async fn edit_tags(cloud: &Cloud, name: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, name: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             let tags = to_iam(&edits.set)?;
             cloud.iam.tag_role().role_name(name).set_tags(Some(tags)).send().await.map_err(from_aws)?;
@@ -164,14 +158,14 @@ impl Settles for IamRole {
 async fn get(cloud: &Cloud, name: &str) -> Result<Option<Role>, Error> {
     match cloud.iam.get_role().role_name(name).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.role),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 fn observe(cloud: &Cloud, target: &Target, role: &Role) -> Observation {
     let found = found(role);
-    let mut observation = named::observe(cloud, target, &found.id, &found.tags, &found.document);
+    let mut observation = named::observe(cloud, target, &found.id, &found.labels, &found.document);
     // A platform's first thing is a role: its age is that of the state.
     if let Some(other) = &mut observation.other_lineage {
         other.since = role.create_date().fmt(Format::DateTime).ok();
@@ -192,7 +186,7 @@ fn found(role: &Role) -> Found<Document> {
         permissions_boundary: boundary.map(str::to_owned),
         tags: visible(&tags),
     };
-    Found { id: role.role_name().to_owned(), tags, usable: true, document }
+    Found::new(role.role_name(), tags, document)
 }
 
 /// The JSON Schema of the document.

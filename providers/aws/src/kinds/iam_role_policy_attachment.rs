@@ -5,16 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::Kind;
+use nic_sdk::kit::change::{document, failure, gone, present, remote_id};
 use nic_sdk::report;
 use nic_sdk::schema::{object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Kind, document, failure, gone, present, remote_id};
-use crate::cloud::{Cloud, from_aws, is_not_found};
+use crate::cloud::{Cloud, from_aws};
 
 /// The kind.
 pub struct IamRolePolicyAttachment;
@@ -43,19 +44,18 @@ impl Document {
 }
 
 impl Kind for IamRolePolicyAttachment {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::IAM_ROLE_POLICY_ATTACHMENT.to_owned(),
-            title: "IAM policy attachment".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.iam_policy_attachments[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::IAM_ROLE_POLICY_ATTACHMENT,
+            "IAM policy attachment",
+            "cloud.iam_policy_attachments[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -121,7 +121,7 @@ async fn attached(cloud: &Cloud, role: &str) -> Result<BTreeSet<String>, Error> 
     let pages = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
     match pages.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
         Ok(policies) => Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).collect()),
-        Err(error) if is_not_found(&error) => Ok(BTreeSet::new()),
+        Err(error) if error.is_not_found() => Ok(BTreeSet::new()),
         Err(error) => Err(error),
     }
 }

@@ -1,17 +1,15 @@
 //! `aws.internet-gateway`: a gateway and its attachment to the VPC.
 
 use aws_sdk_ec2::types::{InternetGateway as Shown, ResourceType};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -36,33 +34,32 @@ pub enum Step {
     Attach(String),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for InternetGateway {
+impl LabelledKind for InternetGateway {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::INTERNET_GATEWAY.to_owned(),
-            title: "Internet gateway".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.internet_gateways[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 1200 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(
+            super::INTERNET_GATEWAY,
+            "Internet gateway",
+            "cloud.internet_gateways[]",
+            CreateSafety::Tagged,
+            schema(),
+        )
+        .time_limits(300, 300, 1200)
+        .read_batch(200)
+        .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let request = cloud.ec2.describe_internet_gateways().filters(selection.filter("internet-gateway-id"));
+        let request = cloud.ec2.describe_internet_gateways().filters(filtered(selection, "internet-gateway-id"));
         let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
         Ok(shown.iter().filter_map(found).collect())
     }
@@ -73,7 +70,7 @@ impl TaggedKind for InternetGateway {
         let gateway = answer.map_err(from_aws)?.internet_gateway;
         let id = answered(gateway.and_then(|gateway| gateway.internet_gateway_id), "id of the internet gateway")?;
         let document = Document { id: Some(id.clone()), vpc_id: None, ..desired.clone() };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -92,6 +89,10 @@ impl TaggedKind for InternetGateway {
                 request.send().await.map_err(from_aws).map(|_| ())
             }
         }
+    }
+
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 
     async fn remove(cloud: &Cloud, id: &str, last: Option<Document>) -> Result<(), Error> {
@@ -124,7 +125,7 @@ async fn detach(cloud: &Cloud, id: &str, vpc: &str) -> Result<(), Error> {
     let request = cloud.ec2.detach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
     match request.send().await.map_err(from_aws) {
         // It is gone, or attached to nothing.
-        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         result => result.map(|_| ()),
     }
 }
@@ -134,7 +135,7 @@ fn found(gateway: &Shown) -> Option<Found<Document>> {
     let tags = from_ec2(gateway.tags());
     let vpc_id = gateway.attachments().iter().find_map(|attachment| attachment.vpc_id());
     let document = Document { id: Some(id.to_owned()), vpc_id: vpc_id.map(str::to_owned), tags: visible(&tags) };
-    Some(Found { id: id.to_owned(), tags, usable: true, document })
+    Some(Found::new(id, tags, document))
 }
 
 /// The JSON Schema of the document.

@@ -9,8 +9,10 @@ mod find;
 mod remove;
 
 use futures::future::{join_all, try_join};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::Kind;
+use nic_sdk::kit::change::{document, failure, present, remote_id};
 use nic_sdk::report;
 use nic_sdk::schema::{object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
@@ -19,7 +21,7 @@ use serde_json::Value;
 
 pub use self::find::{Leftover, find};
 
-use super::{Kind, describe_cluster, document, failure, present, remote_id};
+use super::describe_cluster;
 use crate::cloud::Cloud;
 
 /// The kind.
@@ -33,20 +35,19 @@ pub struct Document {
 }
 
 impl Kind for KubernetesLeftovers {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::KUBERNETES_LEFTOVERS.to_owned(),
-            title: "Leftovers of Kubernetes".to_owned(),
-            schema: object().only_deletes().required("cluster_name", string().immutable().natural_name()).build(),
-            schema_version: 1,
-            state_path: "cloud.kubernetes_leftovers".to_owned(),
-            protected: false,
-            // A load balancer's network interfaces may take 10 minutes to go.
-            time_limits: TimeLimits { create: 60, update: 60, delete: 1800 },
-            read_batch: 10,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::KUBERNETES_LEFTOVERS,
+            "Leftovers of Kubernetes",
+            "cloud.kubernetes_leftovers",
+            CreateSafety::Named,
+            object().only_deletes().required("cluster_name", string().immutable().natural_name()).build(),
+        )
+        // A load balancer's network interfaces may take 10 minutes to go.
+        .time_limits(60, 60, 1800)
+        .read_batch(10)
     }
 
     async fn read(_cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {

@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{NatGateway as Shown, NatGatewayState, ResourceType};
 use futures::future::join;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::named::of_another_state;
+use nic_sdk::kit::settle::{poll, settle};
+use nic_sdk::kit::{
+    Claim, Found, Kind, LabelEdits, Labelled, Scope, Selection, Settles, ambiguous, claimed, observe_recorded,
+};
 use nic_sdk::report;
 use nic_sdk::schema::{map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target, Waiting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::named::of_another_state;
-use super::settle::{Found, Settles, Tagged, poll, settle};
-use super::tagged::{Selection, ambiguous, claimed};
-use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
-use crate::scope::Scope;
-use crate::tags::{Claim, TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
+use crate::tags::{Tags, visible};
 
 /// How long it gets before it is asked again.
 const POLL_AFTER: Duration = Duration::from_secs(5);
@@ -57,8 +58,8 @@ enum Phase {
     Delete,
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
@@ -74,19 +75,13 @@ impl Document {
 }
 
 impl Kind for NatGateway {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::NAT_GATEWAY.to_owned(),
-            title: "NAT gateway".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.nat_gateways[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 900, update: 300, delete: 1800 },
-            read_batch: 200,
-            create: CreateSafety::Token,
-            settle_seconds: 60,
-        }
+        description::Kind::new(super::NAT_GATEWAY, "NAT gateway", "cloud.nat_gateways[]", CreateSafety::Token, schema())
+            .time_limits(900, 300, 1800)
+            .read_batch(200)
+            .settle_seconds(60)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -115,7 +110,7 @@ impl Kind for NatGateway {
         let id = remote_id(change)?;
         match cloud.ec2.delete_nat_gateway().nat_gateway_id(id).send().await.map_err(from_aws) {
             Ok(_) => Ok(pending(id, Phase::Delete, "deleting")),
-            Err(error) if is_not_found(&error) => Ok(Progress::Done(Observation::absent(&change.address))),
+            Err(error) if error.is_not_found() => Ok(Progress::Done(Observation::absent(&change.address))),
             Err(error) => Err(failure(id)(error)),
         }
     }
@@ -143,6 +138,7 @@ impl Kind for NatGateway {
 }
 
 impl Settles for NatGateway {
+    type Cloud = Cloud;
     type Document = Document;
     /// Nothing of a NAT gateway changes but its tags.
     type Step = Infallible;
@@ -159,18 +155,13 @@ impl Settles for NatGateway {
         match step {}
     }
 
-    async fn edit_tags(cloud: &Cloud, id: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
         cloud.edit_ec2_tags(id, edits).await
     }
 }
 
 fn pending(id: &str, phase: Phase, message: &str) -> Progress {
-    Progress::Pending(Waiting {
-        remote_id: Some(id.to_owned()),
-        operation: json!(phase),
-        poll_after: POLL_AFTER,
-        message: message.to_owned(),
-    })
+    Progress::Pending(Waiting::new(json!(phase), POLL_AFTER, message).remote_id(id.to_owned()))
 }
 
 async fn read_known(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -179,14 +170,7 @@ async fn read_known(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
     }
     let ids: Vec<String> = targets.iter().filter_map(|target| target.remote_id.clone()).collect();
     let shown = list(cloud, Selection::Ids(&ids)).await;
-    let of = |target: Target| match &shown {
-        Err(error) => Observation::unreadable(target.address, error.clone()),
-        Ok(shown) => match shown.iter().find(|found| Some(&found.id) == target.remote_id.as_ref()) {
-            Some(found) => observe(&target.address, found),
-            None => Observation::absent(target.address),
-        },
-    };
-    targets.into_iter().map(of).collect()
+    observe_recorded(targets, &shown, observe)
 }
 
 /// Looks for those whose id is not known. What is being deleted is not what is looked for.
@@ -204,7 +188,7 @@ async fn seek(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
             let (claim, found) = claimed(cloud, &target, shown);
             match (claim, found.as_slice()) {
                 (_, []) => Observation::absent(target.address),
-                (Claim::AnotherState, [one, ..]) => of_another_state(&target.address, &one.id, &one.tags),
+                (Claim::AnotherState, [one, ..]) => of_another_state(cloud, &target.address, &one.id, &one.labels),
                 (_, [one]) => observe(&target.address, one),
                 (_, several) => ambiguous(target, several),
             }
@@ -219,18 +203,18 @@ fn observe(address: &str, found: &Found<Document>) -> Observation {
         NatGatewayState::Failed => Status::Failed(found.document.why()),
         other => Status::InProgress(other.as_str().to_owned()),
     };
-    Observation { status, ..present(address, &found.id, &found.document) }
+    present(address, &found.id, &found.document).status(status)
 }
 
 /// All that bear a mark of NIC, whosever: ids and tags.
 pub async fn marked(cloud: &Cloud) -> Result<Vec<(String, Tags)>, Error> {
     let found = list(cloud, Selection::Marked).await?;
-    Ok(found.into_iter().map(|found| (found.id, found.tags)).collect())
+    Ok(found.into_iter().map(|found| (found.id, found.labels)).collect())
 }
 
 /// Those that exist: EC2 shows a deleted one for an hour.
 async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-    let request = cloud.ec2.describe_nat_gateways().filter(selection.filter("nat-gateway-id"));
+    let request = cloud.ec2.describe_nat_gateways().filter(filtered(selection, "nat-gateway-id"));
     let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     Ok(shown.iter().filter(|gateway| gateway.state() != Some(&NatGatewayState::Deleted)).filter_map(found).collect())
 }
@@ -252,7 +236,7 @@ fn found(gateway: &Shown) -> Option<Found<Document>> {
         failure: (!why.is_empty()).then_some(why),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, usable: state != NatGatewayState::Pending, document })
+    Some(Found::new(id, tags, document).usable(state != NatGatewayState::Pending))
 }
 
 /// The JSON Schema of the document.

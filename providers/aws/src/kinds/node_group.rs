@@ -10,8 +10,11 @@ use aws_sdk_eks::types::{
 };
 use aws_smithy_types::date_time::Format;
 use futures::future::{join, join_all, try_join_all};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit;
+use nic_sdk::kit::change::{document, failure, present, remote_id};
+use nic_sdk::kit::{Claim, Kind, Topology, labels_of, named, names};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, integer, list, map, object, one_of, string};
 use nic_sdk::types::{Change, Observation, Progress, Status, Target};
@@ -21,10 +24,8 @@ use serde_json::Value;
 use super::eks::{
     Id, Operation, Part, deletion, issue, not_shown_yet, pending, state, still_updating, while_role_spreads,
 };
-use super::{Kind, document, failure, named, present, remote_id};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::names::{self, Topology};
-use crate::tags::{Claim, Tags, marked_address, of_document, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct NodeGroup;
@@ -92,19 +93,13 @@ struct Found {
 }
 
 impl Kind for NodeGroup {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::NODE_GROUP.to_owned(),
-            title: "Node group".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.node_groups[]".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 3600, update: 7200, delete: 3600 },
-            read_batch: 100,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(super::NODE_GROUP, "Node group", "cloud.node_groups[]", CreateSafety::Named, schema())
+            .protected()
+            .time_limits(3600, 7200, 3600)
+            .read_batch(100)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -190,7 +185,7 @@ impl Kind for NodeGroup {
 pub async fn node_group_names(cloud: &Cloud, cluster: &str) -> Result<Vec<String>, Error> {
     let names = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
     match names.collect::<Result<Vec<_>, _>>().await.map_err(from_aws) {
-        Err(error) if is_not_found(&error) => Ok(Vec::new()),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
         names => names,
     }
 }
@@ -201,9 +196,9 @@ pub async fn marked_node_groups(cloud: &Cloud, cluster: &str, names: Vec<String>
         names.into_iter().map(|name| async move { look(cloud, &Id { cluster: cluster.to_owned(), name }).await });
     let found = try_join_all(looks).await?.into_iter().flatten();
     let marked = found.filter_map(|found| {
-        let address = marked_address(&found.tags)?.to_owned();
+        let address = cloud.marks.address_of(&found.tags)?.into_owned();
         let kind = super::NODE_GROUP.to_owned();
-        let target = Target { address, kind, remote_id: None, document: Value::Null };
+        let target = Target::new(address, kind, Value::Null);
         Some(observe(cloud, &target, &found))
     });
     Ok(marked.collect())
@@ -241,7 +236,7 @@ async fn successor(cloud: &Cloud, target: &Target, listed: &Listed) -> Result<Op
     let succeeds = |name: &String| names::successor_of(name) == Some(id.name.as_str());
     for name in names.clone()?.into_iter().filter(succeeds) {
         let Some(found) = look(cloud, &Id { cluster: id.cluster.clone(), name }).await? else { continue };
-        let wanted = of_document(&target.document);
+        let wanted = labels_of(&target.document, <Cloud as kit::Cloud>::LABELS);
         if cloud.marks.claim_named(&found.tags, &target.address, &wanted) != Claim::Foreign {
             return Ok(Some(found));
         }
@@ -286,7 +281,7 @@ pub async fn describe(cloud: &Cloud, cluster: &str, name: &str) -> Result<Option
     let request = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
     match request.send().await.map_err(from_aws) {
         Ok(answer) => answered(answer.nodegroup, "node group").map(Some),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

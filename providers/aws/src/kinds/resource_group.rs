@@ -5,19 +5,19 @@
 
 use aws_sdk_resourcegroups::types::{Group, QueryType, ResourceQuery};
 use futures::future::{join_all, join3};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::change::{document, failure, gone, remote_id, same_json};
+use nic_sdk::kit::settle::{complete, poll, settle};
+use nic_sdk::kit::{Found, Kind, LabelEdits, Labelled, Scope, Settles, named};
 use nic_sdk::report;
 use nic_sdk::schema::{Normalise, map, object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Settles, Tagged, complete, poll, settle};
-use super::{Kind, document, failure, gone, named, remote_id, same_json};
-use crate::cloud::{Cloud, answered, from_aws, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags, visible};
+use crate::cloud::{Cloud, answered, from_aws};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct ResourceGroup;
@@ -42,26 +42,25 @@ pub enum Step {
     Query(String),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
 impl Kind for ResourceGroup {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::RESOURCE_GROUP.to_owned(),
-            title: "Resource group".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.resource_groups[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 20,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::RESOURCE_GROUP,
+            "Resource group",
+            "cloud.resource_groups[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(20)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -72,7 +71,7 @@ impl Kind for ResourceGroup {
                 (None, None) => Ok(None),
             };
             match seen {
-                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.tags, &found.document),
+                Ok(Some(found)) => named::observe(cloud, target, &found.id, &found.labels, &found.document),
                 Ok(None) => Observation::absent(&target.address),
                 Err(error) => Observation::unreadable(&target.address, error),
             }
@@ -89,7 +88,7 @@ impl Kind for ResourceGroup {
         let arn = answered(group, "resource group")?.group_arn;
         report::created(&arn).map_err(failure(&arn))?;
         let document = Document { arn: Some(arn.clone()), ..desired };
-        complete::<Self>(cloud, change, Found { id: arn, tags: Tags::new(), usable: true, document }).await
+        complete::<Self>(cloud, change, Found::new(arn, Tags::new(), document)).await
     }
 
     async fn update(cloud: &Cloud, change: &Change) -> Result<Progress, Failure> {
@@ -107,6 +106,7 @@ impl Kind for ResourceGroup {
 }
 
 impl Settles for ResourceGroup {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
@@ -142,7 +142,7 @@ impl Settles for ResourceGroup {
         }
     }
 
-    async fn edit_tags(cloud: &Cloud, arn: &str, edits: &TagEdits) -> Result<(), Error> {
+    async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
         if !edits.set.is_empty() {
             let tags = edits.set.clone().into_iter().collect();
             cloud.resource_groups().tag().arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
@@ -163,7 +163,7 @@ fn query(text: &str) -> Result<ResourceQuery, Error> {
 async fn described(cloud: &Cloud, group: &str) -> Result<Option<Group>, Error> {
     match cloud.resource_groups().get_group().group(group).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.group),
-        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -175,7 +175,7 @@ async fn query_of(cloud: &Cloud, group: &str) -> Result<String, Error> {
             let query = answer.group_query.and_then(|answer| answer.resource_query);
             Ok(query.map_or_else(String::new, |query| query.query))
         }
-        Err(error) if is_not_found(&error) => Ok(String::new()),
+        Err(error) if error.is_not_found() => Ok(String::new()),
         Err(error) => Err(error),
     }
 }
@@ -183,7 +183,7 @@ async fn query_of(cloud: &Cloud, group: &str) -> Result<String, Error> {
 async fn tags(cloud: &Cloud, arn: &str) -> Result<Tags, Error> {
     match cloud.resource_groups().get_tags().arn(arn).send().await.map_err(from_aws) {
         Ok(answer) => Ok(answer.tags.unwrap_or_default().into_iter().collect()),
-        Err(error) if is_not_found(&error) => Ok(Tags::new()),
+        Err(error) if error.is_not_found() => Ok(Tags::new()),
         Err(error) => Err(error),
     }
 }
@@ -203,7 +203,7 @@ fn found(shown: &Group, tag_filter_query: String, tags: Tags) -> Found<Document>
         tag_filter_query,
         tags: visible(&tags),
     };
-    Found { id: shown.group_arn().to_owned(), tags, usable: true, document }
+    Found::new(shown.group_arn(), tags, document)
 }
 
 /// The JSON Schema of the document.

@@ -1,17 +1,15 @@
 //! `aws.route-table`: a route table and its routes.
 
 use aws_sdk_ec2::types::{ResourceType, Route as ShownRoute, RouteOrigin, RouteTable as Shown};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{Normalise, list, map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -52,33 +50,32 @@ pub enum Step {
     Delete(String),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for RouteTable {
+impl LabelledKind for RouteTable {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::ROUTE_TABLE.to_owned(),
-            title: "Route table".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.route_tables[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(
+            super::ROUTE_TABLE,
+            "Route table",
+            "cloud.route_tables[]",
+            CreateSafety::Tagged,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(200)
+        .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let request = cloud.ec2.describe_route_tables().filters(selection.filter("route-table-id"));
+        let request = cloud.ec2.describe_route_tables().filters(filtered(selection, "route-table-id"));
         let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
         Ok(shown.iter().filter_map(found).collect())
     }
@@ -89,7 +86,7 @@ impl TaggedKind for RouteTable {
         let table = answer.map_err(from_aws)?.route_table;
         let id = answered(table.and_then(|table| table.route_table_id), "id of the route table")?;
         let document = Document { id: Some(id.clone()), routes: Vec::new(), ..desired.clone() };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -113,6 +110,10 @@ impl TaggedKind for RouteTable {
             Step::Replace(route) => replace(cloud, id, &route).await,
             Step::Delete(destination) => delete(cloud, id, &destination).await,
         }
+    }
+
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
@@ -169,7 +170,7 @@ async fn delete(cloud: &Cloud, id: &str, destination: &str) -> Result<(), Error>
     let request = cloud.ec2.delete_route().route_table_id(id).set_destination_cidr_block(to.ipv4);
     let request = request.set_destination_ipv6_cidr_block(to.ipv6).set_destination_prefix_list_id(to.prefix_list);
     match request.send().await.map_err(from_aws) {
-        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         result => result.map(|_| ()),
     }
 }
@@ -183,7 +184,7 @@ fn found(table: &Shown) -> Option<Found<Document>> {
         routes: table.routes().iter().filter_map(route).collect(),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, usable: true, document })
+    Some(Found::new(id, tags, document))
 }
 
 fn route(shown: &ShownRoute) -> Option<Route> {

@@ -4,16 +4,17 @@
 //! mark: it is ours if the subnet is.
 
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation as Shown};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::{Error, Failure};
+use nic_sdk::kit::Kind;
+use nic_sdk::kit::change::{document, failure, present, remote_id};
 use nic_sdk::report;
 use nic_sdk::schema::{object, string};
 use nic_sdk::types::{Change, Observation, Progress, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Kind, document, failure, present, remote_id};
-use crate::cloud::{Cloud, filter, from_aws, is_not_found};
+use crate::cloud::{Cloud, filter, from_aws};
 
 /// The kind.
 pub struct RouteTableAssociation;
@@ -29,19 +30,18 @@ pub struct Document {
 }
 
 impl Kind for RouteTableAssociation {
+    type Cloud = Cloud;
+
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::ROUTE_TABLE_ASSOCIATION.to_owned(),
-            title: "Route table association".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.route_table_associations[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 300 },
-            read_batch: 200,
-            create: CreateSafety::Named,
-            settle_seconds: 0,
-        }
+        description::Kind::new(
+            super::ROUTE_TABLE_ASSOCIATION,
+            "Route table association",
+            "cloud.route_table_associations[]",
+            CreateSafety::Named,
+            schema(),
+        )
+        .time_limits(300, 300, 300)
+        .read_batch(200)
     }
 
     async fn read(cloud: &Cloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -105,7 +105,7 @@ impl Kind for RouteTableAssociation {
 async fn disassociate(cloud: &Cloud, id: Option<String>) -> Result<bool, Error> {
     let Some(id) = id else { return Ok(false) };
     match cloud.ec2.disassociate_route_table().association_id(id).send().await.map_err(from_aws) {
-        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) if error.is_not_found() => Ok(false),
         result => result.map(|_| true),
     }
 }

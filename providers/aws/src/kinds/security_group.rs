@@ -3,8 +3,10 @@
 mod rule;
 
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Shown};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit;
+use nic_sdk::kit::{Claim, Found, LabelEdits, Labelled, LabelledKind, Scope, Selection, labels_of};
 use nic_sdk::schema::{list, map, object, string};
 use nic_sdk::types::{Change, Target};
 use serde::{Deserialize, Serialize};
@@ -12,11 +14,8 @@ use serde_json::Value;
 
 use self::rule::Rule;
 use super::in_use::with_holders;
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, filter, from_aws, from_ec2, is_not_found, tag_specification};
-use crate::scope::Scope;
-use crate::tags::{Claim, Tags, of_document, visible};
+use crate::cloud::{Cloud, answered, filter, filtered, from_aws, from_ec2, tag_specification};
+use crate::tags::{Tags, visible};
 
 /// The kind.
 pub struct SecurityGroup;
@@ -51,33 +50,32 @@ pub enum Step {
     Revoke(Direction, Vec<Rule>),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for SecurityGroup {
+impl LabelledKind for SecurityGroup {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::SECURITY_GROUP.to_owned(),
-            title: "Security group".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.security_groups[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 900 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(
+            super::SECURITY_GROUP,
+            "Security group",
+            "cloud.security_groups[]",
+            CreateSafety::Tagged,
+            schema(),
+        )
+        .time_limits(300, 300, 900)
+        .read_batch(200)
+        .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let shown = describe(cloud, vec![selection.filter("group-id")]).await?;
+        let shown = describe(cloud, vec![filtered(selection, "group-id")]).await?;
         Ok(shown.iter().filter_map(found).collect())
     }
 
@@ -89,7 +87,7 @@ impl TaggedKind for SecurityGroup {
         // What every new security group is like.
         let document =
             Document { id: Some(id.clone()), ingress: Vec::new(), egress: vec![Rule::all_out()], ..desired.clone() };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -113,6 +111,10 @@ impl TaggedKind for SecurityGroup {
         }
     }
 
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
+    }
+
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         let answer = cloud.ec2.delete_security_group().group_id(id).send().await.map_err(from_aws);
         with_holders(cloud, answer, "group-id", id).await
@@ -125,7 +127,11 @@ impl TaggedKind for SecurityGroup {
         let shown = describe(cloud, vec![filter("vpc-id", [vpc]), filter("group-name", [name])]).await?;
         // Ours may have come into being since it was looked for by its mark.
         let ours = |group: &&Shown| {
-            let claim = cloud.marks.claim(&from_ec2(group.tags()), &target.address, &of_document(&target.document));
+            let claim = cloud.marks.claim(
+                &from_ec2(group.tags()),
+                &target.address,
+                &labels_of(&target.document, <Cloud as kit::Cloud>::LABELS),
+            );
             claim != Claim::Foreign
         };
         Ok(shown.iter().find(|group| !ours(group)).map(|group| {
@@ -198,7 +204,7 @@ async fn revoke(cloud: &Cloud, id: &str, direction: Direction, rules: &[Rule]) -
         }
     };
     match result {
-        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         result => result,
     }
 }
@@ -215,7 +221,7 @@ fn found(group: &Shown) -> Option<Found<Document>> {
         egress: group.ip_permissions_egress().iter().flat_map(|permission| Rule::from_ec2(permission, id)).collect(),
         tags: visible(&tags),
     };
-    Some(Found { id: id.to_owned(), tags, usable: true, document })
+    Some(Found::new(id, tags, document))
 }
 
 /// The JSON Schema of the document.

@@ -1,18 +1,16 @@
 //! `aws.subnet`: a subnet of the VPC.
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Shown, SubnetState};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{Normalise, boolean, map, object, one_of, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::in_use::with_holders;
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -37,33 +35,26 @@ pub struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub struct MapPublicIp(bool);
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for Subnet {
+impl LabelledKind for Subnet {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = MapPublicIp;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::SUBNET.to_owned(),
-            title: "Subnet".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.vpc.subnets[]".to_owned(),
-            protected: false,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 1200 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(super::SUBNET, "Subnet", "cloud.vpc.subnets[]", CreateSafety::Tagged, schema())
+            .time_limits(300, 300, 1200)
+            .read_batch(200)
+            .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let request = cloud.ec2.describe_subnets().filters(selection.filter("subnet-id"));
+        let request = cloud.ec2.describe_subnets().filters(filtered(selection, "subnet-id"));
         let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
         Ok(shown.iter().filter_map(found).collect())
     }
@@ -80,7 +71,7 @@ impl TaggedKind for Subnet {
             reach: Some(reach(desired.map_public_ip_on_launch)),
             ..desired.clone()
         };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<MapPublicIp> {
@@ -93,6 +84,10 @@ impl TaggedKind for Subnet {
         let value = AttributeBooleanValue::builder().value(on).build();
         let request = cloud.ec2.modify_subnet_attribute().subnet_id(id).map_public_ip_on_launch(value);
         request.send().await.map_err(from_aws).map(|_| ())
+    }
+
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
@@ -119,7 +114,7 @@ fn found(subnet: &Shown) -> Option<Found<Document>> {
         tags: visible(&tags),
     };
     let usable = subnet.state() != Some(&SubnetState::Pending);
-    Some(Found { id: id.to_owned(), tags, usable, document })
+    Some(Found::new(id, tags, document).usable(usable))
 }
 
 /// The JSON Schema of the document.

@@ -2,18 +2,16 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Shown, VpcAttributeName, VpcState};
 use futures::future::{join, join_all};
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
 use nic_sdk::schema::{Normalise, boolean, map, object, string};
 use nic_sdk::types::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::in_use::with_holders;
-use super::settle::{Found, Tagged};
-use super::tagged::{Selection, TaggedKind};
-use crate::cloud::{Cloud, answered, from_aws, from_ec2, is_not_found, tag_specification};
-use crate::scope::Scope;
+use crate::cloud::{Cloud, answered, filtered, from_aws, from_ec2, tag_specification};
 use crate::tags::{Tags, visible};
 
 /// The kind.
@@ -40,29 +38,23 @@ pub enum Step {
     DnsHostnames(bool),
 }
 
-impl Tagged for Document {
-    fn tags(&self) -> &Tags {
+impl Labelled for Document {
+    fn labels(&self) -> &Tags {
         &self.tags
     }
 }
 
-impl TaggedKind for Vpc {
+impl LabelledKind for Vpc {
+    type Cloud = Cloud;
     type Document = Document;
     type Step = Step;
 
     fn describe() -> description::Kind {
-        description::Kind {
-            kind: super::VPC.to_owned(),
-            title: "VPC".to_owned(),
-            schema: schema(),
-            schema_version: 1,
-            state_path: "cloud.vpc".to_owned(),
-            protected: true,
-            time_limits: TimeLimits { create: 300, update: 300, delete: 600 },
-            read_batch: 200,
-            create: CreateSafety::Tagged,
-            settle_seconds: 60,
-        }
+        description::Kind::new(super::VPC, "VPC", "cloud.vpc", CreateSafety::Tagged, schema())
+            .protected()
+            .time_limits(300, 300, 600)
+            .read_batch(200)
+            .settle_seconds(60)
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
@@ -100,7 +92,7 @@ impl TaggedKind for Vpc {
             enable_dns_hostnames: false,
             ..desired.clone()
         };
-        Ok(Found { id, tags: tags.clone(), usable: true, document })
+        Ok(Found::new(id, tags.clone(), document))
     }
 
     fn steps(observed: &Document, desired: &Document, scope: &Scope<'_>) -> Vec<Step> {
@@ -127,6 +119,10 @@ impl TaggedKind for Vpc {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
+    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
+        cloud.edit_ec2_tags(id, edits).await
+    }
+
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {
         let answer = cloud.ec2.delete_vpc().vpc_id(id).send().await.map_err(from_aws);
         with_holders(cloud, answer, "vpc-id", id).await
@@ -134,7 +130,7 @@ impl TaggedKind for Vpc {
 }
 
 async fn describe(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Shown>, Error> {
-    let request = cloud.ec2.describe_vpcs().filters(selection.filter("vpc-id"));
+    let request = cloud.ec2.describe_vpcs().filters(filtered(selection, "vpc-id"));
     request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)
 }
 
@@ -148,7 +144,7 @@ async fn attributes(cloud: &Cloud, id: &str) -> Attributes {
     let on = |value: Option<AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or(false);
     match (support.map_err(from_aws), hostnames.map_err(from_aws)) {
         (Ok(support), Ok(hostnames)) => Ok(Some((on(support.enable_dns_support), on(hostnames.enable_dns_hostnames)))),
-        (Err(error), _) | (_, Err(error)) if is_not_found(&error) => Ok(None),
+        (Err(error), _) | (_, Err(error)) if error.is_not_found() => Ok(None),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
@@ -167,7 +163,7 @@ fn found(vpc: &Shown, attributes: Attributes) -> Result<Option<Found<Document>>,
         tags: visible(&tags),
     };
     let usable = vpc.state() != Some(&VpcState::Pending);
-    Ok(Some(Found { id: id.to_owned(), tags, usable, document }))
+    Ok(Some(Found::new(id, tags, document).usable(usable)))
 }
 
 /// The JSON Schema of the document.

@@ -1,11 +1,9 @@
 //! Single questions to services that an SDK crate of their own would be too much for.
 
-use nic_sdk::aws::classify;
+use nic_sdk::aws::{classify, partition_of};
 use nic_sdk::cloud_http::{Request, Response, Scheme, send};
 use nic_sdk::error::Error;
 use serde_json::Value;
-
-use crate::partition;
 
 /// Who asks: the region, and with it the host names.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +14,7 @@ pub struct Asking<'a> {
 
 impl Asking<'_> {
     fn request(self, service_id: &str, signing_name: &str) -> Request {
-        let url = format!("https://{signing_name}.{}.{}/", self.region, partition::dns_suffix(self.region));
+        let url = format!("https://{}/", partition_of(self.region).host(signing_name, self.region));
         let scheme = Scheme::aws_sigv4(signing_name, self.region);
         Request::new("POST", url).scheme(scheme).service_id(service_id)
     }
@@ -25,7 +23,7 @@ impl Asking<'_> {
     pub async fn json(self, service_id: &str, signing_name: &str, target: &str, body: &Value) -> Result<Value, Error> {
         let request = self.request(service_id, signing_name).header("content-type", "application/x-amz-json-1.1");
         let request = request.header("x-amz-target", target);
-        let response = send(Request { body: body.to_string().into_bytes(), ..request }).await?;
+        let response = send(request.body(body.to_string().into_bytes())).await?;
         let answer = response.json();
         if response.is_success() {
             return answer;
@@ -42,7 +40,7 @@ impl Asking<'_> {
     pub async fn caller(self) -> Result<String, Error> {
         let request = self.request("STS", "sts").header("content-type", "application/x-www-form-urlencoded");
         let body = b"Action=GetCallerIdentity&Version=2011-06-15".to_vec();
-        let response = send(Request { body, ..request }).await?;
+        let response = send(request.body(body)).await?;
         let text = String::from_utf8_lossy(&response.body);
         let element = |name: &str| {
             let (_, rest) = text.split_once(&format!("<{name}>"))?;

@@ -4,23 +4,25 @@ use aws_sdk_eks::types::Cluster;
 use futures::future::try_join_all;
 use futures::join;
 use nic_sdk::error::Error;
-use nic_sdk::types::{Diagnostic, Severity};
+use nic_sdk::kit::Minor;
+use nic_sdk::kit::preflight::{Summary, unchecked};
+use nic_sdk::types::Diagnostic;
 use serde_json::{Value, json};
 
 use super::ask::Asking;
-use super::{Summary, at, problem, unchecked};
+use super::at;
 use crate::classic::kubernetes::MAIN_CLUSTER;
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
 use crate::names::Names;
-use crate::versions::{self, Minor, NEWEST_TRIED, Offer};
+use crate::versions::{self, NEWEST_TRIED, Offer};
 
 /// How many minor versions nodes may be behind the control plane.
 const SKEW: u32 = 3;
 
 /// Every check of this file.
-pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: &Summary<'_>) -> Vec<Diagnostic> {
+pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: Summary<'_>) -> Vec<Diagnostic> {
     let made = summary.makes(MAIN_CLUSTER);
     let moved = summary.changes(MAIN_CLUSTER, "/version");
     let encrypted = summary.changes(MAIN_CLUSTER, "/kms_key_arn");
@@ -56,41 +58,37 @@ async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
         Ok(offers) => offers,
         Err(error) => return vec![unchecked(&format!("whether EKS offers version {wanted}"), &error)],
     };
-    let about_version = |told: Diagnostic| Diagnostic { pointer: Some(at("kubernetes_version")), ..told };
+    let about_version = |told: Diagnostic| told.at(at("kubernetes_version"));
     let mut found = Vec::new();
     match offers.get(&wanted) {
         Some(Offer::Standard | Offer::Unknown) => {}
-        Some(Offer::Extended) => found.push(Diagnostic {
-            severity: Severity::Warning,
-            ..about_version(problem(
-                "KUBERNETES_VERSION_OLD",
-                "The Kubernetes version is in extended support",
-                format!("AWS charges more for a cluster with version {wanted}"),
-            ))
-        }),
+        Some(Offer::Extended) => found.push(about_version(Diagnostic::warning(
+            "KUBERNETES_VERSION_OLD",
+            "The Kubernetes version is in extended support",
+            format!("AWS charges more for a cluster with version {wanted}"),
+        ))),
         Some(Offer::Unsupported) | None => {
             let offers = offers.iter().filter(|(_, offer)| offer.is_supported());
             let offers: Vec<String> = offers.map(|(version, _)| version.to_string()).collect();
-            return vec![Diagnostic {
-                hints: vec![format!("EKS offers {}", offers.join(", "))],
-                ..about_version(problem(
+            return vec![
+                about_version(Diagnostic::error(
                     "KUBERNETES_VERSION_NOT_OFFERED",
                     "The Kubernetes version is not on offer",
                     format!("EKS does not offer version {wanted} in this region"),
                 ))
-            }];
+                .hint(format!("EKS offers {}", offers.join(", "))),
+            ];
         }
     }
     if wanted > NEWEST_TRIED {
-        found.push(Diagnostic {
-            severity: Severity::Warning,
-            hints: vec![format!("write `kubernetes_version: \"{NEWEST_TRIED}\"` for one that it was tried with")],
-            ..about_version(problem(
+        found.push(
+            about_version(Diagnostic::warning(
                 "KUBERNETES_VERSION_UNTRIED",
                 "NIC was not tried with the Kubernetes version",
                 format!("version {wanted} is newer than {NEWEST_TRIED}, the newest that NIC was tried with"),
             ))
-        });
+            .hint(format!("write `kubernetes_version: \"{NEWEST_TRIED}\"` for one that it was tried with")),
+        );
     }
     found
 }
@@ -108,15 +106,15 @@ fn reachable(
     };
     let Some(present) = cluster.and_then(|cluster| Minor::parse(cluster.version()?)) else { return Vec::new() };
     if wanted < present {
-        return vec![Diagnostic {
-            pointer: Some(at("kubernetes_version")),
-            hints: vec![format!("write `kubernetes_version: \"{present}\"`, or make a new platform")],
-            ..problem(
+        return vec![
+            Diagnostic::error(
                 "KUBERNETES_VERSION_DOWNGRADE",
                 "The Kubernetes version cannot go down",
                 format!("the cluster has version {present}, and EKS cannot take it back to {wanted}"),
             )
-        }];
+            .at(at("kubernetes_version"))
+            .hint(format!("write `kubernetes_version: \"{present}\"`, or make a new platform")),
+        ];
     }
     let nodes = match nodes {
         Ok(nodes) => nodes,
@@ -125,17 +123,13 @@ fn reachable(
     match nodes.into_iter().min() {
         Some((version, group)) if wanted.above(version) > SKEW => {
             let first = version.plus(SKEW);
-            vec![Diagnostic {
-                pointer: Some(at("kubernetes_version")),
-                hints: vec![format!("deploy with `kubernetes_version: \"{first}\"` first: the nodes follow")],
-                ..problem(
+            vec![Diagnostic::error(
                     "KUBERNETES_VERSION_TOO_FAR",
                     "The nodes would be too old for the control plane",
                     format!(
                         "the node group `{group}` has version {version}, and EKS allows nodes to be {SKEW} minor versions behind"
                     ),
-                )
-            }]
+                ).at(at("kubernetes_version")).hint(format!("deploy with `kubernetes_version: \"{first}\"` first: the nodes follow"))]
         }
         _ => Vec::new(),
     }
@@ -158,15 +152,15 @@ fn settable(present: &Result<Option<Cluster>, Error>, wanted: Option<&str>) -> V
     let present = encryption.iter().find_map(|config| config.provider()?.key_arn());
     let Some(present) = present.filter(|present| Some(*present) != wanted) else { return Vec::new() };
     let wanted = wanted.map_or_else(|| "none".to_owned(), |key| format!("`{key}`"));
-    vec![Diagnostic {
-        pointer: Some(at("eks_kms_arn")),
-        hints: vec![format!("write `eks_kms_arn: {present}`, or make a new platform")],
-        ..problem(
+    vec![
+        Diagnostic::error(
             "KMS_KEY_CANNOT_CHANGE",
             "The key that encrypts Kubernetes Secrets cannot change",
             format!("the cluster has the key `{present}` for ever, and the config names {wanted}"),
         )
-    }]
+        .at(at("eks_kms_arn"))
+        .hint(format!("write `eks_kms_arn: {present}`, or make a new platform")),
+    ]
 }
 
 /// EKS takes a symmetric key of the customer's own that is enabled.
@@ -174,10 +168,14 @@ async fn usable(arn: &str) -> Vec<Diagnostic> {
     let region = arn.split(':').nth(3).unwrap_or_default();
     let asking = Asking { region };
     let unusable = |why: String| {
-        vec![Diagnostic {
-            pointer: Some(at("eks_kms_arn")),
-            ..problem("KMS_KEY_UNUSABLE", "The key cannot encrypt Kubernetes Secrets", format!("`{arn}`: {why}"))
-        }]
+        vec![
+            Diagnostic::error(
+                "KMS_KEY_UNUSABLE",
+                "The key cannot encrypt Kubernetes Secrets",
+                format!("`{arn}`: {why}"),
+            )
+            .at(at("eks_kms_arn")),
+        ]
     };
     let answer = match asking.json("KMS", "kms", "TrentService.DescribeKey", &json!({ "KeyId": arn })).await {
         Ok(answer) => answer,

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::LocationType;
 use futures::join;
 use nic_sdk::error::Error;
+use nic_sdk::kit::preflight::{Summary, unchecked};
 use nic_sdk::types::{Diagnostic, Severity};
 
-use super::{Summary, problem, unchecked, zones};
+use super::zones;
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, Network, SECTION};
 use crate::facts::zones_of;
 
 /// The check of this file, about node groups that are going to be made.
-pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec<Diagnostic> {
+pub async fn check(cloud: &Cloud, config: &Config, summary: Summary<'_>) -> Vec<Diagnostic> {
     let made = |name: &str| summary.makes(&format!("aws.node-group.{name}"));
     let groups: Vec<_> = config.node_groups.iter().filter(|group| made(&group.name)).collect();
     if groups.is_empty() {
@@ -38,14 +39,12 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: &Summary<'_>) -> Vec
         let none = lacking.len() == wanted.len();
         let detail =
             format!("`{}` of the node group `{}` is not offered in {}", group.instance, group.name, lacking.join(", "));
-        let pointer = Some(format!("/{SECTION}/node_groups/{}", group.name));
-        Some(Diagnostic {
-            // With one zone left, nodes come up there.
-            severity: if none { Severity::Error } else { Severity::Warning },
-            pointer,
-            hints: vec!["choose an `instance` that is offered there, or zones that offer this one".to_owned()],
-            ..problem("INSTANCE_NOT_OFFERED", "An instance type is not offered where it is wanted", detail)
-        })
+        // With one zone left, nodes come up there.
+        let severity = if none { Severity::Error } else { Severity::Warning };
+        let summary = "An instance type is not offered where it is wanted";
+        let told = Diagnostic::new(severity, "INSTANCE_NOT_OFFERED", summary, detail);
+        let told = told.at(format!("/{SECTION}/node_groups/{}", group.name));
+        Some(told.hint("choose an `instance` that is offered there, or zones that offer this one"))
     });
     findings.collect()
 }

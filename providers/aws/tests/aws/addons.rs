@@ -74,7 +74,7 @@ fn an_addon_is_updated_when_its_configuration_means_something_else() {
     assert_eq!(cloud.actions(), [format!("GET {PATH}")]);
 
     let cloud = there("{}");
-    let edit = Change { paths: vec!["/configuration_values".into()], ..addon_change(Some("demo-dev:coredns")) };
+    let edit = addon_change(Some("demo-dev:coredns")).paths(vec!["/configuration_values".into()]);
     let (operation, _) = pending(update_of(&cloud, edit.clone()));
     let sent: Value = serde_json::from_slice(&cloud.requests_for(&format!("POST {PATH}/update"))[0].body).unwrap();
     assert_eq!((&sent["configurationValues"], &sent["resolveConflicts"]), (&json!(VALUES), &json!("OVERWRITE")));

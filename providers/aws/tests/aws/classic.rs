@@ -10,19 +10,12 @@ use nic_sdk::types::{Answer, Context, Resource};
 use serde_json::{Value, json};
 
 fn context() -> Context {
-    Context {
-        project: "my-nebari".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: "classic".into(),
-        lineage: "11111111-2222".into(),
-        ..Context::default()
-    }
+    Context::new("my-nebari", "dev").region("us-west-2".to_owned()).topology("classic").lineage("11111111-2222")
 }
 
 fn zones() -> Facts {
     let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
-    Facts([("availability_zones".to_owned(), zones)].into())
+    Facts::from_iter([("availability_zones".to_owned(), zones)])
 }
 
 fn config(section: Value) -> Value {
@@ -70,11 +63,7 @@ fn the_default_platform_is_nebaris() {
 #[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
     let asked = Aws::desired(&context(), &config(initial()), &Facts::default()).unwrap();
-    let query = Query {
-        key: "availability_zones".into(),
-        name: "availability-zones".into(),
-        arguments: json!({ "region": "us-west-2" }),
-    };
+    let query = Query::new("availability_zones", "availability-zones", json!({ "region": "us-west-2" }));
     assert_eq!(asked, Answer::Need(vec![query]));
     let mut section = initial();
     section["availability_zones"] = json!(["us-west-2b", "us-west-2d", "us-west-2a"]);

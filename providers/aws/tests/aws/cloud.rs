@@ -15,30 +15,15 @@ use serde_json::{Value, json};
 const MARK: &str = "nic.nebari.dev/owner";
 
 fn context() -> Context {
-    Context {
-        project: "demo".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: "classic".into(),
-        lineage: "l-1".into(),
-        ..Context::default()
-    }
+    Context::new("demo", "dev").region("us-west-2".to_owned()).topology("classic").lineage("l-1")
 }
 
 fn target(address: &str, kind: &str, remote_id: Option<&str>, document: Value) -> Target {
-    Target { address: address.into(), kind: kind.into(), remote_id: remote_id.map(Into::into), document }
+    Target::new(address, kind, document).remote_id(remote_id.map(Into::into))
 }
 
 fn change(address: &str, kind: &str, remote_id: Option<&str>, document: Value) -> Change {
-    Change {
-        address: address.into(),
-        kind: kind.into(),
-        remote_id: remote_id.map(Into::into),
-        document,
-        prior: Value::Null,
-        paths: Vec::new(),
-        token: "0123456789abcdef0123456789abcdef".into(),
-    }
+    Change::new(address, kind, document).remote_id(remote_id.map(Into::into)).token("0123456789abcdef0123456789abcdef")
 }
 
 fn read(cloud: &FakeCloud, targets: Vec<Target>) -> Vec<Observation> {
@@ -282,7 +267,7 @@ fn a_gateway_is_detached_before_it_goes() {
     };
     let deleted = || Reply::xml(200, "<DeleteInternetGatewayResponse/>");
     // Where it was last seen.
-    let seen = Change { prior: json!({ "vpc_id": "vpc-1", "tags": {} }), ..gateway.clone() };
+    let seen = gateway.clone().prior(json!({ "vpc_id": "vpc-1", "tags": {} }));
     let known = cloud().on("ec2", "DeleteInternetGateway", deleted());
     assert_eq!(done(delete(&known, seen)).status, Status::Absent);
     assert_eq!(known.actions(), ["DetachInternetGateway", "DeleteInternetGateway"]);
@@ -456,7 +441,7 @@ fn an_upgrade_is_followed_by_its_own_name() {
         "POST /clusters/demo-dev/updates",
         update("InProgress"),
     );
-    let upgrade = Change { paths: vec!["/version".into()], ..cluster_change(Some("demo-dev")) };
+    let upgrade = cluster_change(Some("demo-dev")).paths(vec!["/version".into()]);
     let (_, operation, message) = pending(update_of(&cloud, upgrade.clone()));
     assert_eq!(operation, json!({ "phase": "update", "update_id": "u-1" }));
     assert_eq!(message, "upgrading to 1.29");
@@ -503,10 +488,8 @@ fn a_node_group_scales_without_touching_the_autoscalers_number() {
         update("InProgress"),
     );
     let document = json!({ "name": "user", "scaling_config": { "min_size": 0, "max_size": 9, "desired_size": 0 } });
-    let scale = Change {
-        paths: vec!["/scaling_config/max_size".into()],
-        ..change("aws.node-group.user", "aws.node-group", Some("demo-dev:user"), document)
-    };
+    let scale = change("aws.node-group.user", "aws.node-group", Some("demo-dev:user"), document)
+        .paths(vec!["/scaling_config/max_size".into()]);
     let (_, operation, _) = pending(update_of(&cloud, scale.clone()));
     let sent: Value =
         serde_json::from_slice(&cloud.requests_for(&format!("POST {path}/update-config"))[0].body).unwrap();
@@ -587,12 +570,7 @@ fn leftovers_are_discovered_under_the_address_of_their_mark() {
         .on("resource-groups", "*", missing())
         .on("eks", "*", missing());
     let cloud = crate::leftovers::none(cloud);
-    let recorded = Recorded {
-        address: "aws.subnet.0".into(),
-        kind: "aws.subnet".into(),
-        remote_id: Some("subnet-1".into()),
-        attributes: json!({}),
-    };
+    let recorded = Recorded::new("aws.subnet.0", "aws.subnet", json!({})).remote_id("subnet-1".to_owned());
     let found = with_cloud(&cloud, || block_on(Aws::discover(&context(), vec![recorded]))).unwrap();
     let found: Vec<_> = found.iter().map(|o| (o.address.as_str(), o.remote_id.as_deref())).collect();
     assert_eq!(

@@ -12,19 +12,12 @@ use nic_sdk::types::{Answer, Context, Query, Resource, Severity};
 use serde_json::{Value, json};
 
 fn context(topology: &str) -> Context {
-    Context {
-        project: "my-nebari".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: topology.into(),
-        lineage: "11111111-2222".into(),
-        ..Context::default()
-    }
+    Context::new("my-nebari", "dev").region("us-west-2".to_owned()).topology(topology).lineage("11111111-2222")
 }
 
 fn zones() -> Facts {
     let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
-    Facts([("availability_zones".to_owned(), zones)].into())
+    Facts::from_iter([("availability_zones".to_owned(), zones)])
 }
 
 fn config(section: Value) -> Value {
@@ -326,11 +319,7 @@ fn the_section_kubernetes_reaches_the_cluster_here_and_only_here() {
 #[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
     let asked = Aws::desired(&context("design"), &config(minimal()), &Facts::default()).unwrap();
-    let query = Query {
-        key: "availability_zones".into(),
-        name: "availability-zones".into(),
-        arguments: json!({ "region": "us-west-2" }),
-    };
+    let query = Query::new("availability_zones", "availability-zones", json!({ "region": "us-west-2" }));
     assert_eq!(asked, Answer::Need(vec![query]));
 }
 
@@ -363,7 +352,7 @@ fn a_volume_stands_in_the_zone_of_the_network_that_is_given() {
     };
     let shown = "<item><subnetId>subnet-1</subnetId><availabilityZone>us-west-2c</availabilityZone></item>";
     let answered: Vec<_> = zone(shown).unwrap().into_iter().map(|fact| (fact.key, fact.value)).collect();
-    let Answer::Ready(resources) = desired(&Facts(answered.into_iter().collect())).unwrap() else { panic!("it is") };
+    let Answer::Ready(resources) = desired(&Facts::from_iter(answered)).unwrap() else { panic!("it is") };
     assert_eq!(document(&resources, "aws.ebs-volume.main")["availability_zone"], "us-west-2c");
     let missing = zone("").unwrap_err();
     assert!(matches!(&missing, Error::Other { code, .. } if code == "EXTERNAL_NOT_FOUND"), "{missing}");

@@ -12,35 +12,18 @@ const NAT: &str = "aws.nat-gateway.0";
 const MARK: &str = "l-1@us-west-2/aws.nat-gateway.0";
 
 fn context() -> Context {
-    Context {
-        project: "demo".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: "design".into(),
-        lineage: "l-1".into(),
-        ..Context::default()
-    }
+    Context::new("demo", "dev").region("us-west-2".to_owned()).topology("design").lineage("l-1")
 }
 
 fn change(address: &str, remote_id: Option<&str>, document: Value) -> Change {
-    Change {
-        address: address.into(),
-        kind: address.rsplit_once('.').unwrap().0.into(),
-        remote_id: remote_id.map(Into::into),
-        document,
-        prior: Value::Null,
-        paths: Vec::new(),
-        token: "0123456789abcdef0123456789abcdef".into(),
-    }
+    Change::new(address, address.rsplit_once('.').unwrap().0, document)
+        .remote_id(remote_id.map(Into::into))
+        .token("0123456789abcdef0123456789abcdef")
 }
 
 fn seen(cloud: &FakeCloud, address: &str, remote_id: Option<&str>) -> Observation {
-    let target = Target {
-        address: address.into(),
-        kind: address.rsplit_once('.').unwrap().0.into(),
-        remote_id: remote_id.map(Into::into),
-        document: json!({}),
-    };
+    let target =
+        Target::new(address, address.rsplit_once('.').unwrap().0, json!({})).remote_id(remote_id.map(Into::into));
     with_cloud(cloud, || block_on(Aws::read(&context(), vec![target]))).unwrap().remove(0)
 }
 
@@ -209,7 +192,7 @@ fn a_volume_is_made_under_its_token_and_grows_in_place() {
     // It cannot be used before it is available.
     let volume_made = change("aws.ebs-volume.main", None, document(100));
     let waiting = pending(create(&cloud, volume_made.clone()));
-    let made = done(poll(&cloud, Change { remote_id: waiting.remote_id, ..volume_made }, waiting.operation));
+    let made = done(poll(&cloud, volume_made.remote_id(waiting.remote_id), waiting.operation));
     assert_eq!((&made.document["iops"], &made.document["size"]), (&json!(3000), &json!(100)));
     let sent = form(&cloud.requests_for("CreateVolume")[0]);
     assert_eq!([&sent["ClientToken"], &sent["Encrypted"]], ["0123456789abcdef0123456789abcdef", "true"]);
@@ -221,7 +204,7 @@ fn a_volume_is_made_under_its_token_and_grows_in_place() {
             volume(if looks == 1 { 100 } else { 500 }, "available")
         })
         .on("ec2", "ModifyVolume", Reply::xml(200, "<ModifyVolumeResponse/>"));
-    let grow = Change { paths: vec!["/size".into()], ..change("aws.ebs-volume.main", Some("vol-1"), document(500)) };
+    let grow = change("aws.ebs-volume.main", Some("vol-1"), document(500)).paths(vec!["/size".into()]);
     let grown = done(with_cloud(&cloud, || block_on(Aws::update(&context(), grow))));
     assert_eq!(grown.document["size"], 500);
     assert_eq!(form(&cloud.requests_for("ModifyVolume")[0])["Size"], "500");
@@ -269,11 +252,12 @@ fn the_groups_of_a_cluster_are_listed_once_for_all_that_are_sought() {
         .on("eks", &format!("{list}/user-0a1b2c"), group("user-0a1b2c", "aws.node-group.user"))
         .on("eks", &format!("{list}/worker-d3e4f5"), group("worker-d3e4f5", "aws.node-group.other"))
         .on("eks", "*", Reply::json_error(404, "ResourceNotFoundException", "none"));
-    let targets = ["general", "user", "worker"].map(|name| Target {
-        address: format!("aws.node-group.{name}"),
-        kind: "aws.node-group".into(),
-        remote_id: None,
-        document: json!({ "cluster_name": "demo-dev", "name": name }),
+    let targets = ["general", "user", "worker"].map(|name| {
+        Target::new(
+            format!("aws.node-group.{name}"),
+            "aws.node-group",
+            json!({ "cluster_name": "demo-dev", "name": name }),
+        )
     });
     let seen = with_cloud(&cloud, || block_on(Aws::read(&context(), targets.to_vec()))).unwrap();
     let seen: Vec<_> = seen.iter().map(|o| (&o.status, o.remote_id.as_deref())).collect();
@@ -309,10 +293,8 @@ fn an_add_on_acts_under_the_role_of_its_service_account() {
         "POST /clusters/demo-dev/addons/aws-ebs-csi-driver/update",
         Reply::json(200, &update),
     );
-    let moved = Change {
-        paths: vec!["/service_account_role_arn".into()],
-        ..change("aws.eks-addon.aws-ebs-csi-driver", Some("demo-dev:aws-ebs-csi-driver"), document)
-    };
+    let moved = change("aws.eks-addon.aws-ebs-csi-driver", Some("demo-dev:aws-ebs-csi-driver"), document)
+        .paths(vec!["/service_account_role_arn".into()]);
     pending(with_cloud(&cloud, || block_on(Aws::update(&context(), moved))));
     let sent: Value = serde_json::from_slice(&cloud.requests()[1].body).unwrap();
     assert_eq!(sent["serviceAccountRoleArn"], "arn:new");

@@ -77,7 +77,7 @@ fn a_new_text_is_a_new_default_version_and_the_oldest_makes_room() {
             text = "{ \"Statement\": [], \"Version\": \"2012-10-17\" }";
             policy_version(shown)
         });
-    let edit = Change { paths: vec!["/policy".into()], ..policy_change(Some(ARN)) };
+    let edit = policy_change(Some(ARN)).paths(vec!["/policy".into()]);
     done(update_of(&cloud, edit));
     assert_eq!(form(&cloud.requests_for("DeletePolicyVersion")[0])["VersionId"], "v3");
     let sent = form(&cloud.requests_for("CreatePolicyVersion")[0]);
@@ -179,7 +179,7 @@ fn clients_of_an_issuer_change_one_by_one() {
                 ),
             )
         });
-    let edit = Change { paths: vec!["/client_ids".into()], ..provider_change(Some(&arn), &["sts.amazonaws.com.cn"]) };
+    let edit = provider_change(Some(&arn), &["sts.amazonaws.com.cn"]).paths(vec!["/client_ids".into()]);
     done(update_of(&cloud, edit));
     assert_eq!(
         cloud.actions(),

@@ -7,7 +7,7 @@ use nic_sdk::Error;
 use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
-use nic_sdk::types::{Answer, Context, Diagnostic, Query, Severity};
+use nic_sdk::types::{Answer, Diagnostic, Query, Severity};
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/k";
@@ -293,7 +293,7 @@ fn a_volume_does_not_shrink() {
         config["amazon_web_services"]["storage"] = json!({ "type": "ebs", "size": wanted });
         let address = "aws.ebs-volume.main";
         let summary = json!({ "update": [address], "differences": { address: [differences] } });
-        let context = Context { topology: "design".into(), ..context() };
+        let context = context().topology("design");
         let found = with_cloud(&cloud, || block_on(Aws::preflight(&context, &config, &summary))).unwrap();
         (found, cloud.requests_for("DescribeVolumes").len())
     };
@@ -306,11 +306,7 @@ fn a_volume_does_not_shrink() {
 }
 
 fn version_of(cloud: &FakeCloud) -> Result<Value, Error> {
-    let query = Query {
-        key: "kubernetes_version".into(),
-        name: "kubernetes-version".into(),
-        arguments: json!({ "cluster": "demo-dev" }),
-    };
+    let query = Query::new("kubernetes_version", "kubernetes-version", json!({ "cluster": "demo-dev" }));
     let facts = with_cloud(cloud, || block_on(Aws::lookup(&context(), vec![query])))?;
     Ok(facts[0].value.clone())
 }

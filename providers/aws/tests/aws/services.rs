@@ -18,14 +18,7 @@ const GROUP_ARN: &str = "arn:aws:resource-groups:us-west-2:1:group/demo";
 const LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/dedicated";
 
 fn context() -> Context {
-    Context {
-        project: "demo".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: "classic".into(),
-        lineage: "l-1".into(),
-        ..Context::default()
-    }
+    Context::new("demo", "dev").region("us-west-2".to_owned()).topology("classic").lineage("l-1")
 }
 
 fn kind_of(address: &str) -> String {
@@ -33,19 +26,14 @@ fn kind_of(address: &str) -> String {
 }
 
 fn target(address: &str, remote_id: Option<&str>, document: Value) -> Target {
-    Target { address: address.into(), kind: kind_of(address), remote_id: remote_id.map(Into::into), document }
+    Target::new(address, kind_of(address), document).remote_id(remote_id.map(Into::into))
 }
 
 fn change(address: &str, remote_id: Option<&str>, paths: &[&str], document: Value) -> Change {
-    Change {
-        address: address.into(),
-        kind: kind_of(address),
-        remote_id: remote_id.map(Into::into),
-        document,
-        prior: Value::Null,
-        paths: paths.iter().map(|&path| path.to_owned()).collect(),
-        token: "0123456789abcdef0123456789abcdef".into(),
-    }
+    Change::new(address, kind_of(address), document)
+        .remote_id(remote_id.map(Into::into))
+        .paths(paths.iter().map(|&path| path.to_owned()).collect())
+        .token("0123456789abcdef0123456789abcdef")
 }
 
 fn read(cloud: &FakeCloud, target: Target) -> Observation {
@@ -624,7 +612,7 @@ fn tags_are_written_and_taken_away() {
     let (progress, created) = create(&cloud, made.clone());
     assert_eq!(created, ["demo-dev:user"]);
     assert_eq!(done(progress).document, auto_scaling_document("user"));
-    let made = Change { remote_id: Some("demo-dev:user".into()), ..made };
+    let made = made.remote_id("demo-dev:user".to_owned());
     let sent = form(&cloud.requests_for("CreateOrUpdateTags")[0]);
     let member = |name: &str| sent[&format!("Tags.member.1.{name}")].as_str();
     assert_eq!(
@@ -751,12 +739,7 @@ fn lost_storage_registry_and_group_are_discovered() {
         )
         .on("eks", "*", missing());
     let cloud = crate::leftovers::none(cloud);
-    let recorded = Recorded {
-        address: REGISTRY.into(),
-        kind: "aws.ecr-repository".into(),
-        remote_id: Some(REPOSITORY_ARN.into()),
-        attributes: json!({}),
-    };
+    let recorded = Recorded::new(REGISTRY, "aws.ecr-repository", json!({})).remote_id(REPOSITORY_ARN.to_owned());
     let found = with_cloud(&cloud, || block_on(Aws::discover(&context(), vec![recorded]))).unwrap();
     let found: Vec<_> = found.iter().map(|o| (o.address.as_str(), o.remote_id.as_deref())).collect();
     assert_eq!(found, [(FILE_SYSTEM, Some("fs-1"))]);

@@ -119,7 +119,7 @@ fn edit(thing: &Thing, pointer: &str, value: Value) -> Change {
     let (above, key) = pointer.rsplit_once('/').unwrap();
     document.pointer_mut(above).unwrap()[key] = value;
     let address = format!("{}.main", thing.kind);
-    Change { paths: vec![pointer.to_owned()], ..change(&address, thing.kind, Some(thing.remote_id), document) }
+    change(&address, thing.kind, Some(thing.remote_id), document).paths(vec![pointer.to_owned()])
 }
 
 fn cloud(thing: &Thing) -> FakeCloud {

@@ -3,7 +3,7 @@
 use crate::calls::context;
 use nic_provider_aws::Aws;
 use nic_sdk::provider::{Facts, Provider};
-use nic_sdk::types::{Answer, Context, Diagnostic, Severity};
+use nic_sdk::types::{Answer, Diagnostic, Severity};
 use serde_json::{Value, json};
 
 fn validate(section: &Value) -> Vec<Diagnostic> {
@@ -21,7 +21,7 @@ fn findings_in(topology: &str, changes: Value) -> Vec<(Severity, String, String)
     for (key, value) in changes {
         section[key] = value;
     }
-    let context = Context { topology: topology.into(), ..context() };
+    let context = context().topology(topology);
     let found = Aws::validate(&context, &json!({ "amazon_web_services": section })).unwrap();
     found
         .into_iter()
@@ -66,9 +66,9 @@ fn shared_storage_is_one_of_three() {
 
 /// What is said of these names.
 fn of_names(topology: &str, project: &str, namespace: &str) -> Vec<Diagnostic> {
-    let names = Context { project: project.into(), namespace: namespace.into(), ..context() };
+    let names = context().project(project).namespace(namespace);
     let config = json!({ "amazon_web_services": { "region": "us-west-2", "kubernetes_version": "1.31" } });
-    Aws::validate(&Context { topology: topology.into(), ..names }, &config).unwrap()
+    Aws::validate(&names.topology(topology), &config).unwrap()
 }
 
 /// One finding about a name: severity, code, pointer and hint.
@@ -190,7 +190,7 @@ fn groups_have_a_taint_by_default_in_classic_only() {
     let taints = |topology: &str, groups: Value| {
         let section = json!({ "region": "us-west-2", "kubernetes_version": "1.31", "node_groups": groups,
             "availability_zones": ["us-west-2a", "us-west-2b"] });
-        let context = Context { topology: topology.into(), ..context() };
+        let context = context().topology(topology);
         let config = json!({ "amazon_web_services": section });
         let Answer::Ready(resources) = Aws::desired(&context, &config, &Facts::default()).unwrap() else {
             panic!("the config names the zones")

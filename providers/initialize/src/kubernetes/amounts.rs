@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys, wrong_type};
 use serde_json::Value;
 
-use super::findings::{child, map, unknown_keys, wrong_type};
+use super::findings::map;
 use super::names;
 use super::quantity::{ONE, billionths};
 use crate::design::{Limits, Quota};
@@ -61,7 +62,7 @@ pub(super) fn quota(value: Option<&Value>, at: &str, found: &mut Findings) -> Op
 /// The limits; none when they name nothing.
 pub(super) fn limits(value: Option<&Value>, at: &str, found: &mut Findings) -> Option<Limits> {
     let limits = map(value, at, found)?;
-    unknown_keys(found, limits, at, &LIMITS_KEYS);
+    unread_keys(limits.keys(), at, &LIMITS_KEYS, found);
     let [default_request, default, max] =
         LIMITS_KEYS.map(|key| quantities(limits.get(key), &OF_CONTAINERS, &["hugepages-"], &child(at, key), found));
     let pairs = [
@@ -102,7 +103,7 @@ fn quantities(value: Option<&Value>, known: &[&str], prefixes: &[&str], at: &str
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
-                wrong_type(found, &at, "a quantity");
+                wrong_type(&at, "a quantity", found);
                 continue;
             }
         };

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys};
 use serde_json::{Map, Value};
 
-use super::findings::{child, map, text, unknown_keys};
+use super::findings::{map, text};
 use super::{amounts, names, network};
 use crate::design::Namespace;
 
@@ -32,7 +33,7 @@ fn namespace(name: &str, value: &Value, at: &str, found: &mut Findings) -> Optio
     }
     let empty = Map::new();
     let members = if value.is_null() { &empty } else { map(Some(value), at, found)? };
-    unknown_keys(found, members, at, &KEYS);
+    unread_keys(members.keys(), at, &KEYS, found);
     let below = |key: &str| (members.get(key), child(at, key));
     let ((of_labels, labels_at), (of_quota, quota_at)) = (below("labels"), below("quota"));
     let ((of_limits, limits_at), (of_policies, policies_at)) = (below("limits"), below("network_policies"));

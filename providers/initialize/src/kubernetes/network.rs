@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys, wrong_type};
 use serde_json::{Map, Value};
 
-use super::findings::{child, map, unknown_keys, wrong_type};
+use super::findings::map;
 use super::names;
 use crate::design::{NetworkPolicy, Peer};
 
@@ -26,7 +27,7 @@ fn policy(name: &str, value: &Value, at: &str, found: &mut Findings) -> Option<N
     }
     let empty = Map::new();
     let policy = if value.is_null() { &empty } else { map(Some(value), at, found)? };
-    unknown_keys(found, policy, at, &KEYS);
+    unread_keys(policy.keys(), at, &KEYS, found);
     let from_at = child(at, "from");
     let peers = match policy.get("from") {
         // A policy that lets nobody in cuts a namespace off: it has to be said, and not follow from a slip.
@@ -38,7 +39,7 @@ fn policy(name: &str, value: &Value, at: &str, found: &mut Findings) -> Option<N
         }
         Some(Value::Array(peers)) => peers,
         Some(_) => {
-            wrong_type(found, &from_at, "a list");
+            wrong_type(&from_at, "a list", found);
             return None;
         }
     };

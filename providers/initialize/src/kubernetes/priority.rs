@@ -1,9 +1,10 @@
 //! `priority_classes`.
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::{child, unread_keys, wrong_type};
 use serde_json::{Map, Value};
 
-use super::findings::{child, map, text, unknown_keys, wrong_type};
+use super::findings::{map, text};
 use super::names;
 use crate::design::PriorityClass;
 
@@ -39,14 +40,14 @@ fn class(name: &str, value: &Value, at: &str, found: &mut Findings) -> Option<Pr
     }
     let empty = Map::new();
     let class = if value.is_null() { &empty } else { map(Some(value), at, found)? };
-    unknown_keys(found, class, at, &KEYS);
+    unread_keys(class.keys(), at, &KEYS, found);
     let described = class.get("description").filter(|value| !value.is_null());
     let description = described.and_then(|value| text(value, &child(at, "description"), found));
     let is_default = match class.get("default") {
         None | Some(Value::Null) => false,
         Some(Value::Bool(flag)) => *flag,
         Some(_) => {
-            wrong_type(found, &child(at, "default"), "true or false");
+            wrong_type(&child(at, "default"), "true or false", found);
             false
         }
     };
@@ -70,7 +71,7 @@ fn priority(name: &str, class: &Map<String, Value>, at: &str, found: &mut Findin
             (format!("{value} of `{name}` is not between {} and {HIGHEST}", i32::MIN), at_value.as_str())
         }
         Some(_) => {
-            wrong_type(found, &at_value, "a whole number");
+            wrong_type(&at_value, "a whole number", found);
             return None;
         }
     };

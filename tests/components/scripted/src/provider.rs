@@ -35,13 +35,10 @@ pub struct Scripted;
 
 impl Provider for Scripted {
     fn describe() -> Description {
-        Description {
-            name: "scripted".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            config_sections: section::schemas(),
-            kinds: thing::kinds(),
-            settings: BTreeMap::from([("place".into(), "/scripted/place".into())]),
-        }
+        let description = Description::new("scripted", env!("CARGO_PKG_VERSION"))
+            .kinds(thing::kinds())
+            .setting("place", "/scripted/place");
+        section::schemas().into_iter().fold(description, |whole, (key, schema)| whole.section(key, schema))
     }
 
     fn upgrade_document(_context: &Context, outdated: Outdated) -> Result<Value, Error> {
@@ -100,7 +97,7 @@ impl Provider for Scripted {
             let script = Script::parse(&query.arguments)?;
             let place = Place { server: &script.server, config: &Value::Null };
             script.within("lookup")?.act(When::Before, &place).await?;
-            Ok(Fact { value: script.server.fact(&query.name).await?, key: query.key })
+            Ok(Fact::new(query.key, script.server.fact(&query.name).await?))
         });
         join_all(answers).await.into_iter().collect()
     }
@@ -202,18 +199,11 @@ fn act_within(section: &Section, call: &str, config: &Value) -> Result<(Steps, V
 }
 
 fn query(name: &str, section: &Section) -> Query {
-    Query { key: name.to_owned(), name: name.to_owned(), arguments: section.script() }
+    Query::new(name, name, section.script())
 }
 
 fn diagnostic(number: usize) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Info,
-        code: "SCRIPTED".into(),
-        summary: "One of too many".into(),
-        detail: number.to_string(),
-        pointer: None,
-        hints: Vec::new(),
-    }
+    Diagnostic::new(Severity::Info, "SCRIPTED", "One of too many", number.to_string())
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Cluster {
             let context: String = pieces.iter().filter_map(Value::as_str).collect();
             parameters["context"] = context.into();
         }
-        Locator { kind, parameters }
+        Locator::new(kind, parameters)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The three kinds of things, which differ only in how a create is made safe.
 
 use nic_sdk::Error;
-use nic_sdk::description::{self, CreateSafety, TimeLimits};
+use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::schema::{any, integer, list, map, object, string};
 use nic_sdk::types::{Change, Context, Observation, Status};
 use serde::Deserialize;
@@ -75,18 +75,11 @@ impl Kind {
             Self::Named => ("Named thing", "cloud.named_things[]", CreateSafety::Named),
             Self::Token => ("Thing by token", "cloud.token_things[]", CreateSafety::Token),
         };
-        description::Kind {
-            kind: self.name().into(),
-            title: title.into(),
-            schema: schema(),
-            schema_version: if self == Self::Named { 2 } else { 1 },
-            state_path: state_path.into(),
-            protected: false,
-            time_limits: TimeLimits { create: 60, update: 60, delete: 60 },
-            read_batch: 10,
-            create,
-            settle_seconds: 1,
-        }
+        description::Kind::new(self.name(), title, state_path, create, schema())
+            .schema_version(if self == Self::Named { 2 } else { 1 })
+            .time_limits(60, 60, 60)
+            .read_batch(10)
+            .settle_seconds(1)
     }
 }
 
@@ -142,7 +135,7 @@ pub fn observed(address: &str, thing: &Value, script: &Value) -> Observation {
         Some("failed") => Status::Failed("the cloud says `failed`".into()),
         Some(changing) => Status::InProgress(changing.to_owned()),
     };
-    Observation { status, ..Observation::present(address, id, document) }
+    Observation::present(address, id, document).status(status)
 }
 
 /// What was found by name or owner, of which there should be one at most.
@@ -152,7 +145,7 @@ pub fn found(address: &str, things: &[Value], script: &Value) -> Observation {
         [one] => observed(address, one, script),
         several => {
             let ids = several.iter().filter_map(|thing| thing["id"].as_str()).map(str::to_owned).collect();
-            Observation { status: Status::Ambiguous(ids), ..Observation::absent(address) }
+            Observation::absent(address).status(Status::Ambiguous(ids))
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use aws_sdk_eks::types::VpcConfigRequest;
 use nic_sdk::error::Error;
+use nic_sdk::kit::{LabelEdits, Minor, Scope};
 use nic_sdk::types::{Change, Progress};
 
 use super::{Document, encryption, logging, look};
 use crate::cloud::{Cloud, answered, from_aws};
-use crate::config::version_number;
 use crate::kinds::eks::{Operation, edit_tags, pending, update_id};
-use crate::kinds::{document, present};
-use crate::scope::Scope;
-use crate::tags::TagEdits;
+use crate::tags::TAGS;
+use nic_sdk::kit::change::{document, present};
 
 /// One update as EKS knows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub async fn next(cloud: &Cloud, change: &Change, name: &str) -> Result<Progress
     let absent = || Error::NotFound(format!("the cluster `{name}` does not exist"));
     let mut found = look(cloud, name).await?.ok_or_else(absent)?;
     let scope = Scope::new(&change.paths);
-    let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    let edits = LabelEdits::between(&found.document.tags, &desired.tags, &scope, TAGS);
     let step = first_step(&found.document, &desired, &scope)?;
     if !edits.is_empty() {
         let arn = answered(found.document.arn.clone(), "ARN of the cluster")?;
@@ -143,11 +142,11 @@ fn next_version(shown: &str, desired: &str) -> Result<String, Error> {
         let message = format!("EKS cannot go from version {shown} to {desired}: {why}");
         Error::other("VERSION_CANNOT_CHANGE", message)
     };
-    let (from, to) = version_number(shown).zip(version_number(desired)).ok_or_else(|| cannot("that is no version"))?;
-    if from.0 != to.0 || to.1 < from.1 {
+    let (from, to) = Minor::parse(shown).zip(Minor::parse(desired)).ok_or_else(|| cannot("that is no version"))?;
+    if from.major() != to.major() || to < from {
         return Err(cannot("it moves up by minor versions only"));
     }
-    Ok(format!("{}.{}", from.0, from.1 + 1))
+    Ok(from.plus(1).to_string())
 }
 
 async fn begin(cloud: &Cloud, name: &str, step: &Step, token: &str) -> Result<String, Error> {

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{NetworkInterfaceStatus, VolumeState};
 use futures::future::{join_all, try_join, try_join3};
 use nic_sdk::error::Error;
 
-use crate::cloud::{Cloud, filter, from_aws, from_ec2, is_not_found};
+use crate::cloud::{Cloud, filter, from_aws, from_ec2};
 use crate::tags::{OWNER_KEY, Tags};
 
 /// How many load balancers or target groups one request for tags may name.
@@ -148,11 +148,11 @@ where
     Ask: Fn(&[String]) -> F,
 {
     match ask(ids).await {
-        Err(error) if is_not_found(&error) => {}
+        Err(error) if error.is_not_found() => {}
         answer => return answer.map(|answer| vec![answer]),
     }
     let answers = join_all(ids.chunks(1).map(ask)).await.into_iter();
-    answers.filter(|answer| !answer.as_ref().is_err_and(is_not_found)).collect()
+    answers.filter(|answer| !answer.as_ref().is_err_and(Error::is_not_found)).collect()
 }
 
 async fn classic_load_balancers(cloud: &Cloud, cluster: &str) -> Result<Vec<Leftover>, Error> {

@@ -4,13 +4,13 @@ use aws_sdk_ec2::types::{IpPermission, SecurityGroup, UserIdGroupPair};
 use nic_sdk::error::Error;
 
 use super::find::Leftover;
-use crate::cloud::{Cloud, filter, from_aws, is_not_found};
+use crate::cloud::{Cloud, filter, from_aws};
 
 /// Asks for its removal. That it is in use, or gone, is no error: the next look tells.
 pub async fn remove(cloud: &Cloud, leftover: &Leftover) -> Result<(), Error> {
     match ask(cloud, leftover).await {
         Err(Error::Conflict(_)) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         result => result,
     }
 }

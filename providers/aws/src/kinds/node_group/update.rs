@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eks::types::{UpdateLabelsPayload, UpdateTaintsPayload};
 use nic_sdk::error::Error;
+use nic_sdk::kit::{LabelEdits, Minor, Scope};
 use nic_sdk::types::{Change, Progress};
 
 use super::{Document, Id, Scaling, Taint, look};
 use crate::cloud::{Cloud, answered, from_aws};
-use crate::config::version_number;
 use crate::kinds::eks::{Operation, edit_tags, pending, update_id};
-use crate::kinds::{document, present};
-use crate::scope::Scope;
-use crate::tags::TagEdits;
+use crate::tags::TAGS;
+use nic_sdk::kit::change::{document, present};
 
 /// One update as EKS knows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, E
     let absent = || Error::NotFound(format!("the node group `{id}` does not exist"));
     let mut found = look(cloud, id).await?.ok_or_else(absent)?;
     let scope = Scope::new(&change.paths);
-    let edits = TagEdits::between(&found.document.tags, &desired.tags, &scope);
+    let edits = LabelEdits::between(&found.document.tags, &desired.tags, &scope, TAGS);
     let step = first_step(&found.document, &desired, &scope)?;
     if !edits.is_empty() {
         let arn = answered(found.document.arn.clone(), "ARN of the node group")?;
@@ -68,7 +67,7 @@ fn first_step(shown: &Document, desired: &Document, scope: &Scope<'_>) -> Result
     if from == version {
         return Ok(None);
     }
-    if version_number(from) > version_number(&version) {
+    if Minor::parse(from) > Minor::parse(&version) {
         let message = format!("EKS cannot go from version {from} to {version}: it moves nodes up only");
         return Err(Error::other("VERSION_CANNOT_CHANGE", message));
     }

@@ -15,32 +15,17 @@ pub const MARK: &str = "nic.nebari.dev/owner";
 
 /// The platform `demo-dev` in us-west-2.
 pub fn context() -> Context {
-    Context {
-        project: "demo".into(),
-        namespace: "dev".into(),
-        region: Some("us-west-2".into()),
-        topology: "classic".into(),
-        lineage: "l-1".into(),
-        ..Context::default()
-    }
+    Context::new("demo", "dev").region("us-west-2".to_owned()).topology("classic").lineage("l-1")
 }
 
 /// What to read.
 pub fn target(address: &str, kind: &str, remote_id: Option<&str>, document: Value) -> Target {
-    Target { address: address.into(), kind: kind.into(), remote_id: remote_id.map(Into::into), document }
+    Target::new(address, kind, document).remote_id(remote_id.map(Into::into))
 }
 
 /// A change of everything that differs.
 pub fn change(address: &str, kind: &str, remote_id: Option<&str>, document: Value) -> Change {
-    Change {
-        address: address.into(),
-        kind: kind.into(),
-        remote_id: remote_id.map(Into::into),
-        document,
-        prior: Value::Null,
-        paths: Vec::new(),
-        token: "0123456789abcdef0123456789abcdef".into(),
-    }
+    Change::new(address, kind, document).remote_id(remote_id.map(Into::into)).token("0123456789abcdef0123456789abcdef")
 }
 
 /// Reads one thing.

@@ -83,12 +83,12 @@ impl How {
     }
 
     fn request(self, place: &Place<'_>) -> Request {
-        let form = |(service, id, region): (&str, &str, &str), host: &str, body: String| Request {
-            body: body.into_bytes(),
-            ..Request::new("POST", format!("https://{host}/"))
+        let form = |(service, id, region): (&str, &str, &str), host: &str, body: String| {
+            Request::new("POST", format!("https://{host}/"))
                 .scheme(Scheme::aws_sigv4(service, region))
                 .service_id(id)
                 .header("content-type", "application/x-www-form-urlencoded")
+                .body(body.into_bytes())
         };
         let ec2_in = |region: &str, host: &str, action: &str| {
             let body = format!("Action={action}&Version=2016-11-15&VpcId=vpc-0123456789abcdef0");

@@ -59,7 +59,7 @@ impl Exfiltrate {
     /// The cluster's place, if that is what is to be falsified.
     pub(crate) fn locator(&self) -> Option<Locator> {
         let request = json!({ "method": "GET", "url": self.to, "scheme": "none" });
-        let locator = Locator { kind: "kubeconfig-from".into(), parameters: json!({ "request": request }) };
+        let locator = Locator::new("kubeconfig-from", json!({ "request": request }));
         (self.what == What::Locator).then_some(locator)
     }
 

@@ -54,12 +54,12 @@ fn refused() -> u16 {
 impl FailLate {
     /// Whether it fails before anything was done.
     pub(crate) fn without_effect(&self) -> Option<Failure> {
-        (!self.effect).then(|| Failure { error: self.error(), remote_id: None })
+        (!self.effect).then(|| Failure::new(self.error(), None))
     }
 
     /// How it fails after the thing was made.
     pub(crate) fn after_effect(&self, of: &str, id: &str) -> Result<Operation, Failure> {
-        let failure = Failure { error: self.error(), remote_id: self.remote_id.then(|| id.to_owned()) };
+        let failure = Failure::new(self.error(), self.remote_id.then(|| id.to_owned()));
         if self.polls == 0 {
             return Err(failure);
         }
@@ -70,7 +70,7 @@ impl FailLate {
     /// The failure that [`after_effect`](Self::after_effect) put into the operation.
     pub(crate) fn told(failure: &Value, id: &str) -> Option<Failure> {
         let late = Self::deserialize(failure).ok()?;
-        Some(Failure { error: late.error(), remote_id: late.remote_id.then(|| id.to_owned()) })
+        Some(Failure::new(late.error(), late.remote_id.then(|| id.to_owned())))
     }
 
     fn name(&self) -> &'static str {
@@ -110,8 +110,7 @@ mod tests {
         let late = FailLate::deserialize(json!({ "polls": 2, "error": "conflict" })).unwrap();
         let operation = late.after_effect("create", "7").unwrap();
         assert_eq!(operation.left, 2);
-        let expected =
-            Failure { error: Error::Conflict("the script says to fail".into()), remote_id: Some("7".into()) };
+        let expected = Failure::new(Error::Conflict("the script says to fail".into()), Some("7".into()));
         assert_eq!(FailLate::told(&operation.failure, "7"), Some(expected));
         assert_eq!(FailLate::told(&Value::Null, "7"), None);
     }

@@ -88,7 +88,8 @@ impl Lie {
             How::Missing => Vec::new(),
             How::DuplicateAddress => vec![seen.clone(), seen],
             How::UnknownAddress => {
-                let invented = Observation { address: "scripted.thing.nobody-asked".into(), ..seen.clone() };
+                let mut invented = seen.clone();
+                "scripted.thing.nobody-asked".clone_into(&mut invented.address);
                 vec![seen, invented]
             }
             How::Unreadable => vec![Observation::unreadable(seen.address, Error::TimedOut("so it says".into()))],
@@ -98,14 +99,17 @@ impl Lie {
     }
 
     /// Falsifies the observation that ends a change.
-    pub(crate) fn falsify_done(&self, done: Observation) -> Observation {
+    pub(crate) fn falsify_done(&self, mut done: Observation) -> Observation {
         match self.how {
-            How::UnknownAddress => Observation { address: "scripted.thing.nobody-asked".into(), ..done },
-            How::NoRemoteId => Observation { remote_id: None, ..done },
+            How::UnknownAddress => {
+                "scripted.thing.nobody-asked".clone_into(&mut done.address);
+                done
+            }
+            How::NoRemoteId => done.remote_id(None::<String>),
             How::Absent => Observation::absent(done.address),
             How::Present => {
                 let document = json!({ "name": "still there", "id": "0" });
-                Observation { status: Status::Present, ..Observation::present(done.address, "0", document) }
+                Observation::present(done.address, "0", document).status(Status::Present)
             }
             _ => self.falsify(done),
         }
@@ -132,7 +136,7 @@ impl Lie {
     /// Falsifies the way to the cluster.
     pub(crate) fn falsify_locator(&self, locator: Option<Locator>) -> Option<Locator> {
         match self.how {
-            How::UnknownLocator => Some(Locator { kind: "crystal-ball".into(), parameters: json!({}) }),
+            How::UnknownLocator => Some(Locator::new("crystal-ball", json!({}))),
             _ => locator,
         }
     }

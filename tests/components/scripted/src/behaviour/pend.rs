@@ -65,11 +65,9 @@ impl Operation {
 
     /// The answer while it is pending.
     pub(crate) fn waiting(&self) -> Progress {
-        Progress::Pending(Waiting {
-            remote_id: (!self.without_id).then(|| self.id.clone()),
-            operation: json!(self),
-            poll_after: Duration::from_millis(self.after_ms),
-            message: format!("{} left", self.left),
-        })
+        Progress::Pending(
+            Waiting::new(json!(self), Duration::from_millis(self.after_ms), format!("{} left", self.left))
+                .remote_id((!self.without_id).then(|| self.id.clone())),
+        )
     }
 }

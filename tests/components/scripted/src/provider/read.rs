@@ -43,9 +43,7 @@ async fn honestly(context: &Context, target: &Target, script: &Script) -> Result
     let name = target.document["name"].as_str().unwrap_or_default();
     let things = script.server.find("name", name).await?;
     match things.first().filter(|thing| thing["owner"] != owner.as_str()) {
-        Some(_) => {
-            Ok(Observation { status: Status::Foreign(format!("`{name}` is not ours")), ..Observation::absent(address) })
-        }
+        Some(_) => Ok(Observation::absent(address).status(Status::Foreign(format!("`{name}` is not ours")))),
         None => Ok(thing::found(address, &things, ours)),
     }
 }

@@ -4,25 +4,19 @@ use nic_sdk::types::Status;
 use super::*;
 
 fn context() -> Context {
-    Context { lineage: "l".into(), ..Context::default() }
+    Context::default().lineage("l")
 }
 
 fn change(on: &Value, remote_id: Option<&str>) -> Change {
     let script = json!({ "endpoint": "http://things.test", "on": on });
-    Change {
-        address: "scripted.thing.a".into(),
-        kind: "scripted.thing".into(),
-        remote_id: remote_id.map(str::to_owned),
-        document: json!({ "name": "a", "value": 1, "script": script }),
-        prior: Value::Null,
-        paths: Vec::new(),
-        token: "0".repeat(32),
-    }
+    Change::new("scripted.thing.a", "scripted.thing", json!({ "name": "a", "value": 1, "script": script }))
+        .remote_id(remote_id.map(str::to_owned))
+        .token("0".repeat(32))
 }
 
 fn target(on: &Value, remote_id: Option<&str>) -> Target {
     let change = change(on, remote_id);
-    Target { address: change.address, kind: change.kind, remote_id: change.remote_id, document: change.document }
+    Target::new(change.address, change.kind, change.document).remote_id(change.remote_id)
 }
 
 fn a_thing() -> Value {
@@ -124,7 +118,7 @@ fn facts_are_asked_once_unless_it_lies() {
     let honest = config(json!({}));
     let desired = |config: &Value, facts: &Facts| Scripted::desired(&context(), config, facts).unwrap();
     assert!(matches!(desired(&honest, &Facts::default()), Answer::Need(asked) if asked.len() == 1));
-    let facts = Facts(BTreeMap::from([("zone".to_owned(), json!("z1"))]));
+    let facts = Facts::from_iter([("zone".to_owned(), json!("z1"))]);
     let Answer::Ready(resources) = desired(&honest, &facts) else { panic!("asks again") };
     assert_eq!(resources[0].document["value"], "z1");
     let liar = config(json!({ "desired": [{ "do": "lie", "how": "ask-again" }] }));
@@ -135,7 +129,7 @@ fn facts_are_asked_once_unless_it_lies() {
 fn a_name_that_another_one_has_is_foreign() {
     let others = json!([{ "id": "9", "name": "a", "owner": "somebody" }]);
     let cloud = FakeCloud::new().on("scripted", "GET /things", Reply::json(200, &others));
-    let named = Target { kind: "scripted.named".into(), ..target(&json!({}), None) };
+    let named = Target::new("scripted.named.a", "scripted.named", target(&json!({}), None).document);
     let seen = with_cloud(&cloud, || block_on(Scripted::read(&context(), vec![named]))).unwrap();
     assert!(matches!(seen[0].status, Status::Foreign(_)));
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use crate::findings::Findings;
+
 /// An IPv4 network without host bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cidr {
@@ -12,6 +14,21 @@ pub struct Cidr {
 }
 
 impl Cidr {
+    /// The network that the config names at `pointer`, or a finding and none.
+    pub fn read(text: &str, pointer: &str, findings: &mut Findings) -> Option<Self> {
+        match text.parse::<Self>() {
+            Ok(cidr) => Some(cidr),
+            Err(error) => {
+                let finding =
+                    findings.error("CIDR_INVALID", "A network is malformed", format!("`{text}`: {error}"), pointer);
+                if let CidrError::HostBits(network) = error {
+                    finding.hints.push(format!("write `{network}`"));
+                }
+                None
+            }
+        }
+    }
+
     /// The length of the network part.
     pub fn prefix(self) -> u8 {
         self.prefix
@@ -25,6 +42,17 @@ impl Cidr {
         }
         let shifted = index.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
         Some(Self { network: self.network | shifted, prefix })
+    }
+
+    /// Whether the other lies within it.
+    pub fn contains(self, other: Self) -> bool {
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+        other.prefix >= self.prefix && other.network & mask == self.network
+    }
+
+    /// Whether the two have an address in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.contains(other) || other.contains(self)
     }
 }
 
@@ -67,12 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn a_vpc_is_cut_into_four() {
+    fn a_network_is_cut_into_four() {
         let subnets: Vec<String> = (0..4).map(|i| cidr("10.10.0.0/16").subnet(2, i).unwrap().to_string()).collect();
         assert_eq!(subnets, ["10.10.0.0/18", "10.10.64.0/18", "10.10.128.0/18", "10.10.192.0/18"]);
         assert_eq!(cidr("10.10.0.0/16").subnet(2, 4), None);
         assert_eq!(cidr("0.0.0.0/0").subnet(2, 3).unwrap().to_string(), "192.0.0.0/2");
         assert_eq!(cidr("10.0.0.0/31").subnet(2, 0), None);
+    }
+
+    #[test]
+    fn networks_overlap_when_one_lies_in_the_other() {
+        let (whole, part, next) = (cidr("10.10.0.0/16"), cidr("10.10.128.0/18"), cidr("10.11.0.0/16"));
+        assert!(whole.contains(part) && whole.contains(whole) && !part.contains(whole));
+        assert!(part.overlaps(whole) && !next.overlaps(whole));
+        assert!(cidr("0.0.0.0/0").contains(next) && !next.contains(cidr("0.0.0.0/0")));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The host names the attributes that an update is for. What else differs is not touched: it may be drift that the user was
 //! only told of.
 
+use super::pointer::{escaped, unescaped};
+
 /// The attributes a change is about; all of them when none is named, as in a create.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a>(&'a [String]);
@@ -23,7 +25,7 @@ impl<'a> Scope<'a> {
 
     /// Whether the member `key` of the object at `pointer` is meant.
     pub fn touches_member(&self, pointer: &str, key: &str) -> bool {
-        self.touches(&format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")))
+        self.touches(&format!("{pointer}/{}", escaped(key)))
     }
 
     /// Whether `pointer` itself is named: only then may something be taken away that is not wanted.
@@ -33,10 +35,7 @@ impl<'a> Scope<'a> {
 
     /// The members of the object at `pointer` that are named one by one.
     pub fn named_members(&self, pointer: &str) -> impl Iterator<Item = String> {
-        self.0
-            .iter()
-            .filter_map(move |path| path.strip_prefix(pointer)?.strip_prefix('/'))
-            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+        self.0.iter().filter_map(move |path| path.strip_prefix(pointer)?.strip_prefix('/')).map(unescaped)
     }
 }
 

@@ -1,21 +1,19 @@
 //! Leading a thing to its document, on clouds that show what they were told with a delay.
 //!
-//! EC2 and IAM answer a change at once and show it a little later. So after an update the thing is looked at again, and what does
+//! Many services answer a change at once and show it a little later. So after an update the thing is looked at again, and what does
 //! not show yet is waited for, a bounded number of times: a provider never sleeps, the host does. What was just created is
-//! known without a look: it is what was sent, and what AWS adds to it.
+//! known without a look: it is what was sent, and what the cloud adds to it.
 
 use std::time::Duration;
 
-use nic_sdk::error::{Error, Failure};
-use nic_sdk::types::{Change, Progress, Waiting};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{document, failure, present, remote_id};
-use crate::cloud::{Cloud, is_not_found};
-use crate::scope::Scope;
-use crate::tags::{TagEdits, Tags};
+use super::change::{document, failure, present, remote_id};
+use super::{Cloud, LabelEdits, Labels, Scope};
+use crate::error::{Error, Failure};
+use crate::types::{Change, Progress, Waiting};
 
 /// How long the cloud gets before it is asked again.
 const SETTLE_AFTER: Duration = Duration::from_secs(2);
@@ -25,27 +23,45 @@ pub const SETTLE_ATTEMPTS: u32 = 15;
 
 /// A thing as the cloud shows it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Found<D> {
     /// Its remote id.
     pub id: String,
-    /// All its tags, the mark included.
-    pub tags: Tags,
-    /// Whether it can be used: EC2 makes some things a moment after it has answered.
+    /// All its labels, the mark included.
+    pub labels: Labels,
+    /// Whether it can be used: some clouds make some things a moment after they have answered.
     pub usable: bool,
     /// In the kind's terms.
     pub document: D,
 }
 
-/// A document with tags.
-pub trait Tagged: Serialize + DeserializeOwned {
-    /// The tags it shows or wants.
-    fn tags(&self) -> &Tags;
+impl<D> Found<D> {
+    /// A thing that can be used.
+    pub fn new(id: impl Into<String>, labels: Labels, document: D) -> Self {
+        Self { id: id.into(), labels, usable: true, document }
+    }
+
+    /// Says whether it can be used.
+    #[must_use]
+    pub fn usable(mut self, usable: bool) -> Self {
+        self.usable = usable;
+        self
+    }
+}
+
+/// A document with labels.
+pub trait Labelled: Serialize + DeserializeOwned {
+    /// The labels it shows or wants.
+    fn labels(&self) -> &Labels;
 }
 
 /// A kind whose changes are answered at once.
+#[expect(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Settles {
+    /// Where it is.
+    type Cloud: Cloud;
     /// The document.
-    type Document: Tagged;
+    type Document: Labelled;
     /// One call of an update.
     type Step;
 
@@ -53,16 +69,16 @@ pub trait Settles {
     const ATTEMPTS: u32 = SETTLE_ATTEMPTS;
 
     /// What is there under the remote id.
-    async fn look(cloud: &Cloud, id: &str) -> Result<Option<Found<Self::Document>>, Error>;
+    async fn look(cloud: &Self::Cloud, id: &str) -> Result<Option<Found<Self::Document>>, Error>;
 
-    /// The calls that lead from what is shown to what is desired, tags aside, as far as the scope goes.
+    /// The calls that lead from what is shown to what is desired, labels aside, as far as the scope goes.
     fn steps(observed: &Self::Document, desired: &Self::Document, scope: &Scope<'_>) -> Vec<Self::Step>;
 
     /// Makes one of them.
-    async fn take(cloud: &Cloud, id: &str, step: Self::Step) -> Result<(), Error>;
+    async fn take(cloud: &Self::Cloud, id: &str, step: Self::Step) -> Result<(), Error>;
 
-    /// Writes and takes away tags.
-    async fn edit_tags(cloud: &Cloud, id: &str, edits: &TagEdits) -> Result<(), Error>;
+    /// Writes and takes away labels.
+    async fn edit_labels(cloud: &Self::Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error>;
 }
 
 /// What `poll` is given. A change that is picked up by another run no longer says what it was about, so this does.
@@ -76,29 +92,26 @@ struct Settling {
 }
 
 impl Settling {
-    fn wait(self, id: &str) -> Progress {
-        Progress::Pending(Waiting {
-            remote_id: Some(id.to_owned()),
-            operation: json!(Self { attempt: self.attempt + 1, ..self }),
-            poll_after: SETTLE_AFTER,
-            message: "waiting until AWS shows the change".to_owned(),
-        })
+    fn wait<C: Cloud>(self, id: &str) -> Progress {
+        let operation = json!(Self { attempt: self.attempt + 1, ..self });
+        let message = format!("waiting until {} shows the change", C::NAME);
+        Progress::Pending(Waiting::new(operation, SETTLE_AFTER, message).remote_id(id.to_owned()))
     }
 }
 
-/// Leads what was just made to what is desired. What AWS has answered well is taken for done: the next plan looks.
+/// Leads what was just made to what is desired. What the cloud has answered well is taken for done: the next plan looks.
 pub async fn complete<K: Settles>(
-    cloud: &Cloud,
+    cloud: &K::Cloud,
     change: &Change,
     made: Found<K::Document>,
 ) -> Result<Progress, Failure> {
     let failed = failure(&made.id);
     if !made.usable {
-        return Ok(Settling { attempt: 0, paths: Vec::new(), told: false }.wait(&made.id));
+        return Ok(Settling { attempt: 0, paths: Vec::new(), told: false }.wait::<K::Cloud>(&made.id));
     }
     let desired: K::Document = document(&change.document).map_err(&failed)?;
     let steps = K::steps(&made.document, &desired, &Scope::new(&[]));
-    carry_out::<K>(cloud, &made.id, &TagEdits::default(), steps).await.map_err(not_shown_yet).map_err(&failed)?;
+    carry_out::<K>(cloud, &made.id, &LabelEdits::default(), steps).await.map_err(not_shown_yet).map_err(&failed)?;
     let mut shown = json!(made.document);
     if let (Some(shown), Value::Object(desired)) = (shown.as_object_mut(), json!(desired)) {
         shown.extend(desired);
@@ -108,13 +121,13 @@ pub async fn complete<K: Settles>(
 
 /// What was just made, or what it refers to, is not visible everywhere yet: the same change goes well a little later.
 fn not_shown_yet(error: Error) -> Error {
-    if is_not_found(&error) { Error::Conflict(error.to_string()) } else { error }
+    if error.is_not_found() { Error::Conflict(error.to_string()) } else { error }
 }
 
 /// Leads what is there to what is desired.
-pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Result<Progress, Failure> {
+pub async fn settle<K: Settles>(cloud: &K::Cloud, change: &Change, id: &str) -> Result<Progress, Failure> {
     let failed = failure(id);
-    let waiting = |told| Settling { attempt: 0, paths: change.paths.clone(), told }.wait(id);
+    let waiting = |told| Settling { attempt: 0, paths: change.paths.clone(), told }.wait::<K::Cloud>(id);
     let desired: K::Document = document(&change.document).map_err(&failed)?;
     let scope = Scope::new(&change.paths);
     let found = match K::look(cloud, id).await.map_err(&failed)? {
@@ -135,7 +148,7 @@ pub async fn settle<K: Settles>(cloud: &Cloud, change: &Change, id: &str) -> Res
 
 /// Goes on with it, only looking: a poll may change nothing. What was not told yet, the host asks for when it sees that it is
 /// missing.
-pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value) -> Result<Progress, Failure> {
+pub async fn poll<K: Settles>(cloud: &K::Cloud, change: &Change, operation: &Value) -> Result<Progress, Failure> {
     let id = remote_id(change)?;
     let failed = failure(id);
     let now: Settling = document(operation).map_err(&failed)?;
@@ -150,7 +163,7 @@ pub async fn poll<K: Settles>(cloud: &Cloud, change: &Change, operation: &Value)
             Ok(Progress::Done(present(&change.address, &found.id, &found.document)))
         }
         None if last => Err(failed(Error::NotFound(format!("`{id}` does not exist")))),
-        _ => Ok(now.wait(id)),
+        _ => Ok(now.wait::<K::Cloud>(id)),
     }
 }
 
@@ -159,15 +172,21 @@ fn left<K: Settles>(
     found: &Found<K::Document>,
     desired: &K::Document,
     scope: &Scope<'_>,
-) -> Option<(TagEdits, Vec<K::Step>)> {
-    let edits = TagEdits::between(found.document.tags(), desired.tags(), scope);
+) -> Option<(LabelEdits, Vec<K::Step>)> {
+    let edits =
+        LabelEdits::between(found.document.labels(), desired.labels(), scope, &format!("/{}", K::Cloud::LABELS));
     let steps = K::steps(&found.document, desired, scope);
     Some((edits, steps)).filter(|(edits, steps)| !edits.is_empty() || !steps.is_empty())
 }
 
-async fn carry_out<K: Settles>(cloud: &Cloud, id: &str, edits: &TagEdits, steps: Vec<K::Step>) -> Result<(), Error> {
+async fn carry_out<K: Settles>(
+    cloud: &K::Cloud,
+    id: &str,
+    edits: &LabelEdits,
+    steps: Vec<K::Step>,
+) -> Result<(), Error> {
     if !edits.is_empty() {
-        K::edit_tags(cloud, id, edits).await?;
+        K::edit_labels(cloud, id, edits).await?;
     }
     for step in steps {
         K::take(cloud, id, step).await?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use nic_sdk::findings::Findings;
 use serde_json::{Map, Value};
 
-use super::spelling;
+use super::{child, nearest};
+use crate::findings::Findings;
 
 /// One map of the config. A null member counts as absent, as Nebari has it.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl<'a> Reader<'a> {
             Some(Value::Object(members)) => Some(Self { members, pointer: pointer.to_owned() }),
             Some(Value::Null) | None => None,
             Some(other) => {
-                wrong_type(other, "a map", pointer, findings);
+                found_instead(other, "a map", pointer, findings);
                 None
             }
         }
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         let value = self.get(key)?;
         let pointer = self.at(key);
         let Some(elements) = value.as_array() else {
-            wrong_type(value, "a list", &pointer, findings);
+            found_instead(value, "a list", &pointer, findings);
             return None;
         };
         let texts = elements.iter().enumerate();
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         let value = self.get(key)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            wrong_type(value, "true or false", &self.at(key), findings);
+            found_instead(value, "true or false", &self.at(key), findings);
         }
         flag
     }
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         let (key, value) = self.one_of(spellings, findings)?;
         let count = value.as_i64().and_then(|n| i32::try_from(n).ok()).filter(|&n| n >= 0);
         if count.is_none() {
-            wrong_type(value, "a whole number from 0", &self.at(key), findings);
+            found_instead(value, "a whole number from 0", &self.at(key), findings);
         }
         Some((key, count?))
     }
@@ -118,16 +118,30 @@ impl<'a> Reader<'a> {
         for key in self.members.keys().filter(|key| !known.contains(&key.as_str())) {
             let detail = format!("`{key}` is no key that is known here; it has no effect");
             let finding = findings.warning("UNKNOWN_KEY", "A key is not known", detail, &self.at(key));
-            if let Some(nearest) = spelling::nearest(key, known) {
+            if let Some(nearest) = nearest(key, known) {
                 finding.hints.push(format!("did you mean `{nearest}`?"));
             }
         }
     }
 }
 
-/// Appends one token to an RFC 6901 pointer.
-pub fn child(pointer: &str, token: &str) -> String {
-    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
+/// A finding about a value at `pointer` that is not what is `expected` there.
+pub fn wrong_type(pointer: &str, expected: &str, findings: &mut Findings) {
+    findings.error("VALUE_TYPE", "A value has the wrong type", format!("`{pointer}` is not {expected}"), pointer);
+}
+
+/// A warning for every key of a small map that nobody reads, with all that are read.
+pub fn unread_keys<'k>(
+    keys: impl IntoIterator<Item = &'k String>,
+    pointer: &str,
+    known: &[&str],
+    findings: &mut Findings,
+) {
+    for key in keys.into_iter().filter(|key| !known.contains(&key.as_str())) {
+        let detail = format!("`{key}` is not a key that is read here; it is ignored");
+        let finding = findings.warning("UNKNOWN_KEY", "A key is unknown", detail, &child(pointer, key));
+        finding.hints.push(format!("keys read here: `{}`", known.join("`, `")));
+    }
 }
 
 fn text_at(value: &Value, pointer: &str, findings: &mut Findings) -> Option<String> {
@@ -136,13 +150,13 @@ fn text_at(value: &Value, pointer: &str, findings: &mut Findings) -> Option<Stri
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         other => {
-            wrong_type(other, "text", pointer, findings);
+            found_instead(other, "text", pointer, findings);
             None
         }
     }
 }
 
-fn wrong_type(value: &Value, expected: &str, pointer: &str, findings: &mut Findings) {
+fn found_instead(value: &Value, expected: &str, pointer: &str, findings: &mut Findings) {
     let found = match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",

@@ -1,0 +1,129 @@
+//! The partitions of AWS: groups of regions with accounts and host names of their own.
+//!
+//! The table is the only place where they are known. It has no dependency, so that components and the host can both have it: what a
+//! provider names, and what the gate lets through, is the same. A test of the harness compares it with botocore's.
+//!
+//! ```
+//! use nic_aws_partitions::Partition;
+//!
+//! let china = Partition::of_region("cn-north-1").unwrap();
+//! assert_eq!((china.id, china.dns_suffix), ("aws-cn", "amazonaws.com.cn"));
+//! assert_eq!(china.host("ec2", "cn-north-1"), "ec2.cn-north-1.amazonaws.com.cn");
+//! assert_eq!(Partition::of_region("us-gov-west-1").unwrap().iam_host, "iam.us-gov.amazonaws.com");
+//! // No region that AWS has, or has a pattern for.
+//! assert_eq!(Partition::of_region("moon-north-1"), None);
+//! ```
+
+/// A group of regions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partition {
+    /// `aws`, as ARNs say it.
+    pub id: &'static str,
+    /// What its regions begin with, before a word and a number: `us` of `us-west-2`.
+    pub areas: &'static [&'static str],
+    /// The last labels of its host names: `amazonaws.com`.
+    pub dns_suffix: &'static str,
+    /// Where it keeps what it has once, IAM above all: the region in the signature of such requests.
+    pub global_region: &'static str,
+    /// The one host of IAM.
+    pub iam_host: &'static str,
+}
+
+/// All of them; the first is what most people have.
+pub const PARTITIONS: [Partition; 8] = [
+    Partition {
+        id: "aws",
+        areas: &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
+        dns_suffix: "amazonaws.com",
+        global_region: "us-east-1",
+        iam_host: "iam.amazonaws.com",
+    },
+    Partition {
+        id: "aws-cn",
+        areas: &["cn"],
+        dns_suffix: "amazonaws.com.cn",
+        global_region: "cn-north-1",
+        iam_host: "iam.cn-north-1.amazonaws.com.cn",
+    },
+    Partition {
+        id: "aws-us-gov",
+        areas: &["us-gov"],
+        dns_suffix: "amazonaws.com",
+        global_region: "us-gov-west-1",
+        iam_host: "iam.us-gov.amazonaws.com",
+    },
+    Partition {
+        id: "aws-iso",
+        areas: &["us-iso"],
+        dns_suffix: "c2s.ic.gov",
+        global_region: "us-iso-east-1",
+        iam_host: "iam.us-iso-east-1.c2s.ic.gov",
+    },
+    Partition {
+        id: "aws-iso-b",
+        areas: &["us-isob"],
+        dns_suffix: "sc2s.sgov.gov",
+        global_region: "us-isob-east-1",
+        iam_host: "iam.us-isob-east-1.sc2s.sgov.gov",
+    },
+    Partition {
+        id: "aws-iso-e",
+        areas: &["eu-isoe"],
+        dns_suffix: "cloud.adc-e.uk",
+        global_region: "eu-isoe-west-1",
+        iam_host: "iam.eu-isoe-west-1.cloud.adc-e.uk",
+    },
+    Partition {
+        id: "aws-iso-f",
+        areas: &["us-isof"],
+        dns_suffix: "csp.hci.ic.gov",
+        global_region: "us-isof-south-1",
+        iam_host: "iam.us-isof-south-1.csp.hci.ic.gov",
+    },
+    Partition {
+        id: "aws-eusc",
+        areas: &["eusc-de"],
+        dns_suffix: "amazonaws.eu",
+        global_region: "eusc-de-east-1",
+        iam_host: "iam.eusc-de-east-1.amazonaws.eu",
+    },
+];
+
+/// The longest name of a region that is looked at. Real ones have at most 15 characters.
+const LONGEST_REGION: usize = 32;
+
+impl Partition {
+    /// The partition that has, or may come to have, a region of this name: an area, a word in small letters, and a number. What is
+    /// found is fit to be a part of a host name.
+    pub fn of_region(region: &str) -> Option<&'static Self> {
+        if region.len() > LONGEST_REGION {
+            return None;
+        }
+        let (rest, number) = region.rsplit_once('-')?;
+        let (area, word) = rest.rsplit_once('-')?;
+        let numbered = matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit());
+        let named = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+        PARTITIONS.iter().find(|partition| numbered && named && partition.areas.contains(&area))
+    }
+
+    /// The partition whose ARNs say so.
+    pub fn of_id(id: &str) -> Option<&'static Self> {
+        PARTITIONS.iter().find(|partition| partition.id == id)
+    }
+
+    /// Whether it is the region where the partition keeps what it has once.
+    pub fn is_home(&self, region: &str) -> bool {
+        self.global_region == region
+    }
+
+    /// The host of a service in a region, by what its host names begin with.
+    pub fn host(&self, prefix: &str, region: &str) -> String {
+        format!("{prefix}.{region}.{}", self.dns_suffix)
+    }
+
+    /// Whom tokens are made for that STS takes: the audience of a cluster's identity provider.
+    pub fn sts_audience(&self) -> String {
+        format!("sts.{}", self.dns_suffix)
+    }
+}
