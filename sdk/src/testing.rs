@@ -22,9 +22,11 @@ pub(crate) mod kubernetes;
 mod manifest;
 mod reply;
 pub(crate) mod report;
+mod rest;
 
 pub use cloud::{FakeCloud, action, form, with_cloud};
 pub use kubernetes::{FakeCluster, with_cluster};
 pub use manifest::check_manifest;
 pub use reply::Reply;
 pub use report::{Reported, with_report};
+pub use rest::{Asked, Rest};

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::Reply;
+use super::{Reply, Rest};
 use crate::cloud_http::{Request, Response};
 use crate::error::Error;
 use crate::runtime::REQUESTS_IN_FLIGHT;
@@ -13,7 +13,8 @@ use crate::runtime::REQUESTS_IN_FLIGHT;
 ///
 /// A rule names a service, by signing name (`ec2`) or service id (`EC2`), and an action: `DescribeVpcs` for the query
 /// and `X-Amz-Target` protocols, `GET /clusters/*` for the others, where `*` stands for one path segment and a last `**`
-/// for any number. `*` alone matches everything. The first rule that matches answers. Clones are the same cloud.
+/// for any number. `*` alone matches everything. A whole REST API is given as a table ([`Rest`]). The first rule that matches answers. Clones
+/// are the same cloud.
 #[derive(Clone)]
 pub struct FakeCloud(Rc<Inner>);
 
@@ -26,10 +27,12 @@ struct Inner {
     most_in_flight: Cell<usize>,
 }
 
-struct Rule {
-    service: String,
-    action: String,
-    answer: Box<dyn FnMut(&Request) -> Reply>,
+/// Answers what it is for.
+type Rule = Box<dyn FnMut(&Request) -> Option<Reply>>;
+
+/// The next one of a sequence; the last one stays.
+pub(super) fn next(replies: &mut VecDeque<Reply>) -> Reply {
+    if replies.len() > 1 { replies.pop_front().expect("it has several") } else { replies[0].clone() }
 }
 
 impl FakeCloud {
@@ -67,16 +70,26 @@ impl FakeCloud {
     pub fn on_sequence(self, service: &str, action: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: VecDeque<Reply> = replies.into_iter().collect();
         assert!(!replies.is_empty(), "FakeCloud: the sequence for {service} {action} is empty");
-        self.on_request(service, action, move |_| {
-            if replies.len() > 1 { replies.pop_front().expect("it has several") } else { replies[0].clone() }
-        })
+        self.on_request(service, action, move |_| next(&mut replies))
     }
 
     /// Answers what the closure makes of the request.
     #[must_use]
     pub fn on_request(self, service: &str, action: &str, answer: impl FnMut(&Request) -> Reply + 'static) -> Self {
-        let rule = Rule { service: service.to_owned(), action: action.to_owned(), answer: Box::new(answer) };
-        self.0.rules.borrow_mut().push(rule);
+        let (service, action, mut answer) = (service.to_owned(), action.to_owned(), answer);
+        self.0.rules.borrow_mut().push(Box::new(move |request| {
+            let is_for = is_of_service(request, &service) && action_matches(&action, &self::action(request));
+            is_for.then(|| answer(request))
+        }));
+        self
+    }
+
+    /// Answers as a plain REST API does.
+    #[must_use]
+    pub fn serving(self, api: Rest) -> Self {
+        for mut route in api.routes {
+            self.0.rules.borrow_mut().push(Box::new(move |request| route.try_answer(request)));
+        }
         self
     }
 
@@ -119,20 +132,17 @@ impl FakeCloud {
     }
 
     fn answer(&self, request: &Request) -> Reply {
-        let wanted = action(request);
-        let signing_name = request.scheme.parameters.get("service").and_then(|name| name.as_str());
         let mut rules = self.0.rules.borrow_mut();
-        let rule = rules.iter_mut().find(|rule| {
-            let service = rule.service == "*"
-                || rule.service == request.service_id
-                || signing_name.is_some_and(|name| name == rule.service);
-            service && action_matches(&rule.action, &wanted)
-        });
-        match rule {
-            Some(rule) => (rule.answer)(request),
-            None => panic!("FakeCloud: nothing is scripted for {} {wanted} ({})", request.service_id, request.url),
-        }
+        rules.iter_mut().find_map(|rule| rule(request)).unwrap_or_else(|| {
+            panic!("FakeCloud: nothing is scripted for {} {} ({})", request.service_id, action(request), request.url)
+        })
     }
+}
+
+/// Whether a request is to the service of this signing name or service id.
+fn is_of_service(request: &Request, service: &str) -> bool {
+    let signing_name = request.scheme.parameters.get("service").and_then(|name| name.as_str());
+    service == "*" || service == request.service_id || signing_name == Some(service)
 }
 
 impl Default for FakeCloud {
