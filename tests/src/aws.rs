@@ -19,26 +19,25 @@
 mod boto;
 mod emulator;
 mod front;
-mod python;
 mod shape;
-mod venv;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-pub use emulator::{ACCOUNT, Emulator, Server};
-pub use front::{Effect, Faults, Hide, Logged, Machine, Machines, Matching, Pace, Wait, When, depth, together};
+pub use crate::front::{Effect, Faults, Logged, Matching, Server, Wait, When, depth, together};
+pub use crate::python::ensure_venv;
+pub use emulator::{ACCOUNT, Emulator};
+pub use front::{Hide, Machine, Machines, Pace};
 pub use shape::shape;
 pub(crate) use shape::{LINEAGE, names, passes, settled};
-pub use venv::ensure_venv;
 
-use front::Front;
+pub(crate) use crate::front::locked;
+use front::{Front, Shared};
 
 /// The access key that the front knows; not one that AWS has ever given out.
 pub const ACCESS_KEY: &str = "AKIANICTEST0EXAMPLE0";
@@ -86,8 +85,8 @@ impl AwsCloud {
         // The test runner shows a failing test's output: installing can take a minute.
         let venv =
             tokio::task::spawn_blocking(|| ensure_venv(&|_| ())).await.context("wait for the Python environment")??;
-        let server = Server::start(emulator, &venv).await?;
-        let front = Front::start(server.endpoint(), region, credentials, &venv).await?;
+        let server = emulator.start(&venv).await?;
+        let front = Front::start(Shared::new(server.endpoint(), region, credentials, &venv)?).await?;
         Ok(Self { front, server, emulator, region: region.to_owned(), venv, inspector: tokio::sync::Mutex::default() })
     }
 
@@ -113,12 +112,12 @@ impl AwsCloud {
 
     /// The credentials the front accepts now.
     pub fn credentials(&self) -> Credentials {
-        locked(&self.front.shared.credentials).clone()
+        locked(&self.front.double.credentials).clone()
     }
 
     /// Accepts these credentials from now on and no others: a rotation.
     pub fn set_credentials(&self, credentials: Credentials) {
-        *locked(&self.front.shared.credentials) = credentials;
+        *locked(&self.front.double.credentials) = credentials;
     }
 
     /// The environment of a process that is to use this account, and no other by accident.
@@ -146,7 +145,7 @@ impl AwsCloud {
 
     /// Forgets everything that was created, the log, the faults and the tokens; pace, endpoint and credentials stay.
     pub async fn reset(&self) -> Result<()> {
-        let shared = &self.front.shared;
+        let shared = &self.front.double;
         let _turn = shared.gate.lock().await;
         let answer = shared
             .upstream
@@ -169,17 +168,17 @@ impl AwsCloud {
 
     /// Every request since the start or the last `clear_log`, in the order they came.
     pub fn log(&self) -> Vec<Logged> {
-        self.front.shared.log.entries()
+        self.front.double.log.entries()
     }
 
     /// The instant from which the log counts.
     pub fn log_began(&self) -> OffsetDateTime {
-        self.front.shared.log.began_at
+        self.front.double.log.began_at
     }
 
     /// Empties the log.
     pub fn clear_log(&self) {
-        self.front.shared.log.clear();
+        self.front.double.log.clear();
     }
 
     /// Requests in the log that change something.
@@ -190,73 +189,73 @@ impl AwsCloud {
     /// What did not fit botocore's models, of all requests so far except boto3's own. Dropping the account panics if there is
     /// anything, so that no test has to ask.
     pub fn misfits(&self) -> Vec<String> {
-        self.front.shared.models.misfits()
+        self.front.double.models.misfits()
     }
 
     /// Whether the log keeps request bodies from now on.
     pub fn keep_bodies(&self, keep: bool) {
-        self.front.shared.log.keep_bodies(keep);
+        self.front.double.log.keep_bodies(keep);
     }
 
     /// Arms and disarms faults.
     pub fn faults(&self) -> Faults {
-        self.front.shared.faults.clone()
+        self.front.double.faults.clone()
     }
 
     /// Lets things created from now on stay out of sight for a while; `None` ends it.
     pub fn hide_created(&self, hide: Option<Hide>) {
-        locked(&self.front.shared.hidden).set(hide);
+        locked(&self.front.double.hidden).set(hide);
     }
 
     /// Which sorts of things somebody has missed since they are hidden, as their ids begin: `vpc`, `role`, `nodegroup`.
     pub fn missed(&self) -> BTreeSet<String> {
-        locked(&self.front.shared.hidden).sorts()
+        locked(&self.front.double.hidden).sorts()
     }
 
     /// Lets everyone whose credentials are accepted be of this account: what the emulator holds stands in another from now on.
     pub fn be_account(&self, account: &str) {
-        account.clone_into(&mut locked(&self.front.shared.account));
+        account.clone_into(&mut locked(&self.front.double.account));
     }
 
     /// Sets how long EKS and EFS take.
     pub async fn pace(&self, pace: Pace) {
-        self.front.shared.efs.lock().await.pace = pace.storage;
-        self.front.shared.eks.lock().await.pace = pace;
+        self.front.double.efs.lock().await.pace = pace.storage;
+        self.front.double.eks.lock().await.pace = pace;
     }
 
     /// Sets how long a NAT gateway takes to come and to go.
     pub fn nat_pace(&self, wait: Wait) {
-        locked(&self.front.shared.nats).wait = wait;
+        locked(&self.front.double.nats).wait = wait;
     }
 
     /// The control plane that clusters created from now on lead to.
     pub async fn set_cluster_endpoint(&self, url: &str, ca_pem: &str) {
-        self.front.shared.eks.lock().await.set_endpoint(url, ca_pem);
+        self.front.double.eks.lock().await.set_endpoint(url, ca_pem);
     }
 
     /// Lets the next EKS update end as `Failed` with this error code and message.
     pub async fn fail_next_update(&self, code: &str, message: &str) {
-        self.front.shared.eks.lock().await.fail_update = Some((code.to_owned(), message.to_owned()));
+        self.front.double.eks.lock().await.fail_update = Some((code.to_owned(), message.to_owned()));
     }
 
     /// Lets the next cluster end as `FAILED` with this issue.
     pub async fn fail_next_cluster(&self, code: &str, message: &str) {
-        self.front.shared.eks.lock().await.fail_cluster = Some((code.to_owned(), message.to_owned()));
+        self.front.double.eks.lock().await.fail_cluster = Some((code.to_owned(), message.to_owned()));
     }
 
     /// Lets the next node group end as `CREATE_FAILED` with this issue.
     pub async fn fail_next_nodegroup(&self, code: &str, message: &str) {
-        self.front.shared.eks.lock().await.fail_nodegroup = Some((code.to_owned(), message.to_owned()));
+        self.front.double.eks.lock().await.fail_nodegroup = Some((code.to_owned(), message.to_owned()));
     }
 
     /// The machines of its node groups, for the cluster behind them.
     pub fn machines(&self) -> Machines {
-        Machines(self.front.shared.clone())
+        Machines(self.front.double.clone())
     }
 
     /// Has only so many machines for this node group from now on, or as many as are wanted.
     pub async fn has_machines_for(&self, group: &str, most: Option<u64>) {
-        let mut eks = self.front.shared.eks.lock().await;
+        let mut eks = self.front.double.eks.lock().await;
         match most {
             Some(most) => eks.scarce.insert(group.to_owned(), most),
             None => eks.scarce.remove(group),
@@ -292,9 +291,4 @@ pub fn only<'a>(list: &'a Value, member: &str, value: impl Into<Value>) -> Resul
     let found: Vec<&Value> = list.as_array().into_iter().flatten().filter(|e| e[member] == value).collect();
     ensure!(found.len() == 1, "{} with {member} = {value} in {list:#}", found.len());
     Ok(found[0])
-}
-
-/// Locks a mutex whose data stays good whatever a panicking test did.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

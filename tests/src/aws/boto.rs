@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
 use super::front::INSPECTOR_KEY;
-use super::python::Python;
 use super::{AwsCloud, Credentials};
+use crate::python::Python;
 
 /// What every snippet finds defined: `client(service)`, `error(call)`, `show(value)`.
 const PRELUDE: &str = include_str!("prelude.py");

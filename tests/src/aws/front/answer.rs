@@ -3,18 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::call::{Call, Protocol};
-
-/// A complete answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
-}
+pub(crate) use crate::front::Answer;
 
 /// An error as AWS names it, before it is written in a protocol's shape.
 #[derive(Debug, Clone)]
@@ -87,37 +79,6 @@ impl Fault {
 }
 
 impl Answer {
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self {
-            status,
-            headers: vec![
-                ("content-type".to_owned(), "application/json".to_owned()),
-                ("x-amzn-requestid".to_owned(), request_id()),
-            ],
-            body: Bytes::from(body.to_string()),
-        }
-    }
-
-    /// A success without anything to say.
-    pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: vec![("x-amzn-requestid".to_owned(), request_id())], body: Bytes::new() }
-    }
-
-    pub(crate) fn xml(status: u16, body: String) -> Self {
-        Self {
-            status,
-            headers: vec![
-                ("content-type".to_owned(), "text/xml;charset=UTF-8".to_owned()),
-                ("x-amzn-requestid".to_owned(), request_id()),
-            ],
-            body: Bytes::from(body),
-        }
-    }
-
-    pub(crate) fn succeeded(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
     /// An emulator's crash page and its "no such route" page are not answers of AWS: they become an explicit error.
     pub(crate) fn or_not_implemented(self, call: &Call) -> Self {
         let page = self.body.trim_ascii_start();

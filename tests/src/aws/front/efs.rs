@@ -13,8 +13,8 @@ use super::Shared;
 use super::answer::{Answer, Fault, Outcome};
 use super::call::Call;
 use super::upstream::Upstream;
-use super::wait::{Countdown, Wait};
 use crate::aws::locked;
+use crate::front::{Countdown, Wait};
 
 const SERVICE: &str = "elasticfilesystem";
 

@@ -21,8 +21,8 @@ use super::Shared;
 use super::answer::{Answer, Fault, Outcome};
 use super::call::Call;
 use super::efs;
-use super::wait::{Countdown, Wait};
 use crate::aws::locked;
+use crate::front::{Countdown, Wait};
 use cluster::Cluster;
 use update::Update;
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Fault, Outcome};
 use super::call::Call;
-use super::wait::{Countdown, Wait};
+use crate::front::{Countdown, Wait};
 
 /// How long new things stay out of sight, and for whom.
 #[derive(Debug, Clone, Copy)]

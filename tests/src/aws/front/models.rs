@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Fault, Outcome};
 use super::call::{Call, Protocol};
 use crate::aws::locked;
-use crate::aws::python::Python;
+use crate::python::Python;
 
 const SCRIPT: &str = include_str!("../models.py");
 

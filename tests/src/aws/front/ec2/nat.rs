@@ -10,9 +10,9 @@ use super::network::{all, gateway_of, required};
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Answer, Fault, Outcome, escape, request_id};
 use crate::aws::front::call::Call;
-use crate::aws::front::wait::{Countdown, Wait};
 use crate::aws::front::xml;
 use crate::aws::locked;
+use crate::front::{Countdown, Wait};
 
 /// What AWS does with one.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,6 @@
-//! A Python that stays: starting one and loading boto3 takes longer than most questions to it.
+//! A Python that stays: starting one and loading its packages takes longer than most questions to it.
+
+mod venv;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -8,9 +10,11 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
+pub use venv::ensure_venv;
+
 /// A script that answers each line of JSON with one.
 #[derive(Debug)]
-pub(super) struct Python {
+pub(crate) struct Python {
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
     _child: Child,
@@ -18,7 +22,7 @@ pub(super) struct Python {
 
 impl Python {
     /// Starts the script with the environment's packages.
-    pub(super) fn start(venv: &Path, script: &str, env: Vec<(String, String)>) -> Result<Self> {
+    pub(crate) fn start(venv: &Path, script: &str, env: Vec<(String, String)>) -> Result<Self> {
         let mut child = tokio::process::Command::new(venv.join("bin/python"))
             .args(["-c", script])
             .envs(env)
@@ -33,7 +37,7 @@ impl Python {
     }
 
     /// Asks one question. Who gives up waiting must not ask again: the answer to the first is still to come.
-    pub(super) async fn ask(&mut self, question: &Value) -> Result<Value> {
+    pub(crate) async fn ask(&mut self, question: &Value) -> Result<Value> {
         self.stdin.write_all(format!("{question}\n").as_bytes()).await.context("ask Python")?;
         let line = self.lines.next_line().await.context("hear from Python")?.context("Python has ended")?;
         serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))

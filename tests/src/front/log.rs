@@ -1,4 +1,4 @@
-//! The list of requests that came through the front.
+//! The list of requests that came.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,19 +7,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::call::Call;
-use crate::aws::locked;
+use super::locked;
 
-/// One request, as the front saw it.
+/// One request, as the double saw it.
 #[derive(Debug, Clone)]
 pub struct Logged {
     /// Counts from 1 since the start or the last `clear_log`.
     pub seq: u64,
-    /// When it came, since the front started.
+    /// When it came, since the double started.
     pub at: Duration,
     /// When it was answered; none while it is not.
     pub answered: Option<Duration>,
-    /// `ec2`, `iam`, `eks`, ...; empty for an unsigned request.
+    /// Of which service: `ec2`, `iam`, `eks`, ...; empty where the request does not say.
     pub service: String,
     /// `CreateVpc`; for services without a name for it, method and path.
     pub action: String,
@@ -31,6 +30,16 @@ pub struct Logged {
     pub summary: String,
     /// The request's body, after `keep_bodies(true)`.
     pub body: Option<Bytes>,
+}
+
+/// What a double says of a request that came.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub service: &'a str,
+    pub action: &'a str,
+    pub mutating: bool,
+    pub summary: String,
+    pub body: &'a Bytes,
 }
 
 #[derive(Debug)]
@@ -53,19 +62,19 @@ impl Log {
     }
 
     /// Records a request before anything is done with it; returns its number.
-    pub(crate) fn begin(&self, call: &Call) -> u64 {
+    pub(crate) fn begin(&self, request: &Request<'_>) -> u64 {
         let mut entries = locked(&self.entries);
         let seq = entries.len() as u64 + 1;
         entries.push(Logged {
             seq,
             at: self.began.elapsed(),
             answered: None,
-            service: call.service.clone(),
-            action: call.action.clone(),
-            mutating: call.mutating,
+            service: request.service.to_owned(),
+            action: request.action.to_owned(),
+            mutating: request.mutating,
             status: 0,
-            summary: call.summary(),
-            body: self.keep_bodies.load(Ordering::Relaxed).then(|| call.body.clone()),
+            summary: request.summary.clone(),
+            body: self.keep_bodies.load(Ordering::Relaxed).then(|| request.body.clone()),
         });
         seq
     }
