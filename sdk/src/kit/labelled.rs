@@ -204,3 +204,6 @@ pub fn claimed<'a, C: Cloud, D>(cloud: &C, target: &Target, found: &'a [Found<D>
     let found = claims.into_iter().filter(|(claim, _)| Some(*claim) == surest).map(|(_, found)| found).collect();
     (surest.unwrap_or(Claim::Foreign), found)
 }
+
+#[cfg(test)]
+mod tests;
