@@ -226,7 +226,7 @@ fn check_endpoint(endpoint: &str, region: &str, overridden: bool) -> Result<(), 
     }
     let host = url.host_str().unwrap_or_default();
     let suffix = partition(region).map_err(|refusal| refusal.to_string())?;
-    let dual_stack = if suffix.name == "aws-cn" { "api.amazonwebservices.com.cn" } else { "api.aws" };
+    let dual_stack = if suffix.id == "aws-cn" { "api.amazonwebservices.com.cn" } else { "api.aws" };
     let known = [format!(".{region}.eks.{}", suffix.dns_suffix), format!(".{region}.{dual_stack}")];
     if overridden || (url.port().is_none() && known.iter().any(|known| host.ends_with(known.as_str()))) {
         return Ok(());

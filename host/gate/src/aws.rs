@@ -21,7 +21,7 @@ use url::Url;
 
 pub use self::caller::caller_arn;
 pub use self::credentials::CredentialSource;
-pub use self::endpoints::{EndpointOverrides, Partition, partition};
+pub use self::endpoints::{EndpointOverrides, partition};
 
 use self::credentials::CredentialCache;
 use crate::environment::{no_text, variables};

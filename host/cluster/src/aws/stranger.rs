@@ -72,7 +72,7 @@ impl Refusing {
             return vec!["only users and roles of IAM can be given access: log in as one of them".to_owned()];
         };
         let of = format!("--region {region} --cluster-name {name} --principal-arn {arn}");
-        let partition = partition(region).map_or("aws", |partition| partition.name);
+        let partition = partition(region).map_or("aws", |partition| partition.id);
         let mut ways = Vec::new();
         if *config_map_alone {
             ways.push(format!(

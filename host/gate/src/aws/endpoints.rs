@@ -5,64 +5,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use nic_aws_partitions::Partition;
 use url::Url;
 
 use super::catalogue::Service;
 use crate::refusal::Refusal;
 use crate::scheme::{Destination, EndpointError};
 
-/// Longest region name that is accepted. Real ones have at most 15 characters.
-const MAX_REGION_BYTES: usize = 32;
-
-/// A group of regions with its own names and accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Partition {
-    /// `aws`, as ARNs say it.
-    pub name: &'static str,
-    /// `amazonaws.com`.
-    pub dns_suffix: &'static str,
-    iam_host: &'static str,
-    iam_region: &'static str,
-}
-
-impl Partition {
-    /// Whether it is the region where the partition keeps what it has once.
-    pub fn is_home(&self, region: &str) -> bool {
-        self.iam_region == region
-    }
-}
-
-const AWS: Partition =
-    Partition { name: "aws", dns_suffix: "amazonaws.com", iam_host: "iam.amazonaws.com", iam_region: "us-east-1" };
-const CHINA: Partition = Partition {
-    name: "aws-cn",
-    dns_suffix: "amazonaws.com.cn",
-    iam_host: "iam.cn-north-1.amazonaws.com.cn",
-    iam_region: "cn-north-1",
-};
-const GOVERNMENT: Partition = Partition {
-    name: "aws-us-gov",
-    dns_suffix: "amazonaws.com",
-    iam_host: "iam.us-gov.amazonaws.com",
-    iam_region: "us-gov-west-1",
-};
+/// Most of a region's name that is told again. Real ones have at most 15 characters.
+const TOLD: usize = 32;
 
 /// The partition of a region, whose syntax is checked: it becomes part of a host name.
-pub fn partition(region: &str) -> Result<Partition, Refusal> {
-    let bad = || Refusal::Region { region: region.chars().take(MAX_REGION_BYTES).collect(), cloud: "AWS" };
-    let parts: Vec<&str> = region.split('-').collect();
-    let lower = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let (number, names) = parts.split_last().ok_or_else(bad)?;
-    let numbered = matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit());
-    if region.len() > MAX_REGION_BYTES || !numbered || !names.iter().all(lower) {
-        return Err(bad());
-    }
-    match names {
-        ["cn", _] => Ok(CHINA),
-        ["us", "gov", _] => Ok(GOVERNMENT),
-        ["us" | "eu" | "ap" | "sa" | "ca" | "me" | "af" | "il" | "mx", _] => Ok(AWS),
-        _ => Err(bad()),
-    }
+pub fn partition(region: &str) -> Result<&'static Partition, Refusal> {
+    let unknown = || Refusal::Region { region: region.chars().take(TOLD).collect(), cloud: "AWS" };
+    Partition::of_region(region).ok_or_else(unknown)
 }
 
 /// Where a request goes.
@@ -78,7 +34,7 @@ pub fn bind(service: &Service, region: &str) -> Result<Bound, Refusal> {
     let partition = partition(region)?;
     let at = |host, region| Destination { service: service.signing_name, service_id: service.service_id, host, region };
     if service.signing_name == "iam" {
-        let (host, region) = (partition.iam_host.to_owned(), partition.iam_region.to_owned());
+        let (host, region) = (partition.iam_host.to_owned(), partition.global_region.to_owned());
         return Ok(Bound { destination: at(host, region), is_global: true });
     }
     let host = format!("{}.{region}.{}", service.endpoint_prefix, partition.dns_suffix);
@@ -193,7 +149,6 @@ mod tests {
             "us--2",
             "US-WEST-2",
             "us-west-2-2",
-            "us-iso-east-1",
             "us-west-222",
             "xx-west-1",
             "us-wést-1",
