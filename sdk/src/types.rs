@@ -119,43 +119,44 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// Something that stops the command: a stable name, one fixed phrase, the specifics.
-    pub fn error(code: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(Severity::Error, code, summary, detail)
+    pub fn error(code: &str, summary: &str, detail: impl Into<String>) -> Self {
+        Self::of(Severity::Error, code, summary, detail.into())
     }
 
     /// Something that is told.
-    pub fn warning(code: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, code, summary, detail)
+    pub fn warning(code: &str, summary: &str, detail: impl Into<String>) -> Self {
+        Self::of(Severity::Warning, code, summary, detail.into())
     }
 
     /// One of this severity.
-    pub fn new(
-        severity: Severity,
-        code: impl Into<String>,
-        summary: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
-            severity,
-            code: code.into(),
-            summary: summary.into(),
-            detail: detail.into(),
-            pointer: None,
-            hints: Vec::new(),
-        }
+    pub fn new(severity: Severity, code: &str, summary: &str, detail: impl Into<String>) -> Self {
+        Self::of(severity, code, summary, detail.into())
+    }
+
+    // Generic code is compiled anew in every component, so as little as possible is generic.
+    fn of(severity: Severity, code: &str, summary: &str, detail: String) -> Self {
+        Self { severity, code: code.to_owned(), summary: summary.to_owned(), detail, pointer: None, hints: Vec::new() }
     }
 
     /// Says where it is, as an RFC 6901 pointer into the given document.
     #[must_use]
-    pub fn at(mut self, pointer: impl Into<String>) -> Self {
-        self.pointer = Some(pointer.into());
+    pub fn at(self, pointer: impl Into<String>) -> Self {
+        self.with_pointer(pointer.into())
+    }
+
+    fn with_pointer(mut self, pointer: String) -> Self {
+        self.pointer = Some(pointer);
         self
     }
 
     /// Adds something that the user can do.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.with_hint(hint.into())
+    }
+
+    fn with_hint(mut self, hint: String) -> Self {
+        self.hints.push(hint);
         self
     }
 }
@@ -386,8 +387,12 @@ impl Target {
 
     /// By the cloud's name for it.
     #[must_use]
-    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
-        self.remote_id = remote_id.into();
+    pub fn remote_id(self, remote_id: impl Into<Option<String>>) -> Self {
+        self.with_remote_id(remote_id.into())
+    }
+
+    fn with_remote_id(mut self, remote_id: Option<String>) -> Self {
+        self.remote_id = remote_id;
         self
     }
 }
@@ -494,8 +499,12 @@ impl Observation {
 
     /// With the cloud's name for it.
     #[must_use]
-    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
-        self.remote_id = remote_id.into();
+    pub fn remote_id(self, remote_id: impl Into<Option<String>>) -> Self {
+        self.with_remote_id(remote_id.into())
+    }
+
+    fn with_remote_id(mut self, remote_id: Option<String>) -> Self {
+        self.remote_id = remote_id;
         self
     }
 
@@ -608,8 +617,12 @@ impl Waiting {
 
     /// With the cloud's name for it.
     #[must_use]
-    pub fn remote_id(mut self, remote_id: impl Into<Option<String>>) -> Self {
-        self.remote_id = remote_id.into();
+    pub fn remote_id(self, remote_id: impl Into<Option<String>>) -> Self {
+        self.with_remote_id(remote_id.into())
+    }
+
+    fn with_remote_id(mut self, remote_id: Option<String>) -> Self {
+        self.remote_id = remote_id;
         self
     }
 }

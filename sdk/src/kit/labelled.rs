@@ -80,12 +80,13 @@ impl<K: LabelledKind> Settles for K {
         <K as LabelledKind>::steps(observed, desired, scope)
     }
 
-    async fn take(cloud: &K::Cloud, id: &str, step: K::Step) -> Result<(), Error> {
-        <K as LabelledKind>::take(cloud, id, step).await
+    // The futures themselves: one around each would be as much code again in every kind.
+    fn take(cloud: &K::Cloud, id: &str, step: K::Step) -> impl Future<Output = Result<(), Error>> {
+        <K as LabelledKind>::take(cloud, id, step)
     }
 
-    async fn edit_labels(cloud: &K::Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
-        <K as LabelledKind>::edit_labels(cloud, id, edits).await
+    fn edit_labels(cloud: &K::Cloud, id: &str, edits: &LabelEdits) -> impl Future<Output = Result<(), Error>> {
+        <K as LabelledKind>::edit_labels(cloud, id, edits)
     }
 }
 

@@ -25,17 +25,18 @@ pub enum Claim {
 #[derive(Debug, Clone)]
 pub struct Marks {
     key: &'static str,
-    form: Form,
+    parts: Option<Parts>,
     topology: Topology,
     lineage: String,
     region: Option<String>,
     platform: Vec<(&'static str, String)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Text,
-    Parts,
+/// How text is written into labels that hold little. Functions, so that a component is not the larger for a form it never asks for.
+#[derive(Debug, Clone, Copy)]
+struct Parts {
+    written: fn(&str) -> String,
+    read: fn(&str) -> Option<String>,
 }
 
 /// A mark that a thing bears.
@@ -51,7 +52,7 @@ impl Marks {
     pub fn new(context: &Context, key: &'static str) -> Self {
         Self {
             key,
-            form: Form::Text,
+            parts: None,
             topology: Topology::of(context),
             lineage: context.lineage.clone(),
             region: context.region.clone(),
@@ -63,7 +64,7 @@ impl Marks {
     /// `<key>-region`. `key` has to be such a label itself.
     #[must_use]
     pub fn in_parts(mut self) -> Self {
-        self.form = Form::Parts;
+        self.parts = Some(Parts { written: parts::written, read: parts::read });
         self
     }
 
@@ -91,28 +92,24 @@ impl Marks {
 
     /// Whether a label is a part of the mark, and so nothing that a document shows.
     pub fn is_mark(&self, key: &str) -> bool {
-        key == self.key
-            || self.form == Form::Parts && (key == parts::state_key(self.key) || key == parts::region_key(self.key))
+        key == self.key || self.parts.is_some() && (key == self.state_key() || key == self.region_key())
     }
 
     /// The labels to create a thing with: those of its document and the mark.
     pub fn mark(&self, labels: &Labels, address: &str) -> Labels {
         let mut marked = labels.clone();
-        match self.form {
-            Form::Text => {
-                let owner = match &self.region {
-                    Some(region) => format!("{}@{region}", self.lineage),
-                    None => self.lineage.clone(),
-                };
-                marked.insert(self.key.to_owned(), format!("{owner}/{address}"));
+        if let Some(parts) = self.parts {
+            marked.insert(self.key.to_owned(), (parts.written)(address));
+            marked.insert(self.state_key(), (parts.written)(&self.lineage));
+            if let Some(region) = &self.region {
+                marked.insert(self.region_key(), (parts.written)(region));
             }
-            Form::Parts => {
-                marked.insert(self.key.to_owned(), parts::written(address));
-                marked.insert(parts::state_key(self.key), parts::written(&self.lineage));
-                if let Some(region) = &self.region {
-                    marked.insert(parts::region_key(self.key), parts::written(region));
-                }
-            }
+        } else {
+            let owner = match &self.region {
+                Some(region) => format!("{}@{region}", self.lineage),
+                None => self.lineage.clone(),
+            };
+            marked.insert(self.key.to_owned(), format!("{owner}/{address}"));
         }
         marked
     }
@@ -154,9 +151,9 @@ impl Marks {
     /// The address a thing is marked for, whatever the lineage. Where labels hold little, a long one may not be readable.
     pub fn address_of<'a>(&self, shown: &'a Labels) -> Option<Cow<'a, str>> {
         let mark = self.read(shown)?;
-        match self.form {
-            Form::Text => Some(Cow::Borrowed(mark.address)),
-            Form::Parts => parts::read(mark.address).map(Cow::Owned),
+        match self.parts {
+            None => Some(Cow::Borrowed(mark.address)),
+            Some(parts) => (parts.read)(mark.address).map(Cow::Owned),
         }
     }
 
@@ -177,25 +174,34 @@ impl Marks {
 
     fn read<'a>(&self, shown: &'a Labels) -> Option<Read<'a>> {
         let mark = shown.get(self.key)?;
-        match self.form {
-            Form::Text => {
-                let (owner, address) = mark.rsplit_once('/')?;
-                let (lineage, region) = owner.split_once('@').map_or((owner, None), |(of, region)| (of, Some(region)));
-                Some(Read { lineage: lineage.into(), region: region.map(Cow::Borrowed), address })
-            }
-            Form::Parts => Some(Read {
-                lineage: shown.get(&parts::state_key(self.key))?.into(),
-                region: shown.get(&parts::region_key(self.key)).map(Cow::from),
+        if self.parts.is_some() {
+            return Some(Read {
+                lineage: shown.get(&self.state_key())?.into(),
+                region: shown.get(&self.region_key()).map(Cow::from),
                 address: mark,
-            }),
+            });
+        }
+        let (owner, address) = mark.rsplit_once('/')?;
+        let (lineage, region) = owner.split_once('@').map_or((owner, None), |(of, region)| (of, Some(region)));
+        Some(Read { lineage: lineage.into(), region: region.map(Cow::Borrowed), address })
+    }
+
+    /// A text as marks have it.
+    fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.parts {
+            None => Cow::Borrowed(text),
+            Some(parts) => Cow::Owned((parts.written)(text)),
         }
     }
 
-    fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.form {
-            Form::Text => Cow::Borrowed(text),
-            Form::Parts => Cow::Owned(parts::written(text)),
-        }
+    /// The label for the state, where a mark is several.
+    fn state_key(&self) -> String {
+        format!("{}-state", self.key)
+    }
+
+    /// The label for the region, where a mark is several.
+    fn region_key(&self) -> String {
+        format!("{}-region", self.key)
     }
 }
 

@@ -91,8 +91,8 @@ impl LabelledKind for InternetGateway {
         }
     }
 
-    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
-        cloud.edit_ec2_tags(id, edits).await
+    fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> impl Future<Output = Result<(), Error>> {
+        cloud.edit_ec2_tags(id, edits)
     }
 
     async fn remove(cloud: &Cloud, id: &str, last: Option<Document>) -> Result<(), Error> {

@@ -155,8 +155,8 @@ impl Settles for NatGateway {
         match step {}
     }
 
-    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
-        cloud.edit_ec2_tags(id, edits).await
+    fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> impl Future<Output = Result<(), Error>> {
+        cloud.edit_ec2_tags(id, edits)
     }
 }
 

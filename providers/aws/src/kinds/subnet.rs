@@ -86,8 +86,8 @@ impl LabelledKind for Subnet {
         request.send().await.map_err(from_aws).map(|_| ())
     }
 
-    async fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> Result<(), Error> {
-        cloud.edit_ec2_tags(id, edits).await
+    fn edit_labels(cloud: &Cloud, id: &str, edits: &LabelEdits) -> impl Future<Output = Result<(), Error>> {
+        cloud.edit_ec2_tags(id, edits)
     }
 
     async fn remove(cloud: &Cloud, id: &str, _last: Option<Document>) -> Result<(), Error> {

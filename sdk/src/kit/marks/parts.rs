@@ -10,16 +10,6 @@ const LONGEST: usize = 63;
 /// What stands where something was left out: no text is written so.
 const CUT: &str = "_-";
 
-/// The label for the state.
-pub(super) fn state_key(key: &str) -> String {
-    format!("{key}-state")
-}
-
-/// The label for the region.
-pub(super) fn region_key(key: &str) -> String {
-    format!("{key}-region")
-}
-
 /// The text as the value of a label: a dot as `__`, any other letter that such a label does not hold as `_` and its two hexadecimal
 /// digits for each byte. What is too long then is cut, and told apart by a digest.
 pub(super) fn written(text: &str) -> String {
