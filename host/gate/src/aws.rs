@@ -36,6 +36,9 @@ pub const NAME: &str = "aws-sigv4";
 /// The beginning of parameters that are a signature.
 pub(crate) const SIGNATURE_PARAMETERS: &str = "x-amz-";
 
+/// What its SDKs call themselves by, beside the header of that name.
+pub(crate) const USER_AGENT: &str = "x-amz-user-agent";
+
 /// Headers of answers that are the host's.
 pub(crate) const WITHHELD_HEADERS: &[&str] = &["x-amz-date", "x-amz-security-token"];
 

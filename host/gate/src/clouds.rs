@@ -24,6 +24,9 @@ const CLOUDS: &[Row] = &[Row {
     identities: aws::identities::all,
 }];
 
+/// Headers that every client sends, of the clouds' SDKs too, and of which the host has its own.
+pub(crate) const REPLACED_HEADERS: &[&str] = &["user-agent", aws::USER_AGENT];
+
 /// Every cloud, with the credentials and endpoints that the environment names.
 ///
 /// # Errors

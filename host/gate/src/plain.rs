@@ -13,7 +13,7 @@ use super::{Bounds, CloudRequest, clouds};
 /// What may be sent where no signature covers it.
 const HEADERS: HeaderRules = HeaderRules {
     passed: &["accept", "content-type", "if-match", "if-none-match", "if-modified-since"],
-    replaced: &["user-agent"],
+    replaced: clouds::REPLACED_HEADERS,
     is_of_a_signature: clouds::is_of_a_signature,
 };
 

@@ -27,16 +27,18 @@ fn broken(name: &str, manifest: &str) -> Vec<String> {
     let mut section = "";
     let mut broken = Vec::new();
     for (index, line) in manifest.lines().enumerate() {
-        if let Some(header) = line.trim().strip_prefix('[') {
-            section = header.trim_end_matches(']');
+        section = line.trim().strip_prefix('[').unwrap_or(section);
+        if !section.contains("dependencies") {
             continue;
         }
-        let key = line.split(['=', '.', ' ']).next().unwrap_or_default();
-        let package = if key == "nic" { Some("nic") } else { key.strip_prefix("nic-") };
-        let Some(other) = package.filter(|_| section.ends_with("dependencies")) else { continue };
-        let is_host = BELOW.iter().any(|(known, _)| *known == other);
-        if is_host && !below.contains(&other) {
-            broken.push(format!("host/{name}/Cargo.toml:{}: `{name}` must not depend on `{other}`", index + 1));
+        // By key, as a section of its own, or under another name.
+        let words = line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
+        let packages = words.filter_map(|word| if word == "nic" { Some(word) } else { word.strip_prefix("nic-") });
+        for other in packages {
+            let is_host = BELOW.iter().any(|(known, _)| *known == other);
+            if is_host && !below.contains(&other) {
+                broken.push(format!("host/{name}/Cargo.toml:{}: `{name}` must not depend on `{other}`", index + 1));
+            }
         }
     }
     broken
@@ -51,6 +53,11 @@ mod tests {
         let on = |name: &str, other: &str| {
             broken(name, &format!("[package]\n\n[dependencies]\nserde = \"1\"\n{other}.workspace = true\n"))
         };
+        assert_eq!(broken("sandbox", "[dependencies.nic-cluster]\nworkspace = true\n").len(), 1);
+        assert_eq!(
+            broken("gate", "[dependencies]\nx = { package = \"nic-cluster\", path = \"../cluster\" }\n").len(),
+            1
+        );
         assert_eq!(on("gate", "nic-core"), [""; 0]);
         assert_eq!(on("nic", "nic-sandbox"), [""; 0]);
         assert_eq!(on("sandbox", "nic-cluster"), ["host/sandbox/Cargo.toml:5: `sandbox` must not depend on `cluster`"]);

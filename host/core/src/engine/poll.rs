@@ -1,9 +1,12 @@
 //! When an operation that takes its time is asked after again.
 //!
 //! A provider says how often it is worth asking while the cloud is at it. A cloud that is done at once would be waited for that long all
-//! the same, so the first questions come early; and what usually takes long is asked after seldom until it is about to end.
+//! the same, so the first questions come early; and what usually takes long is asked after seldom until it is about to end. An update is
+//! asked after as the provider says: a cloud that shows it late would show what was there before, as if it were done.
 
 use std::time::Duration;
+
+use crate::resource::PendingAction;
 
 /// Shortest and longest time between two polls. A provider that asks for none would keep the cloud busy, one that asks for an hour would
 /// oversleep the time limit.
@@ -22,9 +25,15 @@ const EARLY: u32 = 2;
 ///
 /// `asked` is what the provider asks for, `polls` how often it was asked after in this run, `spent` how long it has taken so far, and `usual`
 /// how long its kind has taken in earlier runs.
-pub(super) fn interval(asked: Duration, polls: u32, spent: Duration, usual: Option<Duration>) -> Duration {
+pub(super) fn interval(
+    action: PendingAction,
+    asked: Duration,
+    polls: u32,
+    spent: Duration,
+    usual: Option<Duration>,
+) -> Duration {
     let asked = asked.clamp(INTERVAL.0, INTERVAL.1);
-    if asked <= FREQUENT {
+    if asked <= FREQUENT || action == PendingAction::Update {
         return asked;
     }
     let early = INTERVAL.0.saturating_mul(1 << polls.min(16)).min(asked);
@@ -42,7 +51,7 @@ mod tests {
     fn polls(takes: Duration, usual: Option<Duration>) -> Vec<f64> {
         let (mut spent, mut at) = (Duration::ZERO, Vec::new());
         while spent < takes {
-            spent += interval(CLUSTER, u32::try_from(at.len()).unwrap(), spent, usual);
+            spent += interval(PendingAction::Create, CLUSTER, u32::try_from(at.len()).unwrap(), spent, usual);
             at.push(spent.as_secs_f64());
         }
         at
@@ -77,11 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rhythm_that_providers_count_is_kept() {
+    fn a_rhythm_that_providers_count_is_kept_and_so_is_that_of_updates() {
+        let after = |action, asked, polls, usual| interval(action, asked, polls, Duration::ZERO, usual);
         for polls in 0..10 {
-            assert_eq!(interval(FREQUENT, polls, Duration::ZERO, Some(CLUSTER)), FREQUENT);
-            assert_eq!(interval(Duration::ZERO, polls, Duration::ZERO, None), INTERVAL.0);
+            assert_eq!(after(PendingAction::Create, FREQUENT, polls, Some(CLUSTER)), FREQUENT);
+            assert_eq!(after(PendingAction::Delete, Duration::ZERO, polls, None), INTERVAL.0);
+            assert_eq!(after(PendingAction::Update, CLUSTER, polls, Some(Duration::from_mins(9))), CLUSTER);
         }
-        assert_eq!(interval(Duration::from_hours(1), 30, Duration::ZERO, None), INTERVAL.1);
+        assert_eq!(after(PendingAction::Create, Duration::from_hours(1), 30, None), INTERVAL.1);
     }
 }

@@ -16,7 +16,7 @@ use crate::cloud::{Cloud, answered, from_aws};
 const POLL_AFTER: Duration = Duration::from_secs(15);
 
 /// How often what was just made is looked for before it is taken for gone.
-const UNSEEN_LOOKS: u64 = 8;
+const UNSEEN_LOOKS: u64 = 12;
 
 /// EKS's word for what is on its way out.
 const DELETING: &str = "DELETING";

@@ -86,11 +86,15 @@ impl Worker<'_> {
             self.note_operation(subject, waiting.remote_id.clone(), Some(waiting.operation.clone())).await?;
             let (address, message) = (subject.address.clone(), waiting.message.clone());
             self.run.reporter.report(Event::Waiting { address, message });
-            // What an earlier run began is asked after at once.
-            if !waiting.poll_after.is_zero() || polls > 0 {
-                let spent = self.run.clock.elapsed().saturating_sub(subject.started);
-                self.pause(subject, poll::interval(waiting.poll_after, polls, spent, usual), &out_of_time).await?;
-            }
+            let spent = self.run.clock.elapsed().saturating_sub(subject.started);
+            let after = match waiting.poll_after {
+                // What an earlier run began is asked after at once.
+                Duration::ZERO if polls == 0 => Duration::ZERO,
+                // No longer than what is left, unless the provider says so itself.
+                asked => poll::interval(subject.action, asked, polls, spent, usual)
+                    .min(subject.limit.saturating_sub(spent).max(asked)),
+            };
+            self.pause(subject, after, &out_of_time).await?;
             polls += 1;
             loop {
                 let call = self.run.call().await;
