@@ -8,7 +8,6 @@ pub mod storage;
 
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
-use nic_sdk::aws::Partition;
 use nic_sdk::findings::Findings;
 use nic_sdk::kit::{Cidr, Minor, Reader, Topology, child};
 use nic_sdk::types::Diagnostic;
@@ -170,8 +169,12 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
         findings.error("REGION_REQUIRED", "A required key is missing", "`region` is not set".into(), section.pointer());
         return None;
     };
-    // The host signs requests for regions of these partitions, and for no others.
-    if Partition::of_region(&region).is_some() {
+    // `us-west-2`, `us-gov-west-1`: words and a number.
+    let parts: Vec<&str> = region.split('-').collect();
+    let words = parts.len() >= 3
+        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
+    let number = parts.last().is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_digit()));
+    if words && number {
         return Some(region);
     }
     findings.error(
