@@ -12,8 +12,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
 use nic_core::ports::Locator;
-use nic_gate::aws::{NAME, partition};
-use nic_gate::{CloudRequest, Gate, SecretString};
+use nic_gate::aws::{NAME, partition, request};
+use nic_gate::{Gate, SecretString};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -27,7 +27,7 @@ use url::Url;
 use self::stranger::Refusing;
 use super::ClusterAccess;
 use super::connection::{Connected, Server};
-use super::exec::ExecCommand;
+use super::exec::{self, ExecCommand};
 use super::kind::{ClusterKind, FoundCluster, parameters};
 use super::login::Login;
 use super::yaml;
@@ -176,26 +176,11 @@ struct CertificateAuthority {
     data: Option<String>,
 }
 
-fn request(service: &str, service_id: &str, region: &str, url: String) -> CloudRequest {
-    CloudRequest {
-        credential: "default".to_owned(),
-        scheme: NAME.to_owned(),
-        scheme_parameters: json!({ "service": service, "region": region }),
-        service_id: service_id.to_owned(),
-        method: "GET".to_owned(),
-        url,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
-}
-
 /// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out. One that failed never was up: what is to
 /// stand on it is not there, and its own record says why.
 async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
-    let suffix = partition(region)?.dns_suffix;
-    let path = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    let url = format!("https://eks.{region}.{suffix}/clusters/{path}");
-    let response = gate.send_for_host(request("eks", "EKS", region, url)).await?;
+    let path = format!("/clusters/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    let response = gate.send_for_host(request(("eks", "EKS"), region, "GET", &path)?).await?;
     match response.status {
         200 => {}
         404 => return Ok(None),
@@ -275,11 +260,10 @@ struct Token {
 
 /// Signs a question "who am I" that the cluster will put to AWS in our place.
 async fn mint(gate: &Gate, region: &str, name: &str) -> Result<Token, ProviderError> {
-    let suffix = partition(region)?.dns_suffix;
-    let url = format!("https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15");
+    let asked = request(("sts", "STS"), region, "GET", "/?Action=GetCallerIdentity&Version=2011-06-15")?;
     let value = HeaderValue::from_str(name).map_err(|error| broken(name, error))?;
     let header = (HeaderName::from_static("x-k8s-aws-id"), value);
-    let presigned = gate.presign_for_host(request("sts", "STS", region, url), header, PRESIGNED_SECONDS).await?;
+    let presigned = gate.presign_for_host(asked, header, PRESIGNED_SECONDS).await?;
     let text = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(presigned.url.as_str()));
     Ok(Token { text: SecretString::new(text), signed_at: presigned.signed_at.into() })
 }
@@ -288,15 +272,10 @@ async fn mint(gate: &Gate, region: &str, name: &str) -> Result<Token, ProviderEr
 pub(super) async fn exec_credential(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
     let token = mint(gate, region, name).await?;
     let expires_at = (token.signed_at + TOLD_LIFETIME).replace_nanosecond(0).unwrap_or(token.signed_at);
-    Ok(json!({
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "kind": "ExecCredential",
-        "spec": { "interactive": false },
-        "status": {
-            "expirationTimestamp": expires_at.format(&Rfc3339).unwrap_or_default(),
-            "token": token.text.expose(),
-        },
-    }))
+    Ok(exec::credential(&json!({
+        "expirationTimestamp": expires_at.format(&Rfc3339).unwrap_or_default(),
+        "token": token.text.expose(),
+    })))
 }
 
 /// Host, certificate and a token: what Nebari's stages log in with.

@@ -1,9 +1,19 @@
-//! How a kubeconfig of ours calls this program.
+//! How a kubeconfig of ours calls this program, and what that answers.
 
 use serde_json::{Value, json};
 
 /// The version of the protocol of exec plugins.
 pub(crate) const API_VERSION: &str = "client.authentication.k8s.io/v1";
+
+/// What an exec plugin prints: a login, as `status` has it.
+pub(crate) fn credential(status: &Value) -> Value {
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": "ExecCredential",
+        "spec": { "interactive": false },
+        "status": status,
+    })
+}
 
 /// How a kubeconfig calls this program for a login.
 #[derive(Debug, Clone, PartialEq, Eq)]

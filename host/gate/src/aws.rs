@@ -13,9 +13,11 @@ mod sigv4;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use aws_credential_types::Credentials;
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
+use serde_json::json;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -26,15 +28,40 @@ pub use self::endpoints::{EndpointOverrides, partition};
 use self::credentials::CredentialCache;
 use crate::environment::{no_text, variables};
 use crate::refusal::Refusal;
-use crate::scheme::{Caller, CloudBound, EndpointError, Presigned, Scheme, Signed, Verdict};
+use crate::scheme::{Caller, CloudBound, Destination, EndpointError, Presigned, Scheme, Signed, Verdict};
 use crate::secret::SecretString;
 use crate::{CloudRequest, CloudResponse, Gate};
 
 /// What grants and requests call it.
 pub const NAME: &str = "aws-sigv4";
 
-/// The beginning of parameters that are a signature.
-pub(crate) const SIGNATURE_PARAMETERS: &str = "x-amz-";
+/// Whether a parameter of a URL is one of a signature.
+pub(crate) fn is_of_a_signature(parameter: &str) -> bool {
+    parameter.to_ascii_lowercase().starts_with("x-amz-")
+}
+
+/// A request of the host itself to a service in a region, whose host name begins as signatures name it.
+///
+/// # Errors
+/// A region of no partition.
+pub fn request(
+    (service, service_id): (&str, &str),
+    region: &str,
+    method: &str,
+    path_and_query: &str,
+) -> Result<CloudRequest, Refusal> {
+    let host = partition(region)?.host(service, region);
+    Ok(CloudRequest {
+        credential: "default".to_owned(),
+        scheme: NAME.to_owned(),
+        scheme_parameters: json!({ "service": service, "region": region }),
+        service_id: service_id.to_owned(),
+        method: method.to_owned(),
+        url: format!("https://{host}{path_and_query}"),
+        headers: Vec::new(),
+        body: Vec::new(),
+    })
+}
 
 /// What its SDKs call themselves by, beside the header of that name.
 pub(crate) const USER_AGENT: &str = "x-amz-user-agent";
@@ -108,13 +135,7 @@ impl Scheme for SigV4 {
         let credentials = self.credentials.get().await?;
         let CloudBound { parsed, destination, .. } = request;
         let unsigned = sigv4::Unsigned { method: &parsed.method, url, headers: &parsed.headers, body: &parsed.body };
-        let scope = sigv4::Scope {
-            credentials: &credentials,
-            region: &destination.region,
-            service: destination.service,
-            time: SystemTime::now(),
-        };
-        let signature = sigv4::signature(&unsigned, &scope, None)?;
+        let signature = sigv4::signature(&unsigned, &scope(&credentials, destination, SystemTime::now()), None)?;
         let token = credentials.session_token().unwrap_or_default();
         let secrets = [credentials.secret_access_key(), token, &signature.text].map(SecretString::new).into();
         Ok(Signed { headers: signature.headers, secrets })
@@ -130,15 +151,9 @@ impl Scheme for SigV4 {
         let credentials = self.credentials.get().await?;
         let CloudBound { parsed, destination, .. } = request;
         let signed_at = SystemTime::now();
-        let scope = sigv4::Scope {
-            credentials: &credentials,
-            region: &destination.region,
-            service: destination.service,
-            time: signed_at,
-        };
         let headers = [header];
         let unsigned = sigv4::Unsigned { method: &parsed.method, url: &url, headers: &headers, body: b"" };
-        let signature = sigv4::signature(&unsigned, &scope, Some(expires_in))?;
+        let signature = sigv4::signature(&unsigned, &scope(&credentials, destination, signed_at), Some(expires_in))?;
         url.query_pairs_mut().extend_pairs(signature.parameters);
         Ok(Presigned { url, signed_at })
     }
@@ -159,4 +174,9 @@ impl Scheme for SigV4 {
     async fn account(&self, gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
         caller::account(gate, region).await
     }
+}
+
+/// Who signs a request to a destination, and when.
+fn scope<'a>(credentials: &'a Credentials, destination: &'a Destination, time: SystemTime) -> sigv4::Scope<'a> {
+    sigv4::Scope { credentials, region: &destination.region, service: destination.service, time }
 }

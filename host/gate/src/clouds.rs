@@ -9,8 +9,8 @@ use crate::scheme::{EndpointError, Scheme};
 /// What the gate keeps of each cloud without speaking to it.
 struct Row {
     name: &'static str,
-    /// The beginning of parameters that are a signature: no request of a guest has one.
-    signature_parameters: &'static str,
+    /// Whether a parameter is one of a signature: no request of a guest has one.
+    is_of_a_signature: fn(&str) -> bool,
     /// Headers of answers that are the host's.
     withheld_headers: &'static [&'static str],
     /// Every action that says who may do what.
@@ -19,7 +19,7 @@ struct Row {
 
 const CLOUDS: &[Row] = &[Row {
     name: aws::NAME,
-    signature_parameters: aws::SIGNATURE_PARAMETERS,
+    is_of_a_signature: aws::is_of_a_signature,
     withheld_headers: aws::WITHHELD_HEADERS,
     identities: aws::identities::all,
 }];
@@ -47,8 +47,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whether a parameter is one of a signature.
 pub(crate) fn is_of_a_signature(parameter: &str) -> bool {
-    let parameter = parameter.to_ascii_lowercase();
-    CLOUDS.iter().any(|cloud| parameter.starts_with(cloud.signature_parameters))
+    CLOUDS.iter().any(|cloud| (cloud.is_of_a_signature)(parameter))
 }
 
 /// Whether a header of an answer is the host's.

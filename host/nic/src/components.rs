@@ -44,9 +44,9 @@ pub fn comes_with_nic(digest: &str) -> bool {
     BUNDLED.iter().any(|(_, code)| code.digest() == digest)
 }
 
-/// The component for a `provider` of a config: `local` and `existing` are one.
+/// The component for a `provider` of a config, which may serve several.
 pub fn component_of(provider: &str) -> &str {
-    if provider == "local" { "existing" } else { provider }
+    clouds::of(provider).map_or(provider, |cloud| cloud.component)
 }
 
 /// The directory of further components; none when nothing says where the user keeps such things.
@@ -86,9 +86,10 @@ pub fn all() -> Vec<Found> {
 pub fn find(provider: &str) -> Result<Found, CommandError> {
     let all = all();
     let mut names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
-    if names.iter().any(|name| name == component_of("local")) {
-        names.push("local".to_owned());
-    }
+    let other_names = clouds::CLOUDS.iter().filter(|cloud| cloud.provider != cloud.component);
+    let here = |cloud: &&clouds::Cloud| names.iter().any(|name| name == cloud.component);
+    let other_names: Vec<String> = other_names.filter(here).map(|cloud| cloud.provider.to_owned()).collect();
+    names.extend(other_names);
     all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
         let not_built = clouds::of(provider).is_some_and(|cloud| cloud.support == Support::NotBuilt);
         let detail = if not_built {

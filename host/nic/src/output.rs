@@ -149,7 +149,7 @@ impl Printer {
     }
 
     /// Who shows what happens to the platform whose state is at this path.
-    pub fn reporter(&self, durations: Option<PathBuf>) -> Arc<dyn Reporter> {
+    pub fn reporter(&self, durations: Option<PathBuf>, history: Durations) -> Arc<dyn Reporter> {
         let least = match self.verbosity {
             Verbosity::Quiet => Level::Error,
             Verbosity::Normal => Level::Info,
@@ -163,6 +163,6 @@ impl Printer {
             (Format::Text, Verbosity::Normal) if screen::can_paint() => Style::Live,
             (format, _) => Style::Lines(format, least),
         };
-        Arc::new(ProgressReporter::new(style, durations))
+        Arc::new(ProgressReporter::new(style, durations, history))
     }
 }

@@ -260,14 +260,15 @@ impl Session {
         let schemes = component.grants().schemes().map(str::to_owned).collect();
         let owner = PlatformOwner::new(gate, cluster.clone(), schemes, context.region.clone());
         let own = OwnCluster::new(cluster, context.clone(), journal.clone());
+        let history = beside.durations().map(|path| Durations::read(&path)).unwrap_or_default();
         let run = Run {
             participants,
             context,
             identity: Arc::new(owner),
             clock,
             cluster: Some(Arc::new(FoundClusterReader::new(own))),
-            history: Arc::new(beside.durations().map(|path| Durations::read(&path)).unwrap_or_default()),
-            reporter: printer.reporter(beside.durations()),
+            reporter: printer.reporter(beside.durations(), history.clone()),
+            history: Arc::new(history),
             interrupt,
             settings: Settings {
                 confirmed: flags.confirm.iter().cloned().collect(),

@@ -1,6 +1,5 @@
 //! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
 
-pub(super) use crate::exec::API_VERSION;
 use std::io::ErrorKind;
 
 use base64::Engine as _;
@@ -15,6 +14,7 @@ use super::found::{Chosen, unusable};
 use super::members::plugin_config;
 use super::plain::may_hold_a_secret;
 use super::plugin::Plugin;
+use crate::exec::credential;
 
 /// How long what was lent is used before it is asked for again: files that hold it are written anew, and nobody says when.
 const LENT_FOR: Duration = Duration::minutes(5);
@@ -72,12 +72,7 @@ pub(super) async fn lend(chosen: &Chosen) -> Result<Value, ProviderError> {
         LoginKind::Plugin | LoginKind::SecretPlugin => Plugin::of(chosen, name, &user["exec"])?.call().await?.into(),
         LoginKind::Unlendable(by) => return Err(unlendable(name, by)),
     };
-    Ok(json!({
-        "apiVersion": API_VERSION,
-        "kind": "ExecCredential",
-        "spec": { "interactive": false },
-        "status": status,
-    }))
+    Ok(credential(&status))
 }
 
 /// A login is for one cluster: what another one is reached by by now gets none of it.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::endpoints::{self, Bound};
-use super::{NAME, SIGNATURE_PARAMETERS, USER_AGENT, catalogue, classify, identities};
+use super::{NAME, USER_AGENT, catalogue, classify, identities, is_of_a_signature};
 use crate::action::Class;
 use crate::refusal::Refusal;
 use crate::request::{self, HeaderRules};
@@ -14,7 +14,7 @@ use crate::{Bounds, CloudRequest};
 const HEADERS: HeaderRules = HeaderRules {
     passed: &["accept", "content-type", "amz-sdk-invocation-id", "amz-sdk-request", classify::TARGET],
     replaced: &["user-agent", USER_AGENT],
-    is_of_a_signature: |parameter| parameter.to_ascii_lowercase().starts_with(SIGNATURE_PARAMETERS),
+    is_of_a_signature,
 };
 
 #[derive(Deserialize)]

@@ -2,9 +2,8 @@
 
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
-use serde_json::json;
 
-use super::{NAME, partition};
+use super::request;
 use crate::{CloudRequest, Gate};
 
 /// Whose the credentials are.
@@ -38,16 +37,10 @@ pub async fn caller_arn(gate: &Gate, region: &str) -> Result<String, ProviderErr
 }
 
 async fn caller(gate: &Gate, region: &str) -> Result<Caller, ProviderError> {
-    let suffix = partition(region)?.dns_suffix;
     let request = CloudRequest {
-        credential: "default".to_owned(),
-        scheme: NAME.to_owned(),
-        scheme_parameters: json!({ "service": "sts", "region": region }),
-        service_id: "STS".to_owned(),
-        method: "POST".to_owned(),
-        url: format!("https://sts.{region}.{suffix}/"),
         headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
         body: b"Action=GetCallerIdentity&Version=2011-06-15".to_vec(),
+        ..request(("sts", "STS"), region, "POST", "/")?
     };
     let answer = gate.send_for_host(request).await?;
     let text = String::from_utf8_lossy(&answer.body);

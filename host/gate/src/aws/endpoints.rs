@@ -37,7 +37,7 @@ pub fn bind(service: &Service, region: &str) -> Result<Bound, Refusal> {
         let (host, region) = (partition.iam_host.to_owned(), partition.global_region.to_owned());
         return Ok(Bound { destination: at(host, region), is_global: true });
     }
-    let host = format!("{}.{region}.{}", service.endpoint_prefix, partition.dns_suffix);
+    let host = partition.host(service.endpoint_prefix, region);
     Ok(Bound { destination: at(host, region.to_owned()), is_global: false })
 }
 

@@ -65,9 +65,8 @@ struct Shared {
 }
 
 impl ProgressReporter {
-    /// Durations are read and kept in that file, if there is one.
-    pub fn new(style: Style, durations: Option<PathBuf>) -> Self {
-        let history = durations.as_deref().map(Durations::read).unwrap_or_default();
+    /// With what earlier runs took; what this one takes is kept in that file, if there is one.
+    pub fn new(style: Style, durations: Option<PathBuf>, history: Durations) -> Self {
         let shared = Shared { board: Board::new(history), style, lines: Lines::default(), started: Instant::now() };
         let shared = Arc::new(Mutex::new(shared));
         let period = match style {
