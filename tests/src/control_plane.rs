@@ -24,6 +24,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Taint;
 use kube::Client;
+use nic_provisions::Priority;
+use nic_provisions::process::Process;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -31,20 +33,15 @@ use crate::aws::Machines;
 
 mod account;
 mod audit;
-pub mod build;
 mod certificates;
 pub mod eks_login;
-mod go;
 pub mod kubeconfig;
 mod launch;
-mod lock;
 mod nodes;
 mod ports;
-mod process;
 
 pub use audit::Work;
 pub use nodes::NodeOptions;
-use process::Process;
 
 /// How often a start is tried anew because another process took a port.
 const ATTEMPTS: usize = 3;
@@ -109,10 +106,11 @@ impl ControlPlane {
     /// and pods can be made in it and its nodes are ready.
     pub async fn start(options: ControlPlaneOptions) -> Result<Self> {
         let progress = options.progress;
-        let binaries = tokio::task::spawn_blocking(move || build::ensure_binaries(&progress))
-            .await
-            .context("the build of the control plane did not end well")?
-            .context("cannot provide the programs of the control plane")?;
+        let binaries =
+            tokio::task::spawn_blocking(move || nic_provisions::control_plane::ensure(Priority::Normal, &progress))
+                .await
+                .context("the build of the control plane did not end well")?
+                .context("cannot provide the programs of the control plane")?;
         let mut attempt = 1;
         let control_plane = loop {
             match launch::launch(&binaries, &options).await {

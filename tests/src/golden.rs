@@ -34,7 +34,7 @@ pub fn redacted(workspace: &Workspace, text: &str) -> Result<String> {
     let mut text = text.replace(&own, "[DIR]");
     let binary = crate::nic::binary()?.display().to_string();
     text = text.replace(&binary, "[NIC]").replace(concat!("nic ", env!("CARGO_PKG_VERSION")), "nic [VERSION]");
-    text = text.replace(&crate::cache::dir().display().to_string(), "[CACHE]");
+    text = text.replace(&nic_provisions::cache::dir().display().to_string(), "[CACHE]");
     for (varying, instead) in VARYING {
         text = Regex::new(varying)?.replace_all(&text, *instead).into_owned();
     }

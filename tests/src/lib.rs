@@ -1,7 +1,6 @@
 //! End-to-end tests of NIC on real parts, and the harness that starts them.
 
 pub mod aws;
-pub mod cache;
 pub mod configs;
 pub mod control_plane;
 pub mod crash;

@@ -57,7 +57,7 @@ impl Workspace {
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
             ("HOME".to_owned(), directory.path().display().to_string()),
             // Compiled components are kept between tests: that is what a user's second run sees.
-            ("NIC_CACHE_DIR".to_owned(), crate::cache::dir().display().to_string()),
+            ("NIC_CACHE_DIR".to_owned(), nic_provisions::cache::dir().display().to_string()),
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
             ("NO_COLOR".to_owned(), "1".to_owned()),
         ]);

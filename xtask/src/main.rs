@@ -1,6 +1,7 @@
 //! The one entry to the build: `cargo xtask components|demo|test|dist|bench|ci`.
 
 mod architecture;
+mod beside;
 mod command;
 mod components;
 mod deny;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::beside::Beside;
 use crate::command::cargo;
 use crate::components::Size;
 use crate::features::{BINARY, Set};
@@ -81,10 +83,13 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "demo" => {
-            let mut steps = Steps::new(&with_binary(&[HARNESS, "the demo"]));
+            let mut steps = Steps::new(&with_binary(&[HARNESS, PROVISIONS, "the demo"]));
+            let provisions = Beside::begin()?;
             let nic = binary(&mut steps, Size::Quick, None)?;
             steps.next();
             cargo(&["build", "--release", "-p", "nic-tests", "--bin", "nic-demo"]).run()?;
+            steps.next();
+            provisions.wait()?;
             steps.next();
             let demo = places::target_dir()?.join("release/nic-demo");
             command::Command::new(demo).arg(&nic).args(rest).env("NIC_BIN", &nic).run()?;
@@ -103,7 +108,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
             Ok(())
         }
         "test" if rest.iter().any(|argument| argument == "--sweep") => sweep(rest),
-        "test" => test(&mut Steps::new(&with_binary(TEST_STEPS)), rest),
+        "test" => test(&mut Steps::new(&with_binary(TEST_STEPS)), Beside::begin()?, rest),
         "bench" => {
             let mut steps = Steps::new(&with_binary(&["criterion benchmarks", "whole-process measurements"]));
             let nic = binary(&mut steps, Size::Quick, None)?;
@@ -120,13 +125,14 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "ci" => {
             let names = [&["formatting", "lints", "no path of one machine"][..], &with_binary(TEST_STEPS)].concat();
             let mut steps = Steps::new(&names);
+            let provisions = Beside::begin()?;
             steps.next();
             cargo(&["fmt", "--all", "--check"]).run()?;
             steps.next();
             lints()?;
             steps.next();
             no_place_names()?;
-            test(&mut steps, rest)
+            test(&mut steps, provisions, rest)
         }
         "deny" => deny::check(rest),
         "lint" => lints(),
@@ -141,9 +147,12 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
 
 const DIST: &str = "the release binary `nic`";
 const HARNESS: &str = "the test harness";
+const PROVISIONS: &str = "what is left of the control plane and the Python environment, begun at the start";
 const TEST_STEPS: &[&str] = &[
     "native tests of the core, the host and the SDK",
     "native tests of the AWS provider",
+    HARNESS,
+    PROVISIONS,
     "end-to-end tests on real parts",
 ];
 
@@ -174,7 +183,7 @@ fn binary(steps: &mut Steps, size: Size, target: Option<&str>) -> Result<std::pa
     Ok(nic)
 }
 
-fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
+fn test(steps: &mut Steps, provisions: Beside, rest: &[String]) -> Result<()> {
     let nic = binary(steps, Size::Quick, None)?;
     let components = places::components_dir()?;
     // Every test binary sees the same environment, so that the host crate is compiled once.
@@ -194,6 +203,7 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
     };
     in_test(&["test", "--release", "-p", "xtask"]).args(rest).run()?;
     native(&[]).args(rest).run()?;
+    cargo(&["test", "--release", "-p", "xtask"]).args(rest).run()?;
     // What the sandbox promises, on real components.
     native(&["--lib"])
         .env("NIC_TEST_COMPONENTS", &components)
@@ -202,11 +212,13 @@ fn test(steps: &mut Steps, rest: &[String]) -> Result<()> {
     steps.next();
     components::native(in_test(&["test", "-p", "nic-provider-aws"])).args(rest).run()?;
     steps.next();
+    let end_to_end = || in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"]);
+    end_to_end().arg("--no-run").run()?;
+    steps.next();
+    provisions.wait()?;
+    steps.next();
     // One test binary at a time, few tests at a time: each starts servers of its own on two cores.
-    in_test(&["test", "--release", "-p", "nic-tests", "--no-fail-fast"])
-        .args(rest)
-        .args(&["--", "--test-threads=2"])
-        .run()?;
+    end_to_end().args(rest).args(&["--", "--test-threads=2"]).run()?;
     steps.done();
     Ok(())
 }
@@ -243,6 +255,7 @@ const NATIVE: &[&str] = &[
     "nic-sdk",
     "nic-kubernetes-initialize",
     "nic-provider-existing",
+    "nic-provisions",
 ];
 
 /// Every package but the AWS provider, which has a profile of its own, and this one, which asks more of a crate that macros stand on.
@@ -261,6 +274,7 @@ const LINTED: &[&str] = &[
     "nic-provider-scripted",
     "nic-provider-hello",
     "nic-tests",
+    "nic-provisions",
 ];
 
 /// Every set of packages that CI builds for this machine in the profile `release`.

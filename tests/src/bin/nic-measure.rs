@@ -119,7 +119,7 @@ async fn process(platform: &Platform) -> Result<()> {
     let mut workspace = platform.workspace()?;
     workspace.config(EXAMPLE)?;
     tell("| what | time | peak memory | of that its own |\n|---|---|---|---|");
-    let cache = nic_tests::cache::dir().display().to_string();
+    let cache = nic_provisions::cache::dir().display().to_string();
     let mut first = Vec::new();
     for _ in 0..RUNS {
         let empty = tempfile::tempdir()?;

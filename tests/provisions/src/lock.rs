@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 /// Takes the lock `name` in the folder `cache`; `waiting` is called once if another process holds
 /// it. The lock ends with the returned file, or with the process.
-pub(super) fn take(cache: &Path, name: &str, waiting: impl FnOnce()) -> Result<File> {
+pub(crate) fn take(cache: &Path, name: &str, waiting: impl FnOnce()) -> Result<File> {
     fs::create_dir_all(cache)
         .with_context(|| format!("cannot create the cache folder {}; set NIC_CACHE_DIR to another", cache.display()))?;
     let path = cache.join(name);
