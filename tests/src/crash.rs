@@ -28,6 +28,6 @@ mod topology;
 pub use ledger::{Ledger, Outcome, place};
 pub use point::{Command, Moment, Place, Point, Run, points};
 pub use run::{Platforms, Reference};
-pub use sample::{Reason, sample};
+pub use sample::{Reason, Thinned, sample};
 pub use shard::Shard;
 pub use topology::Topology;

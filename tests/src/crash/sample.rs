@@ -1,4 +1,5 @@
-//! The points that CI strikes: what may go wrong each in its own way, and a few of all the others. The same ones each time.
+//! The points that CI strikes: each way in which something may go wrong, of the ways that have many points a few, and a few of all the
+//! others. The same ones each time; the sweep has the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,20 +27,43 @@ pub enum Reason {
     Strewn,
 }
 
-/// The sample of a run: what has to be in it, and of the other points one in `every`.
-pub fn sample(run: &Run, every: usize) -> Result<BTreeMap<Point, Reason>> {
-    let mut sample: BTreeMap<Point, Reason> =
-        points(run)?.into_iter().skip(every / 2).step_by(every).map(|point| (point, Reason::Strewn)).collect();
+/// Of what has many points, how few are struck.
+#[derive(Debug, Clone, Copy)]
+pub struct Thinned {
+    /// One in so many first changes of a kind whose answer is lost.
+    pub unrecorded: usize,
+    /// One in so many of all points.
+    pub strewn: usize,
+    /// Whose turn it is, 0 or 1: one begins half way from the other, so that two emulators strike twice as many points.
+    pub turn: usize,
+}
+
+impl Thinned {
+    /// One in `every`; at least one, where there is any.
+    fn of<T>(self, all: Vec<T>, every: usize) -> impl Iterator<Item = T> {
+        let start = (self.turn * every / 2) % all.len().max(1);
+        all.into_iter().skip(start).step_by(every)
+    }
+}
+
+/// The sample of a run: what has to be in it, and what is left of the rest.
+pub fn sample(run: &Run, thinned: Thinned) -> Result<BTreeMap<Point, Reason>> {
+    let strewn = thinned.of(points(run)?, thinned.strewn);
+    let mut sample: BTreeMap<Point, Reason> = strewn.map(|point| (point, Reason::Strewn)).collect();
     for moment in Moment::ALL {
         sample.insert(run.point(Place::Write, 1, moment), Reason::FirstWrite);
         sample.insert(run.point(Place::LastWrite, 1, moment), Reason::LastWrite);
     }
-    for action in first_changes(run) {
-        let reason = if action.0 == SERVICE { Reason::UnrecordedObject } else { Reason::Unrecorded };
-        sample.insert(run.point(Place::Request(action.0, action.1), 1, Moment::After), reason);
-    }
     let first = run.requests.iter().position(|(service, _, changes)| *changes && service != SERVICE);
     let first = run.after(first.context("nothing was changed in the account")?)?;
+    let (mut actions, objects) = first_changes(run);
+    // It is in the sample as what it is.
+    actions.retain(|(service, action)| first.place != Place::Request(service.clone(), action.clone()));
+    for (reason, changes) in [(Reason::Unrecorded, actions), (Reason::UnrecordedObject, objects)] {
+        for (service, action) in thinned.of(changes, thinned.unrecorded) {
+            sample.insert(run.point(Place::Request(service, action), 1, Moment::After), reason);
+        }
+    }
     sample.insert(Point { moment: Moment::Before, ..first.clone() }, Reason::FirstChange);
     sample.insert(first, Reason::FirstChange);
     let look = run.requests.iter().enumerate().position(|(index, _)| is_look(run, index));
@@ -47,8 +71,11 @@ pub fn sample(run: &Run, every: usize) -> Result<BTreeMap<Point, Reason>> {
     Ok(sample)
 }
 
+/// The service and what was asked of it.
+type Action = (String, String);
+
 /// Each action that changes the account, and of each sort of object the change of the first by name.
-fn first_changes(run: &Run) -> BTreeSet<(String, String)> {
+fn first_changes(run: &Run) -> (Vec<Action>, Vec<Action>) {
     let changes = run.requests.iter().filter(|(_, _, changes)| *changes);
     let (objects, actions): (BTreeSet<_>, BTreeSet<_>) = changes
         .map(|(service, action, _)| (service.clone(), action.clone()))
@@ -61,7 +88,7 @@ fn first_changes(run: &Run) -> BTreeSet<(String, String)> {
         };
         sorts.entry(sort(&object.1)).or_insert(object);
     }
-    actions.into_iter().chain(sorts.into_values()).collect()
+    (actions.into_iter().collect(), sorts.into_values().collect())
 }
 
 /// Whether a request looks at what EKS was told to make or to delete before.
@@ -101,13 +128,18 @@ mod tests {
         Run { command: Command::Deploy, requests: requests.into(), writes: 9 }
     }
 
+    /// Every kind of change, and one in so many of the rest.
+    fn one_in(strewn: usize) -> Thinned {
+        Thinned { unrecorded: 1, strewn, turn: 0 }
+    }
+
     fn of(sample: &BTreeMap<Point, Reason>, reason: Reason) -> Vec<String> {
         sample.iter().filter(|(_, one)| **one == reason).map(|(point, _)| point.to_string()).collect()
     }
 
     #[test]
     fn what_may_go_wrong_in_its_own_way_is_in_every_sample() {
-        let sample = sample(&run(), 1000).unwrap();
+        let sample = sample(&run(), one_in(1000)).unwrap();
         assert_eq!(of(&sample, Reason::FirstWrite), ["deploy write 1 before", "deploy write 1 after"]);
         assert_eq!(of(&sample, Reason::LastWrite), ["deploy last-write 1 before", "deploy last-write 1 after"]);
         assert_eq!(
@@ -131,11 +163,34 @@ mod tests {
     #[test]
     fn a_denser_sample_has_more_of_the_others_and_the_same_each_time() {
         let all = points(&run()).unwrap().len();
-        let dense = sample(&run(), 3).unwrap();
-        assert!(dense.len() > sample(&run(), 1000).unwrap().len() && dense.len() < all);
-        assert_eq!(sample(&run(), 1).unwrap().len(), all);
+        let dense = sample(&run(), one_in(3)).unwrap();
+        assert!(dense.len() > sample(&run(), one_in(1000)).unwrap().len() && dense.len() < all);
+        assert_eq!(sample(&run(), one_in(1)).unwrap().len(), all);
         let mut other_order = run();
         other_order.requests.swap(3, 6);
-        assert_eq!(sample(&other_order, 3).unwrap(), dense);
+        assert_eq!(sample(&other_order, one_in(3)).unwrap(), dense);
+    }
+
+    #[test]
+    fn a_thin_sample_has_every_reason_on_either_emulator_and_other_points_on_each() {
+        let thin = |turn| sample(&run(), Thinned { unrecorded: 2, strewn: 8, turn }).unwrap();
+        let (one, other) = (thin(0), thin(1));
+        for reason in [
+            Reason::FirstWrite,
+            Reason::LastWrite,
+            Reason::FirstChange,
+            Reason::Unrecorded,
+            Reason::UnrecordedObject,
+            Reason::Waiting,
+            Reason::Strewn,
+        ] {
+            assert!(!of(&one, reason).is_empty() && !of(&other, reason).is_empty(), "{reason:?}: {one:#?} {other:#?}");
+        }
+        for reason in [Reason::UnrecordedObject, Reason::Strewn] {
+            assert!(of(&one, reason).iter().all(|point| !of(&other, reason).contains(point)), "{reason:?}");
+        }
+        // However few there are to choose from.
+        let thin = sample(&run(), Thinned { unrecorded: 1000, strewn: 1000, turn: 1 }).unwrap();
+        assert_eq!((of(&thin, Reason::Unrecorded).len(), of(&thin, Reason::UnrecordedObject).len()), (1, 1));
     }
 }

@@ -9,15 +9,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use nic_tests::aws::Emulator;
-use nic_tests::crash::{Ledger, Outcome, Platforms, Point, Reason, Shard, Topology, place, sample};
+use nic_tests::crash::{Ledger, Outcome, Platforms, Point, Reason, Shard, Thinned, Topology, place, sample};
 use nic_tests::nic::{Ran, binary};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// How many platforms work side by side.
 const SITES: usize = 2;
 
-/// Of the points that need not be in the sample, one in so many is.
-const EVERY: usize = 60;
+/// Of what has many points, one in so many is struck on each emulator: minutes for all. The sweep has the rest.
+const UNRECORDED: usize = 10;
+const STREWN: usize = 240;
 
 /// How often a point is tried that has to be reached: what runs side by side comes in another order each time.
 const TRIES: usize = 4;
@@ -26,9 +27,10 @@ async fn a_sample_holds(emulator: Emulator, topology: Topology) -> Result<()> {
     let began = Instant::now();
     let platforms = Platforms::start(emulator, topology, SITES).await?;
     let reference = platforms.reference().await?;
+    let turn = usize::from(emulator == Emulator::Moto);
     let mut reasons: BTreeMap<Point, Reason> = BTreeMap::new();
     for run in &reference.runs {
-        reasons.extend(sample(run, EVERY)?);
+        reasons.extend(sample(run, Thinned { unrecorded: UNRECORDED, strewn: STREWN, turn })?);
     }
     let outcomes = Mutex::new(BTreeMap::new());
     let note = |point: &Point, outcome: Outcome| -> Result<bool> {
@@ -49,8 +51,8 @@ async fn a_sample_holds(emulator: Emulator, topology: Topology) -> Result<()> {
     }
     ensure!(next.is_empty(), "no run came to {:?}", next.iter().map(ToString::to_string).collect::<Vec<_>>());
     let strewn: Vec<&Point> = reasons.iter().filter(|(_, why)| **why == Reason::Strewn).map(|(p, _)| p).collect();
-    let reached = strewn.iter().filter(|point| held(point)).count();
-    ensure!(reached * 10 >= strewn.len() * 8, "only {reached} of {} points were reached", strewn.len());
+    let missed = strewn.iter().filter(|point| !held(point)).count();
+    ensure!(missed <= 1 || missed * 5 <= strewn.len(), "{missed} of {} points were not reached", strewn.len());
     // Seen with `--nocapture`.
     let (count, took) = (reasons.len(), began.elapsed().as_secs_f64());
     let _ = writeln!(std::io::stderr(), "{emulator:?}, {topology}: {count} points in {took:.0} s");
