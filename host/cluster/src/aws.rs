@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
 use nic_core::ports::Locator;
 use nic_gate::aws::{NAME, partition, request};
-use nic_gate::{Gate, SecretString};
+use nic_gate::{HostGate, SecretString};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -86,13 +86,13 @@ struct Parameters {
 /// A cluster by its name, there or not.
 #[derive(Debug)]
 struct Named {
-    gate: Gate,
+    gate: HostGate,
     region: String,
     name: String,
 }
 
 /// The cluster that a locator names.
-pub(super) fn lead(gate: &Gate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
+pub(super) fn lead(gate: &HostGate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
     let Parameters { region, name } = parameters(locator)?;
     Ok(Box::new(Named { gate: gate.clone(), region, name }))
 }
@@ -108,7 +108,7 @@ impl ClusterKind for Named {
 /// A cluster as AWS describes it.
 #[derive(Debug)]
 struct Described {
-    gate: Gate,
+    gate: HostGate,
     cluster: EksCluster,
 }
 
@@ -134,9 +134,7 @@ impl FoundCluster for Described {
 /// A cluster that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct EksCluster {
-    /// Its region.
     region: String,
-    /// Its name.
     name: String,
     /// `https://...`.
     endpoint: String,
@@ -178,9 +176,9 @@ struct CertificateAuthority {
 
 /// Asks AWS for the cluster; none while it does not exist, is not up yet or is on its way out. One that failed never was up: what is to
 /// stand on it is not there, and its own record says why.
-async fn describe(gate: &Gate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
+async fn describe(gate: &HostGate, region: &str, name: &str) -> Result<Option<EksCluster>, ProviderError> {
     let path = format!("/clusters/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
-    let response = gate.send_for_host(request(("eks", "EKS"), region, "GET", &path)?).await?;
+    let response = gate.send(request(("eks", "EKS"), region, "GET", &path)?).await?;
     match response.status {
         200 => {}
         404 => return Ok(None),
@@ -210,9 +208,9 @@ fn check_endpoint(endpoint: &str, region: &str, overridden: bool) -> Result<(), 
         return Err("its endpoint is not a plain `https://` URL".to_owned());
     }
     let host = url.host_str().unwrap_or_default();
-    let suffix = partition(region).map_err(|refusal| refusal.to_string())?;
-    let dual_stack = if suffix.id == "aws-cn" { "api.amazonwebservices.com.cn" } else { "api.aws" };
-    let known = [format!(".{region}.eks.{}", suffix.dns_suffix), format!(".{region}.{dual_stack}")];
+    let partition = partition(region).map_err(|refusal| refusal.to_string())?;
+    let known =
+        [format!(".{region}.eks.{}", partition.dns_suffix), format!(".{region}.{}", partition.dual_stack_dns_suffix)];
     if overridden || (url.port().is_none() && known.iter().any(|known| host.ends_with(known.as_str()))) {
         return Ok(());
     }
@@ -235,7 +233,7 @@ fn refused(status: u16, body: &[u8]) -> ProviderError {
 }
 
 /// Opens a connection that trusts the cluster's own authority and nobody else.
-fn connect(gate: &Gate, cluster: &EksCluster) -> Result<Connected, ProviderError> {
+fn connect(gate: &HostGate, cluster: &EksCluster) -> Result<Connected, ProviderError> {
     let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
     let authorities = CertificateDer::pem_slice_iter(&pem)
         .map(|certificate| certificate.map(|certificate| certificate.to_vec()))
@@ -259,17 +257,17 @@ struct Token {
 }
 
 /// Signs a question "who am I" that the cluster will put to AWS in our place.
-async fn mint(gate: &Gate, region: &str, name: &str) -> Result<Token, ProviderError> {
+async fn mint(gate: &HostGate, region: &str, name: &str) -> Result<Token, ProviderError> {
     let asked = request(("sts", "STS"), region, "GET", "/?Action=GetCallerIdentity&Version=2011-06-15")?;
     let value = HeaderValue::from_str(name).map_err(|error| broken(name, error))?;
     let header = (HeaderName::from_static("x-k8s-aws-id"), value);
-    let presigned = gate.presign_for_host(asked, header, PRESIGNED_SECONDS).await?;
+    let presigned = gate.presign(asked, header, PRESIGNED_SECONDS).await?;
     let text = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(presigned.url.as_str()));
     Ok(Token { text: SecretString::new(text), signed_at: presigned.signed_at.into() })
 }
 
 /// The `ExecCredential` that a kubeconfig's exec plugin prints.
-pub(super) async fn exec_credential(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
+pub(super) async fn exec_credential(gate: &HostGate, region: &str, name: &str) -> Result<Value, ProviderError> {
     let token = mint(gate, region, name).await?;
     let expires_at = (token.signed_at + TOLD_LIFETIME).replace_nanosecond(0).unwrap_or(token.signed_at);
     Ok(exec::credential(&json!({
@@ -279,7 +277,7 @@ pub(super) async fn exec_credential(gate: &Gate, region: &str, name: &str) -> Re
 }
 
 /// Host, certificate and a token: what Nebari's stages log in with.
-async fn credentials(gate: &Gate, cluster: &EksCluster) -> Result<Value, ProviderError> {
+async fn credentials(gate: &HostGate, cluster: &EksCluster) -> Result<Value, ProviderError> {
     let pem = STANDARD.decode(&cluster.ca_certificate_base64).map_err(|error| broken(&cluster.name, error))?;
     let pem = String::from_utf8(pem).map_err(|error| broken(&cluster.name, error))?;
     let token = mint(gate, &cluster.region, &cluster.name).await?;
@@ -307,7 +305,7 @@ fn access(cluster: &EksCluster, exec: &ExecCommand) -> ClusterAccess {
 /// Tokens for one cluster, made anew before they end: the client renews none that it did not fetch itself.
 #[derive(Debug)]
 struct EksTokens {
-    gate: Gate,
+    gate: HostGate,
     region: String,
     name: String,
     config_map_alone: bool,
@@ -316,7 +314,7 @@ struct EksTokens {
 }
 
 impl EksTokens {
-    fn new(gate: Gate, cluster: &EksCluster) -> Self {
+    fn new(gate: HostGate, cluster: &EksCluster) -> Self {
         let EksCluster { region, name, config_map_alone, .. } = cluster.clone();
         Self { gate, region, name, config_map_alone, kept: Mutex::new(None), refused: OnceCell::new() }
     }

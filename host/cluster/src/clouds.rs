@@ -1,7 +1,7 @@
 //! The table of clouds: what is known of each without speaking to it.
 
 use nic_core::error::ProviderError;
-use nic_gate::Gate;
+use nic_gate::HostGate;
 use serde_json::Value;
 
 use crate::aws;
@@ -38,7 +38,7 @@ impl ExecCommand {
 ///
 /// # Errors
 /// What the cloud's login says.
-pub async fn exec_credential(gate: &Gate, region: &str, name: &str) -> Result<Value, ProviderError> {
+pub async fn exec_credential(gate: &HostGate, region: &str, name: &str) -> Result<Value, ProviderError> {
     aws::exec_credential(gate, region, name).await
 }
 

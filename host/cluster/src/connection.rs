@@ -65,7 +65,6 @@ pub struct ObjectName {
     pub kind: String,
     /// None for objects of the whole cluster.
     pub namespace: Option<String>,
-    /// Its name.
     pub name: String,
 }
 

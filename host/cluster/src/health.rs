@@ -46,7 +46,7 @@ impl Ask {
 
 /// How what is ours stands on a cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Standing {
+pub struct PlatformHealth {
     /// Its nodes, when they were asked for.
     pub nodes: Option<Nodes>,
     /// What is not ready.
@@ -67,7 +67,6 @@ pub struct Trouble {
 pub struct ClusterHealth {
     /// `v1.34.2`.
     pub version: String,
-    /// Its nodes.
     pub nodes: Nodes,
     /// The phase of each of its namespaces, `Active` or `Terminating`.
     pub namespaces: BTreeMap<String, String>,
@@ -99,9 +98,7 @@ pub struct Nodes {
 /// A node that is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// Its name.
     pub name: String,
-    /// Its group.
     pub group: String,
     /// Its own words, as far as it has any.
     pub why: String,
@@ -132,7 +129,7 @@ pub async fn cluster_health(cluster: &Connected, ask: &Ask) -> Result<ClusterHea
 ///
 /// # Errors
 /// What the cluster, or the way to it, says.
-pub async fn standing(cluster: &Connected, ask: &Ask) -> Result<Standing, ProviderError> {
+pub async fn platform_health(cluster: &Connected, ask: &Ask) -> Result<PlatformHealth, ProviderError> {
     let nodes = async {
         if !ask.nodes {
             return Ok(None);
@@ -141,7 +138,7 @@ pub async fn standing(cluster: &Connected, ask: &Ask) -> Result<Standing, Provid
     };
     let (nodes, seen) = Box::pin(futures::future::try_join(nodes, look(cluster, ask))).await?;
     let troubles = troubles(cluster, seen, nodes.as_ref()).await;
-    Ok(Standing { nodes, troubles })
+    Ok(PlatformHealth { nodes, troubles })
 }
 
 /// Workloads, and pods of the cluster's own that are on their way.

@@ -16,7 +16,7 @@ use kube::config::KubeConfigOptions;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use nic_core::ports::Locator;
-use nic_gate::{Gate, SecretString};
+use nic_gate::{HostGate, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,7 @@ struct Parameters {
 struct Named(Option<String>);
 
 /// The context that a locator names.
-pub(super) fn lead(_gate: &Gate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
+pub(super) fn lead(_gate: &HostGate, locator: &Locator) -> Result<Box<dyn ClusterKind>, ProviderError> {
     let Parameters { context } = parameters(locator)?;
     Ok(Box::new(Named(context)))
 }

@@ -40,9 +40,11 @@ use serde_json::{Value, json};
 pub use self::name::{remote_id, remote_name};
 pub use self::secret::SecretResolver;
 
-use self::apply::Applied;
+use self::apply::AppliedObject;
 use self::observe::Views;
-use self::owner::{Owner, field_manager, is_marked_for, marked, owner, shared_field_manager, unmarked, used_by, using};
+use self::owner::{
+    Ownership, field_manager, is_marked_for, marked, owner, shared_field_manager, unmarked, used_by, using,
+};
 use self::shared::{Given, give_way};
 use crate::{Apply, Connected, ObjectName, RequestError};
 
@@ -133,7 +135,7 @@ impl KubernetesProvider {
         let (address, document, baseline) = (&target.address, &target.document, &target.baseline);
         let Some(live) = cluster.get(object).await? else { return Ok(None) };
         let owner = owner(&call.context, address, record_of(call, address), object, &live);
-        let used_by = if owner == Owner::Ours { used_by(&live) } else { Vec::new() };
+        let used_by = if owner == Ownership::Ours { used_by(&live) } else { Vec::new() };
         let (marks, live) = (live.clone(), unmarked(live));
         let resolved = (!has_unknown(document)).then(|| self.secrets.resolve(document)).transpose();
         let resolved = resolved.ok().flatten();
@@ -143,13 +145,13 @@ impl KubernetesProvider {
             (Some(wanted), _) if observe::is_there(wanted, document, baseline, &live) => {
                 Ok(Given::unopposed(live.clone()))
             }
-            (Some(wanted), Owner::Ours) => {
+            (Some(wanted), Ownership::Ours) => {
                 let wanted = marked(wanted.clone(), &call.context, address);
                 let manager = field_manager(&call.context);
                 let live = would_be(cluster, object, &wanted, &manager).await;
                 live.map(|live| Given { live, conflicts: Vec::new() })
             }
-            (Some(wanted), Owner::Shared) => {
+            (Some(wanted), Ownership::Shared) => {
                 let wanted = using(wanted.clone(), &call.context, &marks);
                 would_give_way(cluster, object, &wanted, &live, &shared_field_manager(&call.context)).await
             }
@@ -252,12 +254,12 @@ fn record_of<'a>(call: &'a Call, address: &Address) -> Option<&'a Record> {
 }
 
 /// What was seen, with whose it is.
-fn whose(seen: Observed, owner: Owner) -> Observed {
+fn whose(seen: Observed, owner: Ownership) -> Observed {
     match owner {
-        Owner::Ours => seen,
-        Owner::Shared => Observed { shared: true, ..seen },
-        Owner::Foreign(words) => Observed { status: Status::Foreign(words), shared: true, ..seen },
-        Owner::OtherState(other) => {
+        Ownership::Ours => seen,
+        Ownership::Shared => Observed { shared: true, ..seen },
+        Ownership::Foreign(words) => Observed { status: Status::Foreign(words), shared: true, ..seen },
+        Ownership::OtherState(other) => {
             let status = Status::Foreign("it was made from another state of this platform".to_owned());
             Observed { status, other_lineage: Some(other), ..seen }
         }
@@ -408,7 +410,7 @@ impl Provider for KubernetesProvider {
         let Some(cluster) = self.resolver.connect(call).await? else { return Ok(absent) };
         let Some(live) = cluster.get(&object).await? else { return Ok(absent) };
         let record = record_of(call, &change.address);
-        if owner(&call.context, &change.address, record, &object, &live) != Owner::Ours {
+        if owner(&call.context, &change.address, record, &object, &live) != Ownership::Ours {
             tracing::warn!("left in place: {} `{}` is not the one that NIC made", object.kind, object.name);
             return Ok(absent);
         }
@@ -436,8 +438,8 @@ impl Provider for KubernetesProvider {
         let Some(live) = cluster.get(&object).await? else { return Ok(()) };
         let record = record_of(call, &change.address);
         let released = match owner(&call.context, &change.address, record, &object, &live) {
-            Owner::Ours if used_by(&live).is_empty() => Ok(()),
-            Owner::Ours => cluster.annotate(&object, &live, owner::MARK, &Value::Null).await,
+            Ownership::Ours if used_by(&live).is_empty() => Ok(()),
+            Ownership::Ours => cluster.annotate(&object, &live, owner::MARK, &Value::Null).await,
             _ => {
                 if is_marked_for(&call.context, &change.address, &live) {
                     // A create that was cut short left our mark on it.
@@ -463,7 +465,7 @@ impl Provider for KubernetesProvider {
             Some(live) => {
                 let record = record_of(call, &change.address);
                 let owner = owner(&call.context, &change.address, record, &object, &live);
-                Ok(Applied { cluster, object, live, shared: owner == Owner::Shared }.progress(change).await)
+                Ok(AppliedObject { cluster, object, live, shared: owner == Ownership::Shared }.progress(change).await)
             }
             None => Ok(Progress::Done(Observed::absent(&change.address))),
         }

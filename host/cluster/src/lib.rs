@@ -38,12 +38,14 @@ pub use self::clouds::{exec_credential, is_access_map};
 pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
 pub use self::exec::ExecCommand;
 pub use self::generation::Generation;
-pub use self::health::{Ask, ClusterHealth, Count, Nodes, NotReady, Standing, Trouble, cluster_health, standing};
+pub use self::health::{
+    Ask, ClusterHealth, Count, Nodes, NotReady, PlatformHealth, Trouble, cluster_health, platform_health,
+};
 pub use self::kubeconfig::context_credential;
 pub use self::reader::{FindCluster, FoundClusterReader};
 pub use self::workload::Workload;
 
-use nic_gate::Gate;
+use nic_gate::HostGate;
 
 /// A connection older than this is checked against the cloud's answer again: someone else may have replaced the cluster.
 const CHECK_AFTER: Duration = Duration::from_mins(5);
@@ -95,13 +97,13 @@ pub struct ClusterSource(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    gate: Gate,
+    gate: HostGate,
     kept: Mutex<BTreeMap<String, Slot>>,
 }
 
 impl ClusterSource {
     /// Connects to nothing yet.
-    pub fn new(gate: Gate) -> Self {
+    pub fn new(gate: HostGate) -> Self {
         Self(Arc::new(Inner { gate, kept: Mutex::new(BTreeMap::new()) }))
     }
 
@@ -182,9 +184,8 @@ impl ClusterSource {
         generation: Generation,
     ) -> Result<Option<Arc<dyn FoundCluster>>, ProviderError> {
         let slot = self.slot(locator);
-        let kept = slot.lock().await;
-        let known = kept.found.clone().filter(|_| kept.is_good(generation));
-        drop(kept);
+        // Whoever connects holds it for as long as a login plugin takes to answer; to find the cluster needs no login of that sort.
+        let known = slot.try_lock().ok().and_then(|kept| kept.found.clone().filter(|_| kept.is_good(generation)));
         match known {
             Some(cluster) => Ok(Some(cluster)),
             None => kinds::of(&self.0.gate, locator)?.find().await,

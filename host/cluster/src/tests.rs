@@ -7,9 +7,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nic_authority::HostAuthority;
 use nic_core::ports::ClusterReader as _;
-use nic_gate::GateOptions;
 use nic_gate::aws::{CredentialSource, EndpointOverrides, SigV4};
+use nic_gate::{Gate, GateOptions};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 /// A gate whose AWS answers `body` to everything.
-async fn gate(status: &'static str, body: String) -> Gate {
+async fn gate(status: &'static str, body: String) -> HostGate {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -28,13 +29,14 @@ async fn gate(status: &'static str, body: String) -> Gate {
         }
     });
     let credentials = Credentials::new("AKIDEXAMPLE", "hunter2", Some("session+token/==".to_owned()), None, "test");
-    Gate::new(GateOptions {
+    let gate = Gate::new(GateOptions {
         schemes: vec![Arc::new(SigV4::new(
             CredentialSource::Given(SharedCredentialsProvider::new(credentials)),
             EndpointOverrides::from_variables([("AWS_ENDPOINT_URL_EKS".to_owned(), url)]).unwrap(),
         ))],
         ..GateOptions::default()
-    })
+    });
+    HostGate::new(gate, &HostAuthority::claim())
 }
 
 fn eks() -> Locator {
@@ -213,8 +215,8 @@ async fn what_is_ours_is_asked_after_and_no_more() {
         workload("Deployment", "dev", "scaler"),
         workload("Deployment", "dev", "gone"),
     ];
-    let found = standing(&cluster, &Ask { nodes: false, workloads: workloads.clone() }).await.unwrap();
-    let words = |standing: &Standing| standing.troubles.iter().map(|t| t.words.clone()).collect::<Vec<_>>();
+    let found = platform_health(&cluster, &Ask { nodes: false, workloads: workloads.clone() }).await.unwrap();
+    let words = |standing: &PlatformHealth| standing.troubles.iter().map(|t| t.words.clone()).collect::<Vec<_>>();
     let scaler = "Deployment dev/scaler: 0 of 1 pods are ready; no node takes its pod: no room";
     assert_eq!(
         (found.nodes.as_ref(), words(&found)),
@@ -231,7 +233,7 @@ async fn what_is_ours_is_asked_after_and_no_more() {
 
     // Where node groups are ours, so is what the cluster needs itself. Its pods are told once for each reason, those of ours with ours.
     let workloads = vec![workload("DaemonSet", "kube-system", "plugin")];
-    let found = standing(&cluster, &Ask { nodes: true, workloads }).await.unwrap();
+    let found = platform_health(&cluster, &Ask { nodes: true, workloads }).await.unwrap();
     // The one node is not ready: a DaemonSet cannot be there either.
     assert_eq!(found.nodes.as_ref().unwrap().all, Count { ready: 0, total: 1 });
     assert_eq!(words(&found), ["Pod kube-system/dns-1 and 1 more: no node takes its pod: no room"]);
@@ -241,5 +243,5 @@ async fn what_is_ours_is_asked_after_and_no_more() {
 
     // An answer that does not come is no good news.
     let (cluster, _) = api_server(BTreeMap::new()).await;
-    assert!(standing(&cluster, &Ask { nodes: true, workloads: Vec::new() }).await.is_err());
+    assert!(platform_health(&cluster, &Ask { nodes: true, workloads: Vec::new() }).await.is_err());
 }

@@ -18,7 +18,6 @@ const ON_THE_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 /// A workload of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// Its address.
     pub address: Address,
     /// Which object it is.
     pub object: ObjectName,

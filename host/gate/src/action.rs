@@ -16,7 +16,6 @@ pub enum Class {
 pub struct Action {
     /// The service, as grants call it.
     pub service: &'static str,
-    /// Its name.
     pub name: &'static str,
     /// What it does.
     pub class: Class,

@@ -1,6 +1,6 @@
 //! AWS: requests in its regions, signed by Signature Version 4 with the user's own credentials.
 
-mod admission;
+mod address;
 mod answer;
 mod caller;
 pub mod catalogue;
@@ -17,7 +17,7 @@ use aws_credential_types::Credentials;
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -28,9 +28,12 @@ pub use self::endpoints::{EndpointOverrides, partition};
 use self::credentials::CredentialCache;
 use crate::environment::{no_text, variables};
 use crate::refusal::Refusal;
-use crate::scheme::{Caller, CloudBound, Destination, EndpointError, Presigned, Scheme, Signed, Verdict};
+use crate::request::{HeaderRules, Parsed};
+use crate::scheme::{
+    Address, Bound, Classified, CloudBound, Destination, EndpointError, Place, Presigned, Scheme, Signed, Verdict,
+};
 use crate::secret::SecretString;
-use crate::{CloudRequest, CloudResponse, Gate};
+use crate::{CloudRequest, CloudResponse, HostGate};
 
 /// What grants and requests call it.
 pub const NAME: &str = "aws-sigv4";
@@ -119,8 +122,24 @@ impl Scheme for SigV4 {
         NAME
     }
 
-    fn admit(&self, caller: Caller<'_>, request: CloudRequest) -> Result<CloudBound, Refusal> {
-        admission::admit(caller, request)
+    fn headers(&self) -> HeaderRules {
+        classify::HEADERS
+    }
+
+    fn address(&self, parameters: &Value, service_id: &str) -> Result<Address, Refusal> {
+        address::address(parameters, service_id)
+    }
+
+    fn place(&self, region: &str) -> Result<Place, Refusal> {
+        address::place(region)
+    }
+
+    fn bind(&self, Address { service, service_id, region }: &Address) -> Result<Bound, Refusal> {
+        endpoints::bind(catalogue::service(service, service_id)?, region)
+    }
+
+    fn classify(&self, Address { service, service_id, .. }: &Address, parsed: &Parsed) -> Result<Classified, Refusal> {
+        classify::classify(catalogue::service(service, service_id)?, parsed)
     }
 
     async fn endpoint(&self, service_id: &str) -> Result<Option<Url>, ProviderError> {
@@ -171,7 +190,7 @@ impl Scheme for SigV4 {
         credentials::expired("AWS says that the credentials have ended")
     }
 
-    async fn account(&self, gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+    async fn account(&self, gate: &HostGate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
         caller::account(gate, region).await
     }
 }

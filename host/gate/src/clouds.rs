@@ -24,6 +24,9 @@ const CLOUDS: &[Row] = &[Row {
     identities: aws::identities::all,
 }];
 
+/// Schemes of the URLs by which the clouds' stores are named.
+pub const STORES: [&str; 7] = ["s3", "gs", "az", "azblob", "adl", "abfs", "abfss"];
+
 /// Headers that every client sends, of the clouds' SDKs too, and of which the host has its own.
 pub(crate) const REPLACED_HEADERS: &[&str] = &["user-agent", aws::USER_AGENT];
 

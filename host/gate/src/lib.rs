@@ -14,6 +14,7 @@ mod clouds;
 pub mod egress;
 mod environment;
 pub mod grant;
+mod host;
 mod host_login;
 pub mod identities;
 mod plain;
@@ -29,11 +30,11 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
-use nic_core::identity::Identity;
 use url::Url;
 
 pub use self::action::{Action, Class};
 pub use self::admission::Admitted;
+pub use self::clouds::STORES;
 pub use self::refusal::{Refusal, breaks_the_phase};
 pub use self::request::{MAX_REQUEST_BODY_BYTES, name_of};
 pub use self::room::{Full, Reserved, Room};
@@ -47,7 +48,7 @@ use self::grant::Grants;
 use self::host_login::HostLogin;
 use self::plain::PlainRequest;
 use self::request::join;
-use self::scheme::{Caller, CloudBound, Destination, Signed, Verdict};
+use self::scheme::{CloudBound, Destination, Signed, Verdict};
 
 /// Longest time for one request, unless the options say otherwise. The slowest honest answers, large pages of lists, take some 20 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -101,7 +102,6 @@ pub struct CloudRequest {
     pub url: String,
     /// Headers, in any case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -112,7 +112,6 @@ pub struct CloudResponse {
     pub status: u16,
     /// Headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -150,7 +149,6 @@ pub struct Sent<'a> {
     pub service: &'a str,
     /// The action, or the method.
     pub action: &'a str,
-    /// Its class.
     pub class: Class,
     /// The HTTP status; none when no answer came.
     pub status: Option<u16>,
@@ -218,7 +216,7 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// The way out to the clouds.
+/// The way out to the clouds, for components.
 ///
 /// # Guarantees
 ///
@@ -227,6 +225,13 @@ pub fn install_crypto_provider() {
 /// - No redirect is followed, and no answer that repeats a credential is given back.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
+
+/// The way out to the clouds for the host itself: with the user's login, and without a grant.
+///
+/// It is made only for whoever shows the host's authority, and no [`Gate`] leads to one: the sandbox has the gate of its guests, and cannot send
+/// with more rights than they have.
+#[derive(Debug, Clone)]
+pub struct HostGate(Gate);
 
 #[derive(Debug)]
 struct Inner {
@@ -284,58 +289,9 @@ impl Gate {
         }
     }
 
-    fn scheme(&self, name: &str) -> Result<&dyn Scheme, Refusal> {
-        let found = self.0.options.schemes.iter().find(|scheme| scheme.name() == name);
-        found.map(|scheme| &**scheme).ok_or_else(|| Refusal::SchemeNotImplemented(name.to_owned()))
-    }
-
     /// Room for the requests and the answers of one call, so many bytes of all that there is.
     pub fn room(&self, bytes: usize) -> Room {
         self.0.room.part(bytes)
-    }
-
-    /// Signs and sends a request of the host itself. Only to clouds, and through the same checks of names and actions.
-    ///
-    /// # Errors
-    /// What the credentials, the network or the cloud say.
-    pub async fn send_for_host(&self, request: CloudRequest) -> Result<CloudResponse, ProviderError> {
-        let scheme = self.scheme(&request.scheme)?;
-        self.send_signed(scheme, &scheme.admit(Caller::Host, request)?, &mut self.0.host_room.begin()).await
-    }
-
-    /// A URL that stands for a GET of the host itself while `expires_in` lasts.
-    ///
-    /// # Errors
-    /// What the credentials say.
-    pub async fn presign_for_host(
-        &self,
-        request: CloudRequest,
-        signed_header: (HeaderName, HeaderValue),
-        expires_in: Duration,
-    ) -> Result<Presigned, ProviderError> {
-        let scheme = self.scheme(&request.scheme)?;
-        let request = scheme.admit(Caller::Host, request)?;
-        let (url, _) = target(scheme, &request).await?;
-        scheme.presign(&request, url, signed_header, expires_in).await
-    }
-
-    /// Whether the user put something in place of a cloud's service.
-    ///
-    /// # Errors
-    /// `ENDPOINT_INVALID`.
-    pub async fn is_overridden(&self, scheme: &str, service_id: &str) -> Result<bool, ProviderError> {
-        Ok(self.scheme(scheme)?.endpoint(service_id).await?.is_some())
-    }
-
-    /// The account that requests act on that are signed this way; none for ways of signing that know no account.
-    ///
-    /// # Errors
-    /// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
-    pub async fn account(&self, scheme: &str, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
-        match self.scheme(scheme) {
-            Ok(scheme) => scheme.account(self, region).await,
-            Err(_) => Ok(None),
-        }
     }
 
     async fn send_signed(

@@ -53,7 +53,6 @@ pub enum Refusal {
     /// The catalogue lacks the action.
     #[error("{service}:{what} is not an action NIC knows")]
     UnknownAction {
-        /// The service.
         service: String,
         /// How the request names the action.
         what: String,
@@ -75,7 +74,6 @@ pub enum Refusal {
     /// The grant has it for another kind, or for none.
     #[error("{action} is not granted for a change of `{kind}`")]
     NotOfThisKind {
-        /// The action.
         action: String,
         /// What is being changed.
         kind: String,
@@ -89,7 +87,6 @@ pub enum Refusal {
     /// Secrets are for the host alone.
     #[error("{action} answers a secret ({why}); no component may ask for it")]
     Secret {
-        /// The action.
         action: String,
         /// What it shows.
         why: String,

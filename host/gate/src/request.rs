@@ -41,7 +41,6 @@ pub struct HeaderRules {
 /// A request in its parts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parsed {
-    /// The method.
     pub method: Method,
     /// The host name, in lower case.
     pub host: String,

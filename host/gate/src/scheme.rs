@@ -1,28 +1,61 @@
-//! Clouds as the gate sees them: each is one way of admitting, signing and judging requests. The rest of the gate knows the trait and the
+//! Clouds as the gate sees them: each is one way of reading, signing and judging requests. The rest of the gate knows the trait and the
 //! table of clouds, and no cloud by name.
+//!
+//! A cloud says what a request is. Whether it may be made is for `admission` to say: no cloud learns who asks, or within which bounds.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
+use serde_json::Value;
 use url::Url;
 
 use crate::action::Action;
 use crate::refusal::Refusal;
-use crate::request::Parsed;
+use crate::request::{HeaderRules, Parsed};
 use crate::secret::SecretString;
-use crate::{Bounds, CloudRequest, CloudResponse, Gate};
+use crate::{CloudResponse, HostGate};
 
-/// On whose behalf a request is made.
-#[derive(Debug, Clone, Copy)]
-pub enum Caller<'a> {
-    /// A component, within the bounds of its call.
-    Guest(&'a Bounds),
-    /// The host itself.
-    Host,
+/// Which service a request is for and where, as it says itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The service, as grants and signatures call it: one of the catalogue.
+    pub service: &'static str,
+    /// The service, as the user's endpoint settings call it.
+    pub service_id: &'static str,
+    /// The region, in whatever words: only [`Scheme::bind`] looks at it.
+    pub region: String,
+}
+
+/// What is known of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The part of the cloud that it is in: one that has accounts and host names of its own.
+    pub partition: &'static str,
+    /// Whether that part keeps there what it has once, and what it knows of its other regions.
+    pub is_home: bool,
+}
+
+/// Where a service in a region is.
+pub struct Bound {
+    /// Host name and signing region.
+    pub destination: Destination,
+    /// Whether the partition has the service once.
+    pub is_global: bool,
+}
+
+/// What a request asks for, by the cloud's catalogue.
+pub struct Classified {
+    /// The action.
+    pub action: &'static Action,
+    /// Whether it says who may do what there.
+    pub says_who: bool,
+    /// The body in its one spelling, where it may have others.
+    pub body: Option<Bytes>,
 }
 
 /// A request to a cloud that may be signed and sent.
@@ -58,7 +91,6 @@ pub struct Signed {
 
 /// A URL whose query is the signature.
 pub struct Presigned {
-    /// It.
     pub url: Url,
     /// When its time began.
     pub signed_at: SystemTime,
@@ -79,11 +111,32 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// What grants and requests call it.
     fn name(&self) -> &'static str;
 
-    /// Whether a request may be made at all. Pure: no credential and no socket is near.
+    /// Which headers a request may have.
+    fn headers(&self) -> HeaderRules;
+
+    /// What a request says of where it goes, by the parameters of its signature and what its SDK calls the service.
     ///
     /// # Errors
-    /// Why not.
-    fn admit(&self, caller: Caller<'_>, request: CloudRequest) -> Result<CloudBound, Refusal>;
+    /// They cannot be read, or the catalogue lacks the service.
+    fn address(&self, parameters: &Value, service_id: &str) -> Result<Address, Refusal>;
+
+    /// What is known of a region.
+    ///
+    /// # Errors
+    /// It is none of this cloud.
+    fn place(&self, region: &str) -> Result<Place, Refusal>;
+
+    /// Where an address leads: the host name is computed, and never taken from a request.
+    ///
+    /// # Errors
+    /// Its region is none of this cloud.
+    fn bind(&self, address: &Address) -> Result<Bound, Refusal>;
+
+    /// Which action of the catalogue a request is, and no other: what it says twice, or in a way that services read differently, is refused.
+    ///
+    /// # Errors
+    /// An honest client does not send it, or the catalogue lacks the action.
+    fn classify(&self, address: &Address, parsed: &Parsed) -> Result<Classified, Refusal>;
 
     /// What the user put in place of a service.
     ///
@@ -130,7 +183,7 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// What the credentials say, or the cloud.
-    async fn account(&self, gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError>;
+    async fn account(&self, gate: &HostGate, region: Option<&str>) -> Result<Option<Identity>, ProviderError>;
 }
 
 /// Why an endpoint of the user cannot be used.

@@ -1,5 +1,7 @@
 //! The gate as a guest meets it: what gets through, to whom, and what comes back.
 
+mod any_cloud;
+mod order;
 mod proxied;
 mod rebinding;
 mod room;
@@ -66,7 +68,7 @@ fn reading() -> Bounds {
 }
 
 fn admit_within(bounds: &Bounds, request: CloudRequest) -> Result<CloudBound, Refusal> {
-    SigV4::default().admit(Caller::Guest(bounds), request)
+    admission::to_cloud(&SigV4::default(), admission::Caller::Guest(bounds), request)
 }
 
 fn admit(phase: Phase, request: CloudRequest) -> Result<CloudBound, Refusal> {

@@ -3,7 +3,7 @@
 use nic_core::error::ProviderError;
 use serde_json::json;
 
-use nic_gate::Gate;
+use nic_gate::HostGate;
 use nic_gate::aws::{caller_arn, partition};
 
 /// The policy that lets its holder do everything.
@@ -43,7 +43,7 @@ fn principal(arn: &str) -> Option<Principal> {
 
 impl Refusing {
     /// The error, once AWS has said who asks.
-    pub(super) async fn error(&self, gate: &Gate) -> ProviderError {
+    pub(super) async fn error(&self, gate: &HostGate) -> ProviderError {
         match caller_arn(gate, &self.region).await {
             Ok(arn) => self.unknown(&arn),
             Err(error) => ProviderError::Other {

@@ -7,8 +7,8 @@ use nic_core::resource::{Observed, OtherLineage};
 use serde_json::Value;
 
 use super::owner::{
-    Owner, field_manager, is_marked_for, is_never_ours, marked, owner, recorded_uid, shared_field_manager, unmarked,
-    using,
+    Ownership, field_manager, is_marked_for, is_never_ours, marked, owner, recorded_uid, shared_field_manager,
+    unmarked, using,
 };
 use super::secret::Resolved;
 use super::shared::{self, give_way};
@@ -16,7 +16,7 @@ use super::{KubernetesProvider, is_definition, is_established, name, nameless, o
 use crate::{Apply, Connected, ObjectName, RequestError};
 
 /// An object that was applied.
-pub(super) struct Applied {
+pub(super) struct AppliedObject {
     pub(super) cluster: Connected,
     pub(super) object: ObjectName,
     pub(super) live: Value,
@@ -24,7 +24,7 @@ pub(super) struct Applied {
     pub(super) shared: bool,
 }
 
-impl Applied {
+impl AppliedObject {
     /// Whether it serves by now what it is for.
     pub(super) async fn progress(self, change: &Change) -> Progress {
         let Self { cluster, object, mut live, shared } = self;
@@ -54,11 +54,11 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    fn done(self, live: Value, shared: bool) -> Applied {
-        Applied { cluster: self.cluster, object: self.object, live, shared }
+    fn done(self, live: Value, shared: bool) -> AppliedObject {
+        AppliedObject { cluster: self.cluster, object: self.object, live, shared }
     }
 
-    fn owner(&self, live: &Value) -> Owner {
+    fn owner(&self, live: &Value) -> Ownership {
         let Sent { call, change, object, .. } = self;
         owner(&call.context, &change.address, record_of(call, &change.address), object, live)
     }
@@ -79,7 +79,7 @@ impl Sent<'_> {
     }
 
     /// Applies to an object of others.
-    async fn share(self, live: Value) -> Result<Applied, ProviderError> {
+    async fn share(self, live: Value) -> Result<AppliedObject, ProviderError> {
         let Sent { cluster, object, resolved, call, change, .. } = &self;
         // A create that was cut short may have left our mark on it.
         let live = if is_marked_for(&call.context, &change.address, &live) {
@@ -103,8 +103,7 @@ impl Sent<'_> {
         }
     }
 
-    /// Makes one.
-    async fn make(self) -> Result<Applied, ProviderError> {
+    async fn make(self) -> Result<AppliedObject, ProviderError> {
         let manager = field_manager(&self.call.context);
         let how = Apply { manager: &manager, dry_run: false, force: false };
         let error = match self.cluster.apply(&self.object, &self.ours(), how).await {
@@ -117,34 +116,34 @@ impl Sent<'_> {
             && let Ok(Some(live)) = self.cluster.get(&self.object).await
         {
             match self.owner(&live) {
-                Owner::Ours => {}
-                Owner::Shared if error.code() == Some(409) => return Box::pin(self.use_theirs(live)).await,
-                Owner::Shared => return Box::pin(self.share(live)).await,
-                Owner::Foreign(words) => return Err(foreign(words)),
-                Owner::OtherState(other) => return Err(of_another_state(&other)),
+                Ownership::Ours => {}
+                Ownership::Shared if error.code() == Some(409) => return Box::pin(self.use_theirs(live)).await,
+                Ownership::Shared => return Box::pin(self.share(live)).await,
+                Ownership::Foreign(words) => return Err(foreign(words)),
+                Ownership::OtherState(other) => return Err(of_another_state(&other)),
             }
         }
         Err(self.refused(error))
     }
 
     /// The last look did not show it, and it was there before it was applied.
-    async fn stood_by_then(self, live: Value) -> Result<Applied, ProviderError> {
+    async fn stood_by_then(self, live: Value) -> Result<AppliedObject, ProviderError> {
         // The mark on it says nothing: it was put there just now.
-        if self.owner(&unmarked(live.clone())) == Owner::Ours {
+        if self.owner(&unmarked(live.clone())) == Ownership::Ours {
             return Ok(self.done(live, false));
         }
         self.use_theirs(live).await
     }
 
     /// What somebody else was quicker to make is shared from the start.
-    async fn use_theirs(self, live: Value) -> Result<Applied, ProviderError> {
+    async fn use_theirs(self, live: Value) -> Result<AppliedObject, ProviderError> {
         let ObjectName { kind, name, .. } = &self.object;
         tracing::warn!("{kind} `{name}` was made by somebody else meanwhile: it is used, and not ours");
         self.share(live).await
     }
 
     /// Changes one of ours. `uid` is that of the object that is meant.
-    async fn change(self, uid: Value, accepted: bool) -> Result<Applied, ProviderError> {
+    async fn change(self, uid: Value, accepted: bool) -> Result<AppliedObject, ProviderError> {
         let mut wanted = self.ours();
         wanted["metadata"]["uid"].clone_from(&uid);
         let manager = field_manager(&self.call.context);
@@ -164,7 +163,7 @@ impl Sent<'_> {
                     None => Box::pin(self.make()).await,
                     Some(live) if live["metadata"]["uid"] == uid => Err(self.refused(error)),
                     Some(live) => match self.owner(&live) {
-                        Owner::Foreign(words) => Err(foreign(words)),
+                        Ownership::Foreign(words) => Err(foreign(words)),
                         _ => Err(self.refused(error)),
                     },
                 };
@@ -179,17 +178,17 @@ impl Sent<'_> {
     }
 
     /// Changes what stands there, whosever it is.
-    async fn change_what_is_there(self, live: Value) -> Result<Applied, ProviderError> {
+    async fn change_what_is_there(self, live: Value) -> Result<AppliedObject, ProviderError> {
         match self.owner(&live) {
-            Owner::Ours => {
+            Ownership::Ours => {
                 let uid = live["metadata"]["uid"].clone();
                 let accepted =
                     record_of(self.call, &self.change.address).is_some_and(|record| !record.baseline.is_null());
                 Box::pin(self.change(uid, accepted)).await
             }
-            Owner::Shared => Box::pin(self.share(live)).await,
-            Owner::Foreign(words) => Err(foreign(words)),
-            Owner::OtherState(other) => Err(of_another_state(&other)),
+            Ownership::Shared => Box::pin(self.share(live)).await,
+            Ownership::Foreign(words) => Err(foreign(words)),
+            Ownership::OtherState(other) => Err(of_another_state(&other)),
         }
     }
 }
@@ -217,12 +216,12 @@ impl KubernetesProvider {
     }
 
     /// Makes an object that is not there.
-    pub(super) async fn make(&self, call: &Call, change: &Change) -> Result<Applied, ProviderError> {
+    pub(super) async fn make(&self, call: &Call, change: &Change) -> Result<AppliedObject, ProviderError> {
         Box::pin(self.sent(call, change).await?.make()).await
     }
 
     /// Changes an object that is there.
-    pub(super) async fn change(&self, call: &Call, change: &Change) -> Result<Applied, ProviderError> {
+    pub(super) async fn change(&self, call: &Call, change: &Change) -> Result<AppliedObject, ProviderError> {
         let sent = self.sent(call, change).await?;
         // Recorded and accepted once, the object of that uid is ours to keep as the plan shows it.
         let record = record_of(call, &change.address);
@@ -241,7 +240,7 @@ impl KubernetesProvider {
         let sent = self.sent(call, change).await?;
         let Some(live) = sent.cluster.get(&sent.object).await? else { return Ok(()) };
         let Sent { object, resolved, .. } = &sent;
-        if sent.owner(&live) != Owner::Shared
+        if sent.owner(&live) != Ownership::Shared
             || using(resolved.document.clone(), &call.context, &live) == resolved.document
         {
             return Ok(());

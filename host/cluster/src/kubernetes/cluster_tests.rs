@@ -6,10 +6,11 @@
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::discovery::ApiResource;
+use nic_authority::HostAuthority;
 use nic_core::diff::{Truths, differences};
 use nic_core::ports::{BackendError, Context};
 use nic_core::resource::Record;
-use nic_gate::{Gate, GateOptions, SecretString};
+use nic_gate::{Gate, GateOptions, HostGate, SecretString};
 
 use super::*;
 use crate::{ClusterSource, Generation};
@@ -40,7 +41,8 @@ struct Platform {
 
 impl Platform {
     async fn new() -> Self {
-        let source = ClusterSource::new(Gate::new(GateOptions::default()));
+        let gate = Gate::new(GateOptions::default());
+        let source = ClusterSource::new(HostGate::new(gate, &HostAuthority::claim()));
         let secrets = SecretResolver::new(|name| (name == "db").then(|| SecretString::new("hunter2")));
         nic_gate::install_crypto_provider();
         let client = kube::Client::try_default().await.unwrap();

@@ -34,7 +34,7 @@ const BUILT_IN_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-publ
 
 /// Whose an object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(super) enum Ownership {
     /// NIC made it, for this very address.
     Ours,
     /// It stood before, or another platform made it: used, never deleted, never forced.
@@ -63,9 +63,9 @@ pub(super) fn owner(
     record: Option<&Record>,
     object: &ObjectName,
     live: &Value,
-) -> Owner {
+) -> Ownership {
     if is_never_ours(record, object) {
-        return Owner::Shared;
+        return Ownership::Shared;
     }
     let mark = Mark::of(live);
     let address = record.and_then(|record| record.deposed.as_ref()).unwrap_or(address);
@@ -75,34 +75,34 @@ pub(super) fn owner(
     let uid = recorded_uid(record);
     // Marked or not: objects of older states bear no mark.
     if !record.shared && uid.is_some_and(|uid| live["metadata"]["uid"] == uid) {
-        return Owner::Ours;
+        return Ownership::Ours;
     }
     let creating = record.pending.as_ref().is_some_and(|pending| pending.action == PendingAction::Create);
     if creating && marked_ours {
         // A create that was cut short may have put the mark on something that stood by then.
         let told = record.remote_id.is_some();
-        return if told || !stood_before(context, live) { Owner::Ours } else { Owner::Shared };
+        return if told || !stood_before(context, live) { Ownership::Ours } else { Ownership::Shared };
     }
     if record.shared {
-        return Owner::Shared;
+        return Ownership::Shared;
     }
     if record.baseline.is_null() {
         return by_mark(mark, marked_ours, context, address, live);
     }
-    if uid.is_some() { Owner::Foreign(made_anew(live)) } else { Owner::Ours }
+    if uid.is_some() { Ownership::Foreign(made_anew(live)) } else { Ownership::Ours }
 }
 
-fn by_mark(mark: Option<Mark<'_>>, marked_ours: bool, context: &Context, address: &str, live: &Value) -> Owner {
+fn by_mark(mark: Option<Mark<'_>>, marked_ours: bool, context: &Context, address: &str, live: &Value) -> Ownership {
     let same_platform = |mark: &Mark<'_>| {
         (mark.project, mark.namespace, mark.address) == (context.project.as_str(), context.namespace.as_str(), address)
     };
     match mark {
-        _ if marked_ours => Owner::Ours,
+        _ if marked_ours => Ownership::Ours,
         Some(mark) if mark.lineage != context.lineage && same_platform(&mark) => {
             let since = live["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
-            Owner::OtherState(OtherLineage { lineage: mark.lineage.to_owned(), since })
+            Ownership::OtherState(OtherLineage { lineage: mark.lineage.to_owned(), since })
         }
-        _ => Owner::Shared,
+        _ => Ownership::Shared,
     }
 }
 

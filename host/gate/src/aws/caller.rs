@@ -4,7 +4,7 @@ use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 
 use super::request;
-use crate::{CloudRequest, Gate};
+use crate::{CloudRequest, HostGate};
 
 /// Whose the credentials are.
 struct Caller {
@@ -16,7 +16,7 @@ struct Caller {
 ///
 /// # Errors
 /// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
-pub(super) async fn account(gate: &Gate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
+pub(super) async fn account(gate: &HostGate, region: Option<&str>) -> Result<Option<Identity>, ProviderError> {
     let Some(region) = region else { return Ok(None) };
     let Caller { account, arn } = caller(gate, region).await?;
     let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
@@ -32,17 +32,17 @@ pub(super) async fn account(gate: &Gate, region: Option<&str>) -> Result<Option<
 ///
 /// # Errors
 /// What the credential chain says, or the cloud: `CREDENTIALS_*`, `DENIED`, `REMOTE`.
-pub async fn caller_arn(gate: &Gate, region: &str) -> Result<String, ProviderError> {
+pub async fn caller_arn(gate: &HostGate, region: &str) -> Result<String, ProviderError> {
     caller(gate, region).await.map(|caller| caller.arn)
 }
 
-async fn caller(gate: &Gate, region: &str) -> Result<Caller, ProviderError> {
+async fn caller(gate: &HostGate, region: &str) -> Result<Caller, ProviderError> {
     let request = CloudRequest {
         headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
         body: b"Action=GetCallerIdentity&Version=2011-06-15".to_vec(),
         ..request(("sts", "STS"), region, "POST", "/")?
     };
-    let answer = gate.send_for_host(request).await?;
+    let answer = gate.send(request).await?;
     let text = String::from_utf8_lossy(&answer.body);
     let within = |tag: &str| {
         let (_, rest) = text.split_once(&format!("<{tag}>"))?;

@@ -1,23 +1,38 @@
 //! Which action a request to AWS is, by the protocol of its service.
 
+use bytes::Bytes;
 use http::Method;
 
 use super::catalogue::{self, Protocol, Service};
+use super::{USER_AGENT, identities, is_of_a_signature};
 use crate::action::Action;
 use crate::refusal::Refusal;
-use crate::request::{Parsed, encode_pairs, pairs};
+use crate::request::{HeaderRules, Parsed, encode_pairs, pairs};
+use crate::scheme::Classified;
 
 /// The header by which services that speak JSON are told the action.
-pub(super) const TARGET: &str = "x-amz-target";
+const TARGET: &str = "x-amz-target";
+
+/// What a guest may send to AWS; the signature covers it.
+pub(super) const HEADERS: HeaderRules = HeaderRules {
+    passed: &["accept", "content-type", "amz-sdk-invocation-id", "amz-sdk-request", TARGET],
+    replaced: &["user-agent", USER_AGENT],
+    is_of_a_signature,
+};
 
 /// What the request asks the service for. Form bodies are written anew from what was read.
-pub fn classify(service: &Service, parsed: &mut Parsed) -> Result<&'static Action, Refusal> {
+pub(super) fn classify(service: &Service, parsed: &Parsed) -> Result<Classified, Refusal> {
+    let (action, body) = action(service, parsed)?;
+    Ok(Classified { action, says_who: identities::says_who(action), body })
+}
+
+fn action(service: &Service, parsed: &Parsed) -> Result<(&'static Action, Option<Bytes>), Refusal> {
     let target = parsed.headers.iter().find(|(name, _)| name.as_str() == TARGET).map(|(_, value)| value.clone());
     if service.protocol != Protocol::Json && target.is_some() {
         return Err(Refusal::malformed("`x-amz-target` is not how this service is spoken to"));
     }
     match service.protocol {
-        Protocol::Query => classify_query(service, parsed),
+        Protocol::Query => of_query(service, parsed),
         Protocol::Json => {
             expect_root(parsed)?;
             if parsed.method != Method::POST || !parsed.query.is_empty() {
@@ -26,18 +41,18 @@ pub fn classify(service: &Service, parsed: &mut Parsed) -> Result<&'static Actio
             expect_content_type(parsed, &["application/x-amz-json-1.0", "application/x-amz-json-1.1"])?;
             let target = target.as_ref().and_then(|target| target.to_str().ok());
             let target = target.ok_or_else(|| Refusal::malformed("it lacks `x-amz-target`"))?;
-            catalogue::by_target(service, target)
+            catalogue::by_target(service, target).map(|action| (action, None))
         }
         Protocol::Rest => {
             if !parsed.body.is_empty() {
                 expect_content_type(parsed, &["application/json"])?;
             }
-            catalogue::by_path(service, parsed.method.as_str(), &parsed.segments)
+            catalogue::by_path(service, parsed.method.as_str(), &parsed.segments).map(|action| (action, None))
         }
     }
 }
 
-fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Action, Refusal> {
+fn of_query(service: &Service, parsed: &Parsed) -> Result<(&'static Action, Option<Bytes>), Refusal> {
     expect_root(parsed)?;
     let from_body = parsed.method == Method::POST;
     let parameters = if from_body {
@@ -58,10 +73,7 @@ fn classify_query(service: &Service, parsed: &mut Parsed) -> Result<&'static Act
     };
     let (version, action) = version_and_action(&parameters)?;
     let action = catalogue::by_parameters(service, &version, &action)?;
-    if from_body {
-        parsed.body = encode_pairs(&parameters).into();
-    }
-    Ok(action)
+    Ok((action, from_body.then(|| encode_pairs(&parameters).into())))
 }
 
 fn version_and_action(parameters: &[(String, String)]) -> Result<(String, String), Refusal> {

@@ -195,6 +195,9 @@ const SAID_BEFORE: &str = "initialization error already taken";
 /// The SDK's words for a profile that its own `source_profile` leads back to.
 const CIRCLE: &str = "infinite loop";
 
+/// The SDK's word for a machine's metadata service, in whatever that has to do with it.
+const METADATA: &str = "IMDS";
+
 fn unusable(why: String, hint: &str) -> ProviderError {
     ProviderError::Other { code: UNUSABLE.to_owned(), message: why, detail: serde_json::json!({ "hint": hint }) }
 }
@@ -220,7 +223,8 @@ fn explain(error: &CredentialsError, text: &str) -> ProviderError {
     let profile = chosen_profile();
     match error {
         _ if ended => expired(&format!("the AWS login has ended: {text}")),
-        CredentialsError::CredentialsNotLoaded(_) => {
+        // The machine's metadata service comes last: when it refuses or fails, nothing was found before.
+        _ if matches!(error, CredentialsError::CredentialsNotLoaded(_)) || text.contains(METADATA) => {
             // The chain tells at length what each of its links did not find.
             tracing::debug!(why = %text, "no credentials");
             let elsewhere = "none in the environment, by web identity, in the container or on the machine";
@@ -266,6 +270,12 @@ mod tests {
         );
         let again = "profile file credentials provider initialization error already taken";
         assert_eq!(cache.explain(&CredentialsError::unhandled(again)), first);
+
+        // A machine whose metadata service refuses has no login, and no profile that could be mended.
+        let refuses =
+            "an error occurred while loading credentials: failed to load IMDS session token: IMDS is disabled";
+        let error = CredentialCache::new(CredentialSource::Chain).explain(&CredentialsError::provider_error(refuses));
+        assert!(error.code() == "CREDENTIALS_MISSING" && !error.hints()[0].contains("mend"), "{error:?}");
 
         // One that is not there is no error at first, and is one from then on.
         let cache = CredentialCache::new(CredentialSource::Chain);

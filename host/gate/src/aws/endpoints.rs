@@ -10,7 +10,7 @@ use url::Url;
 
 use super::catalogue::Service;
 use crate::refusal::Refusal;
-use crate::scheme::{Destination, EndpointError};
+use crate::scheme::{Bound, Destination, EndpointError};
 
 /// Most of a region's name that is told again. Real ones have at most 15 characters.
 const TOLD: usize = 32;
@@ -19,14 +19,6 @@ const TOLD: usize = 32;
 pub fn partition(region: &str) -> Result<&'static Partition, Refusal> {
     let unknown = || Refusal::Region { region: region.chars().take(TOLD).collect(), cloud: "AWS" };
     Partition::of_region(region).ok_or_else(unknown)
-}
-
-/// Where a request goes.
-pub struct Bound {
-    /// Host name and signing region.
-    pub destination: Destination,
-    /// Whether the partition has the service once.
-    pub is_global: bool,
 }
 
 /// Binds a service in a region to its host name.

@@ -20,7 +20,7 @@ const SAYS_SOMETHING_ELSE: [(&str, &str); 5] = [
 ];
 
 /// What says it without being called so: it takes a role or a policy along for something that stands already, or that has no other purpose.
-const SAYS_IT_TOO: [(&str, &str); 8] = [
+const SAYS_IT_TOO: [(&str, &str); 11] = [
     ("ec2", "AssociateIamInstanceProfile"),
     ("ec2", "ModifyVpcEndpoint"),
     ("ec2", "ReplaceIamInstanceProfileAssociation"),
@@ -28,14 +28,32 @@ const SAYS_IT_TOO: [(&str, &str); 8] = [
     ("eks", "CreateCapability"),
     ("eks", "UpdateAddon"),
     ("kms", "CreateKey"),
+    // It does whatever a document says, by the role that it names, or as whoever asks.
+    ("ssm", "RegisterTaskWithMaintenanceWindow"),
+    ("ssm", "StartAutomationExecution"),
+    ("ssm", "StartChangeRequestExecution"),
     ("ssm", "UpdateManagedInstanceRole"),
 ];
 
-/// Whether an action makes or changes an identity, or a policy that says who may do what.
+/// What carries away what is here, into another region, another account or a bucket: its request says where to, so its host does not.
+const CARRIES_AWAY: [(&str, &str); 10] = [
+    ("ec2", "CreateFlowLogs"),
+    ("ec2", "CreateInstanceExportTask"),
+    ("ec2", "CreateStoreImageTask"),
+    ("ec2", "ExportImage"),
+    ("ec2", "ExportTransitGatewayRoutes"),
+    ("ecr", "PutReplicationConfiguration"),
+    ("elasticfilesystem", "CreateReplicationConfiguration"),
+    ("kms", "ReplicateKey"),
+    ("kms", "UpdatePrimaryRegion"),
+    ("ssm", "CreateResourceDataSync"),
+];
+
+/// Whether an action makes or changes an identity, or a policy that says who may do what; or what reaches as far.
 pub(super) fn says_who(action: &Action) -> bool {
     let other = |(service, word): &(&str, &str)| action.service == *service && action.name.contains(word);
     let named = WORDS.iter().any(|word| action.name.contains(word)) && !SAYS_SOMETHING_ELSE.iter().any(other);
-    let too = SAYS_IT_TOO.contains(&(action.service, action.name));
+    let too = [&SAYS_IT_TOO[..], &CARRIES_AWAY].iter().any(|all| all.contains(&(action.service, action.name)));
     action.class == Class::Mutate && (action.service == SERVICE || named || too)
 }
 
@@ -61,11 +79,17 @@ mod tests {
         // A service that the catalogue gains is looked at here.
         let known = [
             "ec2:AssociateIamInstanceProfile",
+            "ec2:CreateFlowLogs",
+            "ec2:CreateInstanceExportTask",
+            "ec2:CreateStoreImageTask",
+            "ec2:ExportImage",
+            "ec2:ExportTransitGatewayRoutes",
             "ec2:ModifyVpcEndpoint",
             "ec2:ReplaceIamInstanceProfileAssociation",
             "ecr:DeleteRegistryPolicy",
             "ecr:DeleteRepositoryPolicy",
             "ecr:PutRegistryPolicy",
+            "ecr:PutReplicationConfiguration",
             "ecr:SetRepositoryPolicy",
             "eks:AssociateAccessPolicy",
             "eks:AssociateIdentityProviderConfig",
@@ -80,16 +104,23 @@ mod tests {
             "eks:UpdateAccessEntry",
             "eks:UpdateAddon",
             "eks:UpdatePodIdentityAssociation",
+            "elasticfilesystem:CreateReplicationConfiguration",
             "elasticfilesystem:DeleteFileSystemPolicy",
             "elasticfilesystem:PutFileSystemPolicy",
             "kms:CreateGrant",
             "kms:CreateKey",
             "kms:PutKeyPolicy",
+            "kms:ReplicateKey",
             "kms:RetireGrant",
             "kms:RevokeGrant",
+            "kms:UpdatePrimaryRegion",
+            "ssm:CreateResourceDataSync",
             "ssm:DeleteResourcePolicy",
             "ssm:ModifyDocumentPermission",
             "ssm:PutResourcePolicy",
+            "ssm:RegisterTaskWithMaintenanceWindow",
+            "ssm:StartAutomationExecution",
+            "ssm:StartChangeRequestExecution",
             "ssm:UpdateManagedInstanceRole",
         ];
         assert_eq!(said, known.map(str::to_owned).into());
@@ -102,7 +133,7 @@ mod tests {
         let may = |pattern: &str, services: &[&str]| {
             let documents = json!([
                 {"capability": "cloud-http", "scheme": "aws-sigv4", "services": services, "reason": "asks"},
-                {"capability": "kinds", "kinds": {"x.a": ["ec2:CreateTags", pattern], "x.b": ["ec2:Create*"]}, "reason": "makes"},
+                {"capability": "kinds", "kinds": {"x.a": ["ec2:CreateTags", pattern], "x.b": ["ec2:CreateV*"]}, "reason": "makes"},
             ]);
             let grants = Grants(parse_all(documents.as_array().unwrap()).unwrap());
             assert_eq!(granted(&grants, "x.b"), None);
@@ -128,7 +159,7 @@ mod tests {
             assert_eq!(may(pattern, &all).as_deref(), Some(pattern));
         }
         for pattern in [
-            "ec2:Create*",
+            "ec2:CreateV*",
             "autoscaling:*",
             "eks:CreateCluster",
             "iam:List*",

@@ -11,7 +11,6 @@ use url::Url;
 
 /// What is signed.
 pub struct Unsigned<'a> {
-    /// The method.
     pub method: &'a Method,
     /// The URL as it is sent.
     pub url: &'a Url,

@@ -1,5 +1,7 @@
 //! What answers hold, and whom it is taken from.
 
+use nic_authority::HostAuthority;
+
 use super::*;
 
 /// A server that answers with these bytes, whatever they are, and then says nothing more.
@@ -47,7 +49,10 @@ async fn what_others_hold_passes_and_is_not_the_hosts() {
     others.add(MAX_HELD_BYTES).unwrap();
     let refused = described(&gate, &gate.room(600)).await.unwrap_err();
     assert_eq!((refused.code(), refused.retry()), ("NO_ROOM_LEFT", Retry::AfterReading));
-    assert_eq!(gate.send_for_host(ec2(DESCRIBE)).await.unwrap().body, b"0123456789");
+    assert_eq!(
+        HostGate::new(gate.clone(), &HostAuthority::claim()).send(ec2(DESCRIBE)).await.unwrap().body,
+        b"0123456789"
+    );
     drop(others);
     assert!(described(&gate, &gate.room(600)).await.is_ok());
 }

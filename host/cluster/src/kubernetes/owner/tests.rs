@@ -105,13 +105,13 @@ fn live(bears: Bears) -> Value {
 /// The answer in one letter, for a table: ours, shared, foreign, that of another state.
 fn letter(said: Said, bears: Bears) -> char {
     match owner(&context(), &address(), record(said).as_ref(), &object("dev"), &live(bears)) {
-        Owner::Ours => 'o',
-        Owner::Shared => 's',
-        Owner::Foreign(words) => {
+        Ownership::Ours => 'o',
+        Ownership::Shared => 's',
+        Ownership::Foreign(words) => {
             assert!(words.contains("somebody else at 2026-01-01T00:00:00Z"), "{words}");
             'f'
         }
-        Owner::OtherState(other) => {
+        Ownership::OtherState(other) => {
             assert_eq!(other, OtherLineage { lineage: "b".repeat(32), since: Some(MADE.to_owned()) });
             'l'
         }
@@ -151,7 +151,7 @@ fn what_comes_with_the_cluster_is_shared_whatever_was_recorded() {
     for name in BUILT_IN_NAMESPACES {
         for said in [Said::Nothing, Said::Accepted { same: true }, Said::Accepted { same: false }] {
             let found = owner(&context(), &address(), record(said).as_ref(), &object(name), &live(Bears::OurMark));
-            assert_eq!(found, Owner::Shared, "{name} {said:?}");
+            assert_eq!(found, Ownership::Shared, "{name} {said:?}");
         }
     }
 }
@@ -161,10 +161,10 @@ fn a_record_without_uid_and_one_that_was_deposed_are_ours() {
     let accepted = record(Said::Accepted { same: true }).unwrap();
     let bare = Record { attributes: json!({}), ..accepted.clone() };
     let found = |record: &Record, bears| owner(&context(), &record.address, Some(record), &object("dev"), &live(bears));
-    assert_eq!(found(&bare, Bears::Nothing), Owner::Ours);
+    assert_eq!(found(&bare, Bears::Nothing), Ownership::Ours);
     let deposed =
         Record { address: address().deposed("0a1b2c"), deposed: Some(address()), baseline: Value::Null, ..accepted };
-    assert_eq!(found(&deposed, Bears::OurMark), Owner::Ours);
+    assert_eq!(found(&deposed, Bears::OurMark), Ownership::Ours);
 }
 
 #[test]

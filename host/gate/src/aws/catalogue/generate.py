@@ -75,6 +75,7 @@ SECRETS = {
     ("kms", "ReEncrypt"): "moves a secret under another key",
     ("kms", "Sign"): "vouches for a text in the key's name",
     ("ssm", "CreateActivation"): "is a code that joins machines",
+    ("ssm", "DescribeAutomationExecutions"): "shows what scripts printed",
     ("ssm", "DescribeAutomationStepExecutions"): "shows what scripts printed",
     ("ssm", "GetAutomationExecution"): "shows what scripts printed",
     ("ssm", "GetCommandInvocation"): "shows what scripts printed",
