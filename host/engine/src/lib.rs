@@ -4,9 +4,11 @@
 //! program that compiles ahead of time and the host that runs both have it from here, and each piece of code has a [`stamp()`].
 
 mod pack;
+mod packed;
 mod stamp;
 
 pub use pack::{pack, unpack, unpacked_len};
+pub use packed::{Packed, sha256};
 pub use stamp::{compatibility, stamp};
 
 use wasmtime::{Config, Engine, Result};

@@ -8,7 +8,7 @@ mod generated {
         imports: { default: async | trappable },
         exports: { default: async },
         with: {
-            "nic:plugin/cloud-http.in-flight": crate::capability::cloud_http::InFlight,
+            "nic:plugin/cloud-http.in-flight": crate::in_flight::InFlight,
         },
     });
 }

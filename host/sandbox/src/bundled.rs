@@ -44,7 +44,7 @@ pub(super) mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use nic_engine::{TARGET, baseline, pack, stamp};
+    use nic_engine::{Packed, TARGET, baseline, pack, stamp};
     use wasmtime::Engine;
 
     use super::super::code;
@@ -74,7 +74,7 @@ pub(super) mod tests {
 
     fn taken(engine: &Engine, bundled: Bundled, cache: Option<&Path>) -> Result<(), CompileError> {
         let code = Code::bundled(Box::leak(Box::new(bundled)));
-        let compiled = CompiledCode::new(cache.map(Path::to_owned), Compiler::InProcess).unwrap();
+        let compiled = CompiledCode::new(cache.map(Path::to_owned), Compiler::InProcess);
         compiled.component(engine, &code).map(drop)
     }
 
@@ -106,6 +106,7 @@ pub(super) mod tests {
         fs::remove_file(&kept[0]).unwrap();
         fs::create_dir(&kept[0]).unwrap();
         taken(&native, bundled(), Some(cache.path())).unwrap();
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "what could not be put there is left beside it");
     }
 
     #[test]
@@ -169,14 +170,16 @@ pub(super) mod tests {
                 Vec::leak(fs::read(directory.join("bundled").join(file)).expect("`cargo xtask components` made it"))
             };
             let wasm = read(format!("{name}.wasm"));
+            let made = |extension: &str| read(format!("{TARGET}/{name}.{extension}"));
+            let packed = Packed { wasm: made("wasm.zst"), code: made("code.zst") };
             let bundled = Bundled {
                 wasm,
                 digest: String::leak(code::digest(wasm)),
                 manifest: b"{}",
-                machine_code: read(format!("{TARGET}/{name}.code.zst")),
-                stamp: std::str::from_utf8(read(format!("{TARGET}/{name}.stamp"))).unwrap(),
+                machine_code: packed.code,
+                stamp: packed.stamp(std::str::from_utf8(made("stamp")).unwrap()).expect("it is of these files"),
             };
-            let packed = Bundled { wasm: read(format!("{TARGET}/{name}.wasm.zst")), ..bundled };
+            let packed = Bundled { wasm: packed.wasm, ..bundled };
             assert!(packed.wasm() == wasm && packed.size() == wasm.len());
             taken(&on_a_plain_processor(), without_component(bundled), None).unwrap();
         }

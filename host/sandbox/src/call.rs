@@ -16,7 +16,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
 use super::engine::Host;
-use super::guest_log::{CallLog, Origin};
+use super::guest_log::{CallLog, Speaker};
 use super::guest_text::paragraph;
 use super::limits::{CpuMeter, MAX_HANDLES, MAX_TRANSFER_BYTES, MAX_WAITING_BYTES, Metered, OutOfCpu};
 use super::store::{GuestState, Service, Told};
@@ -169,7 +169,7 @@ impl Runner {
 
     fn store(&self, calling: Calling, meter: &Arc<CpuMeter>) -> Store<GuestState> {
         let options = &self.host.options;
-        let origin = Origin { provider: Arc::clone(&self.name), call: calling.export, address: calling.address };
+        let origin = Speaker { provider: Arc::clone(&self.name), call: calling.export, address: calling.address };
         let service = Service {
             bounds: Bounds {
                 grants: Arc::clone(&self.grants),

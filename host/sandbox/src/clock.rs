@@ -8,9 +8,9 @@ use time::format_description::well_known::Rfc3339;
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock};
 
 /// A wall clock that stands still.
-pub(super) struct Standing(Duration);
+pub(super) struct FixedClock(Duration);
 
-impl Standing {
+impl FixedClock {
     /// At the RFC 3339 instant; at the beginning of the epoch when there is none.
     pub(super) fn at(now: &str) -> Self {
         let nanoseconds = OffsetDateTime::parse(now, &Rfc3339).map_or(0, OffsetDateTime::unix_timestamp_nanos);
@@ -18,7 +18,7 @@ impl Standing {
     }
 }
 
-impl HostWallClock for Standing {
+impl HostWallClock for FixedClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_wall_clock_shows_the_instant_of_the_run() {
-        assert_eq!(Standing::at("2026-08-01T00:00:00Z").now().as_secs(), 1_785_542_400);
-        assert_eq!(Standing::at("").now(), Duration::ZERO);
+        assert_eq!(FixedClock::at("2026-08-01T00:00:00Z").now().as_secs(), 1_785_542_400);
+        assert_eq!(FixedClock::at("").now(), Duration::ZERO);
     }
 
     #[test]

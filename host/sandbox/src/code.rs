@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -45,7 +45,6 @@ impl Code {
         Self { held: Held::Bundled(bundled), digest: Cow::Borrowed(bundled.digest) }
     }
 
-    /// The bytes.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         match &self.held {
             Held::Read(bytes) => bytes.into(),
@@ -102,17 +101,19 @@ pub(super) struct CompiledCode {
 }
 
 impl CompiledCode {
-    /// In this directory, which is made for this user alone.
-    pub(super) fn new(directory: Option<PathBuf>, compiler: Compiler) -> io::Result<Self> {
-        if let Some(directory) = &directory {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    /// In this directory, which is made for this user alone. Where it cannot be, this is as without one.
+    pub(super) fn new(directory: Option<PathBuf>, compiler: Compiler) -> Self {
+        if let Some(directory) = &directory
+            && let Err(why) = files::make_own_directory(directory)
+        {
+            tracing::debug!(?directory, "machine code is not kept: {why}");
         }
-        Ok(Self { directory, compiler, hits: AtomicUsize::default(), misses: AtomicUsize::default() })
+        Self { directory, compiler, hits: AtomicUsize::default(), misses: AtomicUsize::default() }
     }
 
     /// The component: kept by an earlier start, else as it came with the binary, else compiled.
     pub(super) fn component(&self, engine: &Engine, code: &Code) -> Result<Component, CompileError> {
-        let path = self.directory.as_ref().map(|directory| directory.join(name(engine, code)));
+        let path = self.cache().map(|directory| directory.join(name(engine, code)));
         if let Some(component) = path.as_ref().and_then(|path| map(engine, path)) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(component);
@@ -141,6 +142,16 @@ impl CompiledCode {
             self.keep(&path, &compiled);
         }
         Ok(component)
+    }
+
+    /// The directory, unless others may write there: of what it holds nothing is run, so nothing is put there either.
+    fn cache(&self) -> Option<&Path> {
+        let directory = self.directory.as_deref()?;
+        let own = fs::metadata(directory).is_ok_and(|metadata| is_mine_alone(&metadata));
+        if !own {
+            tracing::debug!(?directory, "machine code is neither kept nor taken here: it is not this user's alone");
+        }
+        own.then_some(directory)
     }
 
     /// The machine code that came with the binary: in its place in the cache, where there is one, else in memory.
@@ -210,7 +221,10 @@ fn keep(path: &Path, compiled: &[u8]) -> io::Result<()> {
     // Two starts may do this at the same time, also in containers, where processes have the same numbers.
     let own = files::suffixed(path, &format!(".{:016x}", random()));
     files::replace_durably(&own, compiled)?;
-    fs::rename(&own, path)
+    fs::rename(&own, path).inspect_err(|_| {
+        // Nobody would look for it there.
+        let _ = fs::remove_file(&own);
+    })
 }
 
 /// Deletes what has not been used for long, whatever version of NIC made it.
@@ -249,7 +263,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
         for expected in [(0, 1), (1, 0)] {
-            let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+            let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess);
             compiled.component(&engine, &code).unwrap();
             assert_eq!(hits_and_misses(&compiled), expected);
         }
@@ -260,7 +274,7 @@ mod tests {
     fn what_others_could_have_written_is_not_run() {
         let directory = tempfile::tempdir().unwrap();
         let (engine, code) = (Engine::default(), Code::from(EMPTY.to_vec()));
-        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess);
         compiled.component(&engine, &code).unwrap();
         fs::set_permissions(kept(directory.path()), fs::Permissions::from_mode(0o662)).unwrap();
         compiled.component(&engine, &code).unwrap();
@@ -284,7 +298,7 @@ mod tests {
     #[test]
     fn what_comes_from_a_file_is_compiled_by_the_program_and_by_nobody_else() {
         let nobody = Program { path: "/nowhere/nic".into(), limits: CompileLimits::default() };
-        let compiled = CompiledCode::new(None, Compiler::Program(nobody)).unwrap();
+        let compiled = CompiledCode::new(None, Compiler::Program(nobody));
         // What is bundled is compiled here, where its machine code is not what it has to be.
         let bundled = made_by(&Engine::default(), EMPTY);
         compiled.component(&Engine::default(), &Code::bundled(Box::leak(Box::new(bundled)))).unwrap();
@@ -293,9 +307,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_put_where_others_may_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let mode = |mode| fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let bundled: &Bundled = Box::leak(Box::new(made_by(&nic_engine::baseline(nic_engine::TARGET).unwrap(), EMPTY)));
+        for code in [Code::bundled(bundled), Code::from(EMPTY.to_vec())] {
+            for (shared, files) in [(0o770, 0), (0o707, 0), (0o700, 1)] {
+                mode(shared);
+                let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess);
+                compiled.component(&nic_engine::native().unwrap(), &code).unwrap();
+                assert_eq!(hits_and_misses(&compiled), (0, 1));
+                assert_eq!(fs::read_dir(directory.path()).unwrap().count(), files, "{shared:o}");
+            }
+            fs::remove_file(kept(directory.path())).unwrap();
+        }
+    }
+
+    #[test]
     fn a_directory_that_cannot_be_written_costs_only_time() {
         let directory = tempfile::tempdir().unwrap();
-        let compiled = CompiledCode::new(Some(directory.path().join("compiled")), Compiler::InProcess).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().join("compiled")), Compiler::InProcess);
         fs::remove_dir(directory.path().join("compiled")).unwrap();
         fs::write(directory.path().join("compiled"), b"").unwrap();
         compiled.component(&Engine::default(), &Code::from(EMPTY.to_vec())).unwrap();
@@ -305,7 +336,7 @@ mod tests {
     #[test]
     fn code_that_nobody_asks_for_goes() {
         let directory = tempfile::tempdir().unwrap();
-        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess).unwrap();
+        let compiled = CompiledCode::new(Some(directory.path().to_owned()), Compiler::InProcess);
         let old = directory.path().join("0-0.cwasm");
         fs::write(&old, b"").unwrap();
         fs::File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * KEPT).unwrap();

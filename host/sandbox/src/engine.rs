@@ -76,7 +76,7 @@ impl Host {
     /// Sets the sandbox up.
     ///
     /// # Errors
-    /// [`PluginError::Engine`] when the cache directory cannot be used, or this machine cannot run compiled code.
+    /// [`PluginError::Engine`] when this machine cannot run compiled code.
     pub fn new(options: HostOptions) -> Result<Arc<Self>, PluginError> {
         let failed = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
         let compiled = CompiledCode::new(options.cache_dir.clone(), options.compiler.clone());
@@ -87,7 +87,7 @@ impl Host {
             room_to_locate: Arc::new(Semaphore::new(MAX_LOCATING)),
             _ticker: Ticker::start(&engine).map_err(|error| PluginError::Engine(error.to_string()))?,
             options,
-            compiled: Arc::new(compiled.map_err(|error| PluginError::Engine(error.to_string()))?),
+            compiled: Arc::new(compiled),
             engine,
             linker,
         }))

@@ -26,7 +26,6 @@ pub enum PluginError {
         name: String,
         /// Its size.
         bytes: usize,
-        /// The limit.
         limit: usize,
     },
     /// It has no manifest.
@@ -152,7 +151,9 @@ impl PluginError {
     /// What the user can do, most useful first.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Engine(_) => "check that the cache directory can be written to",
+            Self::Engine(_) => {
+                "see `ulimit -a`, and whether a security policy keeps programs from making code that they run"
+            }
             Self::NotAComponent { .. } => "build it for the target `wasm32-wasip2`: docs/provider-guide.md shows how",
             Self::NoManifest { .. } | Self::BadManifest { .. } => {
                 "`register_provider!` of `nic-sdk` writes the manifest; docs/provider-guide.md says what stands in it"

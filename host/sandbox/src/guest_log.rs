@@ -37,7 +37,7 @@ impl Level {
 
 /// Who speaks.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct Speaker {
     /// The provider, under the name of its manifest.
     pub provider: Arc<str>,
     /// The export that runs: `read`.
@@ -49,10 +49,10 @@ pub struct Origin {
 /// Who hears what components say. Text is one line, without control characters, cut to its limit.
 pub trait GuestLog: Send + Sync {
     /// A log line, or a line printed on stdout or stderr.
-    fn line(&self, origin: &Origin, level: Level, text: &str);
+    fn line(&self, origin: &Speaker, level: Level, text: &str);
 
     /// What the current change is doing.
-    fn progress(&self, origin: &Origin, text: &str);
+    fn progress(&self, origin: &Speaker, text: &str);
 }
 
 /// Hears nothing.
@@ -60,20 +60,20 @@ pub trait GuestLog: Send + Sync {
 pub struct Silence;
 
 impl GuestLog for Silence {
-    fn line(&self, _: &Origin, _: Level, _: &str) {}
+    fn line(&self, _: &Speaker, _: Level, _: &str) {}
 
-    fn progress(&self, _: &Origin, _: &str) {}
+    fn progress(&self, _: &Speaker, _: &str) {}
 }
 
 /// The log of one call: one budget for everything the guest says.
 pub(crate) struct CallLog {
-    pub(crate) origin: Origin,
+    pub(crate) origin: Speaker,
     hook: Arc<dyn GuestLog>,
     left: Mutex<usize>,
 }
 
 impl CallLog {
-    pub(crate) fn new(origin: Origin, hook: Arc<dyn GuestLog>) -> Self {
+    pub(crate) fn new(origin: Speaker, hook: Arc<dyn GuestLog>) -> Self {
         Self { origin, hook, left: Mutex::new(MAX_LOG_BYTES) }
     }
 
@@ -113,17 +113,17 @@ mod tests {
     struct Heard(Mutex<Vec<String>>);
 
     impl GuestLog for Heard {
-        fn line(&self, _: &Origin, _: Level, text: &str) {
+        fn line(&self, _: &Speaker, _: Level, text: &str) {
             self.0.lock().unwrap().push(text.to_owned());
         }
 
-        fn progress(&self, _: &Origin, _: &str) {}
+        fn progress(&self, _: &Speaker, _: &str) {}
     }
 
     #[test]
     fn a_guest_that_never_stops_talking_is_cut_off_once() {
         let heard = Arc::new(Heard::default());
-        let origin = Origin { provider: "x".into(), call: "read", address: None };
+        let origin = Speaker { provider: "x".into(), call: "read", address: None };
         let log = CallLog::new(origin, heard.clone());
         for _ in 0..100_000 {
             log.line(Level::Info, "");

@@ -3,6 +3,12 @@
 //! What a component can reach is the `nic:plugin` interfaces of [`crate::capability`] and an empty WASI: no files, no
 //! environment, no sockets, a clock that stands still and a random source with a known seed. What it answers is audited before
 //! anything believes it. Each call has an instance of its own; a trap, an overrun or a lie fails that call and nothing else.
+//!
+//! Nothing here can send in the host's own name, or make what could:
+//!
+//! ```compile_fail
+//! let own = nic_authority::HostAuthority::claim();
+//! ```
 
 mod answers;
 mod call;
@@ -13,6 +19,7 @@ mod exports;
 mod fault;
 mod granted;
 pub mod guest_text;
+mod in_flight;
 mod progress;
 mod wasi;
 
@@ -40,7 +47,7 @@ pub use code::Code;
 pub use compile::Compiler;
 pub use engine::{Host, HostOptions};
 pub use error::PluginError;
-pub use guest_log::{GuestLog, Level, Origin};
+pub use guest_log::{GuestLog, Level, Speaker};
 pub use manifest::Manifest;
 pub use provider::ComponentProvider;
 pub use store::GuestState;

@@ -26,7 +26,6 @@ const RESERVED: [&str; 4] = ["kubernetes", "local", "nic", "platform"];
 pub struct Manifest {
     /// The provider's name, the first segment of every address it declares.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// The boundary it was made for.
     pub wit: String,

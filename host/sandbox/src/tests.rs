@@ -14,7 +14,7 @@ use nic_gate::{Gate, GateOptions};
 use serde_json::{Value, json};
 
 use super::limits::Times;
-use super::{Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin};
+use super::{Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Speaker};
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
@@ -26,11 +26,11 @@ impl Heard {
 }
 
 impl GuestLog for Heard {
-    fn line(&self, _: &Origin, _: Level, text: &str) {
+    fn line(&self, _: &Speaker, _: Level, text: &str) {
         self.0.lock().unwrap().push(text.to_owned());
     }
 
-    fn progress(&self, _: &Origin, _: &str) {}
+    fn progress(&self, _: &Speaker, _: &str) {}
 }
 
 fn component(name: &str) -> Vec<u8> {

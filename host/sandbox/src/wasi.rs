@@ -11,7 +11,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::clock::{Counting, Standing, random};
+use super::clock::{Counting, FixedClock, random};
 use super::guest_log::{CallLog, Level};
 use super::limits::{MAX_LINE_BYTES, MAX_RANDOM_BYTES};
 
@@ -38,7 +38,7 @@ pub(super) fn context(shown: &Shown<'_>) -> WasiCtx {
         .socket_addr_check(|_, _| Box::pin(async { false }))
         .stdout(Lines::new(shown.log, Level::Info))
         .stderr(Lines::new(shown.log, Level::Warn))
-        .wall_clock(Standing::at(shown.now))
+        .wall_clock(FixedClock::at(shown.now))
         .secure_random(random(shown.seed))
         .insecure_random(random(!shown.seed))
         .insecure_random_seed(u128::from(shown.seed))

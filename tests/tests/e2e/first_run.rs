@@ -39,7 +39,16 @@ async fn nothing_is_compiled_and_the_code_that_came_along_is_kept() -> Result<()
     let [kept] = &files(cache.path())[..] else { anyhow::bail!("not one file: {:?}", files(cache.path())) };
     ensure!(is_code(kept) && fs::read(kept)? == machine_code()?, "it is not what came along");
 
-    // Nor where nothing can be kept.
+    // Nor where nothing can be kept: the directory cannot be made, or would be wherever NIC is called.
+    let below_a_file = kept.join("cache").display().to_string();
+    for directory in [below_a_file.as_str(), "relative"] {
+        workspace.env("NIC_CACHE_DIR", directory).env("XDG_CACHE_HOME", directory).env("HOME", directory);
+        let ran = workspace.run(&["validate"]).await?;
+        ensure!(ran.code == 0, "{}", ran.said());
+        ensure!(!workspace.path().join(directory).exists(), "{directory}");
+        let doctor = workspace.run(&["doctor"]).await?;
+        ensure!(doctor.said().contains("FILE_NOT_WRITABLE"), "{}", doctor.said());
+    }
     for variable in ["NIC_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
         workspace.env(variable, "");
     }

@@ -2,7 +2,7 @@
 //! subdirectory named by the target. `cargo xtask` runs it before `nic` is built.
 //!
 //! `<name>.wasm.zst` and `<name>.code.zst` are the component and its machine code, compressed; `<name>.stamp` says what they were made
-//! from and for, and is written last.
+//! from and for and which bytes they are, and is written last.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,8 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nic_engine::{TARGET, baseline, pack, stamp};
-use sha2::{Digest, Sha256};
+use nic_engine::{Packed, TARGET, baseline, pack, sha256, stamp};
 use wasmtime::Engine;
 
 fn main() -> Result<()> {
@@ -42,9 +41,13 @@ fn precompile(engine: &Engine, path: &Path, to: &Path, level: i32) -> Result<Str
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let file = |extension: &str| to.join(format!("{name}.{extension}"));
     let wasm = fs::read(path)?;
-    let digest = Sha256::digest(&wasm).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let (stamped, own) = (file("stamp"), stamp(&digest, engine));
-    if fs::read_to_string(&stamped).is_ok_and(|there| there == own) {
+    let (stamped, own) = (file("stamp"), stamp(&sha256(&wasm), engine));
+    let is_there = || {
+        let (written, wasm, code) =
+            (fs::read_to_string(&stamped)?, fs::read(file("wasm.zst"))?, fs::read(file("code.zst"))?);
+        io::Result::Ok(Packed { wasm: &wasm, code: &code }.stamp(&written) == Some(own.as_str()))
+    };
+    if is_there().unwrap_or(false) {
         return Ok(format!("{name:<10} is there"));
     }
     // Whatever interrupts this, a stamp stands beside what it was made with only.
@@ -52,12 +55,11 @@ fn precompile(engine: &Engine, path: &Path, to: &Path, level: i32) -> Result<Str
         fs::remove_file(&stamped)?;
     }
     let code = engine.precompile_component(&wasm)?;
-    let packed = [pack(&wasm, level)?, pack(&code, level)?];
-    let [packed_wasm, packed_code] = &packed;
-    fs::write(file("wasm.zst"), packed_wasm)?;
-    fs::write(file("code.zst"), packed_code)?;
-    fs::write(stamped, own)?;
+    let (packed_wasm, packed_code) = (pack(&wasm, level)?, pack(&code, level)?);
+    fs::write(file("wasm.zst"), &packed_wasm)?;
+    fs::write(file("code.zst"), &packed_code)?;
+    fs::write(stamped, Packed { wasm: &packed_wasm, code: &packed_code }.stamped(&own))?;
     let kib = |bytes: &[u8]| bytes.len() / 1024;
-    let (wasm, code, packed_wasm, packed_code) = (kib(&wasm), kib(&code), kib(packed_wasm), kib(packed_code));
+    let (wasm, code, packed_wasm, packed_code) = (kib(&wasm), kib(&code), kib(&packed_wasm), kib(&packed_code));
     Ok(format!("{name:<10} {wasm:>6} KiB, packed {packed_wasm}; machine code {code} KiB, packed {packed_code}"))
 }

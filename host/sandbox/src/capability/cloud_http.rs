@@ -1,53 +1,18 @@
 //! `nic:plugin/cloud-http`: requests to the cloud, signed by the host.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
-use nic_gate::{
-    Admitted, Bounds, CloudRequest, CloudResponse, Full, Gate, Phase, Refusal, Reserved, breaks_the_phase, name_of,
-};
-use tokio::task::JoinHandle;
+use nic_gate::{Admitted, Bounds, CloudRequest, Full, Gate, Phase, Refusal, breaks_the_phase, name_of};
 use wasmtime::component::Resource;
 
 use crate::bindings::cloud_http::{Host, HostInFlight, Request, Response};
 use crate::bindings::types::Error;
+use crate::in_flight::InFlight;
 use crate::limits::{MAX_IN_FLIGHT, MAX_REQUEST_BYTES, MAX_REQUEST_HEAD_BYTES};
 use crate::store::GuestState;
-
-/// A response, and the bytes that it holds in the host until the guest has it or gave it up.
-type Answer = Result<(CloudResponse, Reserved), ProviderError>;
-
-/// A request on its way: a task of its own, given up when this is dropped.
-pub struct InFlight {
-    task: JoinHandle<Answer>,
-    answer: Option<Answer>,
-}
-
-impl InFlight {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.answer.is_some() {
-            return Poll::Ready(());
-        }
-        Pin::new(&mut self.task).poll(context).map(|joined| {
-            let failed = |_| Err(ProviderError::other("HOST_FAILED", "the host failed while it sent a request"));
-            self.answer = Some(joined.unwrap_or_else(failed));
-        })
-    }
-
-    async fn wait(&mut self) -> Answer {
-        poll_fn(|context| self.poll(context)).await;
-        self.answer.take().unwrap_or_else(|| Err(ProviderError::TimedOut("no answer".to_owned())))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 /// Remembers a request that an honest provider would not have made: its call fails whatever it makes of the refusal.
 fn note(offence: &OnceLock<ProviderError>, error: &ProviderError) {
@@ -122,7 +87,7 @@ impl GuestState {
             Ok((answer.unwrap_or_else(|_| late())?, held))
         });
         self.service.in_flight += 1;
-        Ok(InFlight { task, answer: None })
+        Ok(InFlight::new(task))
     }
 
     async fn end(&mut self, mut request: InFlight) -> Result<Response, ProviderError> {
