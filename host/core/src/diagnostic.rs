@@ -42,7 +42,6 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// An error.
     pub fn error(code: &str, summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -56,7 +55,6 @@ impl Diagnostic {
         }
     }
 
-    /// A warning.
     pub fn warning(code: &str, summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, summary, detail) }
     }

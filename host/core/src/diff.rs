@@ -16,7 +16,7 @@ use crate::secret::{SecretChange, SecretChanges};
 /// Where a difference comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum DifferenceCause {
     /// The config asks for something else than it did.
     Edited,
     /// The cloud shows something else than was accepted.
@@ -37,7 +37,7 @@ pub struct AttributeChange {
     /// RFC 6901 pointer.
     pub pointer: String,
     /// Where the difference comes from.
-    pub origin: Origin,
+    pub origin: DifferenceCause,
     /// What the cloud shows; null when it shows nothing.
     pub old: Value,
     /// What is wanted; null for a removal; a `$unknown` marker when it is known after apply; a `$hidden` marker that says what can be
@@ -133,7 +133,7 @@ impl Walk<'_> {
                 && !annotations.left_to_cloud
                 && !annotations.left_when_unset
             {
-                push(Origin::Removed, Value::Null);
+                push(DifferenceCause::Removed, Value::Null);
             }
             return;
         };
@@ -145,11 +145,11 @@ impl Walk<'_> {
             }
             let differs = observed.is_some_and(|o| hidden_words(o).is_some());
             match self.secrets.get(name) {
-                _ if edited => push(Origin::Edited, desired.clone()),
-                Some(SecretChange::Changed) => push(Origin::Edited, hidden(SECRET_CHANGED)),
-                _ if differs => push(Origin::Drift, hidden(SECRET_CHANGED)),
+                _ if edited => push(DifferenceCause::Edited, desired.clone()),
+                Some(SecretChange::Changed) => push(DifferenceCause::Edited, hidden(SECRET_CHANGED)),
+                _ if differs => push(DifferenceCause::Drift, hidden(SECRET_CHANGED)),
                 // Nothing is given up on a doubt.
-                Some(SecretChange::Unclear) if !forces_replace => push(Origin::Edited, hidden(SECRET_UNCLEAR)),
+                Some(SecretChange::Unclear) if !forces_replace => push(DifferenceCause::Edited, hidden(SECRET_UNCLEAR)),
                 // The cloud does not show secrets: only an edit tells.
                 _ => {}
             }
@@ -188,7 +188,7 @@ impl Walk<'_> {
         if !untold && observed.is_some_and(|o| alike(schema, desired, o, true)) {
             return;
         }
-        let origin = if edited || changed { Origin::Edited } else { Origin::Drift };
+        let origin = if edited || changed { DifferenceCause::Edited } else { DifferenceCause::Drift };
         let may_show = observed.is_none_or(|o| hidden_words(o).is_none()) && (names.is_empty() || edited);
         push(origin, if may_show { desired.clone() } else { hidden(SECRET_CHANGED) });
     }
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "the tests write the documents where they pass them")]
-    fn diff(desired: Value, baseline: Value, observed: Value) -> Vec<(String, Origin)> {
+    fn diff(desired: Value, baseline: Value, observed: Value) -> Vec<(String, DifferenceCause)> {
         let truths = Truths { desired: &desired, baseline: &baseline, observed: &observed };
         differences(&schema(), truths).into_iter().map(|c| (c.pointer, c.origin)).collect()
     }
@@ -370,9 +370,9 @@ mod tests {
         assert_eq!(
             changes,
             [
-                ("/scaling/max".to_owned(), Origin::Edited),
-                ("/tags/a".to_owned(), Origin::Drift),
-                ("/tags/b".to_owned(), Origin::Removed),
+                ("/scaling/max".to_owned(), DifferenceCause::Edited),
+                ("/tags/a".to_owned(), DifferenceCause::Drift),
+                ("/tags/b".to_owned(), DifferenceCause::Removed),
             ]
         );
     }
@@ -383,8 +383,8 @@ mod tests {
         let without = json!({"scaling": {}});
         assert_eq!(diff(without.clone(), without.clone(), with(4)), []);
         assert_eq!(diff(without, with(3), with(3)), []);
-        assert_eq!(diff(with(3), with(3), with(4)), [("/scaling/held".to_owned(), Origin::Drift)]);
-        assert_eq!(diff(with(3), with(2), with(2)), [("/scaling/held".to_owned(), Origin::Edited)]);
+        assert_eq!(diff(with(3), with(3), with(4)), [("/scaling/held".to_owned(), DifferenceCause::Drift)]);
+        assert_eq!(diff(with(3), with(2), with(2)), [("/scaling/held".to_owned(), DifferenceCause::Edited)]);
     }
 
     #[test]
@@ -394,7 +394,7 @@ mod tests {
         let two = json!({"scaling": {"max": 5, "desired": 2}});
         assert_eq!(diff(one.clone(), one.clone(), observed.clone()), []);
         assert_eq!(diff(one.clone(), Value::Null, observed.clone()), []);
-        assert_eq!(diff(two, one, observed), [("/scaling/desired".to_owned(), Origin::Edited)]);
+        assert_eq!(diff(two, one, observed), [("/scaling/desired".to_owned(), DifferenceCause::Edited)]);
     }
 
     #[test]
@@ -425,7 +425,7 @@ mod tests {
         let observed = json!({"tags": {"password": "hunter2", "other": "hunter2"}});
         let told = since(&tags, &observed, SecretChange::Changed);
         assert_eq!(told.len(), 1);
-        assert_eq!((told[0].pointer.as_str(), told[0].origin), ("/tags/password", Origin::Edited));
+        assert_eq!((told[0].pointer.as_str(), told[0].origin), ("/tags/password", DifferenceCause::Edited));
         let text = serde_json::to_value(&told[0]).unwrap();
         assert_eq!((&text["old"], &text["new"]), (&json!(null), &json!({"$hidden": "secret value changed"})));
         // Who can compare says that it is in place already.
@@ -446,7 +446,10 @@ mod tests {
     fn drift_of_a_secret_is_told_by_who_can_compare() {
         let tags = json!({"tags": {"a": {"$secret": "x"}}});
         let told = since(&tags, &json!({"tags": {"a": hidden("differs")}}), SecretChange::Unclear);
-        assert_eq!((told[0].origin, hidden_words(&told[0].new)), (Origin::Drift, Some("secret value changed")));
+        assert_eq!(
+            (told[0].origin, hidden_words(&told[0].new)),
+            (DifferenceCause::Drift, Some("secret value changed"))
+        );
         assert_eq!(told[0].old, Value::Null);
     }
 
@@ -456,19 +459,19 @@ mod tests {
         let observed = json!({"zones": ["b", "hunter2"]});
         assert_eq!(diff(zones.clone(), zones.clone(), observed.clone()), []);
         let told = since(&zones, &observed, SecretChange::Changed);
-        assert_eq!((told.len(), told[0].origin), (1, Origin::Edited));
+        assert_eq!((told.len(), told[0].origin), (1, DifferenceCause::Edited));
         assert!(!serde_json::to_string(&told).unwrap().contains("hunter2"));
         let drifted = json!({"zones": ["c", "hunter2"]});
-        assert_eq!(diff(zones.clone(), zones.clone(), drifted), [("/zones".to_owned(), Origin::Drift)]);
+        assert_eq!(diff(zones.clone(), zones.clone(), drifted), [("/zones".to_owned(), DifferenceCause::Drift)]);
         let renamed = json!({"zones": [{"$secret": "y"}, "b"]});
-        assert_eq!(diff(renamed, zones, observed), [("/zones".to_owned(), Origin::Edited)]);
+        assert_eq!(diff(renamed, zones, observed), [("/zones".to_owned(), DifferenceCause::Edited)]);
     }
 
     #[test]
     fn what_is_sensitive_is_not_written() {
         let change = AttributeChange {
             pointer: "/a".to_owned(),
-            origin: Origin::Drift,
+            origin: DifferenceCause::Drift,
             old: json!("hunter2"),
             new: Value::Null,
             forces_replace: false,

@@ -34,7 +34,6 @@ pub enum Condition {
 /// One recorded resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceDrift {
-    /// Its address.
     pub address: Address,
     /// Its kind's name for people.
     pub title: String,
@@ -91,6 +90,7 @@ pub fn undecided(report: &DriftReport) -> Vec<Diagnostic> {
     for (resource, why) in report.unknown() {
         let (cause, hints) = match &resource.condition {
             Condition::Unreadable(error) => (error.cause(), error.hints()),
+            Condition::Unfinished => (why.clone(), vec!["run `nic deploy`, which finishes it".to_owned()]),
             _ => (why.clone(), Vec::new()),
         };
         causes.entry(cause).or_insert_with(|| (why, hints, Vec::new())).2.push(&resource.address);
@@ -154,7 +154,8 @@ fn condition(record: &Record, observed: Option<&Observed>, kind: Option<&Kind>) 
     match &observed.status {
         Status::Unreadable(error) => Condition::Unreadable(error.clone()),
         Status::Foreign(what) if observed.shared => Condition::Foreign(what.clone()),
-        _ if record.pending.is_some() => Condition::Unfinished,
+        // What a replacement left behind is wanted by nobody, and goes with the next deploy.
+        _ if record.pending.is_some() || record.deposed.is_some() => Condition::Unfinished,
         Status::Absent => Condition::Gone,
         Status::InProgress(what) => Condition::Unclear(format!("it is changing ({what})")),
         Status::Failed(how) => Condition::Unclear(format!("it is broken: {how}")),
@@ -203,11 +204,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::diff::Origin;
+    use crate::diff::DifferenceCause;
 
     fn change(pointer: &str, shown: Value) -> AttributeChange {
         let (pointer, new) = (pointer.to_owned(), Value::Null);
-        AttributeChange { pointer, origin: Origin::Drift, old: shown, new, forces_replace: false, sensitive: false }
+        AttributeChange {
+            pointer,
+            origin: DifferenceCause::Drift,
+            old: shown,
+            new,
+            forces_replace: false,
+            sensitive: false,
+        }
     }
 
     #[test]

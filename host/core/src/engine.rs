@@ -1,8 +1,8 @@
 //! The engine: walks the values once, downwards. Each step is a file; this one holds what they share.
 
 mod apply;
+mod comparison;
 mod desire;
-mod drift;
 mod health;
 mod journal;
 mod owner;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use apply::{ApplyReport, StepOutcome};
-pub use drift::Drift;
+pub use comparison::Comparison;
 pub use journal::{Journal, Writer};
 pub use owner::{Looked, Owner};
 pub use upgrade::upgrade;
@@ -44,7 +44,6 @@ use crate::state::format_v1::holds_a_mark;
 /// One provider in a run, with the config sections it owns.
 #[derive(Clone)]
 pub struct Participant {
-    /// The provider.
     pub provider: Arc<dyn Provider>,
     /// An object of its sections, secrets replaced by references.
     pub config: Value,
@@ -121,7 +120,6 @@ pub enum RunError {
 pub struct Planned {
     /// What it is for.
     pub purpose: Purpose,
-    /// The plan.
     pub plan: Plan,
     /// What the config asks for.
     pub graph: DesiredGraph,

@@ -22,7 +22,6 @@ pub struct Ailment {
 /// A group of nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeGroup {
-    /// Its address.
     pub address: Address,
     /// What its nodes are labelled with.
     pub name: String,

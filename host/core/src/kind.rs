@@ -170,11 +170,8 @@ fn plural(sort: &str) -> String {
 /// Longest times, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct TimeLimits {
-    /// Of a create.
     pub create: u32,
-    /// Of an update.
     pub update: u32,
-    /// Of a delete.
     pub delete: u32,
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::decision::never_made;
-pub(crate) use self::decision::{Decision, Standing, Wanted, decide, removal};
+pub(crate) use self::decision::{Basis, Decision, Wanted, decide, removal};
 pub(crate) use self::refusal::another_state;
 pub use self::refusal::{ANOTHER_STATE, UNREADABLE};
 use self::refusal::{gathered, goes_unread, kind_unknown, of_another_state, secrets_unclear, unconfirmed, unusable};
@@ -121,9 +121,7 @@ pub enum Reason {
 /// One resource in the plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedChange {
-    /// Its address.
     pub address: Address,
-    /// Its kind.
     pub kind: String,
     /// The kind, for people.
     pub title: String,
@@ -445,7 +443,7 @@ impl Planner<'_> {
         observed: &Observed,
     ) -> (Action, Reason, Vec<AttributeChange>) {
         let PlanRequest { purpose, fingerprints, .. } = *self.request;
-        let standing = Standing::of(wanted.record, wanted.document, fingerprints, purpose);
+        let standing = Basis::of(wanted.record, wanted.document, fingerprints, purpose);
         let Decision { action, reason, difference } = decide(wanted, observed, &standing);
         self.notes.extend(difference.left.iter().map(|change| {
             Diagnostic::warning(

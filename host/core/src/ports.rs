@@ -45,7 +45,6 @@ pub struct Context {
 pub struct Outdated<'a> {
     /// The record that it is of.
     pub address: &'a Address,
-    /// The kind.
     pub kind: &'a str,
     /// The cloud's name for the resource, once known.
     pub remote_id: Option<&'a str>,
@@ -64,7 +63,6 @@ pub struct Query {
     pub key: String,
     /// What is asked.
     pub name: String,
-    /// Its arguments.
     pub arguments: Value,
 }
 
@@ -83,9 +81,7 @@ pub enum Answer {
 /// What to read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Its address.
     pub address: Address,
-    /// Its kind.
     pub kind: String,
     /// None: look it up by natural name and ownership tags.
     pub remote_id: Option<String>,
@@ -98,9 +94,7 @@ pub struct Target {
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The address.
     pub address: Address,
-    /// The kind.
     pub kind: String,
     /// The cloud's name, once known.
     pub remote_id: Option<String>,
@@ -141,16 +135,14 @@ pub struct Waiting {
 /// How the host finds the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Locator {
-    /// The sort of cluster it leads to: one of a cloud's, `kubeconfig` or `kubeconfig-from`.
+    /// The sort of cluster it leads to: one of a cloud's, or `kubeconfig`.
     pub kind: String,
-    /// Its parameters.
     pub parameters: Value,
 }
 
 /// What one call works on: the context, and the records as they are now (for host-native kinds, which need the cluster).
 #[derive(Clone)]
 pub struct Call {
-    /// The context.
     pub context: Context,
     /// The records as they are now.
     pub records: Arc<Vec<Record>>,

@@ -16,7 +16,6 @@ pub(crate) const SUFFIX_DIGITS: usize = 6;
 /// What the config asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
-    /// Its address.
     pub address: Address,
     /// Its kind, which some provider describes.
     pub kind: String,
@@ -79,9 +78,7 @@ impl Desired {
 /// What state says we made or imported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Its address.
     pub address: Address,
-    /// Its kind.
     pub kind: String,
     /// The cloud's own name for it; none before the cloud told.
     pub remote_id: Option<String>,
@@ -215,11 +212,8 @@ pub struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PendingAction {
-    /// A create.
     Create,
-    /// An update.
     Update,
-    /// A delete.
     Delete,
 }
 
@@ -269,7 +263,6 @@ pub struct Observed {
 /// Another state of the same platform, as the marks of what it made tell of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherLineage {
-    /// Its lineage.
     pub lineage: String,
     /// RFC 3339 instant since when it has been there, where that is known.
     pub since: Option<String>,

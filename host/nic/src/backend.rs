@@ -4,6 +4,7 @@ mod damaged;
 pub mod file_error;
 mod local;
 mod location;
+mod lock;
 mod migrated;
 mod place;
 

@@ -29,6 +29,15 @@ impl Signals {
     }
 }
 
+/// What the system sends to who writes beyond `ulimit -f`, on every system that NIC is for.
+const BEYOND_FILE_SIZE: i32 = 25;
+
+/// A file that may not grow fails to be written, which is told, where the signal would end the process without a word.
+pub fn outlive_file_size_limit() {
+    // Heard by nobody, and from then on harmless.
+    let _ = signal(SignalKind::from_raw(BEYOND_FILE_SIZE));
+}
+
 impl Interrupt for Signals {
     fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)

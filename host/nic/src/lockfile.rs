@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nic_core::diagnostic::Diagnostic;
@@ -171,9 +170,14 @@ impl LockFile {
 fn hold(directory: &Path) -> io::Result<File> {
     files::make_own_directory(directory)?;
     let path = files::suffixed(&directory.join(NAME), ".lock");
-    let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(path)?;
-    file.lock()?;
-    Ok(file)
+    loop {
+        let file = files::open_lock(&path)?;
+        file.lock()?;
+        // Removed meanwhile, it keeps nobody out.
+        if files::is_at(&file, &path) {
+            return Ok(file);
+        }
+    }
 }
 
 fn written_by_others(path: &Path, directory: &Path) -> CommandError {

@@ -24,7 +24,10 @@ fn main() -> ExitCode {
     nic_gate::install_crypto_provider();
     nic::fault::panics_at("start");
     let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(nic::commands::run(cli)),
+        Ok(runtime) => runtime.block_on(async {
+            nic::interrupt::outlive_file_size_limit();
+            nic::commands::run(cli).await
+        }),
         Err(error) => not_started(&error, printer),
     };
     nic::panic::wait_until_told();

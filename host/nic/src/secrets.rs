@@ -100,6 +100,22 @@ mod tests {
             nic_core::secret::changes(&json!({"$secret": "a"}), &accepted(&json!({"$secret": "a"}), &kept), &again);
         assert_eq!(changes["a"], nic_core::secret::SecretChange::Unclear);
         assert_eq!(one.kept_fingerprints(&state, Access::Read).unwrap(), again);
+
+        // What somebody else could read or put there is no key, and a link is not written through.
+        std::fs::set_permissions(private.join("fingerprint-key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_ne!(one.kept_fingerprints(&state, Access::Read).unwrap(), again);
+        let other = directory.path().join("other");
+        std::fs::write(&other, "untouched").unwrap();
+        for name in [".gitignore", "fingerprint-key"] {
+            std::fs::remove_file(private.join(name)).unwrap();
+            std::os::unix::fs::symlink(&other, private.join(name)).unwrap();
+        }
+        let kept = one.kept_fingerprints(&state, Access::Write).unwrap();
+        assert_eq!(one.kept_fingerprints(&state, Access::Read).unwrap(), kept);
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "untouched");
+        std::fs::rename(&private, directory.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(directory.path().join("elsewhere"), &private).unwrap();
+        assert!(one.kept_fingerprints(&state, Access::Write).is_err());
     }
 
     #[test]

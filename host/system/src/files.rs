@@ -32,6 +32,36 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
 }
 
+/// Opens a file that stands for a lock, and makes it where there is none. A link is none: what is written into the file would go to whatever
+/// it leads to.
+///
+/// # Errors
+/// What the operating system says, and that it is a link, or no file.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).write(true).truncate(false).mode(0o600).custom_flags(NO_WAIT | NO_LINK);
+    let file = options.open(path).map_err(|error| match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            io::Error::other("it is a link; a lock has to be a file of its own: remove it")
+        }
+        _ => error,
+    })?;
+    match file.metadata()? {
+        found if found.is_file() && found.nlink() <= 1 => Ok(file),
+        found if found.is_file() => Err(io::Error::other("it is a file of another name too: remove it")),
+        _ => Err(io::Error::other("it is no regular file")),
+    }
+}
+
+/// Whether that path still leads to this open file.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => id(open) == id(there),
+        _ => false,
+    }
+}
+
 /// What a file holds, or as much of it as shows that it is more than `most` bytes.
 ///
 /// # Errors
@@ -44,6 +74,9 @@ pub fn read_at_most(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 
 /// Does not wait for who writes into a pipe.
 const NO_WAIT: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+
+/// Does not follow a link in the place of the file.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Replaces a file: whenever this is interrupted, the whole old or the whole new content is there, and the new one once it
 /// returns. Only its owner can read the file, whatever the permissions of the one before.
@@ -140,6 +173,31 @@ mod tests {
         replace_durably(&path, b"newer").unwrap();
         assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (&b"newer"[..], 0o600));
         assert!(!suffixed(&path, ".new").exists());
+    }
+
+    #[test]
+    fn a_lock_is_a_file_of_its_own_and_known_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("precious"), "untouched").unwrap();
+        symlink(at("precious"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        fs::hard_link(at("precious"), at("another")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        for (name, why) in
+            [("link", "is a link"), ("dangling", "is a link"), ("another", "another name"), ("pipe", "no regular file")]
+        {
+            let error = open_lock(&at(name)).unwrap_err().to_string();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+        assert!(!at("nowhere").exists());
+
+        let lock = open_lock(&at("lock")).unwrap();
+        assert!(is_at(&lock, &at("lock")) && is_at(&open_lock(&at("lock")).unwrap(), &at("lock")));
+        fs::remove_file(at("lock")).unwrap();
+        assert!(!is_at(&lock, &at("lock")));
+        let anew = open_lock(&at("lock")).unwrap();
+        assert!(!is_at(&lock, &at("lock")) && is_at(&anew, &at("lock")));
     }
 
     #[test]

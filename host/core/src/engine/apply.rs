@@ -26,7 +26,6 @@ use crate::state::State;
 pub enum StepOutcome {
     /// Done, in this time.
     Done(Duration),
-    /// Failed.
     Failed(Diagnostic),
     /// Not begun: what it needs failed.
     Skipped(Address),

@@ -68,6 +68,9 @@ impl Journal {
     ///
     /// # Errors
     /// What the backend says.
+    ///
+    /// # Panics
+    /// Where the change does; it is as if it had never been.
     pub async fn change(&self, change: impl FnOnce(&mut State) + Send + 'static) -> Result<(), BackendError> {
         self.ask(Change::State(Box::new(change))).await
     }
@@ -104,7 +107,12 @@ impl Journal {
     async fn ask(&self, change: Change) -> Result<(), BackendError> {
         let (answer, told) = oneshot::channel();
         self.requests.unbounded_send(Request { change, answer }).map_err(|_| closed())?;
-        told.await.unwrap_or_else(|_| Err(closed()))
+        match told.await {
+            Ok(Ok(written)) => written,
+            // It is a fault of whoever asked, and ends no one else.
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => Err(closed()),
+        }
     }
 
     /// Whether nobody else can come to write before `needed` has passed; renews the lease where less is left of it.

@@ -22,7 +22,7 @@ use crate::address::Address;
 use crate::document::{has_unknown, resolve, without_secrets};
 use crate::error::{ProviderError, Retry};
 use crate::kind::Kind;
-use crate::plan::{Action, Outcome, Purpose, Standing, Wanted, decide, look_up, overlay};
+use crate::plan::{Action, Basis, Outcome, Purpose, Wanted, decide, look_up, overlay};
 use crate::ports::{BackendError, Call, Change, Event, Provider};
 use crate::resource::{Desired, Observed, Pending, PendingAction, Record, SUFFIX_DIGITS, Status};
 use crate::secret::{Accepted, Fingerprints, accepted, accepted_over, sent};
@@ -234,7 +234,7 @@ impl<'a> Worker<'a> {
         }
         let (record_now, graph) = (record.as_ref(), &self.planned.graph);
         let wanted = Wanted { kind: subject.kind, document: &document, record: record_now, graph };
-        let mut standing = Standing::of(record_now, &document, &self.run.fingerprints, self.planned.purpose);
+        let mut standing = Basis::of(record_now, &document, &self.run.fingerprints, self.planned.purpose);
         let decision = decide(&wanted, &observed, &standing);
         let (observed, left) = if decision.action == Action::Create {
             let subject = Subject { action: PendingAction::Create, ..subject };
@@ -374,13 +374,19 @@ impl<'a> Worker<'a> {
             unknown: Map::new(),
         };
         let now = accepted(document, self.fingerprints());
+        let restores = self.planned.purpose == Purpose::Restore;
         let done = move |before: Option<Record>| {
+            // What is brought back is called as it was: nobody said how the config would call it.
+            let name_suffix = match &before {
+                Some(before) if restores => before.name_suffix.clone(),
+                _ => record.name_suffix.clone(),
+            };
             let imported = before.as_ref().is_some_and(|r| r.imported);
             let known = before.as_ref().map(|r| r.secrets.clone()).unwrap_or_default();
             let secrets = accepted_over(&record.baseline, &known, now);
             let unknown = before.as_ref().map(|r| r.unknown.clone()).unwrap_or_default();
             let remote_id = record.remote_id.clone().or_else(|| before.and_then(|r| r.remote_id));
-            Some(Record { remote_id, secrets, imported, unknown, ..record })
+            Some(Record { remote_id, secrets, imported, name_suffix, unknown, ..record })
         };
         self.run.journal.put(address, done).await?;
         self.outcomes().insert(address.clone(), outcome);

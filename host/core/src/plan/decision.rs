@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Action, Purpose, Reason};
 use crate::address::Address;
-use crate::diff::{AttributeChange, Origin, Truths, differences_since};
+use crate::diff::{AttributeChange, DifferenceCause, Truths, differences_since};
 use crate::document::has_unknown;
 use crate::graph::DesiredGraph;
 use crate::kind::Kind;
@@ -15,7 +15,7 @@ use crate::resource::{Observed, PendingAction, Record, Status};
 use crate::secret::{Fingerprints, SecretChange, SecretChanges};
 
 /// What a resource is compared by, besides what is wanted and what is there.
-pub(crate) struct Standing {
+pub(crate) struct Basis {
     /// What was last accepted, or sent since.
     pub(crate) baseline: Value,
     /// Secrets that stand for something else since.
@@ -32,7 +32,7 @@ pub(crate) struct Difference {
     pub(crate) left: Vec<AttributeChange>,
 }
 
-impl Standing {
+impl Basis {
     /// Of what is recorded.
     pub(crate) fn of(record: Option<&Record>, document: &Value, fingerprints: &Fingerprints, purpose: Purpose) -> Self {
         let Some(record) = record else {
@@ -47,7 +47,7 @@ impl Standing {
     pub(crate) fn difference(&self, kind: &Kind, document: &Value, shown: &Value) -> Difference {
         let truths = Truths { desired: document, baseline: &self.baseline, observed: shown };
         let found = differences_since(&kind.schema, truths, &self.secrets);
-        let acts = |change: &AttributeChange| !self.imported || change.origin != Origin::Drift;
+        let acts = |change: &AttributeChange| !self.imported || change.origin != DifferenceCause::Drift;
         let (acted_on, left) = found.into_iter().partition(acts);
         Difference { acted_on, left }
     }
@@ -70,7 +70,7 @@ pub(crate) struct Decision {
 }
 
 /// What becomes of something that is wanted, and can be gone on from.
-pub(crate) fn decide(wanted: &Wanted<'_>, observed: &Observed, standing: &Standing) -> Decision {
+pub(crate) fn decide(wanted: &Wanted<'_>, observed: &Observed, standing: &Basis) -> Decision {
     let Wanted { kind, document, record, .. } = *wanted;
     let pending = record.and_then(|r| r.pending.as_ref());
     let nothing = || Difference { acted_on: Vec::new(), left: Vec::new() };
@@ -100,7 +100,7 @@ pub(crate) fn decide(wanted: &Wanted<'_>, observed: &Observed, standing: &Standi
         _ => {
             let found = standing.difference(kind, document, &observed.document);
             let replace = found.acted_on.iter().any(|change| change.forces_replace);
-            let edited = found.acted_on.iter().any(|change| change.origin != Origin::Drift);
+            let edited = found.acted_on.iter().any(|change| change.origin != DifferenceCause::Drift);
             let (action, reason) = if found.acted_on.is_empty() {
                 let reason = match (record, pending) {
                     (None, _) => Reason::Found,
@@ -124,7 +124,7 @@ pub(crate) fn decide(wanted: &Wanted<'_>, observed: &Observed, standing: &Standi
 }
 
 /// Whether the record says what the config asks for, and on what it stands. An edit may ask for what is there already.
-fn is_accepted(wanted: &Wanted<'_>, record: &Record, standing: &Standing) -> bool {
+fn is_accepted(wanted: &Wanted<'_>, record: &Record, standing: &Basis) -> bool {
     let same = record.baseline == *wanted.document || has_unknown(wanted.document);
     let same_secrets = standing.secrets.values().all(|change| *change == SecretChange::Unclear);
     same && same_secrets && wanted.graph.needs(&record.address).eq(&record.dependencies)

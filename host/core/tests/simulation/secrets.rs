@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use hmac::{Hmac, Mac};
-use nic_core::diff::Origin;
+use nic_core::diff::DifferenceCause;
 use nic_core::document::{hex, hidden, hidden_words, secret_name};
 use nic_core::plan::{Action, Reason};
 use nic_core::ports::Change;
@@ -171,7 +171,13 @@ fn drift_is_repaired_where_it_can_be_seen() {
     let ran = world.deploy(wanted());
     assert!(ran.complete(), "{:?}", ran.report);
     assert_eq!(changed(&ran), updated("sim.queue.jobs", Reason::Drift));
-    assert!(ran.plan.changes.iter().flat_map(|c| &c.differences).all(|d| d.origin == Origin::Drift && d.old.is_null()));
+    assert!(
+        ran.plan
+            .changes
+            .iter()
+            .flat_map(|c| &c.differences)
+            .all(|d| d.origin == DifferenceCause::Drift && d.old.is_null())
+    );
     assert_eq!(password(&world), json!("first-b"));
     world.assert_settled(wanted());
 }

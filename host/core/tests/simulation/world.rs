@@ -209,12 +209,10 @@ impl World {
         world
     }
 
-    /// Deploys.
     pub fn deploy(&self, wanted: Vec<Desired>) -> Ran {
         self.go(self.provider(wanted), &How::default())
     }
 
-    /// Destroys.
     pub fn destroy(&self) -> Ran {
         self.go(self.provider(Vec::new()), &How { destroy: true, ..How::default() })
     }

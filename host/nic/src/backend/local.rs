@@ -1,11 +1,11 @@
 //! A local file: replaced by rename, durable by fsync, guarded by an operating system lock that dies with its holder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use nic_system::files::{rename_durably, replace_durably, suffixed};
 use serde_json::json;
 
 use super::file_error::{Doing, failed};
+use super::lock::{self, Lock};
 use super::place::real;
 use crate::fault;
 
@@ -22,7 +23,10 @@ use crate::fault;
 const MAX_STATE_BYTES: u64 = 256 << 20;
 
 /// How often a held lock is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(200);
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// For how long at least: whoever only asks who holds it holds it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The state in a local file.
 pub struct LocalBackend {
@@ -30,9 +34,34 @@ pub struct LocalBackend {
     path: PathBuf,
     /// The file that this leads to.
     file: PathBuf,
-    /// Held as long as this value lives; none when only reading.
-    lock: Option<File>,
+    /// None when only reading.
+    held: Option<Mutex<Held>>,
     writes: AtomicU64,
+}
+
+/// A lock, and what it was taken for.
+struct Held {
+    lock: Lock,
+    operation: String,
+    /// The state as it was last read or written under the lock.
+    state: Option<Mark>,
+}
+
+/// By what a file is known to be the same, and as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+    bytes: u64,
+}
+
+impl Mark {
+    fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        let changed = (found.mtime(), found.mtime_nsec());
+        Some(Self { device: found.dev(), inode: found.ino(), changed, bytes: found.len() })
+    }
 }
 
 impl LocalBackend {
@@ -41,7 +70,7 @@ impl LocalBackend {
     /// # Errors
     /// `STATE_NOT_READABLE` when the path leads nowhere, or to what is no file.
     pub fn read_only(path: &Path) -> Result<Self, BackendError> {
-        Ok(Self { path: path.to_owned(), file: real(path)?, lock: None, writes: AtomicU64::new(0) })
+        Ok(Self { path: path.to_owned(), file: real(path)?, held: None, writes: AtomicU64::new(0) })
     }
 
     /// Takes the lock, waiting up to `timeout` for who holds it.
@@ -53,44 +82,23 @@ impl LocalBackend {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(|e| failed(Doing::Locking, "cannot make the directory", parent, &e))?;
         }
-        let state = real(path)?;
-        let lock_path = suffixed(&state, ".lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .write(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(|e| failed(Doing::Locking, "cannot open the lock file", &lock_path, &e))?;
         let started = Instant::now();
+        let patience = timeout.max(LOCK_PATIENCE);
         loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => {
-                    return Err(failed(Doing::Locking, "cannot lock", &lock_path, &error));
+            let state = real(path)?;
+            if let Some(lock) = Lock::take(&state, operation)? {
+                // Whoever held it may have put the state aside, or led the link elsewhere: then there is another file to lock.
+                if real(path)? == state {
+                    let held = Held { lock, operation: operation.to_owned(), state: Mark::of(&state) };
+                    let held = Some(Mutex::new(held));
+                    return Ok(Self { path: path.to_owned(), file: state, held, writes: AtomicU64::new(0) });
                 }
-                Err(TryLockError::WouldBlock) if started.elapsed() < timeout => tokio::time::sleep(LOCK_RETRY).await,
-                Err(TryLockError::WouldBlock) => return Err(held(path, &lock_path)),
+            } else if started.elapsed() < patience {
+                tokio::time::sleep(LOCK_RETRY).await;
+            } else {
+                return Err(in_use(path, &state));
             }
         }
-        if real(path)? != state {
-            // Whoever held it has put the state aside, or led the link elsewhere: there is another file to lock.
-            drop(file);
-            let left = timeout.saturating_sub(started.elapsed());
-            return Box::pin(Self::lock(path, operation, left)).await;
-        }
-        let info = Holder {
-            who: who(),
-            pid: std::process::id(),
-            operation: operation.to_owned(),
-            since: nic_core::ports::Clock::now(&nic_system::SystemClock::default()),
-        };
-        // The operating system's lock is what counts; the text is for whoever meets it.
-        let text = serde_json::to_vec_pretty(&info).unwrap_or_default();
-        let _ = file.set_len(0);
-        let _ = (&file).write_all(&text);
-        Ok(Self { path: path.to_owned(), file: state, lock: Some(file), writes: AtomicU64::new(0) })
     }
 
     /// Renames the state, so that there is none any more; gives its new path. `at` is an instant, of which digits and letters count.
@@ -98,7 +106,7 @@ impl LocalBackend {
     /// # Errors
     /// `STATE_NOT_LOCKED`, `STATE_NOT_WRITABLE`.
     pub fn retire(&self, at: &str) -> Result<PathBuf, BackendError> {
-        self.must_be_locked()?;
+        let _held = self.held()?;
         let instant: String = at.chars().filter(char::is_ascii_alphanumeric).collect();
         let names = (1_u32..).map(|number| match number {
             1 => format!(".retired-{instant}"),
@@ -116,41 +124,53 @@ impl LocalBackend {
         Ok(retired)
     }
 
-    fn must_be_locked(&self) -> Result<(), BackendError> {
-        if self.lock.is_some() {
-            return Ok(());
+    /// What keeps others out. Where the lock's file was removed it is taken anew, unless somebody came in between.
+    fn held(&self) -> Result<MutexGuard<'_, Held>, BackendError> {
+        let Some(held) = &self.held else {
+            return Err(BackendError {
+                code: "STATE_NOT_LOCKED",
+                message: format!("`{}` was opened without its lock", self.path.display()),
+                hints: Vec::new(),
+                details: json!({}),
+            });
+        };
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.lock.holds() {
+            let is_unchanged = |held: &Held| Mark::of(&self.file) == held.state;
+            let anew = if is_unchanged(&held) { Lock::take(&self.file, &held.operation)? } else { None };
+            match anew {
+                Some(anew) if is_unchanged(&held) => held.lock = anew,
+                _ => return Err(self.gone_to_others()),
+            }
         }
-        Err(BackendError {
-            code: "STATE_NOT_LOCKED",
-            message: format!("`{}` was opened without its lock", self.path.display()),
-            hints: Vec::new(),
-            details: json!({}),
-        })
+        Ok(held)
+    }
+
+    fn gone_to_others(&self) -> BackendError {
+        let holder = lock::holder(&self.file);
+        let by = holder.as_ref().map_or_else(|| "another run".to_owned(), Holder::to_string);
+        let place = self.path.display();
+        BackendError {
+            message: format!("the lock file of `{place}` was removed, and the state has gone to {by}"),
+            ..BackendError::taken_over(&place, holder.as_ref())
+        }
+    }
+
+    /// The file is known again as it is now.
+    fn remember(&self) {
+        if let Some(held) = &self.held {
+            held.lock().unwrap_or_else(PoisonError::into_inner).state = Mark::of(&self.file);
+        }
     }
 
     /// Who holds the lock right now, if anyone does.
     pub fn holder(path: &Path) -> Option<Holder> {
-        let lock_path = suffixed(&real(path).ok()?, ".lock");
-        let file = File::open(&lock_path).ok()?;
-        match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => read_info(&lock_path),
-            _ => None,
-        }
+        lock::holder(&real(path).ok()?)
     }
 }
 
-fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "someone".to_owned());
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{}", host.trim())
-}
-
-fn read_info(lock_path: &Path) -> Option<Holder> {
-    serde_json::from_slice(&fs::read(lock_path).ok()?).ok()
-}
-
-fn held(path: &Path, lock_path: &Path) -> BackendError {
-    let holder = read_info(lock_path);
+fn in_use(path: &Path, state: &Path) -> BackendError {
+    let holder = lock::last_holder(state);
     let by = holder.as_ref().map_or_else(|| "another process".to_owned(), Holder::to_string);
     BackendError {
         code: "STATE_LOCKED",
@@ -179,22 +199,24 @@ impl Backend for LocalBackend {
             }
             Ok(_) => {}
         }
+        self.remember();
         fs::read(&self.file).map(Some).map_err(|e| failed(Doing::Reading, "cannot read", &self.path, &e))
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), BackendError> {
-        self.must_be_locked()?;
+        drop(self.held()?);
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         fault::at_write(number, bytes, "before");
         replace_durably(&self.file, bytes).map_err(|error| {
             failed(Doing::Writing { before: self.file.exists() }, "cannot write", &self.path, &error)
         })?;
+        self.remember();
         fault::at_write(number, bytes, "after");
         Ok(())
     }
 
     async fn keep(&self, label: &str, bytes: &[u8]) -> Result<(), BackendError> {
-        self.must_be_locked()?;
+        drop(self.held()?);
         let named = |number: u32| match number {
             1 => suffixed(&self.file, &format!(".{label}")),
             number => suffixed(&self.file, &format!(".{label}-{number}")),
@@ -232,6 +254,42 @@ mod tests {
         drop(first);
         assert_eq!(LocalBackend::holder(&path), None);
         LocalBackend::lock(&path, "plan", Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lock_whose_file_was_removed_is_taken_anew_unless_somebody_came_in_between() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, lock) = (directory.path().join("state"), directory.path().join("state.lock"));
+        let first = LocalBackend::lock(&path, "deploy", Duration::ZERO).await.unwrap();
+        first.write(b"one").await.unwrap();
+        fs::remove_file(&lock).unwrap();
+        first.write(b"two").await.unwrap();
+        let Err(error) = LocalBackend::lock(&path, "plan", Duration::ZERO).await else { panic!("locked twice") };
+        assert_eq!(error.code, "STATE_LOCKED");
+
+        // Somebody holds the one that was made since.
+        fs::remove_file(&lock).unwrap();
+        let second = LocalBackend::lock(&path, "destroy", Duration::ZERO).await.unwrap();
+        let error = first.write(b"three").await.unwrap_err();
+        assert!(error.code == "STATE_LEASE_LOST" && error.message.contains("`nic destroy`"), "{error:?}");
+        // Nobody holds it any more, and the state is another one.
+        second.write(b"theirs").await.unwrap();
+        drop(second);
+        for refused in [first.write(b"three").await, first.keep("backup", b"three").await] {
+            assert_eq!(refused.unwrap_err().code, "STATE_LEASE_LOST");
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[tokio::test]
+    async fn a_link_in_the_place_of_the_lock_is_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("state"), directory.path().join("other"));
+        fs::write(&other, "untouched").unwrap();
+        std::os::unix::fs::symlink(&other, directory.path().join("state.lock")).unwrap();
+        let Err(error) = LocalBackend::lock(&path, "plan", Duration::ZERO).await else { panic!("locked") };
+        assert!(error.code == "STATE_NOT_WRITABLE" && error.message.contains("it is a link"), "{error:?}");
+        assert_eq!((fs::read(&other).unwrap().as_slice(), LocalBackend::holder(&path)), (&b"untouched"[..], None));
     }
 
     #[tokio::test]
@@ -279,7 +337,7 @@ mod tests {
             let link = link.clone();
             async move { LocalBackend::lock(&link, "deploy", Duration::from_mins(1)).await }
         });
-        tokio::time::sleep(LOCK_RETRY).await;
+        tokio::time::sleep(4 * LOCK_RETRY).await;
         first.retire("2026-01-01T00:00:00Z").unwrap();
         drop(first);
         let second = waiting.await.unwrap().unwrap();

@@ -6,14 +6,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use nic_core::ports::BackendError;
-
+use nic_gate::STORES;
 use nic_system::files::suffixed;
 
 /// The state's name where it is not given one.
 const NAME: &str = "nic-state.json";
 
-/// Schemes by which stores are named. A path that begins like this was not meant as one.
-const STORES: [&str; 10] = ["s3", "gs", "az", "azblob", "adl", "abfs", "abfss", "http", "https", "file"];
+/// Other schemes by which stores are named. A path that begins like one was not meant as a path.
+const PLAIN_STORES: [&str; 3] = ["http", "https", "file"];
 
 /// Where a state is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ fn scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
     let legal = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    let known = STORES.iter().any(|store| scheme.eq_ignore_ascii_case(store));
+    let known = PLAIN_STORES.iter().chain(&STORES).any(|store| scheme.eq_ignore_ascii_case(store));
     (legal && (known || rest.starts_with("//"))).then_some(scheme)
 }
 
@@ -117,7 +117,6 @@ impl Stage {
         self.directory.join("outputs.json")
     }
 
-    /// The kubeconfig.
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.join("kubeconfig")
     }

@@ -1,19 +1,23 @@
 //! The key of the fingerprints, in a directory beside the state that keeps itself out of git.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac as _};
 use nic_core::document::hex;
 use nic_core::secret::Fingerprint;
+use nic_system::files::{make_own_directory, only_owner_writes, read_at_most, replace_durably};
 use sha2::Sha256;
 
 use nic_gate::SecretString;
 
 /// Bytes of a key: as many as the hash has.
 const LENGTH: usize = 32;
+
+/// Bytes of its file: it is written in digits.
+const MAX_BYTES: usize = 4 * LENGTH;
 
 /// Bytes of a key's id: enough that two keys of one platform differ.
 const ID_LENGTH: usize = 8;
@@ -27,8 +31,13 @@ pub(super) struct Key(Vec<u8>);
 impl Key {
     /// The key in this directory, if a whole one can be read.
     pub(super) fn read_in(directory: &Path) -> Option<Self> {
-        let text = fs::read_to_string(file(directory)).ok()?;
-        let text = text.trim_end();
+        // What others can read, or what a link leads to, is nobody's secret: whoever put it there could try values with it.
+        let is_own = fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir())
+            && fs::symlink_metadata(file(directory)).is_ok_and(|found| {
+                found.is_file() && only_owner_writes(&found) && matches!(found.mode() & 0o777, 0o400 | 0o600)
+            });
+        let bytes = is_own.then(|| read_at_most(&file(directory), MAX_BYTES).ok()).flatten()?;
+        let text = std::str::from_utf8(&bytes).ok()?.trim_end();
         let digit = |index: usize| u8::from_str_radix(text.get(index..index + 2)?, 16).ok();
         let bytes: Option<Vec<u8>> = (0..LENGTH).map(|index| digit(index * 2)).collect();
         bytes.filter(|_| text.len() == LENGTH * 2).map(Self)
@@ -37,18 +46,12 @@ impl Key {
     /// A new key in this directory, durable when this returns.
     pub(super) fn make_in(directory: &Path) -> io::Result<Self> {
         let key = Self::random()?;
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        fs::write(directory.join(".gitignore"), "*\n")?;
-        let (path, temporary) = (file(directory), directory.join("fingerprint-key.new"));
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        make_own_directory(directory)?;
+        if fs::symlink_metadata(directory)?.is_symlink() {
+            return Err(io::Error::other(format!("`{}` is a link: remove it", directory.display())));
         }
-        let mut new = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
-        writeln!(new, "{}", hex(&key.0))?;
-        new.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(directory)?.sync_all()?;
+        replace_durably(&directory.join(".gitignore"), b"*\n")?;
+        replace_durably(&file(directory), format!("{}\n", hex(&key.0)).as_bytes())?;
         Ok(key)
     }
 

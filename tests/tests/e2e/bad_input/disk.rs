@@ -20,10 +20,10 @@ const LIMIT: usize = 16 << 20;
 /// What is left of that for new records: a few of them.
 const ROOM: usize = 6 << 10;
 
-/// The signal that would end the process is ignored, as no signal comes from a full disk. The shell counts in blocks of 512 bytes.
+/// The shell counts in blocks of 512 bytes.
 fn limited() -> [String; 3] {
     let blocks = LIMIT / 512;
-    ["sh".to_owned(), "-c".to_owned(), format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]
+    ["sh".to_owned(), "-c".to_owned(), format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]
 }
 
 fn config(things: &Things, count: usize) -> String {

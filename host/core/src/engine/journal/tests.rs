@@ -1,6 +1,7 @@
 //! The writer, turn by turn.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, Fuse};
 
 use super::*;
+use crate::lease::LEASE_LOST;
 use crate::ports::Lease;
 use crate::state::format_v1;
 
@@ -73,7 +75,9 @@ impl Clock for Still {
         Duration::ZERO
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, _: Duration) {
+        std::future::pending::<()>().await;
+    }
 
     fn jitter(&self) -> f64 {
         0.0
@@ -81,6 +85,31 @@ impl Clock for Still {
 
     fn token(&self) -> String {
         "0".repeat(32)
+    }
+}
+
+/// A lease whose renewal takes until it is told how it ends.
+struct Slowly {
+    answer: Mutex<Option<oneshot::Receiver<Told>>>,
+    did: Mutex<Vec<&'static str>>,
+}
+
+#[async_trait]
+impl Lease for Slowly {
+    fn term(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    async fn renew(&self) -> Told {
+        let answer = self.answer.lock().unwrap().take().unwrap();
+        let ended = answer.await.unwrap();
+        self.did.lock().unwrap().push("renewed");
+        ended
+    }
+
+    async fn release(&self) -> Told {
+        self.did.lock().unwrap().push("released");
+        Ok(())
     }
 }
 
@@ -174,6 +203,29 @@ fn a_write_goes_on_when_nobody_waits_for_it_any_more() {
 }
 
 #[test]
+fn a_change_that_panics_ends_its_own_caller_and_nobody_else() {
+    let mut desk = Desk::new();
+    let (journal, another) = (desk.journal.clone(), desk.journal.clone());
+    let mut bad = pin!(journal.change(|state| {
+        state.serial = 99;
+        panic!("a fault")
+    }));
+    let one = at("one");
+    let mut worse = pin!(another.change_record(&one, |_| panic!("another fault")));
+    let mut good = pin!(desk.put("one", "1"));
+    let (_, _, _) = (bad.as_mut().now_or_never(), good.as_mut().now_or_never(), worse.as_mut().now_or_never());
+    assert_eq!(code(desk.turn(good)), Some(""));
+    for panicked in
+        [catch_unwind(AssertUnwindSafe(|| bad.now_or_never())), catch_unwind(AssertUnwindSafe(|| worse.now_or_never()))]
+    {
+        assert!(panicked.unwrap_err().downcast_ref::<&str>().unwrap().contains("fault"));
+    }
+    assert_eq!(code(desk.turn(pin!(desk.put("two", "2")))), Some(""));
+    let state = desk.backend.state();
+    assert_eq!((state.serial, state.records.len()), (2, 2));
+}
+
+#[test]
 fn what_was_asked_for_is_written_before_the_journal_is_closed_and_the_backend_goes_with_it() {
     let mut desk = Desk::new();
     let end = desk.backend.next();
@@ -188,6 +240,25 @@ fn what_was_asked_for_is_written_before_the_journal_is_closed_and_the_backend_go
     assert_eq!(code(desk.turn(closing)), Some(""));
     assert_eq!((desk.id("one").as_deref(), desk.id("two")), (Some("1"), None));
     assert_eq!(Arc::strong_count(&desk.backend), 1);
+}
+
+#[test]
+fn a_renewal_under_way_ends_before_the_lease_is_let_go_of() {
+    for (ended, did) in [(Ok(()), &["renewed", "released"][..]), (broken(LEASE_LOST), &["renewed"])] {
+        let (end, answer) = oneshot::channel();
+        let lease = Arc::new(Slowly { answer: Mutex::new(Some(answer)), did: Mutex::default() });
+        let keeper = Keeper::new(Some(lease.clone()), Arc::new(Still));
+        let holds = |keeper: &Keeper| code(keeper.holds_for(Duration::from_secs(1)).now_or_never());
+        // Who asked for the renewal waits for it no more.
+        assert_eq!(holds(&keeper), None);
+        let mut release = pin!(keeper.release());
+        assert!(release.as_mut().now_or_never().is_none());
+        assert_eq!(*lease.did.lock().unwrap(), [""; 0]);
+        assert_eq!(holds(&keeper), Some("STATE_NOT_LOCKED"));
+        end.send(ended).unwrap();
+        assert_eq!(code(release.now_or_never()), Some(""));
+        assert_eq!(*lease.did.lock().unwrap(), did);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,14 +25,16 @@ use crate::state::{State, format_v1};
 pub(super) enum Change {
     /// Of anything in it.
     State(Box<dyn FnOnce(&mut State) + Send>),
-    /// Of one record.
     Record(Address, Box<dyn FnOnce(Option<Record>) -> Option<Record> + Send>),
 }
+
+/// What became of a change: whether it is durable, or the panic that it ended in.
+type Ended = std::thread::Result<Result<(), BackendError>>;
 
 /// A change, and who is told what became of it.
 pub(super) struct Request {
     pub(super) change: Change,
-    pub(super) answer: oneshot::Sender<Result<(), BackendError>>,
+    pub(super) answer: oneshot::Sender<Ended>,
 }
 
 /// Makes durable what the [`Journal`](super::Journal) is asked for.
@@ -93,16 +96,23 @@ impl Ledger {
         while let Some(first) = requests.next().await {
             // Whoever else is about to change something comes first, so that one write carries it too.
             yield_once().await;
-            let mut changed = self.apply(first.change);
-            let mut answers = vec![first.answer];
-            while let Some(Some(Request { change, answer })) = requests.next().now_or_never() {
-                changed |= self.apply(change);
-                answers.push(answer);
+            let (mut changed, mut answers) = (false, Vec::new());
+            let mut next = Some(first);
+            while let Some(Request { change, answer }) = next {
+                // A change that panics has left nothing behind: it was given a copy.
+                match catch_unwind(AssertUnwindSafe(|| self.apply(change))) {
+                    Ok(differs) => {
+                        changed |= differs;
+                        answers.push(answer);
+                    }
+                    Err(panic) => drop(answer.send(Err(panic))),
+                }
+                next = requests.next().now_or_never().flatten();
             }
             let written = if changed { self.write().await } else { Ok(()) };
             for answer in answers {
                 // Who does not wait any more has its change all the same.
-                let _ = answer.send(written.clone());
+                let _ = answer.send(Ok(written.clone()));
             }
         }
     }
@@ -158,7 +168,7 @@ impl Ledger {
     async fn try_write(&mut self) -> Result<(), BackendError> {
         self.keeper.not_lost()?;
         let next = Arc::make_mut(&mut self.next);
-        next.serial += 1;
+        next.serial = next.serial.saturating_add(1);
         next.metadata.updated_at = self.clock.now();
         next.metadata.nic_version.clone_from(&self.version);
         let bytes = format_v1::encode(next).map_err(|error| BackendError {

@@ -9,7 +9,7 @@ use super::{StepError, Subject, Worker};
 use crate::diff::{AttributeChange, Truths, differences};
 use crate::document::{canonical, is_mark};
 use crate::error::{ProviderError, Retry};
-use crate::plan::{Standing, overlay};
+use crate::plan::{Basis, overlay};
 use crate::ports::{Change, Progress};
 use crate::resource::{Observed, PendingAction};
 
@@ -23,10 +23,10 @@ impl Worker<'_> {
         subject: &Subject<'_>,
         document: &Value,
         mut observed: Observed,
-        (standing, mut left): (Standing, Vec<AttributeChange>),
+        (standing, mut left): (Basis, Vec<AttributeChange>),
     ) -> Result<Observed, StepError> {
         let subject = Subject { action: PendingAction::Update, ..*subject };
-        let Standing { mut baseline, imported, .. } = standing;
+        let Basis { mut baseline, imported, .. } = standing;
         let edits: BTreeSet<String> = left.iter().map(|change| change.pointer.clone()).collect();
         let mut before: Option<Vec<AttributeChange>> = None;
         for _ in 0..MAX_UPDATES {

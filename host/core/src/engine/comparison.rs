@@ -1,4 +1,4 @@
-//! Drift: told, accepted, or planned away.
+//! Comparison: told, accepted, or planned away.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::secret::without_edits;
 use crate::state::State;
 
 /// What was compared, and by what.
-pub struct Drift {
+pub struct Comparison {
     /// How everything compares.
     pub report: DriftReport,
     /// What the cloud shows, for every record.
@@ -32,7 +32,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::look`]; `TARGET_UNKNOWN`; what cannot be read is in the report as unreadable.
-    pub async fn drift(&self) -> Result<Drift, RunError> {
+    pub async fn drift(&self) -> Result<Comparison, RunError> {
         let Looked { mut observed, owner } = self.look(&DesiredGraph::default()).await?;
         let (discovered, diagnostics) = self.discovered().await;
         let state = self.journal.state().await;
@@ -50,7 +50,7 @@ impl Run {
             report.resources.retain(|resource| targets.contains(&resource.address));
             report.unrecorded.clear();
         }
-        Ok(Drift { report, observed, owner, diagnostics })
+        Ok(Comparison { report, observed, owner, diagnostics })
     }
 
     /// What bears our marks and is not recorded, as after everything was destroyed; and who could not look, and why.
@@ -78,7 +78,7 @@ impl Run {
     ///
     /// # Errors
     /// `DRIFT_UNKNOWN` while something could not be compared; `PLATFORM_VANISHED`; what the backend says.
-    pub async fn accept_drift(&self, drift: &Drift) -> Result<usize, RunError> {
+    pub async fn accept_drift(&self, drift: &Comparison) -> Result<usize, RunError> {
         comparable(drift)?;
         self.still_stands(&drift.observed, drift.owner.identity.as_ref()).await?;
         let state = self.journal.state().await;
@@ -114,7 +114,7 @@ impl Run {
     /// # Errors
     /// `DRIFT_UNKNOWN` while something could not be compared; `DRIFT_NEEDS_DEPLOY` when something is gone that others stand on;
     /// every reason of a plan.
-    pub async fn plan_restore(&self, drift: Drift) -> Result<Planned, RunError> {
+    pub async fn plan_restore(&self, drift: Comparison) -> Result<Planned, RunError> {
         comparable(&drift)?;
         let state = self.journal.state().await;
         let records = &state.records;
@@ -156,7 +156,7 @@ impl Run {
 }
 
 /// The record with what the cloud shows of it.
-fn shown(mut record: Record, drift: &Drift) -> Record {
+fn shown(mut record: Record, drift: &Comparison) -> Record {
     if let Some(seen) = drift.observed.get(&record.address) {
         let attributes = seen.attributes.as_ref().unwrap_or(&seen.document).clone();
         record.attributes = without_secrets(attributes, &record.baseline);
@@ -173,7 +173,7 @@ fn stands_on(record: &Record, other: &Record) -> bool {
 }
 
 /// Nothing is accepted or changed back while somebody else's things, or what cannot be read, stand in between.
-fn comparable(drift: &Drift) -> Result<(), RunError> {
+fn comparable(drift: &Comparison) -> Result<(), RunError> {
     let compared = drift.report.resources.iter().filter_map(|resource| drift.observed.get(&resource.address));
     let marked: Vec<_> =
         compared.filter_map(|seen| Some((seen.address.clone(), seen.other_lineage.clone()?))).collect();
