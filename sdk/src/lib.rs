@@ -17,10 +17,12 @@
 //!
 //! struct Buckets;
 //!
-//! register_provider!(Buckets, manifest = r#"{
+//! /// What the user is shown, and asked for.
+//! const WANTED: &str = r#"{
 //!     "name": "buckets",
 //!     "version": "0.1.0",
 //!     "wit": "nic:plugin@0.1.0",
+//!     "world": "provider",
 //!     "grants": [
 //!         {"capability": "config", "sections": ["buckets"], "reason": "Reads how the bucket is called"},
 //!         {"capability": "hosts", "hosts": ["buckets.example.com"], "scheme": "bearer", "credential": "default",
@@ -28,7 +30,9 @@
 //!         {"capability": "kinds", "kinds": {"buckets.bucket": ["POST buckets.example.com/*", "DELETE buckets.example.com/*"]},
 //!          "reason": "Creates and deletes buckets"}
 //!     ]
-//! }"#);
+//! }"#;
+//!
+//! register_provider!(Buckets, manifest = WANTED);
 //!
 //! const API: &str = "https://buckets.example.com/v1/buckets";
 //!
@@ -64,28 +68,44 @@
 //!                 Ok(Progress::Done(Observation::present(change.address, name, bucket)))
 //!             }
 //!             409 => Err(Error::Conflict("the bucket exists already".into()).into()),
-//!             status => Err(Error::Remote { status, code: "CREATE".into(), message: String::new() }.into()),
+//!             status => Err(refused(status).into()),
 //!         }
 //!     }
+//!
+//!     async fn delete(_: &Context, change: Change) -> Result<Progress, Failure> {
+//!         let name = change.document["name"].as_str().unwrap_or_default();
+//!         let answer = send(Request::new("DELETE", format!("{API}/{name}")).scheme(Scheme::bearer())).await?;
+//!         match answer.status {
+//!             // What is gone already is done.
+//!             204 | 404 => Ok(Progress::Done(Observation::absent(change.address))),
+//!             status => Err(refused(status).into()),
+//!         }
+//!     }
+//! }
+//!
+//! fn refused(status: u16) -> Error {
+//!     Error::Remote { status, code: "BUCKETS".into(), message: String::new() }
 //! }
 //!
 //! async fn read_one(target: Target) -> Observation {
 //!     let name = target.document["name"].as_str().unwrap_or_default();
 //!     match send(Request::get(format!("{API}/{name}")).scheme(Scheme::bearer())).await {
 //!         Ok(answer) if answer.status == 404 => Observation::absent(target.address),
-//!         Ok(answer) => match answer.json() {
+//!         Ok(answer) if answer.is_success() => match answer.json() {
 //!             Ok(bucket) => Observation::present(&target.address, name, bucket),
 //!             Err(error) => Observation::unreadable(target.address, error),
 //!         },
-//!         // What cannot be read is not absent.
+//!         // What cannot be read is neither absent nor present.
+//!         Ok(answer) => Observation::unreadable(target.address, refused(answer.status)),
 //!         Err(error) => Observation::unreadable(target.address, error),
 //!     }
 //! }
 //!
 //! // Natively it is plain functions over a fake cloud.
 //! use nic_sdk::runtime::block_on;
-//! use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
+//! use nic_sdk::testing::{FakeCloud, Reply, check_manifest, with_cloud};
 //!
+//! check_manifest(WANTED, &Buckets::describe());
 //! let cloud = FakeCloud::new()
 //!     .on("*", "GET /v1/buckets/a", Reply::json(200, &json!({ "name": "a", "url": "https://a.example.com" })))
 //!     .on("*", "GET /v1/buckets/*", Reply::new(404, ""));
@@ -95,7 +115,8 @@
 //! assert_eq!(cloud.elapsed(), 1, "both reads took one round trip");
 //! ```
 //!
-//! The crate is a `cdylib`, and is built by `cargo build --profile component --target wasm32-wasip2`; the file is the component.
+//! The crate is a `cdylib` (and depends on `futures` too), and is built by `cargo build --release --target wasm32-wasip2`; the file is the
+//! component.
 //!
 //! # Guarantees
 //!
@@ -110,6 +131,8 @@
 //! - [`cloud_http`], [`kubernetes`], [`report`] what the host offers; [`mod@aws`] the AWS SDK crates over it (feature `aws`);
 //! - [`runtime`] how futures are driven; `testing` the fakes, natively only;
 //! - [`manifest`] what a component wants to be granted.
+
+#![warn(missing_docs)]
 
 pub mod adapter;
 #[cfg(feature = "aws")]

@@ -26,7 +26,6 @@ pub struct Platform {
     pub aws: AwsCloud,
     /// What checks the tokens.
     pub login: EksLogin,
-    /// The cluster.
     pub cluster: ControlPlane,
     /// Lets the account's machines join it, until it is dropped.
     _joining: JoinSet<()>,
@@ -104,7 +103,6 @@ show(None)
 pub struct Site {
     /// The account.
     pub aws: AwsCloud,
-    /// The cluster.
     pub cluster: NamespaceServer,
 }
 

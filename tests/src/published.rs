@@ -8,7 +8,6 @@ use serde_json::Value;
 /// One of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Published {
-    /// Its file.
     pub file: &'static str,
     /// What it says it wants, as it stands in it.
     pub manifest: &'static str,
@@ -34,7 +33,6 @@ pub const SCRIPTED: Published = Published {
 pub const ALL: [Published; 2] = [HELLO, SCRIPTED];
 
 impl Published {
-    /// Its bytes.
     pub fn bytes(self) -> Result<Vec<u8>> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(self.file);
         std::fs::read(&path).with_context(|| format!("read {}", path.display()))

@@ -83,57 +83,57 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  nic deploy -f nebari-config.yaml\n  nic deploy -f nebari-config.yaml --format json > result.json\n  nic deploy --ready-timeout 20m"
     )]
-    Deploy(Deploy),
+    Deploy(DeployArgs),
     /// Show what deploy would change, and change nothing
     #[command(
         after_help = "Examples:\n  nic plan -f nebari-config.yaml\n  nic plan -f nebari-config.yaml --detailed-exitcode\n  nic plan --out plan.json && nic deploy --plan plan.json"
     )]
-    Plan(Plan),
+    Plan(PlanArgs),
     /// Show the graph of resources, as DOT or Mermaid
     #[command(after_help = "Examples:\n  nic graph | dot -Tsvg > platform.svg\n  nic graph --as mermaid --recorded")]
-    Graph(Graph),
+    Graph(GraphArgs),
     /// Delete everything that is recorded, and what the cluster left
     #[command(
         long_about = format!("Delete everything that is recorded, and what the cluster left\n\nLeft in the account by a cluster are load balancers, and the volumes of claims with what is on them: `--retain {}` leaves those.", EXAMPLES.leftovers),
         after_help = format!("Examples:\n  nic destroy -f nebari-config.yaml\n  nic destroy -f nebari-config.yaml --yes\n  nic destroy --retain {} --retain {}", EXAMPLES.protected[0], EXAMPLES.protected[1])
     )]
-    Destroy(Destroy),
+    Destroy(DestroyArgs),
     /// Check the config; needs no credentials and no network
     #[command(after_help = "Examples:\n  nic validate -f nebari-config.yaml\n  nic validate --format json")]
-    Validate(Validate),
+    Validate(ValidateArgs),
     /// Tell whether the platform is there and healthy
     #[command(
         after_help = "Examples:\n  nic status -f nebari-config.yaml\n  nic status --state nic-state.json --drift --format json\n  nic status --detailed-exitcode --quiet || echo look at it"
     )]
-    Status(Status),
+    Status(StatusArgs),
     /// Show the document that later stages read
     #[command(
         after_help = "Examples:\n  nic outputs -f nebari-config.yaml\n  nic outputs --format json | jq -r .cluster.endpoint\n  nic outputs --with-credentials | jq -r .kubernetes_credentials.host"
     )]
-    Outputs(Outputs),
+    Outputs(OutputsArgs),
     /// Drift: what was changed in the cloud behind NIC's back
     #[command(
         subcommand,
         after_help = "Examples:\n  nic drift detect -f nebari-config.yaml\n  nic drift diff --state nic-state.json\n  nic drift fix -f nebari-config.yaml"
     )]
-    Drift(Drift),
+    Drift(DriftCommand),
     /// The config: its schema, for editors
     #[command(subcommand, after_help = "Example:\n  nic config schema > nebari-config.schema.json")]
     Config(ConfigCommand),
     /// Check everything that a deploy stands on, and say what to mend
     #[command(after_help = "Example:\n  nic doctor -f nebari-config.yaml")]
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
     /// Providers: the components NIC works with
     #[command(subcommand, after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
-    Provider(Provider),
+    Provider(ProviderCommand),
     /// The state: what NIC made
     #[command(subcommand, after_help = format!("Examples:\n  nic state list\n  nic state show {}", EXAMPLES.address))]
-    State(State),
+    State(StateCommand),
     /// Show the kubeconfig, which holds no login, or print a login for it
     #[command(
         after_help = "Examples:\n  nic kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes\n  nic kubeconfig --token --cluster my-nebari-dev --region us-west-2\n  nic kubeconfig --token --context my-cluster\n  nic kubeconfig --token --context my-cluster --server https://10.0.0.1:6443"
     )]
-    Kubeconfig(Kubeconfig),
+    Kubeconfig(KubeconfigArgs),
     /// Write completions for a shell to stdout
     #[command(
         after_help = "Examples:\n  nic completions bash > ~/.local/share/bash-completion/completions/nic\n  nic completions zsh > ~/.zfunc/_nic"
@@ -163,10 +163,10 @@ impl Command {
             Self::Validate(_) => "validate",
             Self::Status(_) => "status",
             Self::Outputs(_) => "outputs",
-            Self::Drift(Drift::Detect(_)) => "drift detect",
-            Self::Drift(Drift::Diff(_)) => "drift diff",
-            Self::Drift(Drift::Accept(_)) => "drift accept",
-            Self::Drift(Drift::Fix(_)) => "drift fix",
+            Self::Drift(DriftCommand::Detect(_)) => "drift detect",
+            Self::Drift(DriftCommand::Diff(_)) => "drift diff",
+            Self::Drift(DriftCommand::Accept(_)) => "drift accept",
+            Self::Drift(DriftCommand::Fix(_)) => "drift fix",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
             Self::Provider(_) => "provider",
@@ -220,7 +220,7 @@ pub struct RunFlags {
 
 /// `nic deploy`
 #[derive(Debug, Args)]
-pub struct Deploy {
+pub struct DeployArgs {
     /// Which config.
     #[command(flatten)]
     pub config: ConfigPath,
@@ -257,7 +257,7 @@ pub struct Deploy {
 
 /// `nic plan`
 #[derive(Debug, Args)]
-pub struct Plan {
+pub struct PlanArgs {
     /// Which config.
     #[command(flatten)]
     pub config: ConfigPath,
@@ -280,7 +280,7 @@ pub struct Plan {
 
 /// `nic graph`
 #[derive(Debug, Args)]
-pub struct Graph {
+pub struct GraphArgs {
     /// Which config, and which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -294,7 +294,8 @@ pub struct Graph {
 
 /// `nic destroy`
 #[derive(Debug, Args)]
-pub struct Destroy {
+#[command(mut_arg("target", |target| target.help("Only this resource, and what stands on it; may be given several times")))]
+pub struct DestroyArgs {
     /// Which config.
     #[command(flatten)]
     pub config: ConfigPath,
@@ -318,7 +319,7 @@ pub struct Destroy {
 
 /// `nic validate`
 #[derive(Debug, Args)]
-pub struct Validate {
+pub struct ValidateArgs {
     /// Which config.
     #[command(flatten)]
     pub config: ConfigPath,
@@ -326,7 +327,7 @@ pub struct Validate {
 
 /// `nic status`
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusArgs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -340,7 +341,7 @@ pub struct Status {
 
 /// `nic outputs`
 #[derive(Debug, Args)]
-pub struct Outputs {
+pub struct OutputsArgs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -362,7 +363,7 @@ pub enum ConfigCommand {
 
 /// `nic doctor`
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub struct DoctorArgs {
     /// Which config, and which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -370,26 +371,26 @@ pub struct Doctor {
 
 /// `nic drift ...`
 #[derive(Debug, Subcommand)]
-pub enum Drift {
+pub enum DriftCommand {
     /// Say what differs from what was last accepted
     #[command(
         after_help = "Examples:\n  nic drift detect -f nebari-config.yaml\n  nic drift detect --state nic-state.json --detailed-exitcode"
     )]
-    Detect(DriftDetect),
+    Detect(DriftDetectArgs),
     /// Say what differs, with every value
     #[command(after_help = "Example:\n  nic drift diff -f nebari-config.yaml")]
-    Diff(DriftDetect),
+    Diff(DriftDetectArgs),
     /// Take what the cloud shows for what is right: changes the state, not the cloud
     #[command(after_help = "Example:\n  nic drift accept -f nebari-config.yaml")]
-    Accept(DriftAct),
+    Accept(DriftActArgs),
     /// Bring the cloud back to what was last accepted: changes the cloud
     #[command(after_help = "Example:\n  nic drift fix -f nebari-config.yaml")]
-    Fix(DriftAct),
+    Fix(DriftActArgs),
 }
 
 /// `nic drift detect`, `nic drift diff`
 #[derive(Debug, Args)]
-pub struct DriftDetect {
+pub struct DriftDetectArgs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -400,7 +401,7 @@ pub struct DriftDetect {
 
 /// `nic drift accept`, `nic drift fix`
 #[derive(Debug, Args)]
-pub struct DriftAct {
+pub struct DriftActArgs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -414,7 +415,7 @@ pub struct DriftAct {
 
 /// `nic provider ...`
 #[derive(Debug, Subcommand)]
-pub enum Provider {
+pub enum ProviderCommand {
     /// List the providers that are there, with what they may do
     #[command(after_help = "Examples:\n  nic provider list\n  nic provider list -v")]
     List,
@@ -422,12 +423,12 @@ pub enum Provider {
     #[command(
         after_help = "Examples:\n  nic provider add ./custom.wasm\n  nic provider add ./custom.wasm --private https://vault.internal:8200"
     )]
-    Add(ProviderAdd),
+    Add(ProviderAddArgs),
 }
 
 /// `nic provider add`
 #[derive(Debug, Args)]
-pub struct ProviderAdd {
+pub struct ProviderAddArgs {
     /// The component
     #[arg(value_name = "FILE")]
     pub component: PathBuf,
@@ -444,7 +445,7 @@ pub struct ProviderAdd {
 
 /// `nic state ...`
 #[derive(Debug, Subcommand)]
-pub enum State {
+pub enum StateCommand {
     /// List what is recorded
     #[command(
         after_help = "Examples:\n  nic state list -f nebari-config.yaml\n  nic state list --state nic-state.json"
@@ -468,12 +469,12 @@ pub enum State {
     #[command(
         after_help = "Examples:\n  nic state retire -f nebari-config.yaml\n  nic state retire --state nic-state.json --yes"
     )]
-    Retire(Retire),
+    Retire(RetireArgs),
 }
 
 /// `nic state retire`
 #[derive(Debug, Args)]
-pub struct Retire {
+pub struct RetireArgs {
     /// Which state.
     #[command(flatten)]
     pub of: StateOf,
@@ -495,7 +496,7 @@ pub struct StateOf {
 
 /// `nic kubeconfig`
 #[derive(Debug, Args)]
-pub struct Kubeconfig {
+pub struct KubeconfigArgs {
     /// Whether a login is printed.
     #[arg(
         long,

@@ -56,7 +56,6 @@ pub struct Spellings {
 /// What a reader can try.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Examples {
-    /// An address.
     pub address: &'static str,
     /// Two first words of protected kinds.
     pub protected: [&'static str; 2],

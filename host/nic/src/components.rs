@@ -18,19 +18,18 @@ const COMPONENTS_DIR: &str = "NIC_COMPONENTS_DIR";
 
 /// A component that can be loaded.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct AvailableComponent {
     /// The name it goes by.
     pub name: String,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ComponentSource,
 }
 
 /// Where a component comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ComponentSource {
     /// In the binary.
     Bundled,
-    /// A file.
     File(PathBuf),
 }
 
@@ -60,19 +59,19 @@ pub fn directory() -> Option<PathBuf> {
 }
 
 /// Every component that is there, by name.
-pub fn all() -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+pub fn all() -> Vec<AvailableComponent> {
+    let mut found: Vec<AvailableComponent> = Vec::new();
     if let Some(directory) = directory() {
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "wasm")) {
             if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) {
-                found.push(Found { name: name.to_owned(), origin: Origin::File(path.clone()) });
+                found.push(AvailableComponent { name: name.to_owned(), origin: ComponentSource::File(path.clone()) });
             }
         }
     }
     for (name, _) in BUNDLED {
         if !found.iter().any(|other| other.name == *name) {
-            found.push(Found { name: (*name).to_owned(), origin: Origin::Bundled });
+            found.push(AvailableComponent { name: (*name).to_owned(), origin: ComponentSource::Bundled });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -83,7 +82,7 @@ pub fn all() -> Vec<Found> {
 ///
 /// # Errors
 /// `PROVIDER_NOT_AVAILABLE` with what is there.
-pub fn find(provider: &str) -> Result<Found, CommandError> {
+pub fn find(provider: &str) -> Result<AvailableComponent, CommandError> {
     let all = all();
     let mut names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
     let other_names = clouds::CLOUDS.iter().filter(|cloud| cloud.provider != cloud.component);
@@ -111,12 +110,12 @@ pub fn find(provider: &str) -> Result<Found, CommandError> {
     })
 }
 
-impl Found {
+impl AvailableComponent {
     /// What it is called in messages: the provider's name, or the path of its file.
     pub fn file(&self) -> String {
         match &self.origin {
-            Origin::Bundled => self.name.clone(),
-            Origin::File(path) => path.display().to_string(),
+            ComponentSource::Bundled => self.name.clone(),
+            ComponentSource::File(path) => path.display().to_string(),
         }
     }
 
@@ -126,7 +125,7 @@ impl Found {
     /// `COMPONENT_NOT_GRANTED`, `COMPONENT_CHANGED`, `LOCK_FILE_NOT_READABLE`.
     pub fn grants(&self, manifest: &Manifest, digest: &str) -> Result<Grants, CommandError> {
         match &self.origin {
-            Origin::File(path) if !comes_with_nic(digest) => {
+            ComponentSource::File(path) if !comes_with_nic(digest) => {
                 let directory = path.parent().unwrap_or(Path::new(""));
                 LockFile::read(directory)?.grants(&self.name, path, digest).cloned()
             }
@@ -136,7 +135,7 @@ impl Found {
 
     /// What is wrong when a file is another one than was granted.
     pub fn changed(&self, digest: &str) -> Option<CommandError> {
-        let Origin::File(path) = &self.origin else { return None };
+        let ComponentSource::File(path) = &self.origin else { return None };
         let lock = LockFile::read(path.parent().unwrap_or(Path::new(""))).ok()?;
         let refused = lock.grants(&self.name, path, digest).err()?;
         refused.diagnostics.first().is_some_and(|found| found.code == COMPONENT_CHANGED).then_some(refused)
@@ -150,11 +149,11 @@ impl Found {
         let unreadable =
             |what: String| CommandError::broke("PROVIDER_NOT_READABLE", "A component cannot be read", what);
         match &self.origin {
-            Origin::Bundled => {
+            ComponentSource::Bundled => {
                 let bundled = BUNDLED.iter().find(|(name, _)| *name == self.name).map(|(_, code)| code.clone());
                 bundled.ok_or_else(|| unreadable(format!("`{}` is not in this binary", self.name)))
             }
-            Origin::File(path) => files::read_at_most(path, MAX_COMPONENT_BYTES)
+            ComponentSource::File(path) => files::read_at_most(path, MAX_COMPONENT_BYTES)
                 .map(Code::from)
                 .map_err(|error| unreadable(format!("`{}`: {error}", path.display()))),
         }

@@ -87,6 +87,8 @@ impl From<ProviderError> for CommandError {
         let summary = match error.code() {
             "CLUSTER_LOGIN_FAILED" => "There is no login to the cluster",
             code if code.starts_with("KUBECONFIG_") => "The kubeconfig cannot be used",
+            code if code.starts_with("CREDENTIALS_") => "There is no login to the cloud",
+            "CLOUD_UNREACHABLE" | "CLOUD_TLS_FAILED" => "The cloud is out of reach",
             _ => "A provider call failed",
         };
         let mut diagnostic = Diagnostic::error(error.code(), summary, error.to_string());

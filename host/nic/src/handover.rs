@@ -1,6 +1,6 @@
 //! What later stages are handed: outputs.json and the kubeconfig beside the state. They tell of a cluster, and go when it does.
 
-mod owner;
+mod platform;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use nic_core::kind::Kind;
 use nic_core::plan::Action;
 use nic_core::ports::{Event, Reporter};
 
-pub use self::owner::Owner;
-use self::owner::{Whose, of_kubeconfig, of_outputs};
+pub use self::platform::PlatformRef;
+use self::platform::{Whose, of_kubeconfig, of_outputs};
 use crate::backend::Stage;
 use crate::error::CommandError;
 use crate::files;
@@ -23,7 +23,6 @@ use crate::output::Printer;
 pub struct Handover {
     /// outputs.json.
     pub outputs: PathBuf,
-    /// The kubeconfig.
     pub kubeconfig: PathBuf,
 }
 
@@ -37,7 +36,7 @@ impl Handover {
     ///
     /// # Errors
     /// `OUTPUTS_IN_USE`, `KUBECONFIG_IN_USE`.
-    pub fn is_free(&self, owner: &Owner) -> Result<(), CommandError> {
+    pub fn is_free(&self, platform: &PlatformRef) -> Result<(), CommandError> {
         let files = [
             (&self.outputs, of_outputs as fn(&Path) -> Whose, "OUTPUTS_IN_USE", "--outputs"),
             (&self.kubeconfig, of_kubeconfig, "KUBECONFIG_IN_USE", "--kubeconfig"),
@@ -45,8 +44,8 @@ impl Handover {
         let lost = |(path, whose, code, option): (&PathBuf, fn(&Path) -> Whose, &str, &str)| {
             let (place, hint) = (path.display(), format!("name another file with `{option}`"));
             let (detail, otherwise) = match whose(path) {
-                Whose::Made(Some(other)) if other.lineage != owner.lineage => (
-                    format!("`{place}` is of another platform, {other}; this one is {owner}"),
+                Whose::Made(Some(other)) if other.lineage != platform.lineage => (
+                    format!("`{place}` is of another platform, {other}; this one is {platform}"),
                     "or remove it, if that platform is gone",
                 ),
                 Whose::Others => (format!("`{place}` is there, and nic did not make it"), "or move it away"),
@@ -59,10 +58,10 @@ impl Handover {
     }
 
     /// Takes them away, as far as this program made them for this platform. Tells of those that it could not take away.
-    pub fn withdraw(&self, owner: &Owner) -> Vec<Diagnostic> {
+    pub fn withdraw(&self, platform: &PlatformRef) -> Vec<Diagnostic> {
         let files = [(&self.outputs, of_outputs(&self.outputs)), (&self.kubeconfig, of_kubeconfig(&self.kubeconfig))];
         let ours = files.into_iter().filter(|(_, whose)| match whose {
-            Whose::Made(made_for) => made_for.as_ref().is_none_or(|other| other.lineage == owner.lineage),
+            Whose::Made(made_for) => made_for.as_ref().is_none_or(|other| other.lineage == platform.lineage),
             Whose::Nobodys | Whose::Others => false,
         });
         let left = ours.filter_map(|(path, _)| files::remove(path).err()).flat_map(|error| error.diagnostics);
@@ -89,7 +88,7 @@ pub struct Withdrawing {
     /// What goes.
     pub handover: Handover,
     /// Whose they are.
-    pub owner: Owner,
+    pub platform: PlatformRef,
     /// The addresses of clusters.
     pub clusters: Vec<nic_core::address::Address>,
     /// Where it is told that a file stays.
@@ -101,7 +100,7 @@ impl Reporter for Withdrawing {
         if let Event::Started { address, action: Action::Delete } = &event
             && self.clusters.contains(address)
         {
-            self.printer.diagnostics(&self.handover.withdraw(&self.owner), None);
+            self.printer.diagnostics(&self.handover.withdraw(&self.platform), None);
         }
         self.within.report(event);
     }
@@ -125,14 +124,14 @@ mod tests {
         "# Made by nic; it holds no login.\nkind: \"Config\"\n",
     ];
 
-    fn owner(lineage: &str) -> Owner {
-        Owner { project_name: "my-nebari".to_owned(), namespace: "dev".to_owned(), lineage: lineage.to_owned() }
+    fn platform(lineage: &str) -> PlatformRef {
+        PlatformRef { project_name: "my-nebari".to_owned(), namespace: "dev".to_owned(), lineage: lineage.to_owned() }
     }
 
     /// What deploy writes for this platform.
     fn made(lineage: &str) -> [String; 2] {
-        let outputs = json!({ "format_version": "1.0", "provider": "aws", "platform": owner(lineage) });
-        [outputs.to_string(), owner(lineage).signed("kind: \"Config\"\n")]
+        let outputs = json!({ "format_version": "1.0", "provider": "aws", "platform": platform(lineage) });
+        [outputs.to_string(), platform(lineage).signed("kind: \"Config\"\n")]
     }
 
     fn beside(texts: &[impl AsRef<str>; 2]) -> (TempDir, Handover) {
@@ -148,22 +147,22 @@ mod tests {
     }
 
     fn refused(handover: &Handover) -> Vec<Diagnostic> {
-        handover.is_free(&owner("ours")).map_or_else(|error| error.diagnostics, |()| Vec::new())
+        handover.is_free(&platform("ours")).map_or_else(|error| error.diagnostics, |()| Vec::new())
     }
 
     #[test]
     fn only_what_this_program_made_for_this_platform_is_taken_away() {
         for stays in [&THEIRS.map(str::to_owned), &made("another")] {
             let (_directory, handover) = beside(stays);
-            assert_eq!(handover.withdraw(&owner("ours")), []);
+            assert_eq!(handover.withdraw(&platform("ours")), []);
             assert_eq!(there(&handover), (true, true), "{stays:?}");
         }
         for goes in [&BEFORE.map(str::to_owned), &made("ours")] {
             let (_directory, handover) = beside(goes);
-            assert_eq!(handover.withdraw(&owner("ours")), []);
+            assert_eq!(handover.withdraw(&platform("ours")), []);
             assert_eq!(there(&handover), (false, false), "{goes:?}");
             // There is nothing left to take away.
-            assert_eq!(handover.withdraw(&owner("ours")), []);
+            assert_eq!(handover.withdraw(&platform("ours")), []);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use nic_cluster::{Ask, Nodes, Standing, Trouble, Workload, standing};
+use nic_cluster::{Ask, Nodes, PlatformHealth, Trouble, Workload, platform_health};
 use nic_core::address::Address;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::{ProviderError, Retry};
@@ -129,7 +129,7 @@ impl Scope {
 #[derive(Debug)]
 pub struct Look {
     ask: Ask,
-    found: Result<Standing, ProviderError>,
+    found: Result<PlatformHealth, ProviderError>,
 }
 
 impl Look {
@@ -141,10 +141,10 @@ impl Look {
 
     async fn at(session: &Session, ask: Ask) -> Self {
         if ask.is_empty() {
-            return Self { ask, found: Ok(Standing::default()) };
+            return Self { ask, found: Ok(PlatformHealth::default()) };
         }
         let found = match session.connect_cluster().await {
-            Ok(Some(cluster)) => Box::pin(standing(&cluster, &ask)).await,
+            Ok(Some(cluster)) => Box::pin(platform_health(&cluster, &ask)).await,
             Ok(None) => {
                 Err(ProviderError::other("CLUSTER_NOT_READY", "its cloud knows of no cluster that could be asked"))
             }
@@ -154,20 +154,20 @@ impl Look {
     }
 
     fn causes(&self, cloud: &CloudHealth) -> Vec<Cause> {
-        let standing = match &self.found {
-            Ok(standing) => standing,
+        let health = match &self.found {
+            Ok(health) => health,
             Err(error) => {
                 let words = one_line(&format!("nobody can say how nodes and pods are: {error}"));
                 let unasked = Cause { address: None, words, unasked: Some(error.code().to_owned()) };
                 return causes(cloud, None, &[]).into_iter().chain([unasked]).collect();
             }
         };
-        causes(cloud, standing.nodes.as_ref(), &standing.troubles)
+        causes(cloud, health.nodes.as_ref(), &health.troubles)
     }
 
     /// Whether asking the cluster again can tell nothing that matters.
     fn is_well(&self, cloud: &CloudHealth) -> bool {
-        let has_nodes = |standing: &Standing| standing.nodes.as_ref().is_none_or(|nodes| nodes.all.ready > 0);
+        let has_nodes = |health: &PlatformHealth| health.nodes.as_ref().is_none_or(|nodes| nodes.all.ready > 0);
         let enough = CloudHealth { ailing: Vec::new(), groups: cloud.groups.clone() };
         self.found.as_ref().is_ok_and(has_nodes) && self.causes(&enough).is_empty()
     }

@@ -6,10 +6,11 @@ mod settings;
 mod writers;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use nic_authority::HostAuthority;
 use nic_cluster::kubernetes::KubernetesProvider;
 use nic_cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName};
 use nic_core::diagnostic::Diagnostic;
@@ -20,13 +21,13 @@ use nic_core::resource::Record;
 use nic_core::secret::Fingerprints;
 use nic_core::state::{State, format_v1};
 use nic_gate::grant::Grants;
-use nic_gate::{Gate, GateOptions};
+use nic_gate::{Gate, GateOptions, HostGate};
 use nic_sandbox::compile::Program;
 use nic_sandbox::limits::DEFAULT_PARALLELISM;
 use nic_sandbox::{
-    Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, Origin, PluginError,
+    Code, Compiler, ComponentProvider, GuestLog, Host, HostOptions, Level, Manifest, PluginError, Speaker,
 };
-use nic_system::SystemClock;
+use nic_system::{SystemClock, files};
 use serde_json::{Map, Value, json};
 
 use self::cluster::{ClusterOf, OwnCluster};
@@ -36,7 +37,7 @@ use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
-use crate::handover::{Handover, Owner};
+use crate::handover::{Handover, PlatformRef};
 use crate::interrupt::Signals;
 use crate::output::{Durations, Printer};
 use crate::secrets::Secrets;
@@ -76,7 +77,7 @@ impl Session {
         printer: Printer,
     ) -> Result<Self, CommandError> {
         let gate = gate()?;
-        gate.get_ready();
+        gate.for_guests().get_ready();
         let location = state.resolve(&config.path);
         let backend = backend::lock(&location, operation, state.lock_timeout).await?;
         let recorded = read_state(&backend, &location).await?;
@@ -131,6 +132,8 @@ impl Session {
         printer: Printer,
     ) -> Result<Self, CommandError> {
         let location = of.state.resolve(&of.config.file);
+        // A lock makes a file, and the directories around it, which nobody wants where nothing is.
+        backend::open(&location)?.read().await?.ok_or_else(|| no_state(&location))?;
         let backend = backend::lock(&location, operation, of.state.lock_timeout).await?;
         Self::from_state(&of.config, (Arc::new(backend), location, Access::Write), flags, printer).await
     }
@@ -141,11 +144,7 @@ impl Session {
         flags: &RunFlags,
         printer: Printer,
     ) -> Result<Self, CommandError> {
-        let missing = || {
-            CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{location}`"))
-                .hint("run `nic deploy` first, or give the state's path with `--state`")
-        };
-        let recorded = read_state(&*backend, &location).await?.ok_or_else(missing)?;
+        let recorded = read_state(&*backend, &location).await?.ok_or_else(|| no_state(&location))?;
         // With `--state` alone the config may be anywhere, or of something else.
         let config = match Config::load(&config.file) {
             Ok(config) if same_platform(&config, &recorded, &location).is_ok() => Some(config),
@@ -160,7 +159,7 @@ impl Session {
         recorded: Option<State>,
         (backend, location, access): (Arc<dyn Backend>, StateLocation, Access),
         flags: &RunFlags,
-        (gate, printer): (Gate, Printer),
+        (gate, printer): (HostGate, Printer),
     ) -> Result<Self, CommandError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let provider_name = match (config, &recorded) {
@@ -168,8 +167,9 @@ impl Session {
             (None, Some(state)) => state.provider.clone(),
             (None, None) => String::new(),
         };
-        let component =
-            load(&provider_name, &gate, usize::from(flags.parallelism), printer).await.map_err(|error| {
+        let component = load(&provider_name, gate.for_guests(), usize::from(flags.parallelism), printer)
+            .await
+            .map_err(|error| {
                 // Which provider is meant stands in the config; what is wrong with a component's file does not.
                 let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
                 error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer))
@@ -296,7 +296,7 @@ impl Session {
     /// # Errors
     /// What keeps the state from being let go of.
     pub async fn close(self) -> Result<(), CommandError> {
-        Ok(self.run.journal.close().await?)
+        Ok(writers::end(&self.run.journal).await?)
     }
 
     /// The component that serves the platform.
@@ -357,15 +357,15 @@ impl Session {
         outputs.extend([
             ("format_version".to_owned(), json!("1.0")),
             ("provider".to_owned(), json!(state.provider)),
-            ("platform".to_owned(), json!(Owner::of(&state))),
+            ("platform".to_owned(), json!(PlatformRef::of(&state))),
         ]);
         Ok(outputs)
     }
 
     /// Whose platform this is.
-    pub async fn owner(&self) -> Owner {
+    pub async fn platform(&self) -> PlatformRef {
         let state = self.run.journal.state().await;
-        Owner::of(&state)
+        PlatformRef::of(&state)
     }
 
     /// How the cluster is reached, or none while there is none.
@@ -375,8 +375,8 @@ impl Session {
     pub async fn cluster_access(&self) -> Result<Option<ClusterAccess>, CommandError> {
         let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
         let access = self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?;
-        let owner = self.owner().await;
-        Ok(access.map(|access| ClusterAccess { kubeconfig: owner.signed(&access.kubeconfig), ..access }))
+        let platform = self.platform().await;
+        Ok(access.map(|access| ClusterAccess { kubeconfig: platform.signed(&access.kubeconfig), ..access }))
     }
 
     /// A login to the cluster as Nebari's later stages want it, or none while there is no cluster.
@@ -444,6 +444,11 @@ pub async fn unfinished() -> Vec<BackendError> {
 pub async fn exec_credential(cluster: &str, region: &str) -> Result<String, CommandError> {
     let credential = nic_cluster::exec_credential(&gate()?, region, cluster).await?;
     Ok(credential.to_string())
+}
+
+fn no_state(location: &StateLocation) -> CommandError {
+    CommandError::broke("STATE_NOT_FOUND", "There is no state", format!("`{location}`"))
+        .hint("run `nic deploy` first, or give the state's path with `--state`")
 }
 
 async fn read_state(backend: &dyn Backend, location: &StateLocation) -> Result<Option<State>, CommandError> {
@@ -526,16 +531,16 @@ fn edited(config: &Config, immutable: &BTreeMap<String, Value>, state: &State) -
     })
 }
 
-/// The way out to the clouds, with what the environment says.
+/// The way out to the clouds for the host itself, with what the environment says.
 ///
 /// # Errors
 /// `ENDPOINT_INVALID`.
-pub fn gate() -> Result<Gate, CommandError> {
+pub fn gate() -> Result<HostGate, CommandError> {
     let options = GateOptions::from_environment().map_err(|error| {
         CommandError::broke("ENDPOINT_INVALID", "An endpoint override cannot be used", error.to_string())
             .hint(error.hint)
     })?;
-    Ok(Gate::new(options))
+    Ok(HostGate::new(Gate::new(options), &HostAuthority::claim()))
 }
 
 /// Waits are scaled by `NIC_PACE`, for tests on emulators.
@@ -546,7 +551,8 @@ fn pace() -> f64 {
 
 /// Where compiled components are kept.
 fn cache_dir() -> Option<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // A relative one would be in whatever directory NIC is called in, and what somebody put there would be run.
+    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     from("NIC_CACHE_DIR")
         .or_else(|| from("XDG_CACHE_HOME").map(|cache| cache.join("nic")))
         .or_else(|| from("HOME").map(|home| home.join(".cache/nic")))
@@ -563,7 +569,7 @@ pub fn short(digest: &str) -> &str {
 /// # Errors
 /// What the component or the sandbox say, by code.
 pub async fn component(provider: &str, printer: Printer) -> Result<Arc<ComponentProvider>, CommandError> {
-    load(provider, &gate()?, 1, printer).await
+    load(provider, gate()?.for_guests(), 1, printer).await
 }
 
 /// Whether compiled components can be kept.
@@ -571,18 +577,32 @@ pub async fn component(provider: &str, printer: Printer) -> Result<Arc<Component
 /// # Errors
 /// `FILE_NOT_WRITABLE`: everything works, and every start unpacks or compiles anew.
 pub fn check_cache() -> Result<String, CommandError> {
-    let Some(directory) = cache_dir() else {
-        return Ok("none: every start unpacks or compiles the components anew".to_owned());
+    let relative = std::env::var_os("NIC_CACHE_DIR").filter(|set| !set.is_empty() && Path::new(set).is_relative());
+    let (directory, written) = match (relative, cache_dir()) {
+        (Some(set), _) => (PathBuf::from(set), Err(std::io::Error::other("only an absolute path is used"))),
+        (None, Some(directory)) => {
+            let written = probed(&directory);
+            (directory, written)
+        }
+        (None, None) => return Ok("none: every start unpacks or compiles the components anew".to_owned()),
     };
-    let probe = directory.join(format!(".probe-{}", std::process::id()));
-    let written = nic_system::files::make_own_directory(&directory).and_then(|()| std::fs::write(&probe, b""));
-    let _ = std::fs::remove_file(&probe);
     written.map(|()| directory.display().to_string()).map_err(|error| {
         let detail = format!("`{}`: {error}", directory.display());
         CommandError::broke("FILE_NOT_WRITABLE", "A file cannot be written", detail).hint(
             "every start unpacks or compiles the components anew until it can; set NIC_CACHE_DIR to another directory",
         )
     })
+}
+
+/// Whether this user, and nobody else, can write to it.
+fn probed(directory: &Path) -> std::io::Result<()> {
+    files::make_own_directory(directory)?;
+    if !files::only_owner_writes(&std::fs::metadata(directory)?) {
+        return Err(std::io::Error::other("others than you can write to it, so nothing in it is used"));
+    }
+    let probe = directory.join(format!(".probe-{:016x}", nic_system::random()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(&probe)
 }
 
 async fn load(
@@ -611,7 +631,7 @@ fn unloadable(error: &PluginError) -> CommandError {
 /// # Errors
 /// What is wrong with it, by code.
 pub async fn try_out(manifest: Manifest, code: Code, grants: Grants, printer: Printer) -> Result<(), CommandError> {
-    load_granted(manifest, code, grants, &gate()?, 1, printer).await.map(drop)
+    load_granted(manifest, code, grants, gate()?.for_guests(), 1, printer).await.map(drop)
 }
 
 async fn load_granted(
@@ -652,7 +672,7 @@ fn tap() -> Result<Option<nic_sandbox::tap::Tap>, CommandError> {
 struct Told(Printer);
 
 impl GuestLog for Told {
-    fn line(&self, origin: &Origin, level: Level, text: &str) {
+    fn line(&self, origin: &Speaker, level: Level, text: &str) {
         let provider = &origin.provider;
         match level {
             Level::Error | Level::Warn => self.0.talk("warn", format!("{provider}: {text}")),
@@ -660,7 +680,7 @@ impl GuestLog for Told {
         }
     }
 
-    fn progress(&self, origin: &Origin, text: &str) {
+    fn progress(&self, origin: &Speaker, text: &str) {
         tracing::debug!(provider = %origin.provider, call = origin.call, "{text}");
     }
 }

@@ -11,9 +11,7 @@ pub const NAMES: [&str; 3] = ["general", "user", "worker"];
 /// One node label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Selector {
-    /// Its key.
     pub key: String,
-    /// Its value.
     pub value: String,
 }
 

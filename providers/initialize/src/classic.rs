@@ -29,7 +29,6 @@ use crate::object::{after, before, object, segment};
 pub struct Site<'a> {
     /// First segment of every address.
     pub provider: &'a str,
-    /// The one namespace.
     pub namespace: &'a str,
     /// What every object needs: the cluster. Empty when it exists already.
     pub cluster: &'a [String],

@@ -44,20 +44,16 @@ pub struct DesignInput {
     pub namespaces: Vec<Namespace>,
     /// Cluster roles of ours. `cluster-admin`, which the document lists as well, comes with Kubernetes and is not ours.
     pub cluster_roles: Vec<ClusterRole>,
-    /// Storage classes.
     pub storage_classes: Vec<StorageClass>,
-    /// Priority classes.
     pub priority_classes: Vec<PriorityClass>,
 }
 
 /// A namespace and what is in it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Namespace {
-    /// Its name.
     pub name: String,
     /// Labels besides `managed-by` and `project`.
     pub labels: BTreeMap<String, String>,
-    /// Service accounts.
     pub service_accounts: Vec<ServiceAccount>,
     /// Roles, each with whom it is given to.
     pub roles: Vec<Role>,

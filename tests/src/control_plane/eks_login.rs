@@ -41,7 +41,6 @@ pub struct EksLoginOptions {
     pub allowed_hosts: Vec<String>,
     /// The one access key there is.
     pub access_key_id: String,
-    /// Its secret.
     pub secret_access_key: String,
     /// The groups of everyone who logs in.
     pub groups: Vec<String>,

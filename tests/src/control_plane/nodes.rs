@@ -14,7 +14,6 @@ use crate::aws::Machines;
 /// A node to be there from the start.
 #[derive(Clone, Debug, Default)]
 pub struct NodeOptions {
-    /// Its name.
     pub name: String,
     /// Its labels, besides the ones every Linux node has.
     pub labels: BTreeMap<String, String>,

@@ -34,7 +34,6 @@ pub struct Platforms {
 /// What runs do and leave that nobody kills.
 pub struct Reference {
     wiring: Value,
-    /// The runs.
     pub runs: [Run; 2],
 }
 

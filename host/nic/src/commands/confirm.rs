@@ -15,7 +15,7 @@ use crate::output::{Format, Printer};
 const VARIABLE: &str = "NIC_YES";
 
 /// What is agreed to.
-pub(super) enum Answer<'a> {
+pub(super) enum Reply<'a> {
     /// This has to be typed.
     Typed(&'a str),
     /// `y` or `yes`.
@@ -23,11 +23,11 @@ pub(super) enum Answer<'a> {
 }
 
 /// One thing that is asked.
-pub(super) struct Question<'a> {
+pub(super) struct Prompt<'a> {
     /// The question, as it is asked.
     pub(super) text: String,
     /// What agrees.
-    pub(super) answer: Answer<'a>,
+    pub(super) answer: Reply<'a>,
     /// What was not done without it, in the past tense: `destroyed`.
     pub(super) undone: &'static str,
     /// Why it is asked, a line each, for whoever is not at a terminal.
@@ -39,7 +39,7 @@ pub(super) fn is_answered(yes: bool) -> bool {
     yes || std::env::var_os(VARIABLE).is_some_and(|value| value == "1")
 }
 
-impl Question<'_> {
+impl Prompt<'_> {
     /// Returns when it is agreed to, by `--yes`, by the environment or by an answer.
     ///
     /// # Errors
@@ -69,8 +69,8 @@ impl Question<'_> {
         let answer = read.unwrap_or_default();
         let answer = answer.trim();
         let (agreed, why) = match self.answer {
-            Answer::Typed(word) => (answer == word, format!("`{word}` was not typed")),
-            Answer::Yes => {
+            Reply::Typed(word) => (answer == word, format!("`{word}` was not typed")),
+            Reply::Yes => {
                 (matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"), "the answer was not yes".to_owned())
             }
         };

@@ -14,7 +14,7 @@ use nic_core::state::State;
 use serde_json::json;
 
 use self::far::{Concern, reaches_far};
-use super::confirm::{Question, is_answered};
+use super::confirm::{Prompt, is_answered};
 use crate::error::CommandError;
 use crate::output::Printer;
 use crate::plan_file::REACHES_FAR;
@@ -71,8 +71,8 @@ impl<'a> Consent<'a> {
     /// Asks a question, with what there is to agree to before it.
     ///
     /// # Errors
-    /// As [`Question::ask`].
-    pub(super) async fn ask(&self, question: Question<'_>, yes: bool, printer: Printer) -> Result<(), CommandError> {
+    /// As [`Prompt::ask`].
+    pub(super) async fn ask(&self, question: Prompt<'_>, yes: bool, printer: Printer) -> Result<(), CommandError> {
         let Some(note) = self.note() else { return question.ask(yes, printer).await };
         if is_answered(yes) {
             printer.diagnostics(&[note], None);
@@ -85,7 +85,7 @@ impl<'a> Consent<'a> {
             "The provider `{name}` did not come with NIC, and acts with your logins:\n{told}\n{}",
             question.text
         );
-        Question { text, because, ..question }.ask(yes, printer).await
+        Prompt { text, because, ..question }.ask(yes, printer).await
     }
 
     /// The user agreed, or there was nothing to agree to: the component may go on.

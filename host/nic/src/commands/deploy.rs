@@ -6,12 +6,12 @@ use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::engine::{ApplyReport, Planned, RunError};
 use serde_json::{Value, json};
 
-use super::confirm::{Answer, Question, in_place};
+use super::confirm::{Prompt, Reply, in_place};
 use super::consent::Consent;
-use super::planned::{Wanted, planned};
+use super::planned::{PlanRequest, planned};
 use super::{Ended, Result};
 use crate::backend::Access;
-use crate::cli::Deploy;
+use crate::cli::DeployArgs;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -22,7 +22,7 @@ use crate::plan_file::{REACHES_FAR, SavedPlan};
 use crate::readiness::{self, Cause, End, Look, Scope};
 use crate::session::Session;
 
-pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
+pub(super) async fn run(flags: &DeployArgs, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
     if config.prevents_deploy() {
@@ -36,7 +36,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         ));
     }
     let saved = flags.plan.as_deref().map(SavedPlan::read).transpose()?;
-    let wanted = Wanted {
+    let wanted = PlanRequest {
         state: &flags.state,
         run: &flags.run,
         access: Access::Write,
@@ -49,7 +49,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         outputs: flags.outputs.clone().unwrap_or(beside.outputs),
         kubeconfig: flags.kubeconfig.clone().unwrap_or(beside.kubeconfig),
     };
-    handover.is_free(&session.owner().await)?;
+    handover.is_free(&session.platform().await)?;
     let in_config = |error| Ended::in_config(error, &config);
     printer.diagnostics(&planned.diagnostics, Some(&config.excerpts(&planned.diagnostics)));
     // What there is to agree to is told after the plan, where it is asked.
@@ -75,7 +75,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
         // A saved plan was seen, and shows the same.
         let yes = flags.yes || saved.is_some();
         let text = format!("Carry out this plan{}? [y/N]", in_place(planned.identity.as_ref()));
-        let question = Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() };
+        let question = Prompt { text, answer: Reply::Yes, undone: "changed", because: Vec::new() };
         consent.ask(question, yes, printer).await.map_err(|error| Ended::in_config(error, &config))?;
     }
     consent.given().await?;
@@ -121,7 +121,7 @@ pub(super) async fn run(flags: &Deploy, printer: Printer) -> Result {
 /// Waits until the platform is ready, unless nobody wants to wait; then what is missing. A deploy that ends well leaves a platform that
 /// can be used.
 async fn standing(
-    flags: &Deploy,
+    flags: &DeployArgs,
     session: &Session,
     planned: &Planned,
     known: Option<Look>,

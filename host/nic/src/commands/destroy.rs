@@ -7,11 +7,11 @@ use nic_core::drift::Unrecorded;
 use nic_core::plan::{Action, PlannedChange, Purpose, Reason};
 use serde_json::json;
 
-use super::confirm::{Answer, Question, in_place};
+use super::confirm::{Prompt, Reply, in_place};
 use super::consent::Consent;
 use super::{Ended, Result};
 use crate::backend::Access;
-use crate::cli::{Destroy, RunFlags};
+use crate::cli::{DestroyArgs, RunFlags};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -19,7 +19,7 @@ use crate::handover::{self, Handover, Withdrawing};
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::session::Session;
 
-pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
+pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     let run_flags = RunFlags { retain: flags.retain.clone(), ..flags.run.clone() };
     let session = Session::open(&config, &flags.state, &run_flags, (Access::Write, "destroy"), None, printer).await;
@@ -39,12 +39,13 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
             printer.diagnostics(&[mostly_forgotten(deleted, forgotten, &place)], None);
         }
         let project = config.project_name.as_str();
-        let text = format!("This cannot be undone. Type `{project}` to destroy all of it{place}:");
-        let question = Question { text, answer: Answer::Typed(project), undone: "destroyed", because: Vec::new() };
+        let what = if flags.run.target.is_empty() { "all of it" } else { "this part of it" };
+        let text = format!("This cannot be undone. Type `{project}` to destroy {what}{place}:");
+        let question = Prompt { text, answer: Reply::Typed(project), undone: "destroyed", because: Vec::new() };
         consent.ask(question, flags.yes, printer).await?;
     }
     consent.given().await?;
-    let (handover, owner) = (Handover::at(&session.location.stage()), session.owner().await);
+    let (handover, platform) = (Handover::at(&session.location.stage()), session.platform().await);
     // Where there never was a state, the files beside its path are of another one.
     let was_there = session.run.journal.state().await.serial > 0;
     let kinds = session.run.kinds();
@@ -52,13 +53,13 @@ pub(super) async fn run(flags: &Destroy, printer: Printer) -> Result {
     session.run.reporter = Arc::new(Withdrawing {
         within: session.run.reporter.clone(),
         handover: handover.clone(),
-        owner: owner.clone(),
+        platform: platform.clone(),
         clusters: planned.plan.changes.iter().filter(is_cluster).map(|change| change.address.clone()).collect(),
         printer,
     });
     let report = session.run.apply(&planned).await.map_err(CommandError::from)?;
     if was_there && handover::is_over(&session.run).await {
-        printer.diagnostics(&handover.withdraw(&owner), None);
+        printer.diagnostics(&handover.withdraw(&platform), None);
     }
     super::deploy::finished(&report, "destroy")?;
     // Of a part of the platform, the rest is still there.

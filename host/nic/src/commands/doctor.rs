@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Result;
 use crate::backend;
-use crate::cli::Doctor;
+use crate::cli::DoctorArgs;
 use crate::clouds;
 use crate::config::Config;
 use crate::error::CommandError;
@@ -22,7 +22,6 @@ enum Finding {
     Well(String),
     /// Nothing to look at yet, and why.
     Skipped(String),
-    /// Wrong.
     Wrong(Vec<Diagnostic>),
 }
 
@@ -45,7 +44,7 @@ impl Check {
     }
 }
 
-pub(super) async fn run(flags: &Doctor, printer: Printer) -> Result {
+pub(super) async fn run(flags: &DoctorArgs, printer: Printer) -> Result {
     let mut checks = vec![Check::of("cache", session::check_cache())];
     let config = Config::load(&flags.of.config.file);
     checks.push(Check::of("config", config.as_ref().map(described).map_err(|error| error.error.clone())));
@@ -77,7 +76,7 @@ fn described(config: &Config) -> String {
     format!("{} ({}, {})", config.path.display(), config.project_name, config.provider)
 }
 
-async fn state(flags: &Doctor) -> std::result::Result<(String, usize), CommandError> {
+async fn state(flags: &DoctorArgs) -> std::result::Result<(String, usize), CommandError> {
     let location = flags.of.state.resolve(&flags.of.config.file);
     let Some(bytes) = backend::open(&location)?.read().await? else {
         return Ok((format!("none yet at {location}"), 0));
@@ -87,7 +86,7 @@ async fn state(flags: &Doctor) -> std::result::Result<(String, usize), CommandEr
     Ok((format!("{location} ({count} resources, serial {})", state.serial), count))
 }
 
-fn lock(flags: &Doctor) -> Check {
+fn lock(flags: &DoctorArgs) -> Check {
     let location = flags.of.state.resolve(&flags.of.config.file);
     let told = match backend::holder(&location) {
         Err(error) => Err(error.into()),
@@ -130,7 +129,7 @@ async fn credentials(config: Option<&Config>) -> Check {
     Check::of(name, told)
 }
 
-async fn cluster(flags: &Doctor, printer: Printer) -> Check {
+async fn cluster(flags: &DoctorArgs, printer: Printer) -> Check {
     let told = async {
         let session = Session::of_state(&flags.of, printer).await?;
         session.cluster_answers().await

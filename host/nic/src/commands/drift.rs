@@ -5,24 +5,24 @@ use nic_core::drift::{DriftReport, undecided};
 use serde_json::json;
 
 use super::Result;
-use super::confirm::{Answer, Question, in_place};
+use super::confirm::{Prompt, Reply, in_place};
 use super::consent::Consent;
-use crate::cli::{Drift, DriftAct, DriftDetect};
+use crate::cli::{DriftActArgs, DriftCommand, DriftDetectArgs};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, drift_report as views, human, json as documents};
 use crate::session::Session;
 
-pub(super) async fn run(command: &Drift, printer: Printer) -> Result {
+pub(super) async fn run(command: &DriftCommand, printer: Printer) -> Result {
     match command {
-        Drift::Detect(flags) => tell(flags, false, printer).await,
-        Drift::Diff(flags) => tell(flags, true, printer).await,
-        Drift::Accept(flags) => accept(flags, printer).await,
-        Drift::Fix(flags) => fix(flags, printer).await,
+        DriftCommand::Detect(flags) => tell(flags, false, printer).await,
+        DriftCommand::Diff(flags) => tell(flags, true, printer).await,
+        DriftCommand::Accept(flags) => accept(flags, printer).await,
+        DriftCommand::Fix(flags) => fix(flags, printer).await,
     }
 }
 
-async fn tell(flags: &DriftDetect, whole: bool, printer: Printer) -> Result {
+async fn tell(flags: &DriftDetectArgs, whole: bool, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
@@ -47,7 +47,7 @@ fn unknown(report: &DriftReport, undiscovered: &[Diagnostic]) -> Vec<Diagnostic>
     undecided(report).into_iter().chain(undiscovered.iter().cloned()).map(documents).collect()
 }
 
-async fn accept(flags: &DriftAct, printer: Printer) -> Result {
+async fn accept(flags: &DriftActArgs, printer: Printer) -> Result {
     let session = Session::of_locked_state(&flags.of, &flags.run, "drift accept", printer).await?;
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
@@ -58,7 +58,7 @@ async fn accept(flags: &DriftAct, printer: Printer) -> Result {
         let text = format!(
             "Record what is found{place} as what is right? The next deploy follows the config all the same. [y/N]"
         );
-        Question { text, answer: Answer::Yes, undone: "accepted", because: Vec::new() }.ask(flags.yes, printer).await?;
+        Prompt { text, answer: Reply::Yes, undone: "accepted", because: Vec::new() }.ask(flags.yes, printer).await?;
     }
     let accepted = session.run.accept_drift(&drift).await.map_err(CommandError::from)?;
     printer.line(format!("Accepted. ({accepted} {})", if accepted == 1 { "record" } else { "records" }));
@@ -69,7 +69,7 @@ async fn accept(flags: &DriftAct, printer: Printer) -> Result {
     Ok(ExitStatus::Success)
 }
 
-async fn fix(flags: &DriftAct, printer: Printer) -> Result {
+async fn fix(flags: &DriftActArgs, printer: Printer) -> Result {
     let session = Session::of_locked_state(&flags.of, &flags.run, "drift fix", printer).await?;
     let drift = session.run.drift().await.map_err(CommandError::from)?;
     printer.diagnostics(&drift.diagnostics, None);
@@ -81,7 +81,7 @@ async fn fix(flags: &DriftAct, printer: Printer) -> Result {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         planned.plan.confirmed().map_err(CommandError::refused)?;
         let text = format!("Change it back{}? [y/N]", in_place(planned.identity.as_ref()));
-        let question = Question { text, answer: Answer::Yes, undone: "changed", because: Vec::new() };
+        let question = Prompt { text, answer: Reply::Yes, undone: "changed", because: Vec::new() };
         consent.ask(question, flags.yes, printer).await?;
     }
     consent.given().await?;

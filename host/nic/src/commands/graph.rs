@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Ended, Result};
 use crate::backend::Access;
-use crate::cli::Graph;
+use crate::cli::GraphArgs;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::output::graph::{GraphNode, draw};
 use crate::session::{DEFAULT_FLAGS, Session};
 
-pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
+pub(super) async fn run(flags: &GraphArgs, printer: Printer) -> Result {
     let nodes = if flags.recorded { recorded(flags, printer).await? } else { desired(flags, printer).await? };
     printer.line(draw(&nodes, flags.language));
     let listed: Vec<Value> = nodes
@@ -27,7 +27,7 @@ pub(super) async fn run(flags: &Graph, printer: Printer) -> Result {
     Ok(ExitStatus::Success)
 }
 
-async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
+async fn recorded(flags: &GraphArgs, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
     let session = Session::of_state(&flags.of, printer).await?;
     let kinds = session.run.kinds();
     let state = session.run.journal.state().await;
@@ -40,7 +40,7 @@ async fn recorded(flags: &Graph, printer: Printer) -> std::result::Result<BTreeM
     Ok(nodes.collect())
 }
 
-async fn desired(flags: &Graph, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
+async fn desired(flags: &GraphArgs, printer: Printer) -> std::result::Result<BTreeMap<Address, GraphNode>, Ended> {
     let config = Config::load(&flags.of.config.file)?;
     let session = Session::open(&config, &flags.of.state, &DEFAULT_FLAGS, (Access::Read, "graph"), None, printer).await;
     let session = session.map_err(|error| Ended::in_config(error, &config))?;

@@ -3,13 +3,13 @@
 use nic_cluster::context_credential;
 
 use super::Result;
-use crate::cli::Kubeconfig;
+use crate::cli::KubeconfigArgs;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{self, Printer};
 use crate::session::{self, Session};
 
-pub(super) async fn run(flags: &Kubeconfig, printer: Printer) -> Result {
+pub(super) async fn run(flags: &KubeconfigArgs, printer: Printer) -> Result {
     if flags.token {
         let credential = match (&flags.context, &flags.cluster, &flags.region) {
             (None, Some(cluster), Some(region)) => session::exec_credential(cluster, region).await?,

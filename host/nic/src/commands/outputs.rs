@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::Result;
-use crate::cli::Outputs;
+use crate::cli::OutputsArgs;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::session::Session;
 
-pub(super) async fn run(flags: &Outputs, printer: Printer) -> Result {
+pub(super) async fn run(flags: &OutputsArgs, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let mut outputs = session.outputs().await?;
     if flags.with_credentials {

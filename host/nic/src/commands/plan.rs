@@ -3,18 +3,18 @@
 use serde_json::json;
 
 use super::Result;
-use super::planned::{Wanted, planned};
+use super::planned::{PlanRequest, planned};
 use crate::backend::Access;
-use crate::cli::Plan;
+use crate::cli::PlanArgs;
 use crate::config::Config;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, human};
 use crate::plan_file;
 
-pub(super) async fn run(flags: &Plan, printer: Printer) -> Result {
+pub(super) async fn run(flags: &PlanArgs, printer: Printer) -> Result {
     let config = Config::load(&flags.config.file)?;
     printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
-    let wanted = Wanted {
+    let wanted = PlanRequest {
         state: &flags.state,
         run: &flags.run,
         access: Access::Read,

@@ -16,7 +16,7 @@ use crate::readiness::Look;
 use crate::session::Session;
 
 /// What a plan is made from, besides the config.
-pub(super) struct Wanted<'a> {
+pub(super) struct PlanRequest<'a> {
     pub(super) state: &'a StatePath,
     pub(super) run: &'a RunFlags,
     pub(super) access: Access,
@@ -28,7 +28,7 @@ pub(super) struct Wanted<'a> {
 /// Opens the state and plans a deploy; for who carries it out, with how the cluster stood at that time.
 pub(super) async fn planned(
     config: &Config,
-    wanted: &Wanted<'_>,
+    wanted: &PlanRequest<'_>,
     printer: Printer,
 ) -> Result<(Session, Planned, Option<Look>), Ended> {
     let in_config = |error: CommandError| Ended::in_config(error, config);
@@ -65,8 +65,13 @@ async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, 
     (planned, look)
 }
 
-async fn open(config: &Config, wanted: &Wanted<'_>, lineage: Option<&str>, printer: Printer) -> Result<Session, Ended> {
-    let Wanted { state, run, access, operation, .. } = *wanted;
+async fn open(
+    config: &Config,
+    wanted: &PlanRequest<'_>,
+    lineage: Option<&str>,
+    printer: Printer,
+) -> Result<Session, Ended> {
+    let PlanRequest { state, run, access, operation, .. } = *wanted;
     let session = Session::open(config, state, run, (access, operation), lineage, printer).await;
     session.map_err(|error| Ended::in_config(error, config))
 }

@@ -8,16 +8,16 @@ use nic_sandbox::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::Result;
-use crate::cli::Provider;
-use crate::components::{self, Origin};
+use crate::cli::ProviderCommand;
+use crate::components::{self, ComponentSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, grants};
 
-pub(super) async fn run(command: &Provider, printer: Printer) -> Result {
+pub(super) async fn run(command: &ProviderCommand, printer: Printer) -> Result {
     match command {
-        Provider::List => list(printer),
-        Provider::Add(flags) => add::run(flags, printer).await,
+        ProviderCommand::List => list(printer),
+        ProviderCommand::Add(flags) => add::run(flags, printer).await,
     }
 }
 
@@ -39,8 +39,8 @@ fn list(printer: Printer) -> Result {
             }
         };
         let origin = match &found.origin {
-            Origin::Bundled => "bundled".to_owned(),
-            Origin::File(path) => path.display().to_string(),
+            ComponentSource::Bundled => "bundled".to_owned(),
+            ComponentSource::File(path) => path.display().to_string(),
         };
         if !listed.is_empty() {
             printer.line("");

@@ -5,12 +5,12 @@ use nic_core::state::format_v1;
 use serde_json::{Value, json};
 
 use super::Result;
-use super::confirm::{Answer, Question, in_place};
+use super::confirm::{Prompt, Reply, in_place};
 use crate::backend;
-use crate::cli::{Retire, State as StateCommand, StateOf};
+use crate::cli::{RetireArgs, StateCommand, StateOf};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::handover::{Handover, Owner};
+use crate::handover::{Handover, PlatformRef};
 use crate::output::Printer;
 
 pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
@@ -69,7 +69,7 @@ pub(super) async fn run(command: &StateCommand, printer: Printer) -> Result {
 }
 
 /// Puts the state of a platform that is gone aside. Nothing is asked of any cloud: whoever is asked would show nothing.
-async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), CommandError> {
+async fn retire(flags: &RetireArgs, printer: Printer) -> std::result::Result<(), CommandError> {
     let (of, lock_timeout) = (&flags.of, flags.of.state.lock_timeout);
     let location = of.state.resolve(&of.config.file);
     // Before the lock, whose file would be made beside no state; and under it, when nobody writes any more.
@@ -85,13 +85,13 @@ async fn retire(flags: &Retire, printer: Printer) -> std::result::Result<(), Com
     let text = format!(
         "NIC will know nothing of them any more, whether they are gone or not. Type `{project}` to put the state aside:"
     );
-    Question { text, answer: Answer::Typed(project), undone: "retired", because: Vec::new() }
+    Prompt { text, answer: Reply::Typed(project), undone: "retired", because: Vec::new() }
         .ask(flags.yes, printer)
         .await?;
     let now = nic_system::SystemClock::default().now();
     let retired = backend.retire(&now)?;
     let retired = std::path::absolute(&retired).unwrap_or(retired);
-    printer.diagnostics(&Handover::at(&location.stage()).withdraw(&Owner::of(&state)), None);
+    printer.diagnostics(&Handover::at(&location.stage()).withdraw(&PlatformRef::of(&state)), None);
     printer.line(format!("Retired: it stands at {} now.", retired.display()));
     printer.document(&json!({
         "success": true,

@@ -18,10 +18,12 @@ use serde_json::Value;
 
 use super::Result;
 use crate::backend;
-use crate::cli::Status;
+use crate::cli::StatusArgs;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::output::status::{Cluster, Drift, Health, Namespace, NamespaceState, Platform, Report, Resources, text};
+use crate::output::status::{
+    Cluster, DriftSummary, Health, Namespace, NamespaceState, Platform, Report, Resources, text,
+};
 use crate::output::{Printer, drift_report as drift_views, json as views};
 use crate::readiness::{self, Scope};
 use crate::session::Session;
@@ -29,7 +31,7 @@ use crate::session::Session;
 /// How many things that are wrong in the same way are named before the rest is counted.
 const NAMED: usize = 3;
 
-pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
+pub(super) async fn run(flags: &StatusArgs, printer: Printer) -> Result {
     let session = Session::of_state(&flags.of, printer).await?;
     let state = session.run.journal.state().await;
     let lock = backend::holder(&session.location).map_err(CommandError::from)?;
@@ -70,7 +72,7 @@ pub(super) async fn run(flags: &Status, printer: Printer) -> Result {
         nodes,
         namespaces,
         resources,
-        drift: Drift {
+        drift: DriftSummary {
             has_drift: document["has_drift"].as_bool(),
             looked_for_unrecorded: flags.drift && blind.is_empty(),
             summary: document["summary"].clone(),

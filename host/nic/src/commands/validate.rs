@@ -5,14 +5,14 @@ use nic_core::engine::RunError;
 use serde_json::{Value, json};
 
 use super::{Ended, Result};
-use crate::cli::Validate;
+use crate::cli::ValidateArgs;
 use crate::config::{Config, ConfigSource};
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, json as views};
 use crate::session::Session;
 
-pub(super) async fn run(flags: &Validate, printer: Printer) -> Result {
+pub(super) async fn run(flags: &ValidateArgs, printer: Printer) -> Result {
     let config = match Config::load(&flags.config.file) {
         Ok(config) => config,
         Err(error) if error.error.status == ExitStatus::Refused => {

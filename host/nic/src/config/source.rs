@@ -28,7 +28,6 @@ pub struct ConfigError {
 pub struct ConfigSource {
     /// Its path, as the user gave it.
     pub path: PathBuf,
-    /// Its text.
     pub text: Arc<str>,
     /// For each diagnostic, in order, the bytes it is about.
     pub spans: Vec<Option<Range<usize>>>,

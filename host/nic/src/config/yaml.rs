@@ -17,7 +17,6 @@ const MAX_DEPTH: usize = 64;
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// The value.
     pub value: NodeValue,
     /// Bytes in the source; empty for values that do not come from it.
     pub span: Range<usize>,
@@ -30,7 +29,6 @@ pub struct Node {
 pub enum NodeValue {
     /// A scalar; `plain` when it stood without quotes.
     Scalar {
-        /// Its text.
         text: String,
         /// Whether it may be something other than a string.
         plain: bool,
@@ -44,7 +42,6 @@ pub enum NodeValue {
 /// The key of a map entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// Its text.
     pub text: String,
     /// Bytes in the source.
     pub span: Range<usize>,

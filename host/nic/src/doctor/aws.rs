@@ -4,14 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 
 use nic_core::error::ProviderError;
-use nic_gate::Gate;
+use nic_gate::HostGate;
 use nic_gate::aws::caller_arn;
 
 use crate::error::CommandError;
 
 /// The ARN that AWS answers for the credentials found.
 pub fn login_check<'a>(
-    gate: &'a Gate,
+    gate: &'a HostGate,
     region: &'a str,
 ) -> Pin<Box<dyn Future<Output = Result<String, CommandError>> + Send + 'a>> {
     Box::pin(async move {
@@ -29,6 +29,9 @@ fn what_to_mend(error: &ProviderError) -> &'static str {
     match error {
         ProviderError::Denied { code, .. } if code == "ADDRESS_NOT_ALLOWED" => {
             "a VPC endpoint or a VPN answers for this name: if that is meant, name it with AWS_ENDPOINT_URL_STS and its like"
+        }
+        ProviderError::Denied { code, .. } if code == "REGION_INVALID" => {
+            "let `region` in the config name a region of AWS, such as `us-west-2`"
         }
         ProviderError::Denied { .. } | ProviderError::Remote { status: 400..=403, .. } => {
             "sign in again, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its companions"
@@ -51,6 +54,7 @@ mod tests {
         assert!(sign_in(&remote(403)) && sign_in(&ProviderError::denied("AccessDenied", "no")));
         let refused = "`sts.us-west-2.amazonaws.com` is at 10.0.0.1, a private network";
         let address = ProviderError::denied("ADDRESS_NOT_ALLOWED", refused);
+        assert!(what_to_mend(&ProviderError::denied("REGION_INVALID", "no")).contains("`region` in the config"));
         assert!(!sign_in(&address) && what_to_mend(&address).contains("AWS_ENDPOINT_URL_STS"));
         for other in
             [remote(503), ProviderError::other("CLOUD_TLS_FAILED", "no"), ProviderError::TimedOut(String::new())]

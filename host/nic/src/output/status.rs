@@ -41,7 +41,6 @@ pub struct Report {
     /// What the state says of the platform.
     #[serde(flatten)]
     pub platform: Platform,
-    /// The cluster.
     pub cluster: Cluster,
     /// Its nodes; none when it cannot be asked.
     pub nodes: Option<Nodes>,
@@ -50,7 +49,7 @@ pub struct Report {
     /// How many of the recorded resources are how.
     pub resources: Resources,
     /// What differs from what was accepted.
-    pub drift: Drift,
+    pub drift: DriftSummary,
     /// Who works on it.
     pub lock: Option<Holder>,
 }
@@ -58,9 +57,7 @@ pub struct Report {
 /// What the state says of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Platform {
-    /// The provider.
     pub provider: String,
-    /// The project.
     pub project_name: String,
     /// The Nebari environment.
     pub namespace: String,
@@ -90,7 +87,6 @@ pub enum Cluster {
     None,
     /// It answers.
     Reachable {
-        /// Its name.
         name: String,
         /// Of its API server.
         version: String,
@@ -101,7 +97,6 @@ pub enum Cluster {
         name: Option<String>,
         /// The code of the error.
         code: String,
-        /// The error.
         error: String,
         /// What to do about it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -112,9 +107,7 @@ pub enum Cluster {
 /// A namespace that NIC made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Namespace {
-    /// Its name.
     pub name: String,
-    /// Its address.
     pub address: Address,
     /// How it is.
     pub state: NamespaceState,
@@ -141,7 +134,6 @@ pub struct Resources {
     pub present: usize,
     /// Recorded, and not there.
     pub missing: usize,
-    /// Changing.
     pub changing: usize,
     /// Broken, not ours, or more than one.
     pub wrong: usize,
@@ -151,7 +143,7 @@ pub struct Resources {
 
 /// What differs, as in the drift report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Drift {
+pub struct DriftSummary {
     /// None while something could not be compared and nothing is known to differ.
     pub has_drift: Option<bool>,
     /// Whether the cloud was also asked for what is not recorded.
@@ -258,7 +250,7 @@ fn counted(nodes: &Nodes) -> String {
     format!("{} ready: {}", of(&nodes.all), groups.join(", "))
 }
 
-fn drifted(drift: &Drift) -> String {
+fn drifted(drift: &DriftSummary) -> String {
     let count = |name: &str| drift.summary[name].as_u64().unwrap_or_default();
     let counts = [
         (count("drifted_resources"), "changed"),
@@ -317,7 +309,7 @@ mod tests {
                 state: NamespaceState::Active,
             }],
             resources: Resources { present: 54, missing: 1, ..Resources::default() },
-            drift: Drift {
+            drift: DriftSummary {
                 has_drift: Some(true),
                 looked_for_unrecorded: false,
                 summary: json!({"drifted_resources": 2, "removed_resources": 1, "added_resources": 0, "unknown_resources": 0}),

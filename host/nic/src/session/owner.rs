@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use nic_core::error::ProviderError;
 use nic_core::identity::Identity;
 use nic_core::ports::{Call, IdentitySource};
-use nic_gate::{self, Gate};
+use nic_gate::HostGate;
 
 use super::cluster::ClusterOf;
 
 /// Asks with the user's own login.
 pub(super) struct PlatformOwner {
-    gate: Gate,
+    gate: HostGate,
     cluster: ClusterOf,
     /// The ways of signing that the provider was granted.
     schemes: Vec<String>,
@@ -18,7 +18,7 @@ pub(super) struct PlatformOwner {
 }
 
 impl PlatformOwner {
-    pub(super) fn new(gate: Gate, cluster: ClusterOf, schemes: Vec<String>, region: Option<String>) -> Self {
+    pub(super) fn new(gate: HostGate, cluster: ClusterOf, schemes: Vec<String>, region: Option<String>) -> Self {
         Self { gate, cluster, schemes, region }
     }
 }

@@ -16,6 +16,13 @@ pub(super) fn run(journal: Journal, writer: Writer) -> Arc<Journal> {
     journal
 }
 
+/// Ends this one, and tells the caller alone what is wrong with that.
+pub(super) async fn end(journal: &Arc<Journal>) -> Result<(), BackendError> {
+    let ended = journal.close().await;
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| !Arc::ptr_eq(open, journal));
+    ended
+}
+
 /// Waits until everything that was asked for is written. Tells of those that others now have to wait for.
 pub async fn wait() -> Vec<BackendError> {
     let open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));

@@ -12,9 +12,7 @@ const NAMESPACE: &str = "kube-system";
 /// A node group with GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GpuGroup<'a> {
-    /// Its name.
     pub name: &'a str,
-    /// Its address.
     pub address: String,
 }
 

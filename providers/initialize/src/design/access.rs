@@ -14,7 +14,6 @@ const IRSA_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// A service account.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceAccount {
-    /// Its name.
     pub name: String,
     /// Annotations; a value may be a reference to another resource.
     pub annotations: BTreeMap<String, Value>,
@@ -60,13 +59,9 @@ impl Rule {
 pub enum Subject {
     /// A group, as the cluster's login names it.
     Group(String),
-    /// A user.
     User(String),
-    /// A service account.
     ServiceAccount {
-        /// Its namespace.
         namespace: String,
-        /// Its name.
         name: String,
     },
 }
@@ -86,7 +81,6 @@ impl Subject {
 /// A role in a namespace, with a binding of the same name when it is given to anybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Role {
-    /// Its name.
     pub name: String,
     /// What it allows.
     pub rules: Vec<Rule>,
@@ -97,7 +91,6 @@ pub struct Role {
 /// A role in the whole cluster, with a binding of the same name when it is given to anybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterRole {
-    /// Its name.
     pub name: String,
     /// What it allows.
     pub rules: Vec<Rule>,

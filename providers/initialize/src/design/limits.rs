@@ -29,7 +29,6 @@ pub struct Limits {
 /// A priority class.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriorityClass {
-    /// Its name.
     pub name: String,
     /// Higher goes first; more than a billion is the system's.
     pub value: i32,

@@ -12,7 +12,6 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// Lets only these peers in, to all pods of the namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkPolicy {
-    /// Its name.
     pub name: String,
     /// Who may come in; nobody when empty.
     pub from: Vec<Peer>,

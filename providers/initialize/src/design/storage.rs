@@ -24,7 +24,6 @@ pub enum BindingMode {
 /// A storage class.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StorageClass {
-    /// Its name.
     pub name: String,
     /// Who makes the volumes: `ebs.csi.aws.com`.
     pub provisioner: String,

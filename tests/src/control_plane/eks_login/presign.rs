@@ -29,7 +29,6 @@ pub struct Presign<'a> {
 }
 
 impl Presign<'_> {
-    /// The token.
     pub fn token(&self) -> Result<String> {
         let endpoint = Url::parse(self.sts_endpoint).with_context(|| format!("{} is no URL", self.sts_endpoint))?;
         let host = super::token::host(&endpoint)?;

@@ -9,9 +9,9 @@ use nic_sandbox::manifest::Manifest;
 use serde_json::json;
 
 use super::super::Result;
-use super::super::confirm::{Answer, Question};
+use super::super::confirm::{Prompt, Reply};
 use super::unusable;
-use crate::cli::ProviderAdd;
+use crate::cli::ProviderAddArgs;
 use crate::components;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
@@ -20,7 +20,7 @@ use crate::lockfile::{self, LockFile, Locked};
 use crate::output::{Printer, grants};
 use crate::session;
 
-pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
+pub(super) async fn run(flags: &ProviderAddArgs, printer: Printer) -> Result {
     let source =
         std::path::absolute(&flags.component).unwrap_or_else(|_| flags.component.clone()).display().to_string();
     let bytes = nic_system::files::read_at_most(&flags.component, MAX_COMPONENT_BYTES).map_err(|error| {
@@ -69,7 +69,7 @@ pub(super) async fn run(flags: &ProviderAdd, printer: Printer) -> Result {
         error
     })?;
     let text = "Grant it all of this? It acts with your logins. [y/N]".to_owned();
-    let question = Question { text, answer: Answer::Yes, undone: "granted", because: Vec::new() };
+    let question = Prompt { text, answer: Reply::Yes, undone: "granted", because: Vec::new() };
     question.ask(flags.yes, printer).await.map_err(|mut error| {
         error.diagnostics.iter_mut().for_each(|found| found.details = json!({ "provider": entry }));
         error

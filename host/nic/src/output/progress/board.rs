@@ -23,9 +23,7 @@ pub(super) enum Standing {
     Waits,
     /// Begun.
     Runs(Running),
-    /// Done.
     Done,
-    /// Failed.
     Failed,
     /// Not begun because something it needs failed.
     Skipped,

@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nic_authority::HostAuthority;
 use nic_cluster::FoundClusterReader;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ChangeFailure;
@@ -21,7 +22,7 @@ use nic_core::ports::{
 use nic_core::resource::{Observed, Record};
 use nic_core::state::State;
 use nic_gate::aws::{CredentialSource, EndpointOverrides, SigV4};
-use nic_gate::{Gate, GateOptions, install_crypto_provider};
+use nic_gate::{Gate, GateOptions, HostGate, install_crypto_provider};
 use nic_system::SystemClock;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
@@ -104,7 +105,7 @@ impl ApiServer {
 struct Eks {
     says: Arc<Mutex<(u16, Value)>>,
     asked: Arc<AtomicUsize>,
-    gate: Gate,
+    gate: HostGate,
 }
 
 impl Eks {
@@ -128,6 +129,7 @@ impl Eks {
             ))],
             ..GateOptions::default()
         });
+        let gate = HostGate::new(gate, &HostAuthority::claim());
         Self { says, asked, gate }
     }
 

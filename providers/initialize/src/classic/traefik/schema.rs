@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-/// Text.
 pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
@@ -32,7 +31,6 @@ pub(super) fn whole_or_text() -> Value {
     json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true })
 }
 
-/// A list.
 pub(super) fn list(items: Value) -> Value {
     let mut list = json!({ "type": "array" });
     list["items"] = items;

@@ -17,8 +17,7 @@ const FOR: &str = "# Made for ";
 
 /// The platform of a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Its project.
+pub struct PlatformRef {
     pub project_name: String,
     /// Its Nebari environment.
     pub namespace: String,
@@ -26,13 +25,13 @@ pub struct Owner {
     pub lineage: String,
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for PlatformRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}/{}` of lineage {}", self.project_name, self.namespace, self.lineage)
     }
 }
 
-impl Owner {
+impl PlatformRef {
     /// Of what this state records.
     pub fn of(state: &State) -> Self {
         let State { project_name, namespace, lineage, .. } = state;
@@ -60,7 +59,7 @@ pub(super) enum Whose {
     /// It is not there, or there is nothing in it.
     Nobodys,
     /// This program made it, before it said for whom or for that platform.
-    Made(Option<Owner>),
+    Made(Option<PlatformRef>),
     /// Somebody else made it.
     Others,
 }
@@ -69,7 +68,7 @@ pub(super) fn of_outputs(path: &Path) -> Whose {
     let made = |bytes: &[u8]| {
         let document: Value = serde_json::from_slice(bytes).ok()?;
         let is_ours = document["format_version"].is_string() && document["provider"].is_string();
-        is_ours.then(|| Owner::deserialize(&document["platform"]).ok())
+        is_ours.then(|| PlatformRef::deserialize(&document["platform"]).ok())
     };
     of(path, made)
 }
@@ -77,12 +76,12 @@ pub(super) fn of_outputs(path: &Path) -> Whose {
 pub(super) fn of_kubeconfig(path: &Path) -> Whose {
     let made = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes.strip_prefix(HEAD.as_bytes())?);
-        Some(text.lines().next().and_then(Owner::of_line))
+        Some(text.lines().next().and_then(PlatformRef::of_line))
     };
     of(path, made)
 }
 
-fn of(path: &Path, made: impl Fn(&[u8]) -> Option<Option<Owner>>) -> Whose {
+fn of(path: &Path, made: impl Fn(&[u8]) -> Option<Option<PlatformRef>>) -> Whose {
     match fs::metadata(path) {
         Ok(there) if !there.is_file() => return Whose::Others,
         // What is in the way of the path is told when the file is written.
