@@ -93,7 +93,6 @@ impl Cloud {
         self.classic_load_balancing.get_or_init(|| aws_client!(aws_sdk_elasticloadbalancing, setup()))
     }
 
-    /// Resource groups.
     pub fn resource_groups(&self) -> &aws_sdk_resourcegroups::Client {
         let setup = || SdkSetup::new("Resource Groups", "resource-groups", &self.region);
         self.resource_groups.get_or_init(|| aws_client!(aws_sdk_resourcegroups, setup()))

@@ -8,6 +8,7 @@ pub mod storage;
 
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
+use nic_sdk::aws::Partition;
 use nic_sdk::findings::Findings;
 use nic_sdk::kit::{Cidr, Minor, Reader, Topology, child};
 use nic_sdk::types::Diagnostic;
@@ -49,7 +50,6 @@ fn vpc_prefixes(topology: Topology) -> std::ops::RangeInclusive<u8> {
 /// The section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The region.
     pub region: String,
     /// Major and minor; none for the newest that is on offer and known to work at the first deploy.
     pub kubernetes_version: Option<String>,
@@ -88,7 +88,6 @@ pub enum Network {
     Own(Cidr),
     /// In subnets that were there before.
     Existing {
-        /// Their ids.
         subnet_ids: Vec<String>,
         /// The security group for the control plane.
         security_group_id: String,
@@ -169,20 +168,18 @@ fn region(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
         findings.error("REGION_REQUIRED", "A required key is missing", "`region` is not set".into(), section.pointer());
         return None;
     };
-    // `us-west-2`, `us-gov-west-1`: words and a number.
-    let parts: Vec<&str> = region.split('-').collect();
-    let words = parts.len() >= 3
-        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_lowercase()));
-    let number = parts.last().is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_digit()));
-    if words && number {
+    if Partition::of_region(&region).is_some() {
         return Some(region);
     }
-    findings.error(
-        "REGION_INVALID",
-        "A value is malformed",
-        format!("`{region}` is not a region such as `us-west-2`"),
-        &section.at("region"),
-    );
+    findings
+        .error(
+            "REGION_INVALID",
+            "A value is malformed",
+            format!("`{region}` is not an AWS region that NIC knows"),
+            &section.at("region"),
+        )
+        .hints
+        .push("`aws ec2 describe-regions` lists them: such as `us-west-2` or `eu-central-1`".to_owned());
     None
 }
 

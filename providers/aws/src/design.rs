@@ -21,7 +21,6 @@ use crate::names::Names;
 struct Place {
     /// Subnets of the control plane, as references or ids.
     cluster_subnets: Vec<Value>,
-    /// Subnets of the nodes.
     node_subnets: Vec<Value>,
     /// The security group of the control plane.
     security_group_id: Value,

@@ -14,6 +14,8 @@
 //! assert_eq!(Partition::of_region("moon-north-1"), None);
 //! ```
 
+#![warn(missing_docs)]
+
 /// A group of regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +26,8 @@ pub struct Partition {
     pub areas: &'static [&'static str],
     /// The last labels of its host names: `amazonaws.com`.
     pub dns_suffix: &'static str,
+    /// The last labels of the names that lead to IPv6 addresses too: `api.aws`.
+    pub dual_stack_dns_suffix: &'static str,
     /// Where it keeps what it has once, IAM above all: the region in the signature of such requests.
     pub global_region: &'static str,
     /// The one host of IAM.
@@ -36,6 +40,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws",
         areas: &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
         dns_suffix: "amazonaws.com",
+        dual_stack_dns_suffix: "api.aws",
         global_region: "us-east-1",
         iam_host: "iam.amazonaws.com",
     },
@@ -43,6 +48,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-cn",
         areas: &["cn"],
         dns_suffix: "amazonaws.com.cn",
+        dual_stack_dns_suffix: "api.amazonwebservices.com.cn",
         global_region: "cn-north-1",
         iam_host: "iam.cn-north-1.amazonaws.com.cn",
     },
@@ -50,6 +56,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-us-gov",
         areas: &["us-gov"],
         dns_suffix: "amazonaws.com",
+        dual_stack_dns_suffix: "api.aws",
         global_region: "us-gov-west-1",
         iam_host: "iam.us-gov.amazonaws.com",
     },
@@ -57,6 +64,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-iso",
         areas: &["us-iso"],
         dns_suffix: "c2s.ic.gov",
+        dual_stack_dns_suffix: "api.aws.ic.gov",
         global_region: "us-iso-east-1",
         iam_host: "iam.us-iso-east-1.c2s.ic.gov",
     },
@@ -64,6 +72,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-iso-b",
         areas: &["us-isob"],
         dns_suffix: "sc2s.sgov.gov",
+        dual_stack_dns_suffix: "api.aws.scloud",
         global_region: "us-isob-east-1",
         iam_host: "iam.us-isob-east-1.sc2s.sgov.gov",
     },
@@ -71,6 +80,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-iso-e",
         areas: &["eu-isoe"],
         dns_suffix: "cloud.adc-e.uk",
+        dual_stack_dns_suffix: "api.cloud-aws.adc-e.uk",
         global_region: "eu-isoe-west-1",
         iam_host: "iam.eu-isoe-west-1.cloud.adc-e.uk",
     },
@@ -78,6 +88,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-iso-f",
         areas: &["us-isof"],
         dns_suffix: "csp.hci.ic.gov",
+        dual_stack_dns_suffix: "api.aws.hci.ic.gov",
         global_region: "us-isof-south-1",
         iam_host: "iam.us-isof-south-1.csp.hci.ic.gov",
     },
@@ -85,6 +96,7 @@ pub const PARTITIONS: [Partition; 8] = [
         id: "aws-eusc",
         areas: &["eusc-de"],
         dns_suffix: "amazonaws.eu",
+        dual_stack_dns_suffix: "api.amazonwebservices.eu",
         global_region: "eusc-de-east-1",
         iam_host: "iam.eusc-de-east-1.amazonaws.eu",
     },

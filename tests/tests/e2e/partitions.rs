@@ -30,6 +30,7 @@ async fn the_partitions_are_those_that_botocore_knows() -> Result<()> {
             "areas": areas,
             "regions": null,
             "dns_suffix": partition.dns_suffix,
+            "dual_stack_dns_suffix": partition.dual_stack_dns_suffix,
             "iam_host": partition.iam_host,
             "global_region": partition.global_region,
         });

@@ -24,7 +24,6 @@ const DELETING: &str = "DELETING";
 /// A part of a cluster: `<cluster>:<name>`, as Terraform has it too. Neither holds a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Id {
-    /// The cluster.
     pub cluster: String,
     /// The part's own name.
     pub name: String,

@@ -382,7 +382,12 @@ fn keys_of_other_clouds_are_told_with_those_of_aws() {
 
 #[test]
 fn the_rest_is_checked_too() {
-    assert_eq!(findings(json!({ "region": "us west" })), [error("REGION_INVALID", "/region")]);
+    for region in ["us west", "us_west_2", "zz-west-2", "us-west-2a"] {
+        assert_eq!(findings(json!({ "region": region })), [error("REGION_INVALID", "/region")]);
+    }
+    for region in ["us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"] {
+        assert_eq!(findings(json!({ "region": region })), []);
+    }
     assert_eq!(findings(json!({ "region": null })), [error("REGION_REQUIRED", "")]);
     assert_eq!(findings(json!({ "eks_kms_arn": "key" })), [error("ARN_INVALID", "/eks_kms_arn")]);
     assert_eq!(

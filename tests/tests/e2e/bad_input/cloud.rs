@@ -68,11 +68,11 @@ async fn credentials_that_have_ended_are_told_wherever_that_is_found_out() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_region_is_told_by_the_host_or_by_aws() -> Result<()> {
+async fn a_wrong_region_is_told_before_anything_is_asked_or_by_aws() -> Result<()> {
     // No partition of AWS has such regions.
     let mut workspace = site(&EXAMPLE.replace("us-west-2", "zz-west-2"))?;
     with_login(&mut workspace, NOBODY);
-    refused(&workspace, "cloud_no_such_region", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    refused(&workspace, "cloud_no_such_region", &["plan", "--quiet"], (1, "REGION_INVALID")).await?;
 
     // A region that the account has not enabled answers as if the login were wrong.
     let answer = "<Response><Errors><Error><Code>AuthFailure</Code><Message>AWS was not able to validate the provided access credentials</Message></Error></Errors></Response>";

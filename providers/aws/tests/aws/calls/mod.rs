@@ -33,17 +33,14 @@ pub fn read(cloud: &FakeCloud, target: Target) -> Observation {
     with_cloud(cloud, || block_on(Aws::read(&context(), vec![target]))).unwrap().remove(0)
 }
 
-/// Creates.
 pub fn create(cloud: &FakeCloud, change: Change) -> Result<Progress, Failure> {
     with_cloud(cloud, || block_on(Aws::create(&context(), change)))
 }
 
-/// Updates.
 pub fn update_of(cloud: &FakeCloud, change: Change) -> Result<Progress, Failure> {
     with_cloud(cloud, || block_on(Aws::update(&context(), change)))
 }
 
-/// Deletes.
 pub fn delete(cloud: &FakeCloud, change: Change) -> Result<Progress, Failure> {
     with_cloud(cloud, || block_on(Aws::delete(&context(), change)))
 }
