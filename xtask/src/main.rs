@@ -203,7 +203,6 @@ fn test(steps: &mut Steps, provisions: Beside, rest: &[String]) -> Result<()> {
     };
     in_test(&["test", "--release", "-p", "xtask"]).args(rest).run()?;
     native(&[]).args(rest).run()?;
-    cargo(&["test", "--release", "-p", "xtask"]).args(rest).run()?;
     // What the sandbox promises, on real components.
     native(&["--lib"])
         .env("NIC_TEST_COMPONENTS", &components)
@@ -246,6 +245,7 @@ fn sweep(rest: &[String]) -> Result<()> {
 const NATIVE: &[&str] = &[
     "nic-core",
     "nic-system",
+    "nic-authority",
     "nic-engine",
     "nic-gate",
     "nic-sandbox",
@@ -262,6 +262,7 @@ const NATIVE: &[&str] = &[
 const LINTED: &[&str] = &[
     "nic-core",
     "nic-system",
+    "nic-authority",
     "nic-gate",
     "nic-sandbox",
     "nic-cluster",

@@ -1,16 +1,18 @@
-//! The host's crates stand in one order: `core` <- `system` <- `gate` <- `sandbox` beside `cluster` <- `nic`; and `engine` <- `sandbox`.
+//! The host's crates stand in one order: `core` <- `system` <- `gate` <- `sandbox` beside `cluster` <- `nic`; and `engine` <- `sandbox`. What
+//! may act in the host's own name has `authority`, and the sandbox does not.
 
 use super::source::HostCrate;
 
 /// Each crate, and those that it may depend on.
-const BELOW: [(&str, &[&str]); 7] = [
+const BELOW: [(&str, &[&str]); 8] = [
     ("core", &[]),
     ("system", &["core"]),
-    ("gate", &["core", "system"]),
+    ("authority", &[]),
+    ("gate", &["core", "system", "authority"]),
     ("engine", &[]),
     ("sandbox", &["core", "system", "gate", "engine"]),
-    ("cluster", &["core", "system", "gate"]),
-    ("nic", &["core", "system", "gate", "sandbox", "cluster"]),
+    ("cluster", &["core", "system", "gate", "authority"]),
+    ("nic", &["core", "system", "gate", "sandbox", "cluster", "authority"]),
 ];
 
 /// What is against the order, for people.
@@ -66,6 +68,7 @@ mod tests {
         {
             assert_eq!(on(name, other).len(), 1, "{name} on {other}");
         }
+        assert_eq!(broken("sandbox", "[dev-dependencies]\nnic-authority.workspace = true\n").len(), 1);
         assert_eq!(broken("core", "[dev-dependencies]\nnic-gate = { path = \"../gate\" }\n").len(), 1);
         assert!(broken("new", "")[0].contains("no place"));
     }

@@ -1,6 +1,7 @@
 //! No imports in a circle. Modules beside each other (of a crate, and of a module of a crate) are looked at by the paths they write:
 //! in `use`, and wherever else a path begins with `crate`, `super` or `self`. A name that a module only hands on counts as that of the module
-//! where it is from. A module and what is below it are one: who is above and below is said by where they stand.
+//! where it is from; what a glob brings says that of no name, so there are none outside of tests. A module and what is below it are one: who
+//! is above and below is said by where they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,7 @@ fn broken(crates: &[HostCrate], known: &[(&str, &str, &[&str], &str)]) -> Vec<St
     let mut broken = Vec::new();
     let mut unused: Vec<_> = known.iter().collect();
     for one in crates {
+        broken.extend(globs(one));
         for (around, edges) in graphs(one) {
             for circle in circles(&edges) {
                 let around = around.join("::");
@@ -53,6 +55,46 @@ fn broken(crates: &[HostCrate], known: &[(&str, &str, &[&str], &str)]) -> Vec<St
     };
     broken.extend(unused.into_iter().map(stale));
     broken
+}
+
+/// Uses of everything that a module has.
+fn globs(one: &HostCrate) -> Vec<String> {
+    let mut told = Vec::new();
+    for source in &one.sources {
+        for line in globs_in(&source.tokens) {
+            told.push(format!("{}:{line}: a glob hides where names are from: name them", source.path.display()));
+        }
+    }
+    told
+}
+
+fn globs_in(tokens: &[TokenTree]) -> Vec<usize> {
+    let mut lines = Vec::new();
+    let mut in_use = None;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) if word == "use" => in_use = Some(word.span().start().line),
+            _ if is(token, ';') => in_use = None,
+            TokenTree::Group(group) => {
+                let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+                match in_use {
+                    Some(line) if has_star(&inside) => lines.push(line),
+                    Some(_) => {}
+                    None => lines.extend(globs_in(&inside)),
+                }
+            }
+            _ if is(token, '*') => lines.extend(in_use),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn has_star(tokens: &[TokenTree]) -> bool {
+    tokens.iter().any(|token| match token {
+        TokenTree::Group(group) => has_star(&group.stream().into_iter().collect::<Vec<_>>()),
+        other => is(other, '*'),
+    })
 }
 
 /// For each module that has others below it, what those name of each other.
@@ -115,7 +157,7 @@ impl Found<'_> {
                 }
                 TokenTree::Ident(word)
                     if matches!(word.to_string().as_str(), "crate" | "super" | "self")
-                        && !(index > 0 && is(&tokens[index - 1], ':')) =>
+                        && !(index > 1 && is(&tokens[index - 1], ':') && is(&tokens[index - 2], ':')) =>
                 {
                     let mut end = index + 1;
                     while end + 2 < tokens.len()
@@ -261,6 +303,9 @@ mod tests {
             ]
         );
         assert_eq!(found(&files[..3]), [""; 0], "one way is no circle");
+        // After a name and its colon it is a path all the same.
+        let typed = [("a.rs", "struct S { b: crate::b::B }"), ("b.rs", "fn f(a: super::a::S) {}")];
+        assert_eq!(found(&typed)[0], "host/x: imports in a circle: a, b");
     }
 
     #[test]
@@ -290,6 +335,14 @@ mod tests {
         assert_eq!(found(&files)[0], "host/x in `m`: imports in a circle: one, two");
         let tested = [("a.rs", "use crate::b;"), ("b.rs", "#[cfg(test)] mod tests { use crate::a; }")];
         assert!(found(&tested).is_empty());
+    }
+
+    #[test]
+    fn a_glob_is_told_wherever_it_stands_and_in_tests_is_none() {
+        let text = "use crate::b::*;\nuse {std::fmt, crate::c::{d, e::*}};\nfn f() { use super::*; let _ = 2 * 3; }\n\
+                    #[cfg(test)] mod tests { use super::*; }";
+        let told = |line| format!("host/x/src/a.rs:{line}: a glob hides where names are from: name them");
+        assert_eq!(found(&[("a.rs", text)]), [told(1), told(2), told(3)]);
     }
 
     #[test]

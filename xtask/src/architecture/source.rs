@@ -100,14 +100,15 @@ fn module_of(inside: &Path) -> Vec<String> {
 
 /// Drops whatever `#[cfg(test)]` stands before, and notes the modules among it.
 fn without_tests(stream: TokenStream, module: &[String], tests: &mut BTreeSet<Vec<String>>) -> Vec<TokenTree> {
-    let mut kept = Vec::new();
+    let mut kept: Vec<TokenTree> = Vec::new();
     let mut tokens = stream.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let only_in_tests = is_punct(&token, '#') && tokens.peek().is_some_and(is_cfg_test);
         if !only_in_tests {
             kept.push(match token {
                 TokenTree::Group(group) => {
-                    let inside = without_tests(group.stream(), module, tests).into_iter().collect();
+                    let module = inside_of(module, &kept);
+                    let inside = without_tests(group.stream(), &module, tests).into_iter().collect();
                     let mut pruned = proc_macro2::Group::new(group.delimiter(), inside);
                     pruned.set_span(group.span());
                     TokenTree::Group(pruned)
@@ -142,6 +143,15 @@ fn without_tests(stream: TokenStream, module: &[String], tests: &mut BTreeSet<Ve
     kept
 }
 
+/// The module of a block that follows these: one of its own after `mod name`.
+fn inside_of(module: &[String], before: &[TokenTree]) -> Vec<String> {
+    let own = match before {
+        [.., TokenTree::Ident(word), TokenTree::Ident(name)] if word == "mod" => Some(name.to_string()),
+        _ => None,
+    };
+    module.iter().cloned().chain(own).collect()
+}
+
 fn is_punct(token: &TokenTree, sign: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
@@ -165,13 +175,20 @@ mod tests {
             #[cfg(test)] fn h() -> Vec<u8> { i }
             #[cfg(test)] mod inline { fn j() {} }
             fn k() {}
+            mod p { #[cfg(test)] mod q; }
         ";
-        let files =
-            [("lib.rs", text), ("tests.rs", "fn l() {}"), ("tests/deep.rs", "fn m() {}"), ("n.rs", "fn o() {}")];
+        let files = [
+            ("lib.rs", text),
+            ("tests.rs", "fn l() {}"),
+            ("tests/deep.rs", "fn m() {}"),
+            ("n.rs", "fn o() {}"),
+            ("p/q.rs", "fn r() {}"),
+            ("q.rs", "fn s() {}"),
+        ];
         let read = HostCrate::fixture("x", &files);
         let paths: Vec<_> = read.sources.iter().map(|source| source.path.to_string_lossy().into_owned()).collect();
-        assert_eq!(paths, ["host/x/src/lib.rs", "host/x/src/n.rs"]);
+        assert_eq!(paths, ["host/x/src/lib.rs", "host/x/src/n.rs", "host/x/src/q.rs"]);
         let kept = read.sources[0].tokens.iter().cloned().collect::<TokenStream>().to_string();
-        assert_eq!(kept.split_whitespace().collect::<String>(), "usecrate::a;structS{g:u8}fnk(){}");
+        assert_eq!(kept.split_whitespace().collect::<String>(), "usecrate::a;structS{g:u8}fnk(){}modp{}");
     }
 }
