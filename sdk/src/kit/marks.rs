@@ -1,7 +1,7 @@
 //! The one mark by which NIC knows its own.
 //!
 //! It says which state a thing belongs to, the region of its platform, and its address; it is never part of a document. Where a label
-//! holds any text it is one label, `<lineage>@<region>/<address>`. Where labels hold little, as on Google's cloud, it is three.
+//! holds any text it is one label, `<lineage>@<region>/<address>`. Where labels hold little it is three.
 
 mod parts;
 
