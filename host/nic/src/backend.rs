@@ -7,6 +7,7 @@ mod location;
 mod lock;
 mod migrated;
 mod place;
+mod unwritten;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use damaged::damaged;
 pub use local::LocalBackend;
 pub use location::{Stage, StateLocation};
 pub use migrated::Migrated;
+pub use unwritten::{Nothing, ReadOnly};
 
 /// Opens the backend that a `--state` value names.
 ///

@@ -33,6 +33,11 @@ pub enum ComponentSource {
     File(PathBuf),
 }
 
+/// A digest that people can tell from another one.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// Whether a component of that name comes with NIC.
 pub fn is_bundled(name: &str) -> bool {
     BUNDLED.iter().any(|(bundled, _)| *bundled == name)

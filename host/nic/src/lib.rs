@@ -1,6 +1,7 @@
 //! The native host of NIC: it owns everything that needs trust. `docs/lifecycle.md` follows one `nic deploy` through it.
 
 pub mod backend;
+pub mod cache;
 pub mod cli;
 pub mod clouds;
 pub mod commands;
@@ -12,7 +13,9 @@ pub mod exit;
 pub mod fault;
 mod files;
 mod handover;
+pub mod host_gate;
 pub mod interrupt;
+pub mod loading;
 mod lockfile;
 pub mod logging;
 

@@ -8,8 +8,8 @@ use crate::cli::ConfigCommand;
 use crate::components;
 use crate::config::host_schema;
 use crate::exit::ExitStatus;
+use crate::loading;
 use crate::output::Printer;
-use crate::session;
 
 pub(super) async fn run(command: &ConfigCommand, printer: Printer) -> Result {
     match command {
@@ -22,7 +22,7 @@ async fn schema(printer: Printer) -> Result {
     let mut schema = host_schema();
     let mut sections = Map::new();
     for found in components::all() {
-        let component = session::component(&found.name, printer).await?;
+        let component = loading::component(&found.name, printer).await?;
         sections.extend(component.description().config_sections.clone());
     }
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {

@@ -15,10 +15,11 @@ use serde_json::json;
 
 use self::far::{Concern, reaches_far};
 use super::confirm::{Prompt, is_answered};
+use crate::components;
 use crate::error::CommandError;
 use crate::output::Printer;
 use crate::plan_file::REACHES_FAR;
-use crate::session::{self, Session};
+use crate::session::Session;
 
 /// What there is to agree to. Of what came with NIC it is nothing: that is as trusted as NIC.
 pub(super) struct Consent<'a> {
@@ -111,7 +112,7 @@ fn bulleted(lines: &[String]) -> String {
 
 /// Other bytes than those that the user agreed to; or nobody knows which acted until now.
 fn another(state: &State, name: &str, digest: &str) -> Option<(Concern, String)> {
-    let short = session::short(digest);
+    let short = components::short(digest);
     let told = match state.metadata.components.get(name) {
         Some(agreed) if agreed == digest => return None,
         Some(_) => format!("it is another one than at the last deploy (digest {short})"),

@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 
 use super::Result;
 use crate::backend;
+use crate::cache;
 use crate::cli::DoctorArgs;
 use crate::clouds;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::host_gate;
+use crate::loading;
 use crate::output::{Printer, human};
-use crate::session::{self, Session};
+use crate::session::Session;
 
 /// What came of one look.
 enum Finding {
@@ -45,13 +48,13 @@ impl Check {
 }
 
 pub(super) async fn run(flags: &DoctorArgs, printer: Printer) -> Result {
-    let mut checks = vec![Check::of("cache", session::check_cache())];
+    let mut checks = vec![Check::of("cache", cache::check())];
     let config = Config::load(&flags.of.config.file);
     checks.push(Check::of("config", config.as_ref().map(described).map_err(|error| error.error.clone())));
     let config = config.ok();
     match &config {
         Some(config) => {
-            let component = session::component(&config.provider, printer).await;
+            let component = loading::component(&config.provider, printer).await;
             let told = component.map(|c| format!("{} {}", c.manifest().name, c.manifest().version));
             checks.push(Check::of("provider", told));
         }
@@ -122,7 +125,7 @@ async fn credentials(config: Option<&Config>) -> Check {
         return Check::skipped(name, "this provider needs none of a cloud");
     };
     let Some(region) = config.region() else { return Check::skipped(name, "the config names no region") };
-    let told = match session::gate() {
+    let told = match host_gate::open() {
         Ok(gate) => check(&gate, &region).await,
         Err(error) => Err(error),
     };

@@ -6,13 +6,14 @@ use super::Result;
 use crate::cli::KubeconfigArgs;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::host_gate;
 use crate::output::{self, Printer};
-use crate::session::{self, Session};
+use crate::session::Session;
 
 pub(super) async fn run(flags: &KubeconfigArgs, printer: Printer) -> Result {
     if flags.token {
         let credential = match (&flags.context, &flags.cluster, &flags.region) {
-            (None, Some(cluster), Some(region)) => session::exec_credential(cluster, region).await?,
+            (None, Some(cluster), Some(region)) => host_gate::exec_credential(cluster, region).await?,
             (context, ..) => {
                 let context = context.as_deref().unwrap_or_default();
                 context_credential(context, flags.server.as_deref()).await.map_err(CommandError::from)?

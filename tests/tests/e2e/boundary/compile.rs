@@ -233,10 +233,10 @@ async fn decoy() -> Result<Vec<u8>> {
 async fn machine_code_that_others_could_have_put_there_is_not_run() -> Result<()> {
     let mut workspace = Workspace::new()?;
     use_scripted(&mut workspace)?;
-    workspace.env("NIC_CACHE_DIR", "cache");
+    let cache = workspace.path().join("cache/compiled");
+    workspace.env("NIC_CACHE_DIR", workspace.path().join("cache").display().to_string());
     workspace.config("project_name: abc\nprovider: scripted\nscripted: {endpoint: \"http://127.0.0.1:7070\"}\n")?;
     workspace.ok(&["validate"]).await?;
-    let cache = workspace.path().join("cache/compiled");
     let path = kept(&cache)?;
     let (own, decoy) = (fs::read(&path)?, decoy().await?);
     ensure!(own != decoy);

@@ -16,9 +16,9 @@ use crate::components;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
+use crate::loading;
 use crate::lockfile::{self, LockFile, Locked};
 use crate::output::{Printer, grants};
-use crate::session;
 
 pub(super) async fn run(flags: &ProviderAddArgs, printer: Printer) -> Result {
     let source =
@@ -61,7 +61,7 @@ pub(super) async fn run(flags: &ProviderAddArgs, printer: Printer) -> Result {
         printer.talk("warn", told);
     }
     // What cannot be used is not added, and does not take the place of what can.
-    session::try_out(manifest, code.clone(), entry.grants.clone(), printer).await.map_err(|mut error| {
+    loading::try_out(manifest, code.clone(), entry.grants.clone(), printer).await.map_err(|mut error| {
         let of_author = |found: &&mut Diagnostic| found.code == COMPONENT_NOT_GRANTED;
         if let Some(found) = error.diagnostics.first_mut().filter(of_author) {
             found.hints = vec!["its manifest does not ask for that, so it cannot be given: tell its author".to_owned()];
