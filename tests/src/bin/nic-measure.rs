@@ -26,7 +26,7 @@ struct Measured {
 }
 
 /// The most that was seen, in MiB.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Memory {
     /// Everything that was in memory, files that are mapped (the program itself, compiled code) included.
     peak: f64,
@@ -46,6 +46,10 @@ impl Memory {
             line.and_then(|kib| kib.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
         };
         Self { peak: member("VmHWM"), own: member("RssAnon") }
+    }
+
+    fn told(self) -> String {
+        format!("{:.0} MiB, {:.0} MiB", self.peak, self.own)
     }
 }
 
@@ -241,25 +245,27 @@ async fn compare(platform: &Platform, other: &Path) -> Result<()> {
     measure_of(other, &workspace, &["deploy"]).await?;
     // The first deploy by this one may record what the other does not know.
     measure(&workspace, &["deploy"]).await?;
-    tell("| what | this | the other | this / the other |\n|---|---|---|---|");
+    tell(
+        "| what | this | the other | this / the other | peak memory, of that its own | the other |\n|---|---|---|---|---|---|",
+    );
     for (what, arguments) in [
         ("`nic validate`", &["validate"][..]),
         ("`nic plan` without changes", &["plan"]),
         ("`nic deploy` without changes", &["deploy"]),
     ] {
-        let (mut times, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut of_this, mut of_other, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..2 * RUNS {
-            let time = millis(measure_of(&own, &workspace, arguments).await?.took);
-            let beside = millis(measure_of(other, &workspace, arguments).await?.took);
-            times.push(time);
-            others.push(beside);
-            ratios.push(time / beside);
+            let this = measure_of(&own, &workspace, arguments).await?;
+            let beside = measure_of(other, &workspace, arguments).await?;
+            ratios.push(millis(this.took) / millis(beside.took));
+            of_this.push(this);
+            of_other.push(beside);
         }
-        let [time, beside, ratio] = [times, others, ratios].map(|mut all| {
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2]
-        });
-        tell(&format!("| {what} | {time:.0} ms | {beside:.0} ms | {ratio:.2} |"));
+        ratios.sort_by(f64::total_cmp);
+        let (this, beside, ratio) = (middle(of_this), middle(of_other), ratios[ratios.len() / 2]);
+        let (time, other_time) = (millis(this.took), millis(beside.took));
+        let (memory, other_memory) = (this.memory.told(), beside.memory.told());
+        tell(&format!("| {what} | {time:.0} ms | {other_time:.0} ms | {ratio:.2} | {memory} | {other_memory} |"));
     }
     measure(&workspace, &["destroy", "--yes"]).await?;
     platform.aws.assert_empty().await?;
@@ -271,15 +277,18 @@ async fn compare(platform: &Platform, other: &Path) -> Result<()> {
 async fn waits(platform: &Platform, binaries: &[(&str, &Path)]) -> Result<()> {
     platform.aws.pace(Pace::all(Wait::NONE)).await;
     platform.aws.nat_pace(Wait::NONE);
-    tell("\nEverything is ready at once, and nobody hurries:\n\n| what | time | requests |\n|---|---|---|");
+    tell(
+        "\nEverything is ready at once, and nobody hurries:\n\n| what | time | requests | peak memory, of that its own |\n|---|---|---|---|",
+    );
     for (name, nic) in binaries {
         let mut workspace = platform.workspace()?;
         workspace.config(EXAMPLE)?;
         workspace.env("NIC_PACE", "1");
         for (what, arguments) in [("deploy", &["deploy"][..]), ("destroy", &["destroy", "--yes"])] {
             platform.aws.clear_log();
-            let took = measure_of(nic, &workspace, arguments).await?.took;
-            tell(&format!("| `nic {what}`, {name} | {:.1} s | {} |", took.as_secs_f64(), platform.aws.log().len()));
+            let Measured { took, memory } = measure_of(nic, &workspace, arguments).await?;
+            let requests = platform.aws.log().len();
+            tell(&format!("| `nic {what}`, {name} | {:.1} s | {requests} | {} |", took.as_secs_f64(), memory.told()));
         }
     }
     platform.aws.assert_empty().await
