@@ -13,7 +13,7 @@
 //! | observe, make and change kinds that are found by their mark | [`LabelledKind`] |
 //! | lead a thing to its document where a change shows late | [`settle`] |
 //! | find what is not recorded | [`discover`] |
-//! | type a section of the config, each fault with its place | [`Reader`], [`taint`], [`Cidr`] |
+//! | type a section of the config, each fault with its place | [`Reader`], [`taint`], [`label_syntax`], [`Cidr`], [`placeholder()`] |
 //! | name things, within what a cloud takes | [`names`] |
 //! | tell the two topologies apart | [`Topology`] |
 //! | ask before the graph is known | [`Sought`] |
@@ -25,11 +25,13 @@ mod cidr;
 pub mod discover;
 mod facts;
 mod kind;
+pub mod label_syntax;
 mod labelled;
 mod labels;
 mod marks;
 pub mod named;
 pub mod names;
+mod placeholder;
 mod pointer;
 pub mod preflight;
 mod reader;
@@ -46,6 +48,7 @@ pub use self::kind::{Cloud, Kind, by_kind, unknown_kind};
 pub use self::labelled::{LabelledKind, Selection, ambiguous, claimed, marked, observe_recorded};
 pub use self::labels::{LabelEdits, Labels, labels_of};
 pub use self::marks::{Claim, Marks};
+pub use self::placeholder::placeholder;
 pub use self::pointer::{child, escaped};
 pub use self::reader::{Reader, unread_keys, wrong_type};
 pub use self::scope::Scope;

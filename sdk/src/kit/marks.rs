@@ -133,8 +133,8 @@ impl Marks {
             return Claim::Ours;
         }
         // A user's label may stand in for the platform's, so the wanted one decides where there is one.
-        let same = |(key, ours): &(&str, String)| match shown.get(*key) {
-            Some(shown) => shown == wanted.get(*key).unwrap_or(ours),
+        let same = |(key, ours): &(&str, String)| match label(shown, key) {
+            Some(shown) => shown == label(wanted, key).unwrap_or(ours),
             None => unlabelled,
         };
         // Some things are of no region, and platforms of one name may be in several.
@@ -205,6 +205,12 @@ impl Marks {
     }
 }
 
+/// The label of this key. Some services tell no case of keys apart, so a user's label may stand for the platform's in any.
+fn label<'a>(labels: &'a Labels, key: &str) -> Option<&'a String> {
+    let in_any_case = || labels.iter().find(|(given, _)| given.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+    labels.get(key).or_else(in_any_case)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +239,9 @@ mod tests {
         let other = labels(&[("Project", "other"), ("Environment", "dev"), (KEY, "l-0/a.network.main")]);
         assert_eq!(marks.claim(&other, "a.network.main", &Labels::new()), Claim::Foreign);
         assert_eq!(marks.claim(&other, "a.network.main", &labels(&[("Project", "other")])), Claim::AnotherState);
+        let cased = labels(&[("project", "other"), ("Environment", "dev"), (KEY, "l-0/a.network.main")]);
+        assert_eq!(marks.claim(&cased, "a.network.main", &labels(&[("project", "other")])), Claim::AnotherState);
+        assert_eq!(marks.claim(&cased, "a.network.main", &Labels::new()), Claim::Foreign);
     }
 
     #[test]

@@ -63,16 +63,23 @@ pub fn plain(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// What is wrong with the platform's namespace: Kubernetes refuses one with capitals or `_`, and is asked for it only when the cluster
-/// stands.
+/// Characters of a namespace.
+const LONGEST_NAMESPACE: usize = 63;
+
+/// What is wrong with the platform's namespace: Kubernetes refuses one with capitals or `_`, or of more than 63 characters, and is asked
+/// for it only when the cluster stands.
 pub fn namespace(name: &str) -> Option<Diagnostic> {
     let legal = plain(name);
-    (legal != name).then(|| {
-        let detail = format!("`{name}` becomes a namespace of Kubernetes, which refuses capitals and `_`");
-        Diagnostic::error("NAMESPACE_INVALID", "A name is not allowed", detail)
-            .at("/namespace")
-            .hint(format!("write `namespace: {legal}`"))
-    })
+    let excess = name.chars().count().saturating_sub(LONGEST_NAMESPACE);
+    let (refused, hint) = if legal != name {
+        ("capitals and `_`".to_owned(), format!("write `namespace: {legal}`"))
+    } else if excess > 0 {
+        (format!("more than {LONGEST_NAMESPACE} characters"), format!("write a `namespace` that is {excess} shorter"))
+    } else {
+        return None;
+    };
+    let detail = format!("`{name}` becomes a namespace of Kubernetes, which refuses {refused}");
+    Some(Diagnostic::error("NAMESPACE_INVALID", "A name is not allowed", detail).at("/namespace").hint(hint))
 }
 
 #[cfg(test)]
@@ -86,6 +93,14 @@ mod tests {
             assert_eq!(successor_of(plain), None, "{plain}");
         }
         assert_eq!("-01ab9f".len(), SUCCESSOR_LENGTH);
+    }
+
+    #[test]
+    fn a_namespace_is_one_of_kubernetes() {
+        let hint = |name: &str| namespace(name).map(|told| told.hints.concat());
+        assert_eq!((hint("dev"), hint(&"n".repeat(63))), (None, None));
+        assert_eq!(hint("My_Dev").as_deref(), Some("write `namespace: my-dev`"));
+        assert_eq!(hint(&"n".repeat(65)).as_deref(), Some("write a `namespace` that is 2 shorter"));
     }
 
     #[test]

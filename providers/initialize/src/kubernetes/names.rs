@@ -1,6 +1,7 @@
 //! Which names Kubernetes takes.
 
 use nic_sdk::findings::Findings;
+use nic_sdk::kit::label_syntax::{fault_of_key, fault_of_value};
 
 /// Whether it is a DNS label: a namespace, and whatever else this section names.
 pub(super) fn is_label(name: &str) -> bool {
@@ -20,21 +21,12 @@ pub(super) fn label(name: &str, at: &str, found: &mut Findings) -> bool {
 
 /// Whether it is the name of a resource or the key of a label: `team`, `example.com/team`.
 pub(super) fn is_qualified(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => prefix.len() <= 253 && prefix.split('.').all(is_label) && is_word(name),
-        None => is_word(key),
-    }
+    fault_of_key(key).is_none()
 }
 
 /// Whether it may be the value of a label.
 pub(super) fn is_label_value(value: &str) -> bool {
-    value.is_empty() || is_word(value)
-}
-
-fn is_word(text: &str) -> bool {
-    let ends = |c: char| c.is_ascii_alphanumeric();
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (1..=63).contains(&text.len()) && text.chars().all(inner) && text.starts_with(ends) && text.ends_with(ends)
+    fault_of_value(value).is_none()
 }
 
 #[cfg(test)]
