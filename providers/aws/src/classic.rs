@@ -19,7 +19,7 @@ use nic_sdk::error::Error;
 use nic_sdk::kit::Topology;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Answer, Context, Resource};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config::{Config, Network};
 use crate::facts;
@@ -42,6 +42,20 @@ impl Platform<'_> {
             Topology::Classic => tags::classic(self.names, &self.config.tags, &name),
             Topology::Design => tags::design(self.names, &self.config.tags, &name),
         }
+    }
+
+    /// A role with this trust policy. Nebari's templates give the boundary to two roles of four; where an account demands one, it demands it
+    /// on every role, so here each has it.
+    pub(crate) fn role(&self, name: &str, trust: Value) -> Value {
+        let mut document = json!({
+            "name": name,
+            "assume_role_policy": trust,
+            "tags": tag_object(&self.tags(None)),
+        });
+        if let Some(boundary) = &self.config.permissions_boundary {
+            document["permissions_boundary"] = boundary.as_str().into();
+        }
+        document
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Config {
     pub kms_key_arn: Option<String>,
     /// Ours or given.
     pub network: Network,
-    /// The boundary of both roles.
+    /// The boundary of every role.
     pub permissions_boundary: Option<String>,
     /// The user's tags.
     pub tags: Tags,

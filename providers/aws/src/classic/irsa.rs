@@ -78,13 +78,8 @@ pub(crate) fn add_role(
     service_account: &str,
     resources: &mut Vec<Resource>,
 ) -> String {
-    let role = json!({
-        "name": name,
-        "assume_role_policy": trust(service_account),
-        "tags": tag_object(&platform.tags(None)),
-    });
     let address = format!("aws.iam-role.{short}");
-    resources.push(Resource::new(&address, IAM_ROLE, role));
+    resources.push(Resource::new(&address, IAM_ROLE, platform.role(name, trust(service_account))));
     address
 }
 

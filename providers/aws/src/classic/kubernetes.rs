@@ -58,15 +58,7 @@ pub(crate) fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value 
         "Statement": [{ "Action": "sts:AssumeRole", "Effect": "Allow", "Principal": { "Service": service } }],
         "Version": "2012-10-17",
     });
-    let mut document = json!({
-        "name": name,
-        "assume_role_policy": trust.to_string(),
-        "tags": tag_object(&platform.tags(None)),
-    });
-    if let Some(boundary) = &platform.config.permissions_boundary {
-        document["permissions_boundary"] = boundary.as_str().into();
-    }
-    document
+    platform.role(name, trust.to_string().into())
 }
 
 /// Attaches AWS's policies to a role and gives the addresses of the attachments.

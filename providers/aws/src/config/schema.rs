@@ -30,7 +30,7 @@ pub fn section() -> Value {
             text("Network of the VPC; 10.10.0.0/16 in the Classic topology, 10.0.0.0/16 in the design document's."),
         )
         .optional("vpc_cidr", text("The same as vpc_cidr_block."))
-        .optional("permissions_boundary", text("ARN of the boundary of the roles."))
+        .optional("permissions_boundary", text("ARN of the policy that bounds every role, also those of service accounts."))
         .optional("tags", texts_by_name("Tags for everything that takes tags."))
         .optional("storage", storage());
     open(section).build()

@@ -5,6 +5,7 @@ mod calls;
 mod fits;
 
 mod addons;
+mod boundary;
 mod classic;
 mod cloud;
 mod design;
