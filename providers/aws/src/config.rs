@@ -5,19 +5,20 @@ mod node_group;
 pub mod schema;
 mod spelling;
 pub mod storage;
+mod user_tags;
 
 use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::aws::Partition;
 use nic_sdk::findings::Findings;
-use nic_sdk::kit::{Cidr, Minor, Reader, Topology, child};
+use nic_sdk::kit::{Cidr, Minor, Reader, Topology};
 use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
 pub use self::block_storage::Storage;
 pub use self::node_group::{GROUP_LABEL, NodeGroup};
 pub use self::storage::SharedStorage;
-use crate::tags::{OWNER_KEY, Tags};
+use crate::tags::Tags;
 
 /// The section this provider owns.
 pub const SECTION: &str = "amazon_web_services";
@@ -142,7 +143,7 @@ fn section_of(
     if !matches!(network, Some(Network::Existing { .. })) {
         room_for_zones(section, topology, availability_zones.len(), findings);
     }
-    let tags = tags(section, findings);
+    let tags = user_tags::read(section, findings);
     let storage = block_storage::parse(section, topology, findings);
     Some(Config {
         region: region?,
@@ -350,32 +351,4 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
         return None;
     }
     Some(Network::Own(block))
-}
-
-/// Whether every service takes it in a tag: EC2 takes anything, IAM and EFS do not.
-fn in_tags(letter: char) -> bool {
-    let space = letter.is_whitespace() && !letter.is_control();
-    letter.is_alphanumeric() || space || "_.:/=+-@".contains(letter)
-}
-
-fn tags(section: &Reader<'_>, findings: &mut Findings) -> Tags {
-    let tags = section.text_map("tags", findings).unwrap_or_default();
-    let pointer = section.at("tags");
-    for (key, value) in &tags {
-        let why = if key.is_empty() || key.chars().count() > 128 {
-            "a key has 1 to 128 characters"
-        } else if value.chars().count() > 256 {
-            "a value has at most 256 characters"
-        } else if key.to_ascii_lowercase().starts_with("aws:") {
-            "keys that begin with `aws:` are AWS's own"
-        } else if !key.chars().chain(value.chars()).all(in_tags) {
-            "IAM takes letters, digits, spaces and `_.:/=+-@`, and roles get the same tags as everything"
-        } else if key == OWNER_KEY {
-            "this key is NIC's own"
-        } else {
-            continue;
-        };
-        findings.error("TAG_INVALID", "A tag is not allowed", format!("`{key}`: {why}"), &child(&pointer, key));
-    }
-    tags
 }

@@ -16,20 +16,35 @@ pub const OWNER_KEY: &str = "nic.nebari.dev/owner";
 /// `extra`, then `Project`, `Environment` and `Owner`, each layer over the one before, the user's tags last.
 pub fn classic(names: &Names, user: &Tags, extra: &[(&str, &str)]) -> Tags {
     let base = [("Project", names.project.as_str()), ("Environment", &names.environment), ("Owner", "terraform")];
-    let layers = extra.iter().chain(&base).map(|&(key, value)| (key.to_owned(), value.to_owned()));
-    layers.chain(user.clone()).collect()
+    under(user, extra.iter().chain(&base))
 }
 
-/// `extra`, then `managed-by`, `project` and `environment`, the user's tags last. IAM tells no case of a key apart, so a tag
-/// of the user's takes the place of ours in whatever case it is written.
+/// `extra`, then `managed-by`, `project` and `environment`, the user's tags last.
 pub fn design(names: &Names, user: &Tags, extra: &[(&str, &str)]) -> Tags {
     let base = [
         ("managed-by", "nebari-infrastructure-core"),
         ("project", &*names.project),
         ("environment", &*names.environment),
     ];
-    let ours = extra.iter().chain(&base).filter(|(key, _)| !user.keys().any(|given| given.eq_ignore_ascii_case(key)));
+    under(user, extra.iter().chain(&base))
+}
+
+fn under<'a>(user: &Tags, ours: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Tags {
+    let ours = ours.filter(|(key, _)| !is_given(user, key));
     ours.map(|&(key, value)| (key.to_owned(), value.to_owned())).chain(user.clone()).collect()
+}
+
+/// Adds a tag of ours where the user has none with that key.
+pub fn add(tags: &mut Tags, key: &str, value: &str) {
+    if !is_given(tags, key) {
+        tags.insert(key.to_owned(), value.to_owned());
+    }
+}
+
+/// IAM tells no case of a key apart, so a tag of the user's takes the place of ours in whatever case it is written: on everything, that
+/// each thing bears the same.
+fn is_given(tags: &Tags, key: &str) -> bool {
+    tags.keys().any(|given| given.eq_ignore_ascii_case(key))
 }
 
 /// The tags a document shows: not NIC's own mark, nor what AWS keeps for itself.
@@ -74,7 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn in_the_design_a_tag_of_the_users_takes_the_place_of_ours_in_any_case() {
+    fn a_tag_of_the_users_takes_the_place_of_ours_in_any_case() {
+        let user = tags(&[("owner", "me"), ("name", "x"), ("environment", "research")]);
+        assert_eq!(
+            classic(&Names::new(&context()), &user, &[("Name", "demo-dev")]),
+            tags(&[("Project", "demo"), ("environment", "research"), ("name", "x"), ("owner", "me")])
+        );
         let context = context().topology("design");
         let user = tags(&[("Project", "x")]);
         assert_eq!(
@@ -88,6 +108,14 @@ mod tests {
         );
         let lost = tags(&[("project", "demo"), ("environment", "dev"), (OWNER_KEY, "l-0/aws.vpc.main")]);
         assert_eq!(marks(&context).claim(&lost, "aws.vpc.main", &Tags::new()), Claim::AnotherState);
+    }
+
+    #[test]
+    fn a_tag_is_added_where_the_user_has_none() {
+        let mut all = tags(&[("description", "theirs")]);
+        add(&mut all, "Description", "ours");
+        add(&mut all, "Other", "ours");
+        assert_eq!(all, tags(&[("Other", "ours"), ("description", "theirs")]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Platform, tag_object};
 use crate::kinds::RESOURCE_GROUP;
+use crate::tags::add as add_tag;
 
 /// The address of the resource group.
 pub const ACCOUNTING: &str = "aws.resource-group.main";
@@ -23,7 +24,7 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     });
     let description = format!("AWS resources project={} and environment={}", names.project, names.environment);
     let mut tags = platform.tags(None);
-    tags.entry("Description".to_owned()).or_insert(description);
+    add_tag(&mut tags, "Description", &description);
     let group = json!({
         "name": names.project,
         "description": names.accounting(),

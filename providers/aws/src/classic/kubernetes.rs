@@ -9,7 +9,7 @@ use super::network::Place;
 use super::{Platform, addons, initialize, irsa, leftovers, resource, tag_object};
 use crate::config::NodeGroup;
 use crate::kinds::{CLUSTER, IAM_ROLE, IAM_ROLE_POLICY_ATTACHMENT, NODE_GROUP};
-use crate::tags::Tags;
+use crate::tags::{Tags, add as add_tag};
 
 pub(crate) const MAIN_CLUSTER: &str = "aws.cluster.main";
 pub(crate) const CLUSTER_ROLE: &str = "aws.iam-role.cluster";
@@ -117,8 +117,8 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
     }
     // The autoscaler reads these where there is no node to look at; the user's tags go over them, as in the templates.
     let mut tags = platform.tags(None);
-    tags.entry("k8s.io/cluster-autoscaler/node-template/label/dedicated".to_owned()).or_insert_with(|| name.to_owned());
-    tags.entry("propagate_at_launch".to_owned()).or_insert_with(|| "true".to_owned());
+    add_tag(&mut tags, "k8s.io/cluster-autoscaler/node-template/label/dedicated", name);
+    add_tag(&mut tags, "propagate_at_launch", "true");
     node_group_document(group, &place.subnet_ids, &labels, &tags)
 }
 

@@ -160,14 +160,15 @@ impl Settles for IamOidcProvider {
     }
 
     async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
-        if !edits.set.is_empty() {
-            let request = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
-            request.set_tags(Some(to_iam(&edits.set)?)).send().await.map_err(from_aws)?;
-        }
+        // First, since to IAM a key in another case is the same key.
         if !edits.remove.is_empty() {
             let request = cloud.iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
             let keys = edits.remove.iter().cloned().collect();
             request.set_tag_keys(Some(keys)).send().await.map_err(from_aws)?;
+        }
+        if !edits.set.is_empty() {
+            let request = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            request.set_tags(Some(to_iam(&edits.set)?)).send().await.map_err(from_aws)?;
         }
         Ok(())
     }

@@ -164,13 +164,14 @@ impl Settles for IamPolicy {
     }
 
     async fn edit_labels(cloud: &Cloud, arn: &str, edits: &LabelEdits) -> Result<(), Error> {
-        if !edits.set.is_empty() {
-            let tags = to_iam(&edits.set)?;
-            cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
-        }
+        // First, since to IAM a key in another case is the same key.
         if !edits.remove.is_empty() {
             let keys = edits.remove.iter().cloned().collect();
             cloud.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(keys)).send().await.map_err(from_aws)?;
+        }
+        if !edits.set.is_empty() {
+            let tags = to_iam(&edits.set)?;
+            cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(tags)).send().await.map_err(from_aws)?;
         }
         Ok(())
     }

@@ -143,13 +143,14 @@ impl Settles for IamRole {
     }
 
     async fn edit_labels(cloud: &Cloud, name: &str, edits: &LabelEdits) -> Result<(), Error> {
-        if !edits.set.is_empty() {
-            let tags = to_iam(&edits.set)?;
-            cloud.iam.tag_role().role_name(name).set_tags(Some(tags)).send().await.map_err(from_aws)?;
-        }
+        // First, since to IAM a key in another case is the same key.
         if !edits.remove.is_empty() {
             let keys = edits.remove.iter().cloned().collect();
             cloud.iam.untag_role().role_name(name).set_tag_keys(Some(keys)).send().await.map_err(from_aws)?;
+        }
+        if !edits.set.is_empty() {
+            let tags = to_iam(&edits.set)?;
+            cloud.iam.tag_role().role_name(name).set_tags(Some(tags)).send().await.map_err(from_aws)?;
         }
         Ok(())
     }

@@ -15,5 +15,6 @@ mod leftovers;
 mod matrix;
 mod preflight;
 mod services;
+mod tags;
 mod updates;
 mod validate;
