@@ -15,13 +15,15 @@ pub use self::accounting::ACCOUNTING;
 pub use self::registry::REGISTRY;
 pub use self::storage::SHARED_FILE_SYSTEM;
 
+use std::collections::BTreeMap;
+
 use nic_sdk::error::Error;
 use nic_sdk::kit::Topology;
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Answer, Context, Resource};
 use serde_json::{Map, Value, json};
 
-use crate::config::{Config, Network};
+use crate::config::{Config, Network, NodeGroup, image};
 use crate::facts;
 use crate::names::Names;
 use crate::tags::{self, Tags};
@@ -32,6 +34,8 @@ pub(crate) struct Platform<'a> {
     pub(crate) names: &'a Names,
     /// Of the control plane; the nodes follow it.
     pub(crate) kubernetes_version: &'a str,
+    /// Images that node groups have and keep, by group.
+    pub(crate) images: &'a BTreeMap<String, String>,
 }
 
 impl Platform<'_> {
@@ -57,6 +61,11 @@ impl Platform<'_> {
         }
         document
     }
+
+    /// The image of a group's nodes.
+    pub(crate) fn image(&self, group: &NodeGroup) -> &str {
+        self.images.get(&group.name).map_or_else(|| image(&group.instance, group.gpu), String::as_str)
+    }
 }
 
 /// The desired graph, or the facts it needs.
@@ -64,15 +73,16 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let names = Names::new(context);
     let mut queries = Vec::new();
     let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
+    let images = facts::kept_images(config, &names, facts, &mut queries);
     let zones = match &config.network {
         Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
         Network::Existing { .. } => Some(Vec::new()),
     };
     // Whatever is not known is asked for in one round.
-    let (Some(kubernetes_version), Some(zones)) = (kubernetes_version, zones) else {
+    let (Some(kubernetes_version), Some(zones), true) = (kubernetes_version, zones, queries.is_empty()) else {
         return Ok(Answer::Need(queries));
     };
-    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version };
+    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version, images: &images };
     let mut resources = Vec::new();
     let place = match &config.network {
         Network::Own(block) => network::add(&platform, *block, &zones, &mut resources)?,

@@ -1,7 +1,9 @@
 //! The `amazon_web_services` section, typed. Both spellings are read: Nebari's own and the design document's.
 
 mod block_storage;
+mod machines;
 mod node_group;
+mod node_labels;
 pub mod schema;
 mod spelling;
 pub mod storage;
@@ -16,6 +18,7 @@ use nic_sdk::types::Diagnostic;
 use serde_json::Value;
 
 pub use self::block_storage::Storage;
+pub use self::machines::{had_another_image, image};
 pub use self::node_group::{GROUP_LABEL, NodeGroup};
 pub use self::storage::SharedStorage;
 use crate::tags::Tags;

@@ -33,6 +33,7 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let names = Names::new(context);
     let mut queries = Vec::new();
     let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
+    let images = facts::kept_images(config, &names, facts, &mut queries);
     let zones = match &config.network {
         Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
         // A volume has to stand where nodes can attach it.
@@ -42,10 +43,10 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
         },
     };
     // Whatever is not known is asked for in one round.
-    let (Some(kubernetes_version), Some(zones)) = (kubernetes_version, zones) else {
+    let (Some(kubernetes_version), Some(zones), true) = (kubernetes_version, zones, queries.is_empty()) else {
         return Ok(Answer::Need(queries));
     };
-    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version };
+    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version, images: &images };
     let mut resources = Vec::new();
     let place = match &config.network {
         Network::Own(block) => network::add(&platform, *block, &zones, &mut resources)?,

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use futures::future::{join, try_join_all};
 use nic_sdk::error::Error;
+use nic_sdk::kit::names::successor_of;
 use nic_sdk::kit::{Sought, text_argument, unknown_query};
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, filter, from_aws};
-use crate::config::Config;
-use crate::kinds::describe_cluster;
+use crate::config::{Config, had_another_image};
+use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
 use crate::names::Names;
 use crate::versions::{self, NEWEST_TRIED};
 
@@ -23,6 +24,9 @@ pub const KUBERNETES_VERSION: &str = "kubernetes-version";
 
 /// The name of the query for the zone of a subnet that is given.
 pub const SUBNET_ZONE: &str = "subnet-zone";
+
+/// The name of the query for the image that the nodes of a group have.
+pub const NODE_IMAGE: &str = "node-image";
 
 const ZONES_KEY: &str = "availability_zones";
 const VERSION_KEY: &str = "kubernetes_version";
@@ -77,6 +81,28 @@ pub fn kubernetes_version(config: &Config, names: &Names, facts: &Facts) -> Soug
     }
 }
 
+/// The images that node groups were made with and keep, by group. Images were not always chosen by the machine; a group that has another one
+/// would be replaced if it got the one of today. What is not known is asked for.
+pub fn kept_images(
+    config: &Config,
+    names: &Names,
+    facts: &Facts,
+    queries: &mut Vec<Query>,
+) -> BTreeMap<String, String> {
+    let doubtful = config.node_groups.iter().filter(|group| had_another_image(&group.instance, group.gpu));
+    let kept = doubtful.filter_map(|group| {
+        // Other machines are another question: for them the group is replaced anyway.
+        let key = format!("image_of_{}_{}", group.name, group.instance);
+        if let Some(answer) = facts.get(&key) {
+            return Some((group.name.clone(), answer.as_str()?.to_owned()));
+        }
+        let arguments = json!({ "cluster": names.cluster, "group": group.name, "instance": group.instance });
+        queries.push(Query::new(key, NODE_IMAGE, arguments));
+        None
+    });
+    kept.collect()
+}
+
 /// Answers queries.
 pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {
     let answers = queries.into_iter().map(|query| async move {
@@ -89,6 +115,12 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
             SUBNET_ZONE => {
                 let zone = subnet_zone(cloud, text_argument(&query, "subnet")).await?;
                 Ok(Fact::new(query.key, zone))
+            }
+            NODE_IMAGE => {
+                let [cluster, group, instance] =
+                    ["cluster", "group", "instance"].map(|name| text_argument(&query, name));
+                let image = image_of(cloud, cluster, group, instance).await?;
+                Ok(Fact::new(query.key, image))
             }
             other => Err(unknown_query(other)),
         }
@@ -117,6 +149,19 @@ pub async fn zones_of(cloud: &Cloud, subnets: &[&str]) -> Result<BTreeMap<String
     let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", subnets.iter().copied()));
     let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
     Ok(shown.into_iter().filter_map(|subnet| subnet.subnet_id.zip(subnet.availability_zone)).collect())
+}
+
+/// The image of the nodes of a group that is there, if they are such machines; a replacement bears a longer name.
+async fn image_of(cloud: &Cloud, cluster: &str, group: &str, instance: &str) -> Result<Option<String>, Error> {
+    let names = node_group_names(cloud, cluster).await?.into_iter();
+    for name in names.filter(|name| name == group || successor_of(name) == Some(group)) {
+        let shown = describe_node_group(cloud, cluster, &name).await?;
+        let image = shown.filter(|shown| shown.instance_types() == [instance]).and_then(|shown| shown.ami_type);
+        if let Some(image) = image {
+            return Ok(Some(image.as_str().to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// The version of the cluster that is there already, as after a state was lost; else the newest on offer that NIC is tried with.

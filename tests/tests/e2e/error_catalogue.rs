@@ -19,6 +19,8 @@ const NOT_CODES: &[&str] = &[
     "PREFER_NO_SCHEDULE",
     "NO_EXECUTE",
     "ON_DEMAND",
+    "AL2023_ARM_64_NVIDIA",
+    "AL2023_ARM_64_STANDARD",
     "CONFIG_MAP",
     "CREATE_FAILED",
     "DELETE_FAILED",

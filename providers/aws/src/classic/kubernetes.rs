@@ -119,12 +119,18 @@ fn node_group(platform: &Platform<'_>, place: &Place, group: &NodeGroup) -> Valu
     let mut tags = platform.tags(None);
     add_tag(&mut tags, "k8s.io/cluster-autoscaler/node-template/label/dedicated", name);
     add_tag(&mut tags, "propagate_at_launch", "true");
-    node_group_document(group, &place.subnet_ids, &labels, &tags)
+    node_group_document(platform, group, &place.subnet_ids, &labels, &tags)
 }
 
 /// What both topologies say of a node group, with labels and tags of their own.
-pub(crate) fn node_group_document(group: &NodeGroup, subnets: &[Value], labels: &Value, tags: &Tags) -> Value {
-    let subnets = if group.single_subnet { &subnets[..1] } else { subnets };
+pub(crate) fn node_group_document(
+    platform: &Platform<'_>,
+    group: &NodeGroup,
+    subnets: &[Value],
+    labels: &Value,
+    tags: &Tags,
+) -> Value {
+    let subnets = if group.single_subnet { subnets.get(..1).unwrap_or_default() } else { subnets };
     json!({
         "name": group.name,
         "cluster_name": reference(MAIN_CLUSTER, "/name"),
@@ -133,7 +139,7 @@ pub(crate) fn node_group_document(group: &NodeGroup, subnets: &[Value], labels: 
         "node_role_arn": reference(NODE_ROLE, "/arn"),
         "subnet_ids": subnets,
         "instance_types": [group.instance],
-        "ami_type": if group.gpu { "AL2023_x86_64_NVIDIA" } else { "AL2023_x86_64_STANDARD" },
+        "ami_type": platform.image(group),
         "capacity_type": if group.spot { "SPOT" } else { "ON_DEMAND" },
         "disk_size": group.disk_size,
         "scaling_config": scaling(group),

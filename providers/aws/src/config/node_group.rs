@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use nic_sdk::findings::Findings;
-use nic_sdk::kit::taint::{self, Effect, Taint};
-use nic_sdk::kit::{Reader, Topology, child, names};
+use nic_sdk::kit::taint::{Effect, Taint};
+use nic_sdk::kit::{Reader, Topology, names};
 
-use super::spelling;
+use super::{machines, node_labels, spelling};
 
 /// GiB of a node's root disk; Nebari has no key for it.
 const DISK_GIB: i32 = 50;
@@ -133,16 +133,12 @@ fn default_taints(group: &str, topology: Topology) -> Vec<Taint> {
 }
 
 fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<NodeGroup> {
-    // EKS takes 63; a replacement's name is the longer by a suffix, which only the design topology has.
-    let longest = match topology {
-        Topology::Classic => 63,
-        Topology::Design => 63 - names::SUCCESSOR_LENGTH,
-    };
     let pointer = groups.at(name);
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.len() > longest || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
-        let detail = format!("`{name}`: at most {longest} letters, digits, `-` and `_`, a letter or digit first");
-        findings.error("NODE_GROUP_NAME", "A name is not allowed", detail, &pointer);
+    if let Some((why, hint)) = fault_of_name(name, topology) {
+        findings
+            .error("NODE_GROUP_NAME", "A name is not allowed", format!("`{name}` {why}"), &pointer)
+            .hints
+            .push(hint);
         return None;
     }
     let Some(reader) = groups.map(name, findings) else {
@@ -186,31 +182,45 @@ fn group(name: &str, groups: &Reader<'_>, topology: Topology, findings: &mut Fin
         findings.error("DISK_SIZE", "A number is too small", "a disk has one GiB at least".into(), &reader.at(key));
     }
     reader.tell_unknown(spelling::NODE_GROUP_KEYS, findings);
+    let gpu = reader.flag("gpu", findings).unwrap_or(false);
+    if let Some((key, instance)) = &instance {
+        machines::tell(name, instance, gpu, (&pointer, &reader.at(key)), findings);
+    }
     Some(NodeGroup {
         name: name.to_owned(),
-        instance: instance?,
+        instance: instance?.1,
         min,
         max,
         desired: desired.map(|(_, nodes)| nodes),
         taints: taints(name, topology, &reader, findings),
-        gpu: reader.flag("gpu", findings).unwrap_or(false),
+        gpu,
         spot: reader.flag("spot", findings).unwrap_or(false),
         single_subnet: reader.flag("single_subnet", findings).unwrap_or(false),
         disk_size: disk_size.map_or(DISK_GIB, |(_, gib)| gib),
-        labels: labels(name, &reader, findings),
+        labels: node_labels::labels(name, &reader, findings),
     })
 }
 
-/// EKS takes less than Kubernetes does: no empty value, and no long key.
-fn labels(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> BTreeMap<String, String> {
-    let labels = reader.text_map("labels", findings).unwrap_or_default();
-    for (key, value) in &labels {
-        if !(1..=63).contains(&key.len()) || !(1..=63).contains(&value.len()) {
-            let detail = format!("`{key}` of `{group}`: EKS takes keys and values of 1 to 63 characters");
-            findings.error("LABEL_INVALID", "A label is not allowed", detail, &child(&reader.at("labels"), key));
-        }
+/// Why EKS, or the nodes, would refuse the name, and what to do. It is the value of a label too, which ends with a letter or digit.
+fn fault_of_name(name: &str, topology: Topology) -> Option<(String, String)> {
+    // EKS takes 63; a replacement's name is the longer by a suffix, which only the design topology has.
+    let longest = match topology {
+        Topology::Classic => 63,
+        Topology::Design => 63 - names::SUCCESSOR_LENGTH,
+    };
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let legal = |c: char| ends(c) || c == '-' || c == '_';
+    let length = name.chars().count();
+    if !name.starts_with(ends) || !name.ends_with(ends) || !name.chars().all(legal) {
+        let why = "is not made of letters, digits, `-` and `_` with a letter or digit first and last";
+        Some((why.to_owned(), "call the group otherwise".to_owned()))
+    } else if length > longest {
+        let excess = length - longest;
+        let why = format!("has {length} characters, and node groups have at most {longest} here");
+        Some((why, format!("call the group by a name that is {excess} shorter")))
+    } else {
+        None
     }
-    labels
 }
 
 /// Later stages select nodes by it, so its value is not the user's to choose.
@@ -223,7 +233,8 @@ fn reserved_label(group: &str, groups: &Reader<'_>, findings: &mut Findings) {
     }
 }
 
-fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<String> {
+/// The instance type, and the key that says it.
+fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<(&'static str, String)> {
     let Some((key, value)) = reader.one_of(&["instance", "instance_type"], findings) else {
         let detail = format!("`{group}` has no `instance`");
         findings.error("INSTANCE_REQUIRED", "A required key is missing", detail, reader.pointer());
@@ -233,7 +244,7 @@ fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option
     let legal =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if instance.split_once('.').is_some_and(|(family, size)| legal(family) && legal(size)) {
-        return Some(instance);
+        return Some((key, instance));
     }
     let detail = format!("`{instance}` is not an instance type such as `m5.xlarge`");
     findings.error("INSTANCE_INVALID", "A value is malformed", detail, &reader.at(key));
@@ -242,5 +253,5 @@ fn instance(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option
 
 fn taints(group: &str, topology: Topology, reader: &Reader<'_>, findings: &mut Findings) -> Vec<Taint> {
     let Some(value) = reader.get("taints") else { return default_taints(group, topology) };
-    taint::read(value, &reader.at("taints"), findings)
+    node_labels::taints(group, value, reader, findings)
 }

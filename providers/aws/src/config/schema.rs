@@ -30,7 +30,10 @@ pub fn section() -> Value {
             text("Network of the VPC; 10.10.0.0/16 in the Classic topology, 10.0.0.0/16 in the design document's."),
         )
         .optional("vpc_cidr", text("The same as vpc_cidr_block."))
-        .optional("permissions_boundary", text("ARN of the policy that bounds every role, also those of service accounts."))
+        .optional(
+            "permissions_boundary",
+            text("ARN of the policy that bounds every role, also those of service accounts."),
+        )
         .optional("tags", texts_by_name("Tags for everything that takes tags."))
         .optional("storage", storage());
     open(section).build()
@@ -63,7 +66,7 @@ fn node_group() -> Schema {
                 .description("Nodes, kept at this number; without it the autoscaler decides, from min_nodes on."),
         )
         .optional("taints", taints.description(TAINTS))
-        .optional("gpu", flag("Nodes have GPUs."))
+        .optional("gpu", flag("Nodes have NVIDIA GPUs, and get drivers and a device plugin for them."))
         .optional("spot", flag("Spot instances."))
         .optional("single_subnet", flag("Only in the first subnet."))
         .optional("disk_size", count(50, "GiB of the root disk."))

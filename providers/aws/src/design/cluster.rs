@@ -53,5 +53,5 @@ fn node_group(platform: &Platform<'_>, subnets: &[Value], group: &NodeGroup) -> 
         labels[key] = value.as_str().into();
     }
     labels[GROUP_LABEL] = group.name.as_str().into();
-    node_group_document(group, subnets, &labels, &platform.tags(None))
+    node_group_document(platform, group, subnets, &labels, &platform.tags(None))
 }
