@@ -1,6 +1,7 @@
 //! The `amazon_web_services` section, typed. Both spellings are read: Nebari's own and the design document's.
 
 mod block_storage;
+mod identifiers;
 mod machines;
 mod node_group;
 mod node_labels;
@@ -13,8 +14,8 @@ use nic_kubernetes_initialize::kubernetes::{self, Kubernetes};
 use nic_kubernetes_initialize::registry::{self, ExternalRegistry};
 use nic_sdk::aws::Partition;
 use nic_sdk::findings::Findings;
-use nic_sdk::kit::{Cidr, Minor, Reader, Topology};
-use nic_sdk::types::Diagnostic;
+use nic_sdk::kit::{Cidr, Minor, Reader, Topology, placeholder};
+use nic_sdk::types::{Diagnostic, Severity};
 use serde_json::Value;
 
 pub use self::block_storage::Storage;
@@ -124,7 +125,16 @@ pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnos
     replaced_keys(&section, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let whole = if findings.has_errors() { None } else { parsed };
-    (whole, findings.into_inner())
+    let mut found = findings.into_inner();
+    found.iter_mut().for_each(|finding| name_placeholder(config, finding));
+    (whole, found)
+}
+
+/// What is refused for its form may have been left for somebody to fill in.
+fn name_placeholder(config: &Value, finding: &mut Diagnostic) {
+    let text = finding.pointer.as_deref().and_then(|pointer| config.pointer(pointer)?.as_str());
+    let left = text.and_then(placeholder).filter(|_| finding.severity == Severity::Error);
+    finding.hints.extend(left.map(|left| format!("`{left}` was left to be filled in: write the value itself")));
 }
 
 fn section_of(
@@ -139,8 +149,8 @@ fn section_of(
     let node_groups = node_group::parse(section, topology, findings);
     let (endpoint_public, endpoint_private) = endpoint_access(section, findings);
     let public_access_cidrs = public_access_cidrs(section, findings);
-    let kms_key_arn = arn(section, "eks_kms_arn", findings);
-    let permissions_boundary = arn(section, "permissions_boundary", findings);
+    let kms_key_arn = identifiers::kms_key(section, findings);
+    let permissions_boundary = identifiers::boundary(section, findings);
     let network = network(section, topology, findings);
     // Only a network of its own has subnets for each zone.
     if !matches!(network, Some(Network::Existing { .. })) {
@@ -284,15 +294,6 @@ fn public_access_cidrs(section: &Reader<'_>, findings: &mut Findings) -> Vec<Str
     cidrs
 }
 
-fn arn(section: &Reader<'_>, key: &'static str, findings: &mut Findings) -> Option<String> {
-    let arn = section.text(key, findings)?;
-    if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
-        return Some(arn);
-    }
-    findings.error("ARN_INVALID", "A value is malformed", format!("`{arn}` is not an ARN"), &section.at(key));
-    None
-}
-
 fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<Network> {
     let subnet_ids = section.texts("existing_subnet_ids", findings);
     let security_group_id = section.text("existing_security_group_id", findings);
@@ -307,18 +308,11 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
                 &pointer,
             );
         }
-        for (index, id) in subnet_ids.iter().enumerate().filter(|(_, id)| !id.starts_with("subnet-")) {
-            findings.error(
-                "ID_INVALID",
-                "A value is malformed",
-                format!("`{id}` is not a subnet id"),
-                &format!("{pointer}/{index}"),
-            );
+        for (index, id) in subnet_ids.iter().enumerate() {
+            identifiers::id(id, "subnet", "a subnet id", &format!("{pointer}/{index}"), findings);
         }
-        if !security_group_id.starts_with("sg-") {
-            let detail = format!("`{security_group_id}` is not a security group id");
-            findings.error("ID_INVALID", "A value is malformed", detail, &section.at("existing_security_group_id"));
-        }
+        let at = section.at("existing_security_group_id");
+        identifiers::id(security_group_id, "sg", "a security group id", &at, findings);
         return Some(Network::Existing {
             subnet_ids: subnet_ids.clone(),
             security_group_id: security_group_id.clone(),

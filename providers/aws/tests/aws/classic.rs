@@ -9,6 +9,8 @@ use nic_sdk::types::Query;
 use nic_sdk::types::{Answer, Context, Resource};
 use serde_json::{Value, json};
 
+const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 fn context() -> Context {
     Context::new("my-nebari", "dev").region("us-west-2".to_owned()).topology("classic").lineage("11111111-2222")
 }
@@ -100,8 +102,8 @@ fn without_a_version_the_newest_is_asked_for_together_with_the_zones_and_kept() 
 #[test]
 fn an_existing_network_is_used_and_not_made() {
     let mut section = initial();
-    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
-    section["existing_security_group_id"] = json!("sg-1");
+    section["existing_subnet_ids"] = json!(["subnet-00000001", "subnet-00000002"]);
+    section["existing_security_group_id"] = json!("sg-00000001");
     section["node_groups"] = json!({ "general": { "instance": "m5.xlarge", "single_subnet": true } });
     let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &Facts::default()).unwrap() else {
         panic!("no fact is needed")
@@ -128,11 +130,14 @@ fn an_existing_network_is_used_and_not_made() {
         .into()
     );
     let target = document(&resources, "aws.efs-mount-target.1");
-    assert_eq!((&target["subnet_id"], &target["security_group_ids"]), (&json!("subnet-2"), &json!(["sg-1"])));
+    assert_eq!(
+        (&target["subnet_id"], &target["security_group_ids"]),
+        (&json!("subnet-00000002"), &json!(["sg-00000001"]))
+    );
     let cluster = document(&resources, "aws.cluster.main");
-    assert_eq!(cluster["subnet_ids"], json!(["subnet-1", "subnet-2"]));
-    assert_eq!(cluster["security_group_ids"], json!(["sg-1"]));
-    assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1"]));
+    assert_eq!(cluster["subnet_ids"], json!(["subnet-00000001", "subnet-00000002"]));
+    assert_eq!(cluster["security_group_ids"], json!(["sg-00000001"]));
+    assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-00000001"]));
 }
 
 #[test]
@@ -177,14 +182,14 @@ fn node_groups_follow_their_options() {
 fn access_encryption_and_boundary_reach_the_documents() {
     let mut section = initial();
     section["eks_endpoint_access"] = json!("private");
-    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    section["eks_kms_arn"] = json!(KEY);
     section["permissions_boundary"] = json!("arn:aws:iam::123456789012:policy/b");
     let resources = graph(section);
     let cluster = document(&resources, "aws.cluster.main");
     assert_eq!(cluster["endpoint_public_access"], false);
     assert_eq!(cluster["endpoint_private_access"], true);
     assert_eq!(cluster.get("public_access_cidrs"), None);
-    assert_eq!(cluster["kms_key_arn"], "arn:aws:kms:us-west-2:123456789012:key/k");
+    assert_eq!(cluster["kms_key_arn"], KEY);
     let roles: Vec<&Resource> = resources.iter().filter(|resource| resource.kind == "aws.iam-role").collect();
     assert_eq!(roles.len(), 4);
     for role in roles {
@@ -196,12 +201,12 @@ fn access_encryption_and_boundary_reach_the_documents() {
 #[test]
 fn a_key_gets_a_policy_that_the_cluster_waits_for() {
     let mut section = initial();
-    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    section["eks_kms_arn"] = json!(KEY);
     let resources = graph(section);
     let policy = document(&resources, "aws.iam-policy.cluster-encryption");
     assert_eq!(policy["name"], "my-nebari-dev-eks-encryption-policy");
     let text: Value = serde_json::from_str(policy["policy"].as_str().unwrap()).unwrap();
-    assert_eq!(text["Statement"][0]["Resource"], "arn:aws:kms:us-west-2:123456789012:key/k");
+    assert_eq!(text["Statement"][0]["Resource"], KEY);
     let cluster = resources.iter().find(|resource| resource.address == "aws.cluster.main").unwrap();
     assert!(cluster.depends_on.contains(&"aws.iam-role-policy-attachment.cluster-encryption".to_owned()));
 }
@@ -263,7 +268,7 @@ fn policies_are_those_of_the_partition() {
 #[test]
 fn documents_fit_their_schemas() {
     let mut section = initial();
-    section["eks_kms_arn"] = json!("arn:aws:kms:us-west-2:123456789012:key/k");
+    section["eks_kms_arn"] = json!(KEY);
     section["permissions_boundary"] = json!("arn:aws:iam::123456789012:policy/b");
     let description = Aws::describe();
     for resource in graph(section).iter().filter(|resource| resource.kind != "kubernetes.object") {

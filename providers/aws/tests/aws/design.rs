@@ -326,22 +326,25 @@ fn without_two_zones_in_the_config_the_region_is_asked_once() {
 #[test]
 fn an_existing_network_is_used_and_not_made() {
     let mut section = minimal();
-    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
-    section["existing_security_group_id"] = json!("sg-1");
+    section["existing_subnet_ids"] = json!(["subnet-00000001", "subnet-00000002"]);
+    section["existing_security_group_id"] = json!("sg-00000001");
     let Answer::Ready(resources) = Aws::desired(&context("design"), &config(section), &Facts::default()).unwrap()
     else {
         panic!("no fact is needed")
     };
     assert!(resources.iter().all(|resource| !["aws.vpc", "aws.subnet", "aws.nat-gateway"].contains(&&*resource.kind)));
-    assert_eq!(document(&resources, "aws.node-group.general")["subnet_ids"], json!(["subnet-1", "subnet-2"]));
+    assert_eq!(
+        document(&resources, "aws.node-group.general")["subnet_ids"],
+        json!(["subnet-00000001", "subnet-00000002"])
+    );
 }
 
 /// Nodes attach only volumes of their own zone.
 #[test]
 fn a_volume_stands_in_the_zone_of_the_network_that_is_given() {
     let mut section = minimal();
-    section["existing_subnet_ids"] = json!(["subnet-1", "subnet-2"]);
-    section["existing_security_group_id"] = json!("sg-1");
+    section["existing_subnet_ids"] = json!(["subnet-00000001", "subnet-00000002"]);
+    section["existing_security_group_id"] = json!("sg-00000001");
     section["storage"] = json!({ "type": "ebs", "size": 100 });
     let desired = |facts: &Facts| Aws::desired(&context("design"), &config(section.clone()), facts);
     let Answer::Need(queries) = desired(&zones()).unwrap() else { panic!("the zone is not known") };
@@ -350,7 +353,7 @@ fn a_volume_stands_in_the_zone_of_the_network_that_is_given() {
         let cloud = FakeCloud::new().on("ec2", "DescribeSubnets", Reply::xml(200, shown));
         with_cloud(&cloud, || block_on(Aws::lookup(&context("design"), queries.clone())))
     };
-    let shown = "<item><subnetId>subnet-1</subnetId><availabilityZone>us-west-2c</availabilityZone></item>";
+    let shown = "<item><subnetId>subnet-00000001</subnetId><availabilityZone>us-west-2c</availabilityZone></item>";
     let answered: Vec<_> = zone(shown).unwrap().into_iter().map(|fact| (fact.key, fact.value)).collect();
     let Answer::Ready(resources) = desired(&Facts::from_iter(answered)).unwrap() else { panic!("it is") };
     assert_eq!(document(&resources, "aws.ebs-volume.main")["availability_zone"], "us-west-2c");

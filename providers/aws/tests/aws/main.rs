@@ -15,6 +15,7 @@ mod leftovers;
 mod machines;
 mod matrix;
 mod node_labels;
+mod placeholders;
 mod preflight;
 mod services;
 mod tags;

@@ -10,7 +10,7 @@ use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
 use nic_sdk::types::{Answer, Diagnostic, Query, Severity};
 use serde_json::{Value, json};
 
-const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/k";
+const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 fn config() -> Value {
     json!({ "amazon_web_services": {

@@ -123,11 +123,11 @@ fn a_namespace_is_one_of_kubernetes() {
 #[test]
 fn keys_that_name_a_network_are_never_passed_over() {
     assert_eq!(
-        findings(json!({ "terraform_overrides": { "existing_subnet_ids": ["subnet-1"] } })),
+        findings(json!({ "terraform_overrides": { "existing_subnet_ids": ["subnet-00000001"] } })),
         [error("CONFIG_KEY_REPLACED", "/terraform_overrides")]
     );
     assert_eq!(
-        findings_in("design", json!({ "existing_security_group_ids": "sg-1" })),
+        findings_in("design", json!({ "existing_security_group_ids": "sg-00000001" })),
         [error("CONFIG_KEY_REPLACED", "/existing_security_group_ids")]
     );
     assert_eq!(findings(json!({ "terraform_overrides": null })), []);
@@ -281,7 +281,7 @@ fn zones_are_of_the_region_and_not_too_many() {
     // The design's network has room for them, and a network that is there has its own.
     assert_eq!(findings_in("design", json!({ "availability_zones": five })), []);
     let existing = json!({
-        "availability_zones": five, "existing_subnet_ids": ["subnet-1", "subnet-2"], "existing_security_group_id": "sg-1",
+        "availability_zones": five, "existing_subnet_ids": ["subnet-00000001", "subnet-00000002"], "existing_security_group_id": "sg-00000001",
     });
     assert_eq!(findings(existing), []);
 }
@@ -338,15 +338,15 @@ fn taints_have_two_forms() {
 #[test]
 fn half_an_existing_network_is_told() {
     assert_eq!(
-        findings(json!({ "existing_subnet_ids": ["subnet-1", "subnet-2"] })),
+        findings(json!({ "existing_subnet_ids": ["subnet-00000001", "subnet-00000002"] })),
         [warning("EXISTING_NETWORK_INCOMPLETE", "/existing_subnet_ids")]
     );
     assert_eq!(
-        findings(json!({ "existing_subnet_ids": ["subnet-1", "x"], "existing_security_group_id": "y" })),
+        findings(json!({ "existing_subnet_ids": ["subnet-00000001", "x"], "existing_security_group_id": "y" })),
         [error("ID_INVALID", "/existing_subnet_ids/1"), error("ID_INVALID", "/existing_security_group_id")]
     );
     assert_eq!(
-        findings(json!({ "existing_subnet_ids": ["subnet-1"], "existing_security_group_id": "sg-1" })),
+        findings(json!({ "existing_subnet_ids": ["subnet-00000001"], "existing_security_group_id": "sg-00000001" })),
         [error("SUBNETS_TOO_FEW", "/existing_subnet_ids")]
     );
 }
