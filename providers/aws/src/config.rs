@@ -101,6 +101,13 @@ pub enum Network {
 
 /// The section and what there is to say about it; no section when something is wrong with it.
 pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnostic>) {
+    let (read, found) = read(config, topology);
+    let is_wrong = found.iter().any(|finding| finding.severity == Severity::Error);
+    (read.filter(|_| !is_wrong), found)
+}
+
+/// The same, and the section as far as it can be read also when something is wrong with it.
+pub fn read(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
     let root = format!("/{SECTION}");
     let Some(section) = Reader::new(config.get(SECTION), &root, &mut findings) else {
@@ -124,10 +131,9 @@ pub fn parse(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnos
     let parsed = parsed.map(|parsed| Config { external_registry, kubernetes, ..parsed });
     replaced_keys(&section, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
-    let whole = if findings.has_errors() { None } else { parsed };
     let mut found = findings.into_inner();
     found.iter_mut().for_each(|finding| name_placeholder(config, finding));
-    (whole, found)
+    (parsed, found)
 }
 
 /// What is refused for its form may have been left for somebody to fill in.

@@ -103,6 +103,16 @@ pub fn kept_images(
     kept.collect()
 }
 
+/// An answer that a query may get, for a graph that is only looked at.
+pub fn stand_in(query: &Query) -> Value {
+    match query.name.as_str() {
+        AVAILABILITY_ZONES => json!(["a", "b"]),
+        KUBERNETES_VERSION => NEWEST_TRIED.to_string().into(),
+        SUBNET_ZONE => "a".into(),
+        _ => Value::Null,
+    }
+}
+
 /// Answers queries.
 pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Error> {
     let answers = queries.into_iter().map(|query| async move {

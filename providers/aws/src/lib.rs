@@ -18,6 +18,7 @@ pub mod design;
 mod discover;
 mod facts;
 pub mod kinds;
+mod limits;
 mod names;
 mod outputs;
 mod preflight;
@@ -36,6 +37,7 @@ use nic_sdk::{Provider, register_provider};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
+use crate::config::Config;
 use crate::names::Names;
 
 /// The provider.
@@ -54,12 +56,8 @@ impl Provider for Aws {
     }
 
     fn desired(context: &Context, config: &Value, facts: &Facts) -> Result<Answer, Error> {
-        let topology = Topology::of(context);
-        match config::parse(config, topology) {
-            (Some(config), _) => match topology {
-                Topology::Classic => classic::desired(context, &config, facts),
-                Topology::Design => design::desired(context, &config, facts),
-            },
+        match config::parse(config, Topology::of(context)) {
+            (Some(config), _) => graph(context, &config, facts),
             (None, found) => {
                 Err(Error::Invalid(found.into_iter().filter(|finding| finding.severity == Severity::Error).collect()))
             }
@@ -109,5 +107,13 @@ impl Provider for Aws {
         let written = config.pointer("/amazon_web_services/region").and_then(Value::as_str);
         let region = context.region.as_deref().or(written);
         Ok(name.zip(region).map(|(name, region)| Locator::new("eks", json!({ "region": region, "name": name }))))
+    }
+}
+
+/// The graph of the context's topology, or what has to be asked before.
+fn graph(context: &Context, config: &Config, facts: &Facts) -> Result<Answer, Error> {
+    match Topology::of(context) {
+        Topology::Classic => classic::desired(context, config, facts),
+        Topology::Design => design::desired(context, config, facts),
     }
 }

@@ -5,13 +5,15 @@ use nic_sdk::types::{Context, Diagnostic};
 use serde_json::Value;
 
 use crate::config;
+use crate::limits;
 use crate::names::Names;
 
 /// Every finding about the section, and about the names that things get after the project and the namespace.
 pub fn validate(context: &Context, config: &Value) -> Vec<Diagnostic> {
     let topology = Topology::of(context);
-    let (_, mut diagnostics) = config::parse(config, topology);
+    let (read, mut diagnostics) = config::read(config, topology);
     diagnostics.extend(names::namespace(&context.namespace));
+    diagnostics.extend(read.map(|read| limits::check(context, &read)).unwrap_or_default());
     let bucket = || bucket_name(&context.project);
     match topology {
         // A project that is spelled as the repository needs it fits the bucket too.

@@ -12,6 +12,7 @@ mod design;
 mod design_cloud;
 mod iam;
 mod leftovers;
+mod limits;
 mod machines;
 mod matrix;
 mod node_labels;
