@@ -50,7 +50,7 @@ impl Platform<'_> {
 
     /// A role with this trust policy. Nebari's templates give the boundary to two roles of four; where an account demands one, it demands it
     /// on every role, so here each has it.
-    pub(crate) fn role(&self, name: &str, trust: Value) -> Value {
+    pub(crate) fn role(&self, name: &str, trust: &Value) -> Value {
         let mut document = json!({
             "name": name,
             "assume_role_policy": trust,

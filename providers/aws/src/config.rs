@@ -132,7 +132,9 @@ pub fn read(config: &Value, topology: Topology) -> (Option<Config>, Vec<Diagnost
     replaced_keys(&section, &mut findings);
     section.tell_unknown(spelling::SECTION_KEYS, &mut findings);
     let mut found = findings.into_inner();
-    found.iter_mut().for_each(|finding| name_placeholder(config, finding));
+    for finding in &mut found {
+        name_placeholder(config, finding);
+    }
     (parsed, found)
 }
 

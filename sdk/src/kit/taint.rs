@@ -170,21 +170,15 @@ mod tests {
 
     #[test]
     fn both_spellings_are_read_and_what_is_none_is_told_at_its_place() {
-        let list = json!([
-            "dedicated=nebari:NoSchedule",
-            { "key": "dedicated", "value": "nebari", "effect": "NoSchedule" },
-            "alone:NoExecute",
-            "none",
-            { "key": "k" },
-            7,
-        ]);
+        let map = json!({ "key": "dedicated", "value": "nebari", "effect": "NoSchedule" });
+        assert_eq!(read(&json!([map]), "/t", &mut Findings::default()), [Taint::dedicated()]);
+        let list = json!(["dedicated=nebari:NoSchedule", "alone:NoExecute", "none", { "key": "k" }, 7]);
         let mut findings = Findings::default();
         let taints = read(&list, "/t", &mut findings);
         assert_eq!(taints[0], Taint::dedicated());
-        assert_eq!(taints[0], taints[1]);
-        assert_eq!((taints[2].value.as_deref(), taints[2].effect.in_capitals()), (None, "NO_EXECUTE"));
+        assert_eq!((taints[1].value.as_deref(), taints[1].effect.in_capitals()), (None, "NO_EXECUTE"));
         let places: Vec<_> = findings.into_inner().into_iter().filter_map(|finding| finding.pointer).collect();
-        assert_eq!(places, ["/t/3", "/t/4", "/t/5"]);
+        assert_eq!(places, ["/t/2", "/t/3", "/t/4"]);
     }
 
     /// What there is to say about a list: code, place, words, hints.

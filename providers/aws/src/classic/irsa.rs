@@ -79,7 +79,7 @@ pub(crate) fn add_role(
     resources: &mut Vec<Resource>,
 ) -> String {
     let address = format!("aws.iam-role.{short}");
-    resources.push(Resource::new(&address, IAM_ROLE, platform.role(name, trust(service_account))));
+    resources.push(Resource::new(&address, IAM_ROLE, platform.role(name, &trust(service_account))));
     address
 }
 

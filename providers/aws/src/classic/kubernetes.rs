@@ -58,7 +58,7 @@ pub(crate) fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value 
         "Statement": [{ "Action": "sts:AssumeRole", "Effect": "Allow", "Principal": { "Service": service } }],
         "Version": "2012-10-17",
     });
-    platform.role(name, trust.to_string().into())
+    platform.role(name, &trust.to_string().into())
 }
 
 /// Attaches AWS's policies to a role and gives the addresses of the attachments.

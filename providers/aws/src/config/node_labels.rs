@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Characters that EKS takes in a key, its domain counted, and in a value.
 const LONGEST: usize = 63;
 
-/// What no label begins with that is not EKS's own.
+/// What neither a label nor a taint begins with that is not EKS's own.
 const RESERVED: [&str; 3] = ["kubernetes.io/", "k8s.io/", "eks.amazonaws.com/"];
 
 /// The labels of a group.
@@ -42,8 +42,12 @@ fn fault_to_eks(key: &str, value: &str) -> Option<&'static str> {
     }
 }
 
+fn reserved_prefix(key: &str) -> Option<&'static str> {
+    RESERVED.into_iter().find(|domain| key.starts_with(domain))
+}
+
 fn reserved(key: &str) -> Option<String> {
-    if let Some(domain) = RESERVED.into_iter().find(|domain| key.starts_with(domain)) {
+    if let Some(domain) = reserved_prefix(key) {
         return Some(format!("EKS keeps labels that begin with `{domain}` for itself, and refuses them"));
     }
     (!is_taken_by_kubelets(key)).then(|| {
@@ -64,10 +68,12 @@ pub fn taints(group: &str, value: &Value, reader: &Reader<'_>, findings: &mut Fi
                 taint.key
             );
             findings.error("TAINT_INVALID", "A taint is not allowed", detail, &at);
-        } else if taint.key.starts_with("eks.amazonaws.com/") {
-            let detail =
-                format!("`{}` of `{group}` is in EKS's own domain, which sets and takes away such taints", taint.key);
-            findings.warning("TAINT_RESERVED", "A taint is EKS's own", detail, &at);
+        } else if let Some(domain) = reserved_prefix(&taint.key) {
+            let detail = format!(
+                "`{}` of `{group}`: EKS keeps taints that begin with `{domain}` for itself, and refuses them",
+                taint.key
+            );
+            findings.error("TAINT_RESERVED", "A taint is not allowed", detail, &at);
         }
     }
     taints

@@ -97,6 +97,14 @@ fn no_value_is_an_empty_one_and_kubernetes_own_taints_are_told() {
 }
 
 #[test]
+fn eks_refuses_taints_in_its_own_domains() {
+    let found =
+        found(&json!({ "taints": ["eks.amazonaws.com/compute:NoSchedule", "a.eks.amazonaws.com/b:NoSchedule"] }));
+    assert_eq!(told(&found), [(Severity::Error, "TAINT_RESERVED", "taints")]);
+    assert!(found[0].detail.contains("EKS keeps taints that begin with `eks.amazonaws.com/`"), "{}", found[0].detail);
+}
+
+#[test]
 fn eks_takes_less_than_kubernetes_does() {
     let long = format!("{}.example.com/x", "d".repeat(60));
     let found = found(&json!({
