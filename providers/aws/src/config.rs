@@ -23,6 +23,7 @@ pub use self::machines::{had_another_image, image};
 pub use self::node_group::{GROUP_LABEL, NodeGroup};
 pub use self::storage::SharedStorage;
 use crate::tags::Tags;
+use crate::zones::is_beyond_the_region;
 
 /// The section this provider owns.
 pub const SECTION: &str = "amazon_web_services";
@@ -242,6 +243,10 @@ fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut
                 format!("`{zone}` is not in the configured region"),
                 &pointer,
             );
+        } else if is_beyond_the_region(zone) {
+            let detail = format!("`{zone}` is a local zone or a carrier's, where EKS places no control plane");
+            let told = findings.error("ZONE_NOT_FOR_CLUSTERS", "EKS does not serve the zone", detail, &pointer);
+            told.hints.push("name a zone of the region itself, such as `us-west-2a`".to_owned());
         }
     }
     if zones.len() == 1 {

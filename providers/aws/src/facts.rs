@@ -15,6 +15,7 @@ use crate::config::{Config, had_another_image};
 use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
 use crate::names::Names;
 use crate::versions::{self, NEWEST_TRIED};
+use crate::zones::hosts_no_control_plane;
 
 /// The name of the query for the region's zones.
 pub const AVAILABILITY_ZONES: &str = "availability-zones";
@@ -138,12 +139,13 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
     try_join_all(answers).await
 }
 
-/// The zones of the region that every account has: local zones have to be opted into.
+/// The zones of the region that every account has, and that EKS serves: local zones have to be opted into.
 pub async fn availability_zones(cloud: &Cloud) -> Result<Vec<String>, Error> {
     let request = cloud.ec2.describe_availability_zones().filters(filter("opt-in-status", ["opt-in-not-required"]));
     let answer = request.send().await.map_err(from_aws)?;
-    let mut zones: Vec<String> =
-        answer.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.zone_name).collect();
+    let zones = answer.availability_zones.unwrap_or_default().into_iter();
+    let served = zones.filter(|zone| !zone.zone_id().is_some_and(hosts_no_control_plane));
+    let mut zones: Vec<String> = served.filter_map(|zone| zone.zone_name).collect();
     zones.sort();
     Ok(zones)
 }

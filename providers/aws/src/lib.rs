@@ -25,6 +25,7 @@ mod preflight;
 pub mod tags;
 mod validate;
 mod versions;
+mod zones;
 
 use nic_sdk::description::Description;
 use nic_sdk::error::{Error, Failure};

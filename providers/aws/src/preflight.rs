@@ -5,8 +5,10 @@
 mod account;
 mod ask;
 mod cluster;
+mod existing;
 mod nodes;
 mod volume;
+mod zones;
 
 use futures::join;
 use nic_sdk::error::Error;
@@ -32,14 +34,16 @@ pub async fn preflight(
     let names = Names::new(context);
     let parsed = config::parse(config, names.topology).0;
     let Some(config) = parsed.filter(|_| summary.brings_anything()) else { return Ok(Vec::new()) };
-    let (names, account, cluster, nodes, volume) = join!(
+    let (names, account, zones, existing, cluster, nodes, volume) = join!(
         Box::pin(taken(cloud, &names, summary)),
         Box::pin(account::check(cloud, &config, summary)),
+        Box::pin(zones::check(cloud, &config, summary)),
+        Box::pin(existing::check(cloud, &config, summary)),
         Box::pin(cluster::check(cloud, &config, &names, summary)),
         Box::pin(nodes::check(cloud, &config, summary)),
         Box::pin(volume::check(cloud, &config, summary)),
     );
-    Ok(worst_first([names, account, cluster, nodes, volume].concat()))
+    Ok(worst_first([names, account, zones, existing, cluster, nodes, volume].concat()))
 }
 
 /// The names of things that are about to be created, and taken by something of somebody else's.
@@ -55,7 +59,7 @@ fn at(key: &str) -> String {
 }
 
 /// The zones that a network of its own is going to stand in.
-async fn zones(cloud: &Cloud, config: &Config) -> Result<Vec<String>, Error> {
+async fn own_zones(cloud: &Cloud, config: &Config) -> Result<Vec<String>, Error> {
     if config.availability_zones.len() >= 2 {
         return Ok(config.availability_zones.clone());
     }

@@ -8,7 +8,7 @@ use nic_sdk::error::Error;
 use nic_sdk::kit::preflight::{Summary, unchecked};
 use nic_sdk::types::{Diagnostic, Severity};
 
-use super::zones;
+use super::own_zones;
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, Network, SECTION};
 use crate::facts::zones_of;
@@ -51,7 +51,7 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: Summary<'_>) -> Vec<
 
 /// The zones of the subnets, in their order.
 async fn places(cloud: &Cloud, config: &Config) -> Result<Vec<String>, Error> {
-    let Network::Existing { subnet_ids, .. } = &config.network else { return zones(cloud, config).await };
+    let Network::Existing { subnet_ids, .. } = &config.network else { return own_zones(cloud, config).await };
     let subnets: Vec<&str> = subnet_ids.iter().map(String::as_str).collect();
     let zones = zones_of(cloud, &subnets).await?;
     Ok(subnet_ids.iter().filter_map(|id| zones.get(id).cloned()).collect())

@@ -15,6 +15,7 @@ mod leftovers;
 mod limits;
 mod machines;
 mod matrix;
+mod networks;
 mod node_labels;
 mod placeholders;
 mod preflight;

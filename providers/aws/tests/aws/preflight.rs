@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-fn config() -> Value {
+pub fn config() -> Value {
     json!({ "amazon_web_services": {
         "region": "us-west-2", "kubernetes_version": "1.34", "eks_kms_arn": KEY,
         "availability_zones": ["us-west-2a", "us-west-2b"],
@@ -64,12 +64,31 @@ fn quota(limit: f64) -> Reply {
     Reply::json(200, &json!({ "Quota": { "Value": limit } }))
 }
 
+/// Zones of us-west-2, each with its id and sort.
+pub fn zones(shown: &[(&str, &str, &str)]) -> Reply {
+    let items = shown.iter().fold(String::new(), |all, (name, id, sort)| {
+        all + &format!("<item><zoneName>{name}</zoneName><zoneId>{id}</zoneId><zoneType>{sort}</zoneType></item>")
+    });
+    Reply::xml(
+        200,
+        format!(
+            "<DescribeAvailabilityZonesResponse><availabilityZoneInfo>{items}</availabilityZoneInfo>\
+             </DescribeAvailabilityZonesResponse>"
+        ),
+    )
+}
+
 /// Rules in front of a cloud in which everything is well.
-fn sound(first: FakeCloud) -> FakeCloud {
+pub fn sound(first: FakeCloud) -> FakeCloud {
     let missing = Reply::json_error(404, "ResourceNotFoundException", "none");
     first
         .on("sts", "GetCallerIdentity", caller())
         .on("ec2", "DescribeRegions", region("opt-in-not-required"))
+        .on(
+            "ec2",
+            "DescribeAvailabilityZones",
+            zones(&[("us-west-2a", "usw2-az1", "availability-zone"), ("us-west-2b", "usw2-az2", "availability-zone")]),
+        )
         .on("ec2", "DescribeVpcs", crate::answers::describe_vpcs(&[("vpc-1", "available", &[])]))
         .on(
             "ec2",
@@ -93,14 +112,14 @@ fn sound(first: FakeCloud) -> FakeCloud {
         .on("eks", "GET /clusters/**", missing)
 }
 
-fn everything() -> Value {
+pub fn everything() -> Value {
     json!({ "create": [
         "aws.vpc.main", "aws.cluster.main", "aws.iam-role.cluster", "aws.iam-policy.worker-autoscaling",
         "aws.node-group.general", "aws.node-group.gpu",
     ] })
 }
 
-fn codes(found: &[Diagnostic]) -> Vec<(Severity, &str)> {
+pub fn codes(found: &[Diagnostic]) -> Vec<(Severity, &str)> {
     found.iter().map(|d| (d.severity, d.code.as_str())).collect()
 }
 

@@ -276,6 +276,11 @@ fn zones_are_of_the_region_and_not_too_many() {
         findings(json!({ "availability_zones": ["us-west-2a", "us-east-1a", "us-west-2a"] })),
         [error("ZONE_NOT_IN_REGION", "/availability_zones/1"), error("ZONE_DOUBLED", "/availability_zones/2")]
     );
+    // A local zone has to be opted into, and EKS places no control plane there.
+    assert_eq!(
+        findings(json!({ "availability_zones": ["us-west-2a", "us-west-2-lax-1a"] })),
+        [error("ZONE_NOT_FOR_CLUSTERS", "/availability_zones/1")]
+    );
     let five = ["a", "b", "c", "d", "e"].map(|letter| format!("us-west-2{letter}"));
     assert_eq!(findings(json!({ "availability_zones": five })), [error("ZONES_TOO_MANY", "/availability_zones")]);
     // The design's network has room for them, and a network that is there has its own.
