@@ -1,6 +1,7 @@
 //! The `amazon_web_services` section, typed. Both spellings are read: Nebari's own and the design document's.
 
 mod block_storage;
+mod endpoint;
 mod identifiers;
 mod machines;
 mod node_group;
@@ -156,8 +157,8 @@ fn section_of(
     let kubernetes_version = kubernetes_version(section, findings);
     let availability_zones = availability_zones(section, region.as_deref(), findings);
     let node_groups = node_group::parse(section, topology, findings);
-    let (endpoint_public, endpoint_private) = endpoint_access(section, findings);
-    let public_access_cidrs = public_access_cidrs(section, findings);
+    let (endpoint_public, endpoint_private) = endpoint::access(section, findings);
+    let public_access_cidrs = endpoint::public_cidrs(section, endpoint_public, findings);
     let kms_key_arn = identifiers::kms_key(section, findings);
     let permissions_boundary = identifiers::boundary(section, findings);
     let network = network(section, topology, findings);
@@ -282,31 +283,6 @@ fn replaced_keys(section: &Reader<'_>, findings: &mut Findings) {
     }
 }
 
-fn endpoint_access(section: &Reader<'_>, findings: &mut Findings) -> (bool, bool) {
-    match section.text("eks_endpoint_access", findings).as_deref() {
-        None | Some("public") => (true, false),
-        Some("private") => (false, true),
-        Some("public_and_private") => (true, true),
-        Some(other) => {
-            findings.error(
-                "ENDPOINT_ACCESS_INVALID",
-                "A value is not one of those allowed",
-                format!("`{other}` is none of `public`, `private`, `public_and_private`"),
-                &section.at("eks_endpoint_access"),
-            );
-            (true, false)
-        }
-    }
-}
-
-fn public_access_cidrs(section: &Reader<'_>, findings: &mut Findings) -> Vec<String> {
-    let Some(cidrs) = section.texts("eks_public_access_cidrs", findings) else { return vec!["0.0.0.0/0".to_owned()] };
-    for (index, text) in cidrs.iter().enumerate() {
-        Cidr::read(text, &format!("{}/{index}", section.at("eks_public_access_cidrs")), findings);
-    }
-    cidrs
-}
-
 fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) -> Option<Network> {
     let subnet_ids = section.texts("existing_subnet_ids", findings);
     let security_group_id = section.text("existing_security_group_id", findings);
@@ -322,7 +298,12 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
             );
         }
         for (index, id) in subnet_ids.iter().enumerate() {
-            identifiers::id(id, "subnet", "a subnet id", &format!("{pointer}/{index}"), findings);
+            let pointer = format!("{pointer}/{index}");
+            identifiers::id(id, "subnet", "a subnet id", &pointer, findings);
+            if subnet_ids[..index].contains(id) {
+                let detail = format!("the subnet `{id}` is listed twice, which EKS refuses");
+                findings.error("SUBNET_DOUBLED", "A value stands twice", detail, &pointer);
+            }
         }
         let at = section.at("existing_security_group_id");
         identifiers::id(security_group_id, "sg", "a security group id", &at, findings);
@@ -350,6 +331,12 @@ fn network(section: &Reader<'_>, topology: Topology, findings: &mut Findings) ->
         None => (section.at("vpc_cidr_block"), default_block(topology).to_owned()),
     };
     let block = Cidr::read(&text, &pointer, findings)?;
+    if let Some(range) = endpoint::unroutable(block) {
+        let detail = format!("`{text}` has addresses of {range}, which no network has");
+        let told = findings.error("CIDR_REFUSED", "AWS refuses the network", detail, &pointer);
+        told.hints.push(format!("write a private network, such as `{}`", default_block(topology)));
+        return None;
+    }
     let prefixes = vpc_prefixes(topology);
     if !prefixes.contains(&block.prefix()) {
         let detail = format!(

@@ -130,6 +130,29 @@ async fn what_the_account_has_no_room_for_is_not_begun() -> Result<()> {
     is_refused(&site, CLASSIC, &["QUOTA_TOO_SMALL", "5 VPCs in this region, has 5, and needs 1 more"]).await
 }
 
+/// Somebody's network, with two subnets in one zone, and a group of another VPC.
+const UNFIT: &str = r#"
+ec2 = client("ec2")
+vpc, other = [ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"] for block in ["10.99.0.0/16", "10.98.0.0/16"]]
+subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.99.{i}.0/24", AvailabilityZone="us-west-2a")["Subnet"]["SubnetId"] for i in range(2)]
+group = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcId=other)["GroupId"]
+show([json.dumps(subnets), group])
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_does_not_fit_is_not_begun() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let (subnets, group): (String, String) = serde_json::from_value(site.aws.inspect(UNFIT).await?)?;
+    let config = with_line(&format!("existing_subnet_ids: {subnets}\n  existing_security_group_id: {group}"));
+    let told = [
+        "EXISTING_SUBNETS_UNFIT",
+        "EKS needs subnets in two zones",
+        "EXISTING_GROUP_ELSEWHERE",
+        "EXISTING_SUBNET_CLOSED",
+    ];
+    is_refused(&site, &config, &told).await
+}
+
 /// Each service says it in its own words; the user is told once, and what to do.
 async fn is_not_let_in(site: &Site, workspace: &Workspace) -> Result<()> {
     site.aws.clear_log();

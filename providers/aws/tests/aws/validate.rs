@@ -261,9 +261,33 @@ fn networks_must_hold_four_subnets() {
     assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.0.0/8" })), [error("VPC_SIZE", "/vpc_cidr_block")]);
     assert_eq!(findings(json!({ "vpc_cidr_block": "10.0.1.0/16" })), [error("CIDR_INVALID", "/vpc_cidr_block")]);
     assert_eq!(
-        findings(json!({ "eks_public_access_cidrs": ["10.0.0.0/8", "x"] })),
+        findings(json!({ "eks_public_access_cidrs": ["8.8.0.0/16", "x"] })),
         [error("CIDR_INVALID", "/eks_public_access_cidrs/1")]
     );
+}
+
+#[test]
+fn networks_that_aws_refuses_are_told() {
+    let refused = |index: usize| error("CIDR_REFUSED", &format!("/eks_public_access_cidrs/{index}"));
+    let private = json!(["10.1.2.0/24", "0.0.0.0/0", "192.168.0.1/32", "172.16.0.0/12", "8.8.8.8/32", "100.64.1.0/24"]);
+    assert_eq!(
+        findings(json!({ "eks_public_access_cidrs": private })),
+        [refused(0), refused(2), refused(3), refused(5)]
+    );
+    // Of an endpoint that is not public they say nothing.
+    assert_eq!(findings(json!({ "eks_public_access_cidrs": private, "eks_endpoint_access": "private" })), []);
+    let example = findings(json!({ "eks_public_access_cidrs": ["203.0.113.0/24"] }));
+    assert_eq!(example, [warning("CIDR_REFUSED", "/eks_public_access_cidrs/0")]);
+    let many: Vec<String> = (1..=41).map(|last| format!("8.8.8.{last}/32")).collect();
+    assert_eq!(findings(json!({ "eks_public_access_cidrs": many[..40] })), []);
+    assert_eq!(
+        findings(json!({ "eks_public_access_cidrs": many })),
+        [error("CIDR_REFUSED", "/eks_public_access_cidrs")]
+    );
+    for block in ["127.0.0.0/16", "169.254.0.0/16", "224.1.0.0/16", "0.0.0.0/16"] {
+        assert_eq!(findings(json!({ "vpc_cidr_block": block })), [error("CIDR_REFUSED", "/vpc_cidr_block")], "{block}");
+    }
+    assert_eq!(findings(json!({ "vpc_cidr_block": "100.64.0.0/16" })), []);
 }
 
 #[test]
@@ -353,6 +377,11 @@ fn half_an_existing_network_is_told() {
     assert_eq!(
         findings(json!({ "existing_subnet_ids": ["subnet-00000001"], "existing_security_group_id": "sg-00000001" })),
         [error("SUBNETS_TOO_FEW", "/existing_subnet_ids")]
+    );
+    let doubled = json!(["subnet-00000001", "subnet-00000002", "subnet-00000001"]);
+    assert_eq!(
+        findings(json!({ "existing_subnet_ids": doubled, "existing_security_group_id": "sg-00000001" })),
+        [error("SUBNET_DOUBLED", "/existing_subnet_ids/2")]
     );
 }
 
