@@ -3,7 +3,7 @@
 //! Where the document's names and Nebari's differ, docs/adr/0007 says which are used and why.
 
 mod cluster;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod network;
 mod storage;
 

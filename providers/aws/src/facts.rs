@@ -176,7 +176,7 @@ async fn image_of(cloud: &Cloud, cluster: &str, group: &str, instance: &str) -> 
     Ok(None)
 }
 
-/// The version of the cluster that is there already, as after a state was lost; else the newest on offer that NIC is tried with.
+/// The version of the cluster that is there already, as after a state was lost; else the one that a new platform gets.
 async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
     // Most often there is no cluster: both questions go out at once.
     let (present, offered) = join(describe_cluster(cloud, cluster), versions::on_offer(cloud)).await;
@@ -184,13 +184,11 @@ async fn version_of(cloud: &Cloud, cluster: &str) -> Result<String, Error> {
         return Ok(version);
     }
     let offered = offered?;
-    let newest = offered.range(..=NEWEST_TRIED).rfind(|(_, offer)| offer.is_supported());
     let none = || {
         let message = format!(
-            "EKS offers no version up to {NEWEST_TRIED} in this region, and NIC was not tried with newer ones: name one in the config"
+            "EKS offers no version in standard support in this region, and none up to {NEWEST_TRIED}, the newest that NIC was tried with: name one in the config"
         );
         Error::other("KUBERNETES_VERSION_NOT_OFFERED", message)
     };
-    let (version, _) = newest.ok_or_else(none)?;
-    Ok(version.to_string())
+    Ok(versions::choose(&offered).ok_or_else(none)?.to_string())
 }

@@ -39,6 +39,7 @@ use self::ecr_repository::EcrRepository;
 use self::efs_file_system::EfsFileSystem;
 use self::efs_mount_target::EfsMountTarget;
 use self::eks_addon::EksAddon;
+pub use self::eks_addon::version as addon_version;
 use self::elastic_ip::ElasticIp;
 use self::iam_oidc_provider::IamOidcProvider;
 pub use self::iam_oidc_provider::tagged as oidc_providers;

@@ -3,10 +3,12 @@
 //! A check that could not be made is told. Quotas alone are a courtesy: who may not read them is not told so.
 
 mod account;
+mod addons;
 mod ask;
 mod cluster;
 mod existing;
 mod nodes;
+mod scaling;
 mod volume;
 mod zones;
 
@@ -34,16 +36,21 @@ pub async fn preflight(
     let names = Names::new(context);
     let parsed = config::parse(config, names.topology).0;
     let Some(config) = parsed.filter(|_| summary.brings_anything()) else { return Ok(Vec::new()) };
-    let (names, account, zones, existing, cluster, nodes, volume) = join!(
+    let (taken, account, zones, existing, cluster, addons, nodes, scaling, volume) = join!(
         Box::pin(taken(cloud, &names, summary)),
         Box::pin(account::check(cloud, &config, summary)),
         Box::pin(zones::check(cloud, &config, summary)),
         Box::pin(existing::check(cloud, &config, summary)),
         Box::pin(cluster::check(cloud, &config, &names, summary)),
+        Box::pin(addons::check(cloud, &config, &names, summary)),
         Box::pin(nodes::check(cloud, &config, summary)),
+        Box::pin(scaling::check(cloud, &config, &names, summary)),
         Box::pin(volume::check(cloud, &config, summary)),
     );
-    Ok(worst_first([names, account, zones, existing, cluster, nodes, volume].concat()))
+    // A version that there is not has no add-ons.
+    let offered = cluster.iter().all(|told| told.code != "KUBERNETES_VERSION_NOT_OFFERED");
+    let addons = if offered { addons } else { Vec::new() };
+    Ok(worst_first([taken, account, zones, existing, cluster, addons, nodes, scaling, volume].concat()))
 }
 
 /// The names of things that are about to be created, and taken by something of somebody else's.

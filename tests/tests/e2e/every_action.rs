@@ -170,14 +170,12 @@ show(None)
 "#;
 
 /// Nothing here leads to these.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 9] = [
     // What a cluster leaves behind is made and looked for in `leftovers.rs`.
     "ec2:DeleteNetworkInterface",
     "elasticloadbalancing:DeleteLoadBalancer",
     "elasticloadbalancing:DeleteTargetGroup",
     "elasticloadbalancing:DescribeTags",
-    // Where a cluster's version is left to NIC: `faults.rs`.
-    "eks:DescribeAddonVersions",
     // No edit of a config takes away or renames what these are about while the rest stays: they are for what other hands have made.
     "autoscaling:DeleteTags",
     "eks:DeleteAddon",

@@ -7,12 +7,15 @@ use super::kubernetes::MAIN_CLUSTER;
 use super::resource;
 use crate::kinds::EKS_ADDON;
 
+/// Their names.
+pub(crate) const ADDONS: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
+
 /// Adds the two add-ons, after the node groups at these addresses.
 pub fn add(node_groups: &[String], resources: &mut Vec<Resource>) {
     let general = json!({ "eks.amazonaws.com/nodegroup": "general" });
     let ebs_csi = json!({ "controller": { "nodeSelector": general }, "defaultStorageClass": { "enabled": true } });
     let coredns = json!({ "nodeSelector": general });
-    for (name, configuration) in [("aws-ebs-csi-driver", ebs_csi), ("coredns", coredns)] {
+    for (name, configuration) in ADDONS.into_iter().zip([ebs_csi, coredns]) {
         resources.push(resource(&format!("aws.eks-addon.{name}"), EKS_ADDON, addon(name, &configuration), node_groups));
     }
 }

@@ -16,7 +16,7 @@ use crate::classic::{Platform, resource};
 use crate::config::GROUP_LABEL;
 use crate::kinds::{EKS_ADDON, IAM_ROLE_POLICY_ATTACHMENT};
 
-const CSI_DRIVER: &str = "aws-ebs-csi-driver";
+pub(crate) const CSI_DRIVER: &str = "aws-ebs-csi-driver";
 
 /// Where Kubernetes has its own.
 const SYSTEM: &str = "kube-system";

@@ -214,6 +214,12 @@ async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
     }
 }
 
+/// The version that runs; none when there is no such add-on.
+pub async fn version(cloud: &Cloud, cluster: &str, name: &str) -> Result<Option<String>, Error> {
+    let id = Id { cluster: cluster.to_owned(), name: name.to_owned() };
+    Ok(look(cloud, &id).await?.and_then(|found| found.document.version))
+}
+
 fn found(id: &Id, addon: &Shown) -> Found {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let tags: Tags = addon.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();

@@ -1,5 +1,7 @@
 //! Whether EKS can make, or move to, the cluster that is asked for.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_eks::types::Cluster;
 use futures::future::try_join_all;
 use futures::join;
@@ -16,23 +18,28 @@ use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
 use crate::names::Names;
-use crate::versions::{self, NEWEST_TRIED, Offer};
+use crate::versions::{self, NEWEST_TRIED, Offer, day, seconds_to};
 
 /// How many minor versions nodes may be behind the control plane.
 const SKEW: u32 = 3;
+
+/// Seconds before the end of standard support in which it is told: a new platform stands longer than two months.
+const SOON: i64 = 60 * 24 * 60 * 60;
 
 /// Every check of this file.
 pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: Summary<'_>) -> Vec<Diagnostic> {
     let made = summary.makes(MAIN_CLUSTER);
     let moved = summary.changes(MAIN_CLUSTER, "/version");
     let encrypted = summary.changes(MAIN_CLUSTER, "/kms_key_arn");
-    let wanted = config.kubernetes_version.as_deref().and_then(Minor::parse).filter(|_| made || moved);
+    let written = config.kubernetes_version.as_deref().and_then(Minor::parse);
+    let wanted = written.filter(|_| made || moved);
     let moving_to = wanted.filter(|_| moved);
     let key = config.kms_key_arn.as_deref();
     let offered = async {
-        match wanted {
-            Some(wanted) => offered(cloud, wanted).await,
-            None => Vec::new(),
+        if wanted.is_some() || (made && config.kubernetes_version.is_none()) {
+            offered(cloud, wanted).await
+        } else {
+            Vec::new()
         }
     };
     // Asked once, for both checks that are about the cluster there is.
@@ -53,20 +60,23 @@ pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: Summa
     [offered, reachable, settable, usable].concat()
 }
 
-async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
+/// Whether EKS has the version, and at which price; of a new cluster whose config names none, that which it gets.
+async fn offered(cloud: &Cloud, wanted: Option<Minor>) -> Vec<Diagnostic> {
     let offers = match versions::on_offer(cloud).await {
         Ok(offers) => offers,
-        Err(error) => return vec![unchecked(&format!("whether EKS offers version {wanted}"), &error)],
+        Err(error) => {
+            let what = wanted.map_or_else(|| "the version".to_owned(), |wanted| format!("version {wanted}"));
+            return vec![unchecked(&format!("whether EKS offers {what}"), &error)];
+        }
     };
+    // Without any the look-up has said so.
+    let Some(wanted) = wanted.or_else(|| versions::choose(&offers)) else { return Vec::new() };
     let about_version = |told: Diagnostic| told.at(at("kubernetes_version"));
     let mut found = Vec::new();
     match offers.get(&wanted) {
-        Some(Offer::Standard | Offer::Unknown) => {}
-        Some(Offer::Extended) => found.push(about_version(Diagnostic::warning(
-            "KUBERNETES_VERSION_OLD",
-            "The Kubernetes version is in extended support",
-            format!("AWS charges more for a cluster with version {wanted}"),
-        ))),
+        Some(offer @ (Offer::Standard(_) | Offer::Extended(_) | Offer::Unknown)) => {
+            found.extend(dear(wanted, offer, &offers).map(about_version));
+        }
         Some(Offer::Unsupported) | None => {
             let offers = offers.iter().filter(|(_, offer)| offer.is_supported());
             let offers: Vec<String> = offers.map(|(version, _)| version.to_string()).collect();
@@ -91,6 +101,31 @@ async fn offered(cloud: &Cloud, wanted: Minor) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+/// What is told of a version that costs more than usual, or soon will.
+fn dear(wanted: Minor, offer: &Offer, offers: &BTreeMap<Minor, Offer>) -> Option<Diagnostic> {
+    let when = match offer {
+        Offer::Extended(None) => "is in extended support".to_owned(),
+        Offer::Extended(Some(end)) => format!("is in extended support until {}", day(*end)),
+        Offer::Standard(Some(end)) if seconds_to(*end) < SOON => format!("leaves standard support on {}", day(*end)),
+        _ => return None,
+    };
+    let detail = format!(
+        "version {wanted} {when}: AWS then charges 0.60 US dollars for each hour of the control plane, six times the usual 0.10"
+    );
+    let told = Diagnostic::warning("KUBERNETES_VERSION_OLD", "The Kubernetes version costs more than usual", detail);
+    let longer = |offer: &Offer| match offer {
+        Offer::Standard(end) => end.is_none_or(|end| seconds_to(end) >= SOON),
+        offer => offer.is_standard(),
+    };
+    let newer = offers.iter().filter(|(version, offer)| **version > wanted && longer(offer));
+    let newer: Vec<String> = newer.map(|(version, _)| version.to_string()).collect();
+    Some(if newer.is_empty() {
+        told
+    } else {
+        told.hint(format!("longer in standard support are {}", newer.join(", ")))
+    })
 }
 
 /// Whether the control plane gets there from where it is, with the nodes it has.

@@ -22,4 +22,5 @@ mod preflight;
 mod services;
 mod tags;
 mod updates;
+mod upgrades;
 mod validate;

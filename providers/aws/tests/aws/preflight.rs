@@ -1,6 +1,6 @@
 //! The checks before the first mutation, and the look-up of versions, against a scripted cloud.
 
-use crate::answers::{cluster, cluster_versions, policies};
+use crate::answers::{addon_versions, cluster, cluster_versions, policies};
 use crate::calls::{context, preflight};
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
@@ -109,6 +109,10 @@ pub fn sound(first: FakeCloud) -> FakeCloud {
             "GET /cluster-versions",
             cluster_versions(&[("1.34", "STANDARD_SUPPORT"), ("1.31", "EXTENDED_SUPPORT")]),
         )
+        .on_request("eks", "GET /addons/supported-versions", |asked| {
+            let version = asked.url.split("kubernetesVersion=").nth(1).and_then(|rest| rest.split('&').next()).unwrap();
+            addon_versions(&[("v1.12.1-eksbuild.2", version)])
+        })
         .on("eks", "GET /clusters/**", missing)
 }
 
@@ -343,9 +347,8 @@ fn the_newest_version_is_looked_up_unless_a_cluster_is_there() {
         FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on("eks", "*", missing());
     // One that NIC was not tried with is for the user to ask for.
     assert_eq!(version_of(&cloud).unwrap(), "1.34");
-    let newer = cluster_versions(&[("1.35", "STANDARD_SUPPORT")]);
-    let only_newer = FakeCloud::new().on("eks", "GET /cluster-versions", newer).on("eks", "*", missing());
-    let refused = version_of(&only_newer).unwrap_err();
+    let none = FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&[])).on("eks", "*", missing());
+    let refused = version_of(&none).unwrap_err();
     assert!(matches!(&refused, Error::Other { code, .. } if code == "KUBERNETES_VERSION_NOT_OFFERED"), "{refused}");
     let cloud = FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(&offers)).on(
         "eks",

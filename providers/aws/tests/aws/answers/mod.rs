@@ -253,3 +253,17 @@ pub fn cluster_versions(offers: &[(&str, &str)]) -> Reply {
     let offers = offers.iter().map(|(version, status)| json!({ "clusterVersion": version, "versionStatus": status }));
     Reply::json(200, &json!({ "clusterVersions": offers.collect::<Vec<_>>() }))
 }
+
+/// The versions of an add-on that EKS offers, each with the version of Kubernetes that it is for; the first is the default.
+pub fn addon_versions(offers: &[(&str, &str)]) -> Reply {
+    let offers = offers.iter().enumerate().map(|(index, (version, with))| {
+        json!({
+            "addonVersion": version,
+            "compatibilities": [{ "clusterVersion": with, "defaultVersion": index == 0, "platformVersions": ["*"] }],
+        })
+    });
+    let versions: Vec<Value> = offers.collect();
+    let addons =
+        if versions.is_empty() { json!([]) } else { json!([{ "addonName": "any", "addonVersions": versions }]) };
+    Reply::json(200, &json!({ "addons": addons }))
+}
