@@ -3,7 +3,7 @@
 //! What it would overwrite on the cluster is overwritten, at creation and later, as Nebari's templates have it: EKS has put a
 //! `coredns` of its own on every new cluster.
 
-use aws_sdk_eks::types::{Addon as Shown, AddonHealth, AddonStatus, ResolveConflicts};
+use aws_sdk_eks::types::{Addon as Shown, AddonHealth, AddonStatus, NodegroupScalingConfig, ResolveConflicts};
 use aws_smithy_types::date_time::Format;
 use futures::future::join_all;
 use nic_sdk::description::{self, CreateSafety};
@@ -21,6 +21,9 @@ use super::eks::{
 };
 use crate::cloud::{Cloud, answered, from_aws};
 use crate::tags::{TAGS, Tags, visible};
+
+/// EKS's word for pods that have no place.
+const FEW_REPLICAS: &str = "InsufficientNumberOfReplicas";
 
 /// The kind.
 pub struct EksAddon;
@@ -208,10 +211,29 @@ fn observe(cloud: &Cloud, target: &Target, id: &Id, found: &Found) -> Observatio
 async fn look(cloud: &Cloud, id: &Id) -> Result<Option<Found>, Error> {
     let request = cloud.eks.describe_addon().cluster_name(&id.cluster).addon_name(&id.name);
     match request.send().await.map_err(from_aws) {
-        Ok(answer) => answered(answer.addon, "add-on").map(|addon| Some(found(id, &addon))),
+        Ok(answer) => {
+            let mut found = found(id, &answered(answer.addon, "add-on")?);
+            if found.status == AddonStatus::Degraded {
+                let missing = no_node(cloud, id, &found.document).await;
+                found.document.health_issues.extend(missing);
+            }
+            Ok(Some(found))
+        }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What EKS does not say of pods that have no place: that the group they are placed on has no node.
+async fn no_node(cloud: &Cloud, id: &Id, document: &Document) -> Option<String> {
+    document.health_issues.iter().find(|issue| issue.starts_with(FEW_REPLICAS))?;
+    let values: Value = serde_json::from_str(document.configuration_values.as_deref()?).ok()?;
+    let mut selectors = ["/nodeSelector", "/controller/nodeSelector"].into_iter().filter_map(|at| values.pointer(at));
+    let group = selectors.find_map(|selector| selector.get("eks.amazonaws.com/nodegroup")?.as_str())?;
+    // Who may not look has EKS's own words.
+    let shown = super::describe_node_group(cloud, &id.cluster, group).await.ok()??;
+    let nodes = shown.scaling_config().and_then(NodegroupScalingConfig::desired_size)?;
+    (nodes == 0).then(|| format!("no node: {group} has 0, and the pods are placed on it"))
 }
 
 /// The version that runs; none when there is no such add-on.

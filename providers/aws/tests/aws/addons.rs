@@ -11,6 +11,14 @@ const PATH: &str = "/clusters/demo-dev/addons/coredns";
 const LACKS: &str = "InsufficientNumberOfReplicas: no nodes";
 const VALUES: &str = r#"{"nodeSelector":{"eks.amazonaws.com/nodegroup":"general"}}"#;
 
+const GENERAL: &str = "GET /clusters/demo-dev/node-groups/general";
+
+/// The group `general`, which is to have so many nodes.
+fn nodes(count: i32) -> Reply {
+    let scaling = json!({ "minSize": 0, "maxSize": 3, "desiredSize": count });
+    Reply::json(200, &json!({ "nodegroup": { "nodegroupName": "general", "scalingConfig": scaling } }))
+}
+
 fn addon_change(remote_id: Option<&str>) -> Change {
     let document = json!({ "name": "coredns", "cluster_name": "demo-dev", "configuration_values": VALUES, "tags": {} });
     change("aws.eks-addon.coredns", "aws.eks-addon", remote_id, document)
@@ -32,7 +40,7 @@ fn an_addon_overwrites_what_is_there_and_is_pending_until_it_is_made() {
     assert!(sent.get("addonVersion").is_none() && sent.get("serviceAccountRoleArn").is_none(), "{sent}");
 
     let asked = |status, operation: Value| {
-        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), shown(status));
+        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), shown(status)).on("eks", GENERAL, nodes(1));
         poll(&cloud, addon_change(Some("demo-dev:coredns")), operation)
     };
     assert_eq!(pending(asked("CREATING", operation.clone())).1, "CREATING");
@@ -47,7 +55,7 @@ fn an_addon_overwrites_what_is_there_and_is_pending_until_it_is_made() {
 #[test]
 fn an_addon_that_was_there_may_be_degraded_and_one_without_our_mark_is_foreign() {
     let seen = |reply, remote_id| {
-        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), reply);
+        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), reply).on("eks", GENERAL, nodes(1));
         read(&cloud, target("aws.eks-addon.coredns", "aws.eks-addon", remote_id, addon_change(None).document))
     };
     let degraded = seen(shown("DEGRADED"), Some("demo-dev:coredns"));
@@ -58,6 +66,24 @@ fn an_addon_that_was_there_may_be_degraded_and_one_without_our_mark_is_foreign()
     assert!(matches!(seen(addon("ACTIVE", VALUES, &json!({})), None).status, Status::Foreign(_)));
     let missing = Reply::json_error(404, "ResourceNotFoundException", "none");
     assert_eq!(seen(missing, None).status, Status::Absent);
+}
+
+#[test]
+fn pods_without_a_place_say_which_group_has_no_node() {
+    let issues = |general: Reply| {
+        let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), shown("DEGRADED")).on("eks", GENERAL, general);
+        read(&cloud, target("aws.eks-addon.coredns", "aws.eks-addon", None, addon_change(None).document)).document
+            ["health_issues"]
+            .take()
+    };
+    assert_eq!(issues(nodes(0)), json!([LACKS, "no node: general has 0, and the pods are placed on it"]));
+    assert_eq!(issues(nodes(1)), json!([LACKS]));
+    // Who may not look has EKS's words alone.
+    assert_eq!(issues(Reply::json_error(403, "AccessDeniedException", "no")), json!([LACKS]));
+    // One that is well is not looked into.
+    let cloud = FakeCloud::new().on("eks", &format!("GET {PATH}"), shown("ACTIVE"));
+    let well = read(&cloud, target("aws.eks-addon.coredns", "aws.eks-addon", None, addon_change(None).document));
+    assert_eq!(well.status, Status::Present);
 }
 
 #[test]
