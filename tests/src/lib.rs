@@ -9,6 +9,7 @@ pub mod golden;
 pub mod names;
 pub mod namespaces;
 pub mod nic;
+pub mod passage;
 pub mod platform;
 pub mod published;
 pub mod python;

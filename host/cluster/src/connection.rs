@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kube::client::{AuthError, Body};
 use kube::core::Status;
@@ -14,14 +14,17 @@ use kube::{Client, Config};
 use nic_core::document::hex;
 use nic_core::error::{CLUSTER_FORBIDS, ProviderError};
 use nic_core::identity::Identity;
+use nic_gate::egress::{Proxies, Proxy, check_machine, refusal_of, stopped_at};
 use nic_gate::{SecretString, install_crypto_provider};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
+use url::Url;
 
 use super::login::Login;
+use super::proxied;
 use super::served::{Served, ServedList};
 
 /// The version at which an object was touched.
@@ -176,6 +179,8 @@ struct Inner {
     /// Of the authorities that vouch for it, when they are its own.
     ca_sha256: Option<String>,
     login: Box<dyn Login>,
+    /// The proxy on the way, for people.
+    proxy: Option<String>,
     /// Whether the far end did not answer as the cluster that was meant.
     failed: AtomicBool,
     /// Resource types by API version, each asked for by one caller at a time.
@@ -194,19 +199,37 @@ impl Connected {
         let endpoint = server.endpoint.parse().map_err(|error| unusable(&server.name, &error))?;
         let mut config = Config::new(endpoint);
         config.root_cert = Some(server.authorities);
-        Self::with(server.name, config, server.login)
+        Self::with(server.name, config, server.login, None)
     }
 
     /// Connects to a test's own API server.
     #[cfg(test)]
     pub(crate) fn plain(endpoint: &str) -> Self {
-        Self::with("test".to_owned(), Config::new(endpoint.parse().unwrap()), Box::new(super::kubeconfig::User(None)))
-            .unwrap()
+        Self::with(
+            "test".to_owned(),
+            Config::new(endpoint.parse().unwrap()),
+            Box::new(super::kubeconfig::User(None)),
+            None,
+        )
+        .unwrap()
     }
 
-    /// Connects as a client configuration says.
-    pub(super) fn with(name: String, mut config: Config, login: Box<dyn Login>) -> Result<Self, ProviderError> {
+    /// Connects as a client configuration says, through its own proxy or else the one that the environment names.
+    pub(super) fn with(
+        name: String,
+        mut config: Config,
+        login: Box<dyn Login>,
+        own_proxy: Option<Proxy>,
+    ) -> Result<Self, ProviderError> {
         install_crypto_provider();
+        let proxy = match own_proxy {
+            Some(own) => Some(own),
+            None => proxy_of_environment(&config.cluster_url)?,
+        };
+        config.proxy_url = proxy.as_ref().map(|proxy| proxied::url(&name, proxy)).transpose()?;
+        if config.root_cert.is_none() {
+            check_machine()?;
+        }
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(REQUEST_TIMEOUT);
         config.reset_reader_on_write = true;
@@ -216,10 +239,11 @@ impl Connected {
         let ca_sha256 = config.root_cert.as_ref().map(|authorities| hex(&Sha256::digest(authorities.concat())));
         let client = Client::try_from(config).map_err(|error| match error {
             kube::Error::Auth(error) => no_login(&name, &error),
-            error => no_client(&name, &error),
+            error => unusable(&name, &error),
         })?;
+        let proxy = proxy.map(|proxy| proxy.told());
         let (failed, served) = (AtomicBool::new(false), std::sync::Mutex::default());
-        let inner = Inner { name, endpoint, ca_sha256, login, failed, served };
+        let inner = Inner { name, endpoint, ca_sha256, login, proxy, failed, served };
         Ok(Self { client, inner: Arc::new(inner) })
     }
 
@@ -540,7 +564,8 @@ impl Connected {
     }
 
     fn explain(&self, error: kube::Error) -> RequestError {
-        let name = &self.inner.name;
+        let Inner { name, proxy, .. } = &*self.inner;
+        let mut refusal = None;
         let mut last = String::new();
         let mut connecting = false;
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
@@ -552,16 +577,19 @@ impl Connected {
                 return too_large(name, MAX_ANSWER_BYTES).into();
             }
             if let Some(tls) = tls_error(current) {
-                let message = format!("no trusted connection to cluster `{name}`: {tls}");
-                return ProviderError::other("CLUSTER_TLS_FAILED", message).into();
+                return untrusted(name, tls, proxy.is_some()).into();
             }
             last = current.to_string();
+            refusal = refusal.or_else(|| refusal_of(&last).map(str::to_owned));
             // The connector's error type is not ours to name; its text is fixed.
             connecting |= last.contains("client error (Connect)");
             cause = current.source();
         }
         match error {
             kube::Error::Api(status) => RequestError::Status(status),
+            _ if let Some(proxy) = proxy.as_ref().filter(|_| connecting || refusal.is_some()) => {
+                stopped_at(proxy, &format!("cluster `{name}`"), refusal.as_deref(), &last).into()
+            }
             _ if connecting => {
                 // Status 503 lets the engine try again; nothing was sent.
                 let message = format!("cannot connect to cluster `{name}`: {last}");
@@ -599,29 +627,30 @@ fn no_login(name: &str, error: &AuthError) -> ProviderError {
     ProviderError::Other { code: LOGIN_FAILED.to_owned(), message, detail: json!({ "hint": hint }) }
 }
 
+/// The other side is not the cluster that was meant, by its certificate.
+fn untrusted(name: &str, tls: &rustls::Error, proxied: bool) -> ProviderError {
+    let between = if proxied { "the proxy on the way" } else { "something on the way" };
+    let hint = format!(
+        "a cluster is known by its own authority, which the cloud or the kubeconfig names: either another cluster is at that address by now, \
+         or {between} looks into TLS and has to let this host pass as it is (docs/networks.md)"
+    );
+    ProviderError::Other {
+        code: "CLUSTER_TLS_FAILED".to_owned(),
+        message: format!("no trusted connection to cluster `{name}`: {tls}"),
+        detail: json!({ "hint": hint }),
+    }
+}
+
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
 }
 
-/// Why there is no client. What proxies there are says nothing of what stands in their URLs beside host and port.
-fn no_client(name: &str, error: &kube::Error) -> ProviderError {
-    let (kube::Error::ProxyProtocolDisabled { proxy_url, .. } | kube::Error::ProxyProtocolUnsupported { proxy_url }) =
-        error
-    else {
-        return unusable(name, error);
-    };
-    let host = proxy_url.host().unwrap_or_default();
-    let proxy = proxy_url.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    ProviderError::Other {
-        code: "PROXY_NOT_IMPLEMENTED".to_owned(),
-        message: format!(
-            "the way to cluster `{name}` leads through the proxy `{proxy}`, and NIC reaches no cluster through a proxy yet"
-        ),
-        detail: json!({
-            "hint": "the proxy comes from `proxy-url` in the kubeconfig, or from HTTPS_PROXY: if the cluster can be reached without it, \
-                     run again with that unset",
-        }),
+/// The proxy that the environment names for a cluster's URL.
+fn proxy_of_environment(url: &Uri) -> Result<Option<Proxy>, ProviderError> {
+    match Url::parse(&url.to_string()) {
+        Ok(url) => Ok(Proxies::default().of(&url)?.cloned()),
+        Err(_) => Ok(None),
     }
 }
 

@@ -11,8 +11,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kube::Config;
-use kube::config::KubeConfigOptions;
 use nic_core::diagnostic::Diagnostic;
 use nic_core::error::ProviderError;
 use nic_core::ports::Locator;
@@ -126,8 +124,7 @@ async fn connect(context: Option<&str>) -> Result<Connected, ProviderError> {
 
 async fn enter(chosen: Chosen) -> Result<Connected, ProviderError> {
     let name = chosen.name.clone();
-    let config = Config::from_custom_kubeconfig(chosen.alone(), &KubeConfigOptions::default()).await;
-    let mut config = config.map_err(|error| unusable(&format!("the context `{name}`: {error}")))?;
+    let (mut config, proxy) = chosen.config()?;
     let auth = &mut config.auth_info;
     let with_password = auth.username.is_some() && auth.password.is_some();
     let is_static = auth.token.is_some() || auth.auth_provider.is_some() || with_password;
@@ -147,7 +144,7 @@ async fn enter(chosen: Chosen) -> Result<Connected, ProviderError> {
         }
         (user, ..) => Box::new(User(user.cloned())),
     };
-    Connected::with(name, config, login)
+    Connected::with(name, config, login, proxy)
 }
 
 /// A kubeconfig of one context for others. What stands in it is no login: whoever uses it calls this program, which reads the user's

@@ -14,6 +14,7 @@ mod kinds;
 mod kubeconfig;
 pub mod kubernetes;
 mod login;
+mod proxied;
 mod reader;
 mod served;
 mod watch;

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::egress::EgressRefused;
+use super::egress::{EgressRefused, refusal_of, stopped_at};
 use super::refusal::Refusal;
 use super::room::{Full, Reserved};
 use super::{CloudResponse, clouds};
@@ -99,28 +99,25 @@ pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), Prov
 pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> ProviderError {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut last = String::new();
-    let mut refused_by_proxy = false;
+    let mut refusal = None;
     while let Some(current) = cause {
         if let Some(refused) = current.downcast_ref::<EgressRefused>() {
             return ProviderError::denied(EgressRefused::CODE, refused.to_string());
         }
         // Later, when the request may have arrived, it is no answer like others.
         if let Some(tls) = inner_tls(current).filter(|_| error.is_connect()) {
-            return ProviderError::other("CLOUD_TLS_FAILED", format!("no trusted connection to {target}: {tls}"));
+            return ProviderError::Other {
+                code: "CLOUD_TLS_FAILED".to_owned(),
+                message: format!("no trusted connection to {target}: {tls}"),
+                detail: serde_json::json!({ "hint": if is_unknown(tls) { OWN_CERTIFICATES } else { OTHER_TLS } }),
+            };
         }
         last = current.to_string();
-        // The connector's error type is not ours to name; its texts are fixed.
-        refused_by_proxy |= last.strip_prefix(TUNNEL).is_some_and(|why| why != NO_PROXY_THERE);
+        refusal = refusal.or_else(|| refusal_of(&last).map(str::to_owned));
         cause = current.source();
     }
-    if let Some(proxy) = proxy.filter(|_| error.is_connect() || refused_by_proxy) {
-        let (code, message) = if refused_by_proxy {
-            let why = last.trim_start_matches(TUNNEL);
-            ("PROXY_REFUSED", format!("the proxy `{proxy}` lets nothing through to {target}: {why}"))
-        } else {
-            ("PROXY_UNREACHABLE", format!("the proxy `{proxy}`, on the way to {target}, cannot be reached: {last}"))
-        };
-        return ProviderError::Remote { status: 503, code: code.to_owned(), message };
+    if let Some(proxy) = proxy.filter(|_| error.is_connect() || refusal.is_some()) {
+        return stopped_at(proxy, target, refusal.as_deref(), &last);
     }
     if error.is_connect() && !error.is_timeout() {
         // Status 503 lets the engine try again; nothing was sent.
@@ -134,9 +131,16 @@ pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> Pro
     ProviderError::TimedOut(format!("{target} gave no answer: {last}"))
 }
 
-/// What begins every error between us and a proxy, and what follows where there is none.
-const TUNNEL: &str = "tunnel error: ";
-const NO_PROXY_THERE: &str = "failed to create underlying connection";
+/// What to do where nobody here knows who vouches for the other side.
+const OWN_CERTIFICATES: &str = clouds::OWN_CERTIFICATES;
+
+/// What to do about any other TLS that failed.
+const OTHER_TLS: &str = "see whether this machine's clock is right, and what stands between it and that host";
+
+/// Whether the certificate is of nobody that is trusted, and nothing else is wrong with it.
+fn is_unknown(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+}
 
 fn inner_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

@@ -8,8 +8,11 @@ mod classify;
 mod credentials;
 mod endpoints;
 pub(crate) mod identities;
+mod settings;
 mod sigv4;
+mod variants;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -26,6 +29,8 @@ pub use self::credentials::CredentialSource;
 pub use self::endpoints::{EndpointOverrides, partition};
 
 use self::credentials::CredentialCache;
+use self::settings::Settings;
+use crate::egress::Authorities;
 use crate::environment::{no_text, variables};
 use crate::refusal::Refusal;
 use crate::request::{HeaderRules, Parsed};
@@ -77,8 +82,8 @@ pub(crate) const WITHHELD_HEADERS: &[&str] = &["x-amz-date", "x-amz-security-tok
 pub struct SigV4 {
     credentials: CredentialCache,
     overrides: EndpointOverrides,
-    /// With what the profile puts in place of all services.
-    endpoints: OnceCell<EndpointOverrides>,
+    /// With what the profile says.
+    settings: OnceCell<Settings>,
 }
 
 impl Default for SigV4 {
@@ -90,7 +95,7 @@ impl Default for SigV4 {
 impl SigV4 {
     /// With these credentials, to these endpoints. Nothing is looked for before it is needed.
     pub fn new(credentials: CredentialSource, overrides: EndpointOverrides) -> Self {
-        Self { credentials: CredentialCache::new(credentials), overrides, endpoints: OnceCell::new() }
+        Self { credentials: CredentialCache::new(credentials), overrides, settings: OnceCell::new() }
     }
 
     /// With what the environment names.
@@ -105,14 +110,13 @@ impl SigV4 {
         Ok(Self::new(CredentialSource::default(), overrides))
     }
 
-    async fn endpoints(&self) -> Result<&EndpointOverrides, ProviderError> {
+    async fn settings(&self) -> Result<&Settings, ProviderError> {
         let find = async || {
-            let configured = self.credentials.configured_endpoint().await;
-            let overrides = self.overrides.clone();
-            let overrides = configured.map_or(Ok(overrides.clone()), |url| overrides.or_for_all(&url));
-            overrides.map_err(|error| ProviderError::other("ENDPOINT_INVALID", error.to_string()))
+            let settings = Settings::of(self.credentials.settings().await, self.overrides.clone())?;
+            settings.authorities().into_iter().for_each(|trusted| self.credentials.trust(trusted));
+            Ok(settings)
         };
-        self.endpoints.get_or_try_init(find).await
+        self.settings.get_or_try_init(find).await
     }
 }
 
@@ -143,7 +147,15 @@ impl Scheme for SigV4 {
     }
 
     async fn endpoint(&self, service_id: &str) -> Result<Option<Url>, ProviderError> {
-        Ok(self.endpoints().await?.of(service_id).cloned())
+        Ok(self.settings().await?.endpoint(service_id).cloned())
+    }
+
+    async fn host(&self, destination: &Destination) -> Result<String, ProviderError> {
+        self.settings().await?.host(destination)
+    }
+
+    async fn authorities(&self) -> Result<Option<Arc<Authorities>>, ProviderError> {
+        Ok(self.settings().await?.authorities())
     }
 
     fn first(&self) -> (&'static str, &'static str) {

@@ -30,6 +30,10 @@ pub const STORES: [&str; 7] = ["s3", "gs", "az", "azblob", "adl", "abfs", "abfss
 /// Headers that every client sends, of the clouds' SDKs too, and of which the host has its own.
 pub(crate) const REPLACED_HEADERS: &[&str] = &["user-agent", aws::USER_AGENT];
 
+/// What to set where a network has certificates of its own.
+pub(crate) const OWN_CERTIFICATES: &str = "where a network looks into TLS, its certificate has to be known: let AWS_CA_BUNDLE (or `ca_bundle` \
+                                            in the AWS profile) or SSL_CERT_FILE name a file with it (docs/networks.md)";
+
 /// Every cloud, with the credentials and endpoints that the environment names.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! machine's credentials. So the address is checked too, when it is dialled, and the addresses that were checked are the
 //! ones that are used.
 
+mod authorities;
 mod lookup;
 mod metadata;
 mod proxies;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+pub use self::authorities::{Authorities, SSL_CERT_FILE, check_machine};
 pub use self::lookup::Lookup;
-pub use self::proxies::Proxies;
+pub use self::proxies::{Proxies, Proxy, refusal_of, stopped_at};
 
 use self::metadata::{METADATA, METADATA_NAMES};
 
@@ -116,7 +118,7 @@ pub fn is_metadata_name(host: &str) -> bool {
 }
 
 /// Who may be dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Public addresses: hosts that a manifest names.
     Public,

@@ -43,7 +43,7 @@ pub use self::secret::SecretString;
 
 use self::admission::Way;
 use self::clients::Clients;
-use self::egress::{Lookup, Proxies, Reach};
+use self::egress::{Authorities, Lookup, Proxies, Reach};
 use self::grant::Grants;
 use self::host_login::HostLogin;
 use self::plain::PlainRequest;
@@ -260,7 +260,7 @@ impl Gate {
             tokio::spawn(async move {
                 let (service_id, host) = scheme.first();
                 let (origin, _, reach) = place(scheme.endpoint(service_id).await?, host);
-                gate.0.clients.of(&join(&origin, "/")?, reach).await.map(drop)
+                gate.0.clients.of(&join(&origin, "/")?, reach, scheme.authorities().await?).await.map(drop)
             });
         }
     }
@@ -302,12 +302,13 @@ impl Gate {
     ) -> Result<CloudResponse, ProviderError> {
         let CloudBound { parsed, action, destination: Destination { service, .. } } = request;
         let (url, reach) = target(scheme, request).await?;
+        let authorities = scheme.authorities().await?;
         let name = action.qualified();
         let mut retried = false;
         loop {
             let Signed { headers, secrets } = scheme.sign(request, &url).await?;
             let headers = parsed.headers.iter().cloned().chain(headers);
-            let sent = self.transmit(reach, parsed, (url.clone(), &name), headers, held);
+            let sent = self.transmit((reach, authorities.clone()), parsed, (url.clone(), &name), headers, held);
             let sent = self.observed(service, action.name, action.class, sent).await?;
             let login = scheme.judge(&sent)?;
             answer::check_echo(&sent, &secrets.iter().map(SecretString::expose).collect::<Vec<_>>())?;
@@ -334,7 +335,7 @@ impl Gate {
         let mut headers = parsed.headers.clone();
         headers.extend(login.header()?);
         let name = format!("{} {}", parsed.method, parsed.origin);
-        let sent = self.transmit(reach, &parsed, (url, &name), headers.into_iter(), held);
+        let sent = self.transmit((reach, None), &parsed, (url, &name), headers.into_iter(), held);
         let sent = self.observed(&parsed.host, parsed.method.as_str(), class, sent).await?;
         let secrets = login.secrets();
         answer::check_echo(&sent, &secrets.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -343,13 +344,13 @@ impl Gate {
 
     async fn transmit(
         &self,
-        reach: Reach,
+        (reach, authorities): (Reach, Option<Arc<Authorities>>),
         parsed: &request::Parsed,
         (url, name): (Url, &str),
         headers: impl Iterator<Item = (HeaderName, HeaderValue)>,
         held: &mut Reserved,
     ) -> Result<CloudResponse, ProviderError> {
-        let (client, proxy) = self.0.clients.of(&url, reach).await?;
+        let (client, proxy) = self.0.clients.of(&url, reach, authorities).await?;
         let target = format!("{} ({name})", url.host_str().unwrap_or_default());
         let mut request = reqwest::Request::new(parsed.method.clone(), url);
         request.headers_mut().extend(headers);
@@ -392,8 +393,9 @@ fn place(instead: Option<Url>, host: &str) -> (String, String, Reach) {
 
 /// The URL of a request, and where that may be.
 async fn target(scheme: &dyn Scheme, request: &CloudBound) -> Result<(Url, Reach), ProviderError> {
-    let Destination { service_id, host, .. } = &request.destination;
-    let (origin, base, reach) = place(scheme.endpoint(service_id).await?, host);
+    let destination = &request.destination;
+    let host = scheme.host(destination).await?;
+    let (origin, base, reach) = place(scheme.endpoint(destination.service_id).await?, &host);
     Ok((join(&origin, &request.parsed.path_and_query(&base))?, reach))
 }
 

@@ -4,6 +4,7 @@
 //! A cloud says what a request is. Whether it may be made is for `admission` to say: no cloud learns who asks, or within which bounds.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::action::Action;
+use crate::egress::Authorities;
 use crate::refusal::Refusal;
 use crate::request::{HeaderRules, Parsed};
 use crate::secret::SecretString;
@@ -143,6 +145,22 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// # Errors
     /// `ENDPOINT_INVALID`.
     async fn endpoint(&self, service_id: &str) -> Result<Option<Url>, ProviderError>;
+
+    /// The host that is dialled for a destination: another of the service's own where the user's settings ask for such ones.
+    ///
+    /// # Errors
+    /// `ENDPOINT_INVALID`: there is none.
+    async fn host(&self, destination: &Destination) -> Result<String, ProviderError> {
+        Ok(destination.host.clone())
+    }
+
+    /// The certificates that the user's settings trust for this cloud, in place of the machine's.
+    ///
+    /// # Errors
+    /// `CA_BUNDLE_INVALID`.
+    async fn authorities(&self) -> Result<Option<Arc<Authorities>>, ProviderError> {
+        Ok(None)
+    }
 
     /// Where the first request usually goes: a service, and its host name.
     fn first(&self) -> (&'static str, &'static str);

@@ -20,6 +20,7 @@ mod first_run;
 mod initialize;
 mod leftovers;
 mod live;
+mod networks;
 mod old_guest;
 mod options;
 mod owned;

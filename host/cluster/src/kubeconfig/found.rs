@@ -5,10 +5,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use kube::config::{
-    AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster, NamedContext,
-};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::Config;
+use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
 use nic_core::error::ProviderError;
+use nic_gate::egress::Proxy;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -42,28 +46,36 @@ impl Chosen {
         self.cluster.server.as_deref().unwrap_or_default()
     }
 
-    /// A kubeconfig of nothing else.
-    pub(super) fn alone(&self) -> Kubeconfig {
+    /// What a client has to know, and the proxy that the cluster names. The client's own reading of kubeconfigs would also take the
+    /// environment's proxies, by rules of its own.
+    pub(super) fn config(&self) -> Result<(Config, Option<Proxy>), ProviderError> {
         let Self { name, context, cluster, user, .. } = self;
-        let user = user.iter().map(|(name, own)| NamedAuthInfo {
-            name: name.clone(),
-            auth_info: Some(own.clone()),
-            ..NamedAuthInfo::default()
-        });
-        Kubeconfig {
-            clusters: vec![NamedCluster {
-                name: context.cluster.clone(),
-                cluster: Some(cluster.clone()),
-                ..NamedCluster::default()
-            }],
-            contexts: vec![NamedContext {
-                name: name.clone(),
-                context: Some(context.clone()),
-                ..NamedContext::default()
-            }],
-            auth_infos: user.collect(),
-            current_context: Some(name.clone()),
-            ..Kubeconfig::default()
+        let wrong = |what: String| unusable(&format!("the context `{name}`: {what}"));
+        let server = self.server().parse().map_err(|error| wrong(format!("its `server` is no URL: {error}")))?;
+        let proxy = cluster.proxy_url.as_deref().map(Proxy::parse).transpose();
+        let proxy = proxy.map_err(|why| wrong(format!("its `proxy-url` names no proxy: {why}")))?;
+        let mut config = Config::new(server);
+        if let Some(pem) = self.authority().map_err(|error| wrong(format!("its certificate authority: {error}")))? {
+            let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+            let authorities =
+                authorities.map_err(|error| wrong(format!("its certificate authority is no PEM: {error}")))?;
+            config.root_cert = Some(authorities.iter().map(|authority| authority.to_vec()).collect());
+        }
+        config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+        config.disable_compression = cluster.disable_compression.unwrap_or(false);
+        config.tls_server_name.clone_from(&cluster.tls_server_name);
+        config.default_namespace = context.namespace.clone().unwrap_or_else(|| "default".to_owned());
+        config.auth_info = user.as_ref().map(|(_, own)| own.clone()).unwrap_or_default();
+        Ok((config, proxy))
+    }
+
+    /// The authority of its cluster, as text.
+    fn authority(&self) -> Result<Option<Vec<u8>>, String> {
+        let Cluster { certificate_authority, certificate_authority_data, .. } = &self.cluster;
+        match (certificate_authority_data, certificate_authority) {
+            (Some(data), _) => STANDARD.decode(data.trim()).map(Some).map_err(|error| error.to_string()),
+            (None, Some(path)) => std::fs::read(path).map(Some).map_err(|error| format!("`{path}`: {error}")),
+            (None, None) => Ok(None),
         }
     }
 }

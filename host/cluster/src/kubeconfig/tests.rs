@@ -414,7 +414,8 @@ fn a_login_in_the_url_of_a_server_goes_nowhere() {
     {
         let found = config(server, "");
         // The client, the state and every message begin with this.
-        let alone = serde_json::to_string(&found.choose(None).unwrap().alone()).unwrap();
+        let chosen = found.choose(None).unwrap();
+        let alone = format!("{} {:?}", chosen.config().unwrap().0.cluster_url, chosen.cluster);
         let (read, text, warnings) = made(&found);
         assert!(!format!("{alone}{text}{warnings:?}").contains("PLANTED"), "{alone} {text} {warnings:?}");
         assert_eq!(read["clusters"][0]["cluster"], json!({ "server": "https://10.0.0.1:6443/" }));
@@ -559,7 +560,14 @@ async fn what_a_plugin_or_a_proxy_is_told_is_in_no_error() {
     }
     let config = "{clusters: [{name: c, cluster: {server: 'https://a', proxy-url: 'http://ann:PLANTED@127.0.0.1:1'}}], \
                   contexts: [{name: x, context: {cluster: c}}], current-context: x}";
-    let error = refused(Found::at(vec![files.file("config", config)]).unwrap()).await;
-    assert!(error.code() == "PROXY_NOT_IMPLEMENTED" && error.to_string().contains("127.0.0.1:1"), "{error}");
+    let chosen = Found::at(vec![files.file("config", config)]).unwrap().choose(None).unwrap();
+    let error = enter(chosen).await.unwrap().version().await.unwrap_err();
+    assert!(error.to_string().contains("the proxy `127.0.0.1:1`, on the way to cluster `x`"), "{error}");
     assert!(!format!("{error:?}").contains("PLANTED"), "{error:?}");
+    let config = config.replace("http://ann", "ftp://ann");
+    let error = refused(Found::at(vec![files.file("config", config)]).unwrap()).await;
+    assert!(
+        error.to_string().contains("`proxy-url` names no proxy") && !format!("{error:?}").contains("PLANTED"),
+        "{error:?}"
+    );
 }

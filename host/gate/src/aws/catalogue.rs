@@ -97,6 +97,11 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
     CATALOGUE.by_key.values().flat_map(HashMap::values).chain(by_path)
 }
 
+/// What SDKs call the services.
+pub fn service_ids() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.services.values().flatten().map(|service| service.service_id)
+}
+
 /// The service that has this signing name and this SDK service id.
 pub fn service(signing_name: &str, service_id: &str) -> Result<&'static Service, Refusal> {
     let named = CATALOGUE.services.get(signing_name).into_iter().flatten();

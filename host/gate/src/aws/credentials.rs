@@ -10,14 +10,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use nic_core::error::ProviderError;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::egress::Authorities;
 use crate::environment::no_text;
 
 /// Credentials that end sooner than this are fetched anew: a request must arrive before they do.
@@ -47,14 +48,18 @@ impl fmt::Debug for CredentialSource {
 
 /// The HTTP client of the login services. The SDK's own reads the trusted certificates as soon as it is set up, and most logins
 /// need none of those services.
-#[derive(Debug, Default)]
-struct WhenAsked(OnceLock<SharedHttpClient>);
+#[derive(Debug)]
+struct WhenAsked(OnceLock<SharedHttpClient>, Trusted);
 
 impl HttpClient for WhenAsked {
     fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
         let client = self.0.get_or_init(|| {
-            Builder::new().build_with_connector_fn(|settings, parts| {
+            let trusted = trust_store(self.1.get());
+            Builder::new().build_with_connector_fn(move |settings, parts| {
                 let mut connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+                if let Some(trusted) = &trusted {
+                    connector.set_tls_context(trusted.clone());
+                }
                 connector.set_connector_settings(settings.cloned());
                 connector.set_sleep_impl(parts.and_then(RuntimeComponents::sleep_impl));
                 connector.set_proxy_config(Some(ProxyConfig::from_env()));
@@ -65,6 +70,14 @@ impl HttpClient for WhenAsked {
     }
 }
 
+/// What the login services are trusted by in place of the machine's certificates. The settings that say so are read with the credentials'.
+type Trusted = Arc<OnceLock<Arc<Authorities>>>;
+
+fn trust_store(trusted: Option<&Arc<Authorities>>) -> Option<TlsContext> {
+    let store = TrustStore::empty().with_pem_certificate(trusted?.pem());
+    TlsContext::builder().with_trust_store(store).build().ok()
+}
+
 /// Finds credentials once and keeps them while they last.
 #[derive(Clone)]
 pub struct CredentialCache(Arc<Inner>);
@@ -72,6 +85,7 @@ pub struct CredentialCache(Arc<Inner>);
 struct Inner {
     source: CredentialSource,
     config: OnceCell<SdkConfig>,
+    trusted: Trusted,
     kept: Mutex<Option<Credentials>>,
     /// What was said when none were found. The SDK says of a profile once what is wrong with it, and afterwards only that it did.
     unusable: OnceLock<ProviderError>,
@@ -86,7 +100,9 @@ impl fmt::Debug for CredentialCache {
 impl CredentialCache {
     /// Nothing is looked for before it is needed.
     pub fn new(source: CredentialSource) -> Self {
-        Self(Arc::new(Inner { source, config: OnceCell::new(), kept: Mutex::new(None), unusable: OnceLock::new() }))
+        let (config, trusted, kept, unusable) =
+            (OnceCell::new(), Trusted::default(), Mutex::new(None), OnceLock::new());
+        Self(Arc::new(Inner { source, config, trusted, kept, unusable }))
     }
 
     async fn config(&self) -> &SdkConfig {
@@ -99,19 +115,24 @@ impl CredentialCache {
             .or_else(Region::new("us-east-1"));
             aws_config::defaults(BehaviorVersion::latest())
                 .region(region)
-                .http_client(WhenAsked::default())
+                .http_client(WhenAsked(OnceLock::new(), self.0.trusted.clone()))
                 .load()
                 .await
         };
         self.0.config.get_or_init(load).await
     }
 
-    /// The endpoint that the environment or the profile puts in place of all services.
-    pub async fn configured_endpoint(&self) -> Option<String> {
+    /// What environment and profile say of everything else; nothing where the credentials are given.
+    pub async fn settings(&self) -> Option<&SdkConfig> {
         match self.0.source {
-            CredentialSource::Chain => self.config().await.endpoint_url().map(str::to_owned),
+            CredentialSource::Chain => Some(self.config().await),
             CredentialSource::Given(_) => None,
         }
+    }
+
+    /// By what to trust the login services, before any is asked.
+    pub fn trust(&self, authorities: Arc<Authorities>) {
+        let _ = self.0.trusted.set(authorities);
     }
 
     /// Credentials that are good for the next minute.

@@ -69,20 +69,25 @@ impl EndpointOverrides {
         Ok(if ignored { Self::default() } else { overrides })
     }
 
-    /// The same, with an endpoint from the profile for what the environment leaves open.
-    pub fn or_for_all(mut self, value: &str) -> Result<Self, EndpointError> {
-        if self.all.is_none() {
-            let url = parse(value).map_err(|why| EndpointError { name: "endpoint_url".to_owned(), why, hint: HINT })?;
-            self.all = Some(url);
+    /// Adds an endpoint of one service, for what the environment leaves open.
+    pub fn or_for(&mut self, service_id: &str, value: &str) -> Result<(), EndpointError> {
+        if self.of(service_id).is_none() {
+            let name = format!("endpoint_url of {service_id}");
+            let url = parse(value).map_err(|why| EndpointError { name, why, hint: HINT })?;
+            self.by_service.insert(variable(service_id), url);
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The endpoint in place of the service's own, by the SDK's service id (`Resource Groups`).
     pub fn of(&self, service_id: &str) -> Option<&Url> {
-        let variable = service_id.to_ascii_uppercase().replace([' ', '-'], "_");
-        self.by_service.get(&variable).or(self.all.as_ref())
+        self.by_service.get(&variable(service_id)).or(self.all.as_ref())
     }
+}
+
+/// How a service is called in the name of a variable.
+fn variable(service_id: &str) -> String {
+    service_id.to_ascii_uppercase().replace([' ', '-'], "_")
 }
 
 impl fmt::Debug for EndpointOverrides {

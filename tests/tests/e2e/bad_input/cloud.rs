@@ -108,11 +108,21 @@ async fn a_proxy_is_told_as_the_proxy() -> Result<()> {
     let ran = workspace.run(&["plan", "-v"]).await?;
     ensure!(!ran.said().contains("PLANTED"), "{}", ran.said());
 
-    // No cluster is reached through one yet.
+    // The same of one on the way to a cluster.
     let mut workspace = site(&EXISTING.replace("nic-test", "mine"))?;
-    workspace.env("KUBECONFIG", "kubeconfig").env("HTTPS_PROXY", "http://user:PLANTED@proxy.example.com:3128");
-    workspace.write("kubeconfig", &kubeconfig("https://127.0.0.1:1").to_string())?;
+    workspace.env("KUBECONFIG", "kubeconfig").env("HTTPS_PROXY", "http://user:PLANTED@127.0.0.1:1");
+    workspace.write("kubeconfig", &kubeconfig("https://10.0.0.1:1").to_string())?;
     refused(&workspace, "cluster_behind_a_proxy", &["plan", "--quiet"], (2, "RESOURCE_UNREADABLE")).await?;
+    workspace.env("HTTPS_PROXY", format!("http://user:PLANTED@{}", proxy.address()));
+    let ran = workspace.run(&["plan"]).await?;
+    ensure!(
+        ran.said().contains("PROXY_REFUSED: the proxy `127.0.0.1:") && !ran.said().contains("PLANTED"),
+        "{}",
+        ran.said()
+    );
+    workspace.env("HTTPS_PROXY", "ftp://user:PLANTED@127.0.0.1:1");
+    let ran = workspace.run(&["plan"]).await?;
+    ensure!(ran.said().contains("PROXY_INVALID") && !ran.said().contains("PLANTED"), "{}", ran.said());
     left_nothing(&workspace)
 }
 
