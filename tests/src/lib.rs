@@ -17,4 +17,5 @@ pub mod schemas;
 mod sigv4;
 pub mod terminal;
 pub mod things;
+mod tls;
 pub mod wiring;

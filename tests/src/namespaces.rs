@@ -19,9 +19,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use crate::aws::{Faults, Machine, Machines};
+use crate::tls::acceptor;
 use gate::Gate;
 
 mod gate;
@@ -86,15 +86,8 @@ impl Drop for NamespaceServer {
 impl NamespaceServer {
     /// Starts it on a free port of loopback, with a certificate of its own. These machines are its nodes, if it has any.
     pub async fn start(machines: Option<Machines>) -> Result<Self> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).context("make a certificate")?;
-        let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der())
-            .map_err(|why| anyhow::anyhow!("use the key: {why}"))?;
-        let config = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key)
-            .context("use the certificate")?;
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor(certified.cert.der().clone(), certified.signing_key.serialize_der())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
         let endpoint = format!("https://{}", listener.local_addr()?);
         let objects = Objects::default();

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
+
+use crate::tls::acceptor;
 
 /// A proxy on loopback that does nothing but CONNECT. It ends when it is dropped.
 #[derive(Debug)]
@@ -94,7 +94,6 @@ impl Drop for TlsFront {
 impl TlsFront {
     /// Starts it before a server that speaks plain HTTP at this URL.
     pub async fn before(url: &str) -> Result<Self> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let behind = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -103,12 +102,7 @@ impl TlsFront {
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let leaf = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &authority)?;
-        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|why| anyhow!("use the key: {why}"))?;
-        let config = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .context("use the certificate")?;
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor(leaf.der().clone(), key.serialize_der())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
         let endpoint = format!("https://localhost:{}", listener.local_addr()?.port());
         let task = tokio::spawn(async move {

@@ -14,7 +14,7 @@ use kube::{Client, Config};
 use nic_core::document::hex;
 use nic_core::error::{CLUSTER_FORBIDS, ProviderError};
 use nic_core::identity::Identity;
-use nic_gate::egress::{Proxies, Proxy, check_machine, refusal_of, stopped_at};
+use nic_gate::egress::{Proxies, Proxy, check_machine, refusal_of, stopped_at, tls_error};
 use nic_gate::{SecretString, install_crypto_provider};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -639,11 +639,6 @@ fn untrusted(name: &str, tls: &rustls::Error, proxied: bool) -> ProviderError {
         message: format!("no trusted connection to cluster `{name}`: {tls}"),
         detail: json!({ "hint": hint }),
     }
-}
-
-fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
 }
 
 /// The proxy that the environment names for a cluster's URL.

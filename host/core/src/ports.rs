@@ -265,6 +265,14 @@ pub struct BackendError {
     pub details: Value,
 }
 
+impl BackendError {
+    /// A write by who does not keep others out.
+    pub fn not_locked(message: impl Into<String>) -> Self {
+        let (hints, details) = (Vec::new(), Value::Object(serde_json::Map::new()));
+        Self { code: "STATE_NOT_LOCKED", message: message.into(), hints, details }
+    }
+}
+
 /// Where the state lives while nobody else may write it.
 #[async_trait]
 pub trait Backend: Send + Sync {

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::egress::{EgressRefused, refusal_of, stopped_at};
+use super::egress::{EgressRefused, refusal_of, stopped_at, tls_error};
 use super::refusal::Refusal;
 use super::room::{Full, Reserved};
 use super::{CloudResponse, clouds};
@@ -105,11 +105,11 @@ pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> Pro
             return ProviderError::denied(EgressRefused::CODE, refused.to_string());
         }
         // Later, when the request may have arrived, it is no answer like others.
-        if let Some(tls) = inner_tls(current).filter(|_| error.is_connect()) {
+        if let Some(tls) = tls_error(current).filter(|_| error.is_connect()) {
             return ProviderError::Other {
                 code: "CLOUD_TLS_FAILED".to_owned(),
                 message: format!("no trusted connection to {target}: {tls}"),
-                detail: serde_json::json!({ "hint": if is_unknown(tls) { OWN_CERTIFICATES } else { OTHER_TLS } }),
+                detail: serde_json::json!({ "hint": if is_unknown(tls) { clouds::OWN_CERTIFICATES } else { OTHER_TLS } }),
             };
         }
         last = current.to_string();
@@ -131,18 +131,10 @@ pub fn explain(error: &reqwest::Error, target: &str, proxy: Option<&str>) -> Pro
     ProviderError::TimedOut(format!("{target} gave no answer: {last}"))
 }
 
-/// What to do where nobody here knows who vouches for the other side.
-const OWN_CERTIFICATES: &str = clouds::OWN_CERTIFICATES;
-
-/// What to do about any other TLS that failed.
+/// What to do about TLS that failed otherwise than for an unknown certificate.
 const OTHER_TLS: &str = "see whether this machine's clock is right, and what stands between it and that host";
 
 /// Whether the certificate is of nobody that is trusted, and nothing else is wrong with it.
 fn is_unknown(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
-}
-
-fn inner_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
 }

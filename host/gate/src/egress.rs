@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-pub use self::authorities::{Authorities, SSL_CERT_FILE, check_machine};
+pub use self::authorities::{Authorities, SSL_CERT_FILE, check_machine, tls_error};
 pub use self::lookup::Lookup;
 pub use self::proxies::{Proxies, Proxy, refusal_of, stopped_at};
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, had_another_image};
-use crate::kinds::{describe_cluster, describe_node_group, node_group_names};
+use crate::kinds::{describe_cluster, describe_node_group, describe_subnets, node_group_names};
 use crate::names::Names;
 use crate::versions::{self, NEWEST_TRIED};
 use crate::zones::hosts_no_control_plane;
@@ -158,8 +158,7 @@ async fn subnet_zone(cloud: &Cloud, subnet: &str) -> Result<String, Error> {
 
 /// The zones of these subnets, by id; one that does not exist has none.
 pub async fn zones_of(cloud: &Cloud, subnets: &[&str]) -> Result<BTreeMap<String, String>, Error> {
-    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", subnets.iter().copied()));
-    let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+    let shown = describe_subnets(cloud, filter("subnet-id", subnets.iter().copied())).await?;
     Ok(shown.into_iter().filter_map(|subnet| subnet.subnet_id.zip(subnet.availability_zone)).collect())
 }
 

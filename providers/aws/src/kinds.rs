@@ -57,6 +57,7 @@ use self::route_table::RouteTable;
 use self::route_table_association::RouteTableAssociation;
 use self::security_group::SecurityGroup;
 use self::subnet::Subnet;
+pub use self::subnet::describe as describe_subnets;
 use self::vpc::Vpc;
 use crate::cloud::Cloud;
 use crate::tags::Tags;

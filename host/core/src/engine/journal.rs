@@ -134,12 +134,7 @@ impl Journal {
 }
 
 fn closed() -> BackendError {
-    BackendError {
-        code: "STATE_NOT_LOCKED",
-        message: "the state is not written any more: its journal is closed".to_owned(),
-        hints: Vec::new(),
-        details: serde_json::json!({}),
-    }
+    BackendError::not_locked("the state is not written any more: its journal is closed")
 }
 
 /// Tells the journal the remote id of one address, and remembers it: it was told even if it could not be written.

@@ -85,6 +85,12 @@ pub fn check_machine() -> Result<(), ProviderError> {
     }
 }
 
+/// The error of TLS in a link of another error's chain of causes.
+pub fn tls_error<'a>(link: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = link.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    link.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,12 +127,8 @@ impl LocalBackend {
     /// What keeps others out. Where the lock's file was removed it is taken anew, unless somebody came in between.
     fn held(&self) -> Result<MutexGuard<'_, Held>, BackendError> {
         let Some(held) = &self.held else {
-            return Err(BackendError {
-                code: "STATE_NOT_LOCKED",
-                message: format!("`{}` was opened without its lock", self.path.display()),
-                hints: Vec::new(),
-                details: json!({}),
-            });
+            let message = format!("`{}` was opened without its lock", self.path.display());
+            return Err(BackendError::not_locked(message));
         };
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
         if !held.lock.holds() {

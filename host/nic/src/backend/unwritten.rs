@@ -15,12 +15,7 @@ impl<B: Backend> Backend for ReadOnly<B> {
     }
 
     async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
-        Err(BackendError {
-            code: "STATE_NOT_LOCKED",
-            message: "this command writes no state".to_owned(),
-            hints: Vec::new(),
-            details: serde_json::json!({}),
-        })
+        Err(BackendError::not_locked("this command writes no state"))
     }
 
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {
@@ -42,12 +37,7 @@ impl Backend for Nothing {
     }
 
     async fn write(&self, _: &[u8]) -> Result<(), BackendError> {
-        Err(BackendError {
-            code: "STATE_NOT_LOCKED",
-            message: "this command has no state".to_owned(),
-            hints: Vec::new(),
-            details: serde_json::json!({}),
-        })
+        Err(BackendError::not_locked("this command has no state"))
     }
 
     async fn keep(&self, _: &str, _: &[u8]) -> Result<(), BackendError> {

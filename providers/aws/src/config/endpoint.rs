@@ -13,6 +13,10 @@ const PRIVATE: [&str; 7] =
 /// Networks that stand in texts only. EKS refuses them, too; where one was written, a real one was to follow.
 const EXAMPLES: [&str; 3] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"];
 
+/// What to write instead of a network that EKS refuses.
+const OWN_ADDRESS: &str =
+    "write the public address that you come from (`curl https://checkip.amazonaws.com`) with `/32`";
+
 /// Whether the endpoint is reached from outside, and from the VPC.
 pub fn access(section: &Reader<'_>, findings: &mut Findings) -> (bool, bool) {
     match section.text("eks_endpoint_access", findings).as_deref() {
@@ -65,16 +69,11 @@ fn from_outside(text: &str, cidr: Cidr, pointer: &str, findings: &mut Findings) 
              public endpoint from another one"
         );
         let told = findings.error("CIDR_REFUSED", "EKS refuses the network", detail, pointer);
-        told.hints.push(
-            "write the public address that you come from (`curl https://checkip.amazonaws.com`) with `/32`; from the VPC, \
-             `eks_endpoint_access: public_and_private` reaches the cluster"
-                .to_owned(),
-        );
+        let inside = "from the VPC, `eks_endpoint_access: public_and_private` reaches the cluster";
+        told.hints.push(format!("{OWN_ADDRESS}; {inside}"));
     } else if let Some(range) = within(&EXAMPLES) {
         let detail = format!("`{text}` is of {range}, which stands for a network in documents, and EKS refuses it");
         let told = findings.warning("CIDR_REFUSED", "A network is an example", detail, pointer);
-        told.hints.push(
-            "write the public address that you come from (`curl https://checkip.amazonaws.com`) with `/32`".to_owned(),
-        );
+        told.hints.push(OWN_ADDRESS.to_owned());
     }
 }

@@ -11,6 +11,9 @@ use serde_json::Value;
 /// Characters that EKS takes in a key, its domain counted, and in a value.
 const LONGEST: usize = 63;
 
+/// What EKS says of a longer key.
+const KEY_TOO_LONG: &str = "EKS takes keys of at most 63 characters, the domain counted";
+
 /// What neither a label nor a taint begins with that is not EKS's own.
 const RESERVED: [&str; 3] = ["kubernetes.io/", "k8s.io/", "eks.amazonaws.com/"];
 
@@ -35,11 +38,7 @@ pub fn labels(group: &str, reader: &Reader<'_>, findings: &mut Findings) -> BTre
 }
 
 fn fault_to_eks(key: &str, value: &str) -> Option<&'static str> {
-    if key.len() > LONGEST {
-        Some("EKS takes keys of at most 63 characters, the domain counted")
-    } else {
-        value.is_empty().then_some("EKS takes no empty value")
-    }
+    if key.len() > LONGEST { Some(KEY_TOO_LONG) } else { value.is_empty().then_some("EKS takes no empty value") }
 }
 
 fn reserved_prefix(key: &str) -> Option<&'static str> {
@@ -63,10 +62,7 @@ pub fn taints(group: &str, value: &Value, reader: &Reader<'_>, findings: &mut Fi
     let taints = taint::read(value, &at, findings);
     for taint in &taints {
         if taint.key.len() > LONGEST {
-            let detail = format!(
-                "`{}` of `{group}`: EKS takes keys of at most {LONGEST} characters, the domain counted",
-                taint.key
-            );
+            let detail = format!("`{}` of `{group}`: {KEY_TOO_LONG}", taint.key);
             findings.error("TAINT_INVALID", "A taint is not allowed", detail, &at);
         } else if let Some(domain) = reserved_prefix(&taint.key) {
             let detail = format!(

@@ -1,6 +1,6 @@
 //! `aws.subnet`: a subnet of the VPC.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Shown, SubnetState};
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Subnet as Shown, SubnetState};
 use nic_sdk::description::{self, CreateSafety};
 use nic_sdk::error::Error;
 use nic_sdk::kit::{Found, LabelEdits, Labelled, LabelledKind, Scope, Selection};
@@ -35,6 +35,12 @@ pub struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub struct MapPublicIp(bool);
 
+/// The subnets that a filter lets through. Asking for an id outright would fail the whole request when one of them does not exist.
+pub async fn describe(cloud: &Cloud, filter: Filter) -> Result<Vec<Shown>, Error> {
+    let pages = cloud.ec2.describe_subnets().filters(filter).into_paginator().items().send();
+    pages.collect::<Result<Vec<_>, _>>().await.map_err(from_aws)
+}
+
 impl Labelled for Document {
     fn labels(&self) -> &Tags {
         &self.tags
@@ -54,8 +60,7 @@ impl LabelledKind for Subnet {
     }
 
     async fn list(cloud: &Cloud, selection: Selection<'_>) -> Result<Vec<Found<Document>>, Error> {
-        let request = cloud.ec2.describe_subnets().filters(filtered(selection, "subnet-id"));
-        let shown = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)?;
+        let shown = describe(cloud, filtered(selection, "subnet-id")).await?;
         Ok(shown.iter().filter_map(found).collect())
     }
 

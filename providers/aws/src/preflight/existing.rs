@@ -15,6 +15,7 @@ use super::at;
 use crate::classic::kubernetes::MAIN_CLUSTER;
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, Network};
+use crate::kinds::describe_subnets;
 use crate::zones::{hosts_no_control_plane, is_beyond_the_region};
 
 /// Addresses that EKS needs in each subnet, and those that it recommends.
@@ -37,7 +38,8 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: Summary<'_>) -> Vec<
     if !(summary.makes(MAIN_CLUSTER) || shifted || nodes) {
         return Vec::new();
     }
-    let (subnets, group) = join!(subnets(cloud, subnet_ids), vpc_of_group(cloud, security_group_id));
+    let wanted = filter("subnet-id", subnet_ids);
+    let (subnets, group) = join!(describe_subnets(cloud, wanted), vpc_of_group(cloud, security_group_id));
     let mut found = Vec::new();
     let mut vpc = None;
     match subnets {
@@ -61,12 +63,6 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: Summary<'_>) -> Vec<
         Err(error) => found.push(unchecked("whether the existing security group fits", &error)),
     }
     found
-}
-
-/// Those that exist. Asking for an id outright would fail the whole request when one of them does not.
-async fn subnets(cloud: &Cloud, ids: &[String]) -> Result<Vec<Subnet>, Error> {
-    let request = cloud.ec2.describe_subnets().filters(filter("subnet-id", ids));
-    request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.map_err(from_aws)
 }
 
 /// The VPC of the group; none when there is no such group.
