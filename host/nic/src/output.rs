@@ -1,6 +1,7 @@
 //! What people and programs see. stdout is data, stderr is talk; nothing else in the host prints.
 
 pub mod drift_report;
+mod excerpt;
 pub mod grants;
 pub mod graph;
 pub mod human;

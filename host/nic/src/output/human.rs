@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::diff::AttributeChange;
 use nic_core::document::{canonical, hidden_words, is_unknown, secret_name};
 use nic_core::plan::{Action, Plan, PlannedChange, Reason};
 use serde_json::Value;
 
+use super::excerpt::excerpt;
 use super::wrap;
 use crate::config::ConfigSource;
 
@@ -68,69 +68,6 @@ pub fn plain(diagnostic: &Diagnostic, indent: usize) -> String {
         let _ = write!(text, "\n{}", wrap::hanging(&head, indent + 8, hint));
     }
     text
-}
-
-fn excerpt(diagnostic: &Diagnostic, source: &ConfigSource, span: std::ops::Range<usize>) -> String {
-    let severity = match diagnostic.severity {
-        Severity::Error => miette::Severity::Error,
-        Severity::Warning => miette::Severity::Warning,
-        Severity::Info => miette::Severity::Advice,
-    };
-    // A label is not wrapped: what has no room there goes into the message, which is.
-    let (message, label) = if fits(&diagnostic.detail, &source.text, &span) {
-        (diagnostic.summary.clone(), LabeledSpan::at(span, diagnostic.detail.clone()))
-    } else {
-        (format!("{}: {}", diagnostic.summary, diagnostic.detail), LabeledSpan::underline(span))
-    };
-    let mut report =
-        MietteDiagnostic::new(message).with_code(diagnostic.code.clone()).with_severity(severity).with_label(label);
-    if !diagnostic.hints.is_empty() {
-        report = report.with_help(diagnostic.hints.join("\n"));
-    }
-    let named = NamedSource::new(source.path.display().to_string(), masked(&source.text));
-    let report = Report::new(report).with_source_code(named);
-    let mut text = String::new();
-    // Colour is stripped by the stream where there is no terminal for it.
-    let handler =
-        GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_width(wrap::WIDTH).with_links(false);
-    if handler.render_report(&mut text, report.as_ref()).is_err() {
-        text = format!("{}: {}", diagnostic.summary, diagnostic.detail);
-    }
-    text.trim_end().to_owned()
-}
-
-/// Whether a label has room on its line: after the line's number, and an arm from the middle of what it points at.
-fn fits(label: &str, text: &str, span: &std::ops::Range<usize>) -> bool {
-    let before = &text[..span.start];
-    let lines = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-    let gutter = (lines + 1).to_string().len() + 4;
-    let arm = text[span.clone()].chars().count() / 2 + 4;
-    !label.contains('\n') && gutter + column + arm + label.chars().count() <= wrap::WIDTH
-}
-
-/// The config's text with what stands behind telling keys blotted out, byte for byte: an excerpt shows the lines around what is wrong,
-/// and ends in logs.
-fn masked(text: &str) -> String {
-    const TELLING: [&str; 6] = ["password", "secret", "token", "private_key", "access_key", "credential"];
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let mut rest = line;
-        while let Some(colon) = rest.find(':') {
-            let (key, after) = rest.split_at(colon + 1);
-            out.push_str(key);
-            rest = after;
-            let word = key.rsplit(['{', ',', ' ']).next().unwrap_or_default().to_ascii_lowercase();
-            if TELLING.iter().any(|telling| word.contains(telling)) {
-                let value = rest.find([',', '}', '\n', '\r', '#']).unwrap_or(rest.len());
-                let (value, after) = rest.split_at(value);
-                out.extend(value.bytes().map(|byte| if byte.is_ascii_whitespace() { ' ' } else { '*' }));
-                rest = after;
-            }
-        }
-        out.push_str(rest);
-    }
-    out
 }
 
 /// The plan, destroys first; unchanged resources are left out.
@@ -315,19 +252,6 @@ pub fn done(changes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_excerpt_shows_no_password() {
-        let text =
-            "security:\n  keycloak: {initial_root_password: hunter2, x: 1}\n  client_secret: \"é\" # why\n  a: b\n";
-        let masked = masked(text);
-        assert_eq!(masked.len(), text.len());
-        assert!(!masked.contains("hunter2") && !masked.contains('é'), "{masked}");
-        assert!(
-            masked.contains(" *******, x: 1}") && masked.contains("# why") && masked.contains("  a: b"),
-            "{masked}"
-        );
-    }
 
     #[test]
     fn a_detail_that_has_no_room_beside_its_place_is_wrapped() {
