@@ -230,6 +230,9 @@ pub struct Annotations {
 /// How deep local `$ref`s of a schema are followed. Schemas are hostile input: a chain of references must end.
 const MAX_SCHEMA_REFERENCES: usize = 16;
 
+/// How many alternatives of one place are followed, for the same reason.
+const MAX_ALTERNATIVES: usize = 64;
+
 /// A place in a kind's schema, walked beside the documents.
 #[derive(Debug, Clone, Copy)]
 pub struct SchemaNode<'a> {
@@ -294,22 +297,34 @@ impl<'a> SchemaNode<'a> {
         Self::at(self.root, self.node.and_then(|n| n.get("items")))
     }
 
-    /// The JSON types allowed at this place, alternatives included; empty when the schema does not say.
-    pub fn types(self) -> Vec<&'a str> {
-        let mut found = Vec::new();
-        let Some(node) = self.node else { return found };
-        match node.get("type") {
-            Some(Value::String(one)) => found.push(one.as_str()),
-            Some(Value::Array(several)) => found.extend(several.iter().filter_map(Value::as_str)),
-            _ => {}
-        }
-        for key in ["anyOf", "oneOf"] {
-            for alternative in node.get(key).and_then(Value::as_array).into_iter().flatten() {
-                // One level is what schemas of scalars use; deeper ones say nothing, which is safe.
-                found.extend(alternative.get("type").and_then(Value::as_str));
+    /// This place as every schema has it that may hold here: its own, and those of `anyOf`, `oneOf` and `allOf`, theirs included. None
+    /// where nothing is said.
+    pub fn alternatives(self) -> Vec<Self> {
+        let mut found: Vec<Self> = self.site.map(|_| self).into_iter().collect();
+        let mut next = 0;
+        while let Some(&one) = found.get(next) {
+            for key in ["anyOf", "oneOf", "allOf"] {
+                let listed = one.node.and_then(|node| node.get(key)).and_then(Value::as_array).into_iter().flatten();
+                let room = MAX_ALTERNATIVES.saturating_sub(found.len());
+                found.extend(listed.take(room).map(|alternative| Self::at(self.root, Some(alternative))));
             }
+            next += 1;
         }
         found
+    }
+
+    /// The JSON types that the schema allows at this place, alternatives not included; empty when it does not say. Values that are listed
+    /// say what they are.
+    pub fn types(self) -> Vec<&'a str> {
+        let Some(node) = self.node else { return Vec::new() };
+        match node.get("type") {
+            Some(Value::String(one)) => vec![one.as_str()],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => {
+                let listed = node.get("enum").and_then(Value::as_array).into_iter().flatten();
+                listed.chain(node.get("const")).map(type_of).collect()
+            }
+        }
     }
 
     /// The annotations at this place; those beside a `$ref` win over those of its target. What is sensitive by any of them is sensitive.
@@ -317,6 +332,17 @@ impl<'a> SchemaNode<'a> {
         let all = || [self.site, self.node, self.also].into_iter().flatten().filter_map(|n| n.get("x-nic"));
         let first = all().next().and_then(|annotations| Annotations::deserialize(annotations).ok()).unwrap_or_default();
         Annotations { sensitive: all().any(|annotations| annotations["sensitive"] == true), ..first }
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 
@@ -355,6 +381,31 @@ mod tests {
             assert!(!fixed(other.clone(), "template"), "{other}");
             assert!(fixed(other, "name"));
         }
+    }
+
+    #[test]
+    fn a_place_is_what_every_alternative_says_of_it() {
+        let schema = json!({
+            "properties": { "taints": { "items": { "anyOf": [
+                { "type": "string" },
+                { "$ref": "#/$defs/taint" },
+            ] } } },
+            "$defs": { "taint": { "oneOf": [
+                { "properties": { "value": { "type": ["string", "null"] } } },
+                { "properties": { "value": { "enum": [1, true] } } },
+            ] } },
+        });
+        let items = SchemaNode::root(&schema).member("taints").items();
+        let types =
+            |places: &[SchemaNode<'_>]| places.iter().flat_map(|place| place.types()).collect::<Vec<_>>().join(" ");
+        assert_eq!(types(&items.alternatives()), "string");
+        let values: Vec<_> =
+            items.alternatives().into_iter().flat_map(|place| place.member("value").alternatives()).collect();
+        assert_eq!(types(&values), "string null number boolean");
+        assert!(items.member("elsewhere").alternatives().is_empty());
+        // However many there are, only so many are followed.
+        let many = json!({ "anyOf": vec![json!({ "anyOf": vec![json!({}); 100] }); 100] });
+        assert_eq!(SchemaNode::root(&many).alternatives().len(), MAX_ALTERNATIVES);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod names;
 mod overrides;
 mod problems;
 mod provider;
+mod scalar;
 mod schema;
 mod source;
 #[cfg(test)]

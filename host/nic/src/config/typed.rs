@@ -1,11 +1,16 @@
-//! Scalars typed by the section's schema: `1.30` is a version where the schema says string, a number where it says number.
+//! Scalars typed by the section's schema: `1.30` is a version where the schema says string, a number where it says number. What each
+//! then is, see [`scalar`].
 
 use nic_core::document::child_pointer;
 use nic_core::kind::SchemaNode;
 use serde_json::{Map, Value};
 
 use super::floor::{is_sealed, is_sealed_section};
-use super::yaml::{Node, NodeValue, is_null_text};
+use super::scalar::scalar;
+use super::yaml::{Node, NodeValue};
+
+/// How many schemas of one place are looked at. Schemas are hostile input.
+const MAX_PLACES: usize = 64;
 
 /// A secret that was taken out of a section: its name, and its value.
 pub type Secret = (String, String);
@@ -14,80 +19,53 @@ pub type Secret = (String, String);
 /// `$secret` references named by their pointer, and their values are added to `secrets`. A blank one hides nothing and stays as it is, so that whoever
 /// needs it can tell that it is missing.
 pub fn typed(node: &Node, schema: &Value, pointer: &str, trusted: bool, secrets: &mut Vec<Secret>) -> Value {
-    walk(node, SchemaNode::root(schema), pointer, (false, trusted), secrets)
+    walk(node, &SchemaNode::root(schema).alternatives(), pointer, (false, trusted), secrets)
 }
 
+/// `places` is what holds here by any alternative of the schema: which of them is meant shows only when the value is whole.
 fn walk(
     node: &Node,
-    schema: SchemaNode<'_>,
+    places: &[SchemaNode<'_>],
     pointer: &str,
     (inherited, trusted): (bool, bool),
     secrets: &mut Vec<Secret>,
 ) -> Value {
+    let types: Vec<&str> = places.iter().flat_map(|place| place.types()).collect();
     // A place that is known to be none for secrets takes a variable's value as if it stood in the file.
     let secret = inherited
-        || schema.annotations().sensitive
+        || places.iter().any(|place| place.annotations().sensitive)
         || is_sealed(pointer)
         || matches!(node.value, NodeValue::Scalar { .. }) && is_sealed_section(pointer)
-        || node.secret && (!trusted || schema.types().is_empty());
+        || node.secret && (!trusted || types.is_empty());
     match &node.value {
         NodeValue::Scalar { text, .. } if secret && !node.is_null() && !text.trim().is_empty() => {
             let name = pointer.trim_start_matches('/').to_owned();
             secrets.push((name.clone(), text.clone()));
             nic_core::document::secret(&name)
         }
-        NodeValue::Scalar { text, plain } => scalar(text, *plain, &schema.types()),
-        NodeValue::Sequence(elements) => Value::Array(
-            elements
-                .iter()
-                .enumerate()
-                .map(|(i, element)| {
-                    walk(element, schema.items(), &child_pointer(pointer, &i.to_string()), (secret, trusted), secrets)
-                })
-                .collect(),
-        ),
+        NodeValue::Scalar { text, plain } => scalar(text, *plain, &types),
+        NodeValue::Sequence(elements) => {
+            let places = below(places, SchemaNode::items);
+            let elements = elements.iter().enumerate().map(|(i, element)| {
+                walk(element, &places, &child_pointer(pointer, &i.to_string()), (secret, trusted), secrets)
+            });
+            Value::Array(elements.collect())
+        }
         NodeValue::Mapping(entries) => {
             let members = entries.iter().map(|(key, member)| {
-                let below = child_pointer(pointer, &key.text);
+                let below_key = child_pointer(pointer, &key.text);
                 // A literal `$` key of a user must not read as a reference.
                 let name = if key.text.starts_with('$') { format!("${}", key.text) } else { key.text.clone() };
-                (name, walk(member, schema.member(&key.text), &below, (secret, trusted), secrets))
+                let places = below(places, |place| place.member(&key.text));
+                (name, walk(member, &places, &below_key, (secret, trusted), secrets))
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
     }
 }
 
-/// A scalar under the types its place allows; by the YAML 1.2 core schema when nothing is said.
-pub fn scalar(text: &str, plain: bool, types: &[&str]) -> Value {
-    let allows = |name: &str| types.is_empty() || types.contains(&name);
-    if !plain {
-        return Value::from(text);
-    }
-    if is_null_text(text) && (allows("null") || text.is_empty()) {
-        return Value::Null;
-    }
-    // Where text is allowed beside nothing numeric, what was written is what is meant.
-    if types.contains(&"string")
-        && !types.contains(&"number")
-        && !types.contains(&"integer")
-        && !types.contains(&"boolean")
-    {
-        return Value::from(text);
-    }
-    match text {
-        "true" | "True" | "TRUE" => return Value::from(true),
-        "false" | "False" | "FALSE" => return Value::from(false),
-        _ => {}
-    }
-    if let Ok(integer) = text.parse::<i64>() {
-        return Value::from(integer);
-    }
-    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
-    match text.parse::<f64>() {
-        Ok(number) if numeric && number.is_finite() => Value::from(number),
-        _ => Value::from(text),
-    }
+fn below<'a>(places: &[SchemaNode<'a>], step: impl Fn(SchemaNode<'a>) -> SchemaNode<'a>) -> Vec<SchemaNode<'a>> {
+    places.iter().flat_map(|&place| step(place).alternatives()).take(MAX_PLACES).collect()
 }
 
 #[cfg(test)]
@@ -115,6 +93,25 @@ mod tests {
                    "quoted": "1", "nothing": null})
         );
         assert_eq!(secrets, [("aws/password".to_owned(), "hunter2".to_owned())]);
+    }
+
+    #[test]
+    fn text_stays_text_in_every_alternative() {
+        let taint = json!({"type": "object", "properties": {"value": {"type": ["string", "null"]}}});
+        let schema = json!({"properties": {
+            "taints": {"items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/taint"}]}},
+            "kind": {"enum": ["1.10", "1.20"]},
+            "token": {"oneOf": [{"type": "null"}, {"type": "string", "x-nic": {"sensitive": true}}]},
+        }, "$defs": {"taint": taint}});
+        let text = "taints: [{key: 1.10, value: 1.10}, {value: 007}, {value: null}, {value: true}, a:NoSchedule]\nkind: 1.10\ntoken: 007\n";
+        let mut secrets = Vec::new();
+        let value = typed(&parse(text).unwrap(), &schema, "/a", true, &mut secrets);
+        assert_eq!(
+            value["taints"],
+            json!([{"key": 1.1, "value": "1.10"}, {"value": "007"}, {"value": null}, {"value": "true"}, "a:NoSchedule"])
+        );
+        assert_eq!((&value["kind"], &value["token"]), (&json!("1.10"), &json!({"$secret": "a/token"})));
+        assert_eq!(secrets, [("a/token".to_owned(), "007".to_owned())]);
     }
 
     #[test]
