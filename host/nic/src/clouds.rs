@@ -18,6 +18,8 @@ pub struct Cloud {
     pub place: Option<&'static str>,
     /// Keys that tell the dialects apart, beside those of every cloud.
     pub spellings: Spellings,
+    /// What `storage.type` can be, where no component says it.
+    pub shared_storage: &'static [&'static str],
     /// What variables begin with that put other endpoints in the place of the cloud's own.
     pub endpoint_variables: Option<&'static str>,
     /// How `nic doctor` asks who is logged in.
@@ -82,6 +84,7 @@ const NOTHING: Cloud = Cloud {
     component: "",
     place: Some("region"),
     spellings: Spellings { design: (&[], &[]), classic: (&[], &[]) },
+    shared_storage: &["nfs", "cephfs"],
     endpoint_variables: None,
     login_check: None,
     examples: Examples { address: "", protected: ["", ""], leftovers: "", kubernetes: "" },
@@ -95,6 +98,7 @@ pub const CLOUDS: [Cloud; 6] = [
         support: Support::Built,
         component: "aws",
         spellings: Spellings { design: (&["vpc_cidr"], &["instance_type"]), classic: (&["vpc_cidr_block"], &[]) },
+        shared_storage: &[],
         endpoint_variables: Some("AWS_ENDPOINT_URL"),
         login_check: Some(doctor::aws::login_check),
         examples: Examples {
@@ -133,6 +137,7 @@ pub const CLOUDS: [Cloud; 6] = [
         support: Support::Built,
         component: "existing",
         place: None,
+        shared_storage: &["nfs"],
         ..NOTHING
     },
     Cloud {
@@ -164,10 +169,9 @@ pub fn of_section(section: &str) -> Option<&'static Cloud> {
     CLOUDS.iter().find(|cloud| cloud.section == section)
 }
 
-/// What a config may name today.
+/// What can be deployed to today.
 pub fn providers() -> impl Iterator<Item = &'static str> {
-    let named = CLOUDS.iter().filter(|cloud| !matches!(cloud.support, Support::Removed { .. }));
-    named.map(|cloud| cloud.provider)
+    CLOUDS.iter().filter(|cloud| cloud.support == Support::Built).map(|cloud| cloud.provider)
 }
 
 /// The section of a provider. That of somebody else's is called as the provider is.

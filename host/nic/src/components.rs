@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nic_core::diagnostic::Diagnostic;
 use nic_gate::grant::Grants;
 use nic_sandbox::limits::MAX_COMPONENT_BYTES;
 use nic_sandbox::{Code, Manifest};
@@ -10,6 +11,7 @@ use nic_system::files;
 use crate::clouds::{self, Support};
 use crate::error::CommandError;
 use crate::lockfile::{COMPONENT_CHANGED, LockFile};
+use crate::spelling::nearest;
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
@@ -86,33 +88,48 @@ pub fn all() -> Vec<AvailableComponent> {
 /// The component that serves a provider.
 ///
 /// # Errors
-/// `PROVIDER_NOT_AVAILABLE` with what is there.
+/// `PROVIDER_NOT_AVAILABLE` with what is there. A name that stands for nothing is wrong; what is only not here is missing.
 pub fn find(provider: &str) -> Result<AvailableComponent, CommandError> {
     let all = all();
-    let mut names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
+    let names = served(&all);
+    all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| not_available(provider, &names))
+}
+
+/// What a config can name, with these components.
+fn served(components: &[AvailableComponent]) -> Vec<String> {
+    let mut names: Vec<String> = components.iter().map(|found| found.name.clone()).collect();
     let other_names = clouds::CLOUDS.iter().filter(|cloud| cloud.provider != cloud.component);
     let here = |cloud: &&clouds::Cloud| names.iter().any(|name| name == cloud.component);
     let other_names: Vec<String> = other_names.filter(here).map(|cloud| cloud.provider.to_owned()).collect();
     names.extend(other_names);
-    all.into_iter().find(|found| found.name == component_of(provider)).ok_or_else(|| {
-        let not_built = clouds::of(provider).is_some_and(|cloud| cloud.support == Support::NotBuilt);
-        let detail = if not_built {
-            format!("the provider `{provider}` is not built into NIC yet; a later version will have it")
-        } else {
-            format!("this version of NIC has no provider `{provider}`")
-        };
-        let error = CommandError::broke("PROVIDER_NOT_AVAILABLE", "There is no component for this provider", detail);
-        let error = error.hint(if names.is_empty() {
-            "this binary has no components: build one that does with `cargo xtask dist`".to_owned()
-        } else {
-            format!("providers that are here: {}", names.join(", "))
-        });
-        if not_built {
-            error.hint("until then, deploy this platform with Nebari itself")
-        } else {
-            error.hint("to use a component of somebody else's: `nic provider add ./component.wasm`")
+    names
+}
+
+fn not_available(provider: &str, here: &[String]) -> CommandError {
+    const SUMMARY: &str = "There is no component for this provider";
+    const CODE: &str = "PROVIDER_NOT_AVAILABLE";
+    let names = if here.is_empty() {
+        "this binary has no components: build one that does with `cargo xtask dist`".to_owned()
+    } else {
+        format!("providers that are here: {}", here.join(", "))
+    };
+    let unknown = format!("this version of NIC has no provider `{provider}`");
+    let of_others = "to use a component of somebody else's: `nic provider add ./component.wasm`";
+    match clouds::of(provider).map(|cloud| cloud.support) {
+        Some(Support::NotBuilt) => {
+            let detail = format!("the provider `{provider}` is not built into NIC yet; a later version will have it");
+            let error = CommandError::broke(CODE, SUMMARY, detail);
+            error.hint(names).hint("until then, deploy this platform with Nebari itself")
         }
-    })
+        Some(_) => CommandError::broke(CODE, SUMMARY, unknown).hint(names).hint(of_others),
+        None => {
+            let mut told = Diagnostic::error(CODE, SUMMARY, unknown);
+            if let Some(meant) = nearest(provider, here.iter().map(String::as_str)) {
+                told = told.hint(format!("did you mean `{meant}`?"));
+            }
+            CommandError::refused(vec![told.hint(names).hint(of_others)])
+        }
+    }
 }
 
 impl AvailableComponent {

@@ -1,7 +1,10 @@
 //! nebari-config.yaml: read, checked as far as the host owns it, and handed on by sections.
 
+mod characters;
 mod dialect;
+mod encoding;
 mod floor;
+mod found;
 mod guards;
 mod immutable;
 mod known_keys;
@@ -14,6 +17,7 @@ mod provider;
 mod scalar;
 mod schema;
 mod source;
+mod storage;
 #[cfg(test)]
 mod tests;
 pub mod typed;
@@ -69,7 +73,8 @@ impl Config {
     pub fn sections(&self, schemas: &BTreeMap<String, Value>, trusted: bool) -> (Value, Vec<typed::Secret>) {
         let mut secrets = Vec::new();
         let mut sections = Map::new();
-        for (key, schema) in schemas {
+        let used = schemas.iter().filter(|(key, _)| !provider::is_unused(&self.root, &self.provider, key));
+        for (key, schema) in used {
             if let Some(node) = self.root.get(key) {
                 sections.insert(key.clone(), typed::typed(node, schema, &format!("/{key}"), trusted, &mut secrets));
             }
@@ -115,6 +120,7 @@ impl Config {
 
     /// The diagnostic with file, line and column of what its pointer leads to.
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        found::say(&self.root, &mut diagnostic);
         name_variable(&self.root, &mut diagnostic);
         if let Some(span) = span_of(&self.root, &diagnostic) {
             let place = place(&self.path, &self.source, &span);

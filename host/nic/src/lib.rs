@@ -25,4 +25,5 @@ pub mod plan_file;
 pub mod readiness;
 pub mod secrets;
 pub mod session;
+mod spelling;
 pub mod usage;

@@ -30,6 +30,7 @@ use crate::cli::{ConfigPath, RunFlags, StateOf, StatePath};
 use crate::components;
 use crate::config::{self, Config};
 use crate::error::CommandError;
+use crate::exit::ExitStatus;
 use crate::handover::{Handover, PlatformRef};
 use crate::host_gate;
 use crate::interrupt::Signals;
@@ -173,7 +174,12 @@ impl Session {
             .map_err(|error| {
                 // Which provider is meant stands in the config; what is wrong with a component's file does not.
                 let unknown = error.diagnostics[0].code == "PROVIDER_NOT_AVAILABLE";
-                error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer))
+                let mut error = error.at_pointer(config.filter(|_| unknown).map(Config::provider_pointer));
+                // Where it served before, the config is right and the component is missing.
+                if unknown && recorded.is_some() {
+                    error.status = ExitStatus::Broke;
+                }
+                error
             })?;
         // What a variable sets is kept from a component of somebody else's, whatever its schema says.
         let trusted = components::comes_with_nic(component.digest());

@@ -2,6 +2,7 @@
 
 mod access;
 mod adapter;
+mod as_written;
 mod aws_harness;
 mod bad_input;
 mod boundary;

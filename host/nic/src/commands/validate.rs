@@ -22,6 +22,11 @@ pub(super) async fn run(flags: &ValidateArgs, printer: Printer) -> Result {
     };
     let session = match Session::for_validation(&config, printer).await {
         Ok(session) => session,
+        Err(error) if error.status == ExitStatus::Refused && error.diagnostics.iter().all(|d| d.pointer.is_some()) => {
+            let found = config.warnings.iter().cloned().chain(error.diagnostics.into_iter().map(|d| config.locate(d)));
+            let found: Vec<Diagnostic> = found.collect();
+            return Ok(answer(&found, Some(&config.excerpts(&found)), printer));
+        }
         Err(error) => {
             printer.diagnostics(&config.warnings, Some(&config.excerpts(&config.warnings)));
             return Err(Ended::in_config(error, &config));

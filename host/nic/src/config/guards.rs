@@ -1,12 +1,13 @@
 //! Keys that guard a platform: `prevent_deploy` and `retain`.
 
 use super::problems::{Problems, invalid_value};
+use super::scalar::truth;
 use super::yaml::{Node, NodeValue};
 use crate::clouds;
 
 /// Tells guards that are spelled wrongly: a lock must not stand open, and what is to stay must not go.
 pub(super) fn check(problems: &mut Problems<'_>) {
-    if problems.said("prevent_deploy").is_some_and(|node| node.text().and_then(truth).is_none()) {
+    if problems.said("prevent_deploy").is_some_and(|node| flag(node).is_none()) {
         problems.tell(invalid_value("`prevent_deploy` must be `true` or `false`"), "/prevent_deploy");
     }
     let is_list = |node: &Node| {
@@ -27,14 +28,12 @@ pub(super) fn retain(root: &Node) -> Vec<String> {
 
 /// Whether deploying is forbidden.
 pub(super) fn prevents_deploy(root: &Node) -> bool {
-    root.get("prevent_deploy").and_then(Node::text).is_some_and(|text| truth(text) == Some(true))
+    root.get("prevent_deploy").and_then(flag) == Some(true)
 }
 
-/// YAML's truth values.
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
+fn flag(node: &Node) -> Option<bool> {
+    match &node.value {
+        NodeValue::Scalar { text, plain } => truth(text, *plain),
         _ => None,
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use nic_core::diagnostic::Diagnostic;
+use nic_core::document::child_pointer;
 use serde_json::Value;
 
+use super::characters::is_misleading;
 use super::problems::Problems;
-use super::yaml::Node;
+use super::yaml::{Key, Node};
 use crate::clouds::{self, CLOUDS};
+use crate::spelling::nearest;
 
 /// Keys of later stages and of stage 01: known, and left alone.
 const KNOWN_KEYS: [&str; 34] = [
@@ -52,60 +55,55 @@ fn known_keys() -> impl Iterator<Item = &'static str> {
     KNOWN_KEYS.iter().copied().chain(CLOUDS.iter().map(|cloud| cloud.section))
 }
 
-/// Tells keys that are near misses of known ones.
+/// Tells keys that are near misses of known ones, and those that only a variable names: whoever sets one expects it to have an effect.
 pub(super) fn check(problems: &mut Problems<'_>) {
-    let keys = problems.root.entries().map(|(key, _)| &key.text);
-    for key in keys.filter(|key| !known_keys().any(|known| known == *key)) {
-        if let Some(meant) = meant(key) {
-            let detail = format!("`{key}` is not a key of nebari-config.yaml");
-            let diagnostic = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail);
-            problems.tell(diagnostic.hint(format!("did you mean `{meant}`?")), &format!("/{key}"));
+    let provider = problems.root.get("provider").and_then(Node::text);
+    let unknown = |key: &&Key| !is_known(&key.text) && provider != Some(key.text.as_str());
+    // What is not what it looks like is told as that.
+    let keys = problems.root.entries().map(|(key, _)| key).filter(unknown).filter(|key| !is_misleading(&key.text));
+    for key in keys {
+        let meant = meant(&key.text);
+        if meant.is_none() && !is_a_variable_s(key) {
+            continue;
         }
+        let detail = format!("`{}` is not a key of nebari-config.yaml", key.text);
+        let diagnostic = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail);
+        let diagnostic = match meant {
+            Some(meant) => diagnostic.hint(format!("did you mean `{meant}`?")),
+            None => diagnostic,
+        };
+        problems.tell(diagnostic, &child_pointer("", &key.text));
     }
 }
 
-/// Keys that nobody is known to read: neither NIC, nor a stage of Nebari, nor the provider whose sections these are. Near misses are
-/// told by [`check`].
+/// Keys that nobody is known to read: neither NIC, nor a stage of Nebari, nor the provider whose sections these are. Others are told by
+/// [`check`].
 pub(super) fn unclaimed(root: &Node, sections: &BTreeMap<String, Value>) -> Vec<Diagnostic> {
-    let unclaimed = root
-        .entries()
-        .map(|(key, _)| &key.text)
-        .filter(|key| !known_keys().any(|known| known == *key) && !sections.contains_key(*key) && meant(key).is_none());
-    let tell = |key: &String| {
-        let detail = format!("`{key}` is not a key of nebari-config.yaml, and is left alone");
+    let unclaimed = root.entries().map(|(key, _)| key).filter(|key| {
+        let told = is_misleading(&key.text) || meant(&key.text).is_some() || is_a_variable_s(key);
+        !told && !is_known(&key.text) && !sections.contains_key(&key.text)
+    });
+    let tell = |key: &Key| {
+        let detail = format!("`{}` is not a key of nebari-config.yaml, and is left alone", key.text);
         let hint = "that is as it should be if a plugin of Nebari reads it; else take it out";
         let told = Diagnostic::warning("CONFIG_UNKNOWN_KEY", "A key is unknown", detail).hint(hint);
-        Diagnostic { pointer: Some(format!("/{key}")), ..told }
+        Diagnostic { pointer: Some(child_pointer("", &key.text)), ..told }
     };
     unclaimed.map(tell).collect()
+}
+
+fn is_known(key: &str) -> bool {
+    known_keys().any(|known| known == key)
+}
+
+/// Whether the file does not have the key.
+fn is_a_variable_s(key: &Key) -> bool {
+    key.span.is_empty()
 }
 
 /// The known key that an unknown one may stand for.
 fn meant(key: &str) -> Option<&'static str> {
     // A provider and its section may be called differently.
     let section = clouds::of(key).map(|cloud| cloud.section);
-    section.or_else(|| nearest(key, &known_keys().collect::<Vec<_>>()))
-}
-
-/// The known key that is nearest, if any is so near that it may be meant.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let best = known.iter().copied().min_by_key(|candidate| distance(key, candidate))?;
-    let most = (best.len().max(key.len()) / 3).clamp(1, 3);
-    (distance(key, best) <= most && key.len() > 2).then_some(best)
-}
-
-/// Edit distance, for near misses.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
+    section.or_else(|| nearest(key, known_keys()))
 }

@@ -10,7 +10,7 @@ use super::overrides::{Override, name_variable};
 use super::problems::Problems;
 use super::source::{ConfigError, ConfigSource, place, read, span_of};
 use super::yaml::{self, Node, NodeValue};
-use super::{Config, dialect, guards, known_keys, layout, names, provider};
+use super::{Config, characters, dialect, guards, known_keys, layout, names, provider, storage};
 use crate::error::CommandError;
 
 /// What the file says, with what variables set.
@@ -22,11 +22,15 @@ pub(super) fn load(path: &Path, overrides: &[Override]) -> Result<Config, Config
     }
     let mut problems = Problems::of(&root);
     layout::check(&mut problems);
+    characters::check(&mut problems);
     let project_name = names::project_name(&mut problems);
     let namespace = names::namespace(&mut problems);
     guards::check(&mut problems);
     known_keys::check(&mut problems);
     let provider = provider::provider(&mut problems);
+    if let Some(provider) = &provider {
+        storage::check(&mut problems, provider);
+    }
     let (stop, found) = (problems.stop(), problems.found);
     let (Some(project_name), Some(namespace), Some(provider), false) = (project_name, namespace, provider, stop) else {
         return Err(refused(path, source, &root, found));
@@ -45,9 +49,13 @@ fn tree(path: &Path, source: &Arc<str>, nothing_set: bool) -> Result<Node, Confi
         let source = ConfigSource { path: path.to_owned(), text: source.clone(), spans: vec![Some(span)] };
         ConfigError { error: CommandError::refused(vec![diagnostic]), source: Some(source) }
     };
+    if let Some(error) = characters::forbidden(source) {
+        let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", error.why);
+        return Err(located(diagnostic.hint(error.hint), error.span));
+    }
     let root = yaml::parse(source).map_err(|error| {
         let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", error.why.clone());
-        located(diagnostic.hint("check indentation, quotes and brackets around this place"), error.span)
+        located(diagnostic.hint(error.hint), error.span)
     })?;
     if !matches!(root.value, NodeValue::Mapping(_)) {
         let detail = "expected `key: value` lines at the top level";

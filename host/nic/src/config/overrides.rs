@@ -1,9 +1,10 @@
-//! Values that environment variables set: `NEBARI_SECRET__a__b` is `a.b`, and is kept secret wherever it stands.
+//! Values that environment variables set: `NEBARI_SECRET__a__b` is `a.b`, as if it stood in the file. Where nobody says what a key is, its
+//! value is kept secret.
 
 use std::ffi::OsString;
 use std::fmt;
 
-use nic_core::diagnostic::Diagnostic;
+use nic_core::diagnostic::{Diagnostic, Severity};
 use serde_json::Value;
 
 use super::yaml::{Key, Node, NodeValue};
@@ -32,11 +33,11 @@ impl Override {
     /// Of all variables those that set values. Others are nobody's business here, whatever they hold.
     ///
     /// # Errors
-    /// `CONFIG_INVALID_VALUE`: what is not UTF-8.
+    /// `CONFIG_INVALID_VALUE`: what is not UTF-8, and a name that names no key.
     pub(super) fn all(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<Self>, CommandError> {
         let ours = variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
         let text = |(name, value): (OsString, OsString)| match (name.to_str(), value.into_string()) {
-            (Some(name), Ok(value)) => Ok(Self { variable: name.to_owned(), value }),
+            (Some(name), Ok(value)) => Self { variable: name.to_owned(), value }.with_keys(),
             _ => Err(refused(&name.to_string_lossy(), "is not UTF-8 text", "set it to UTF-8 text, or unset it")),
         };
         // In the order of their names, so that what leads into another's value is told whatever the environment's order is.
@@ -45,12 +46,24 @@ impl Override {
         Ok(all)
     }
 
+    fn with_keys(self) -> Result<Self, CommandError> {
+        if self.keys().all(|key| !key.is_empty()) {
+            return Ok(self);
+        }
+        let what = if self.variable == PREFIX { "names no key" } else { "names an empty key" };
+        Err(refused(&self.variable, what, "write `NEBARI_SECRET__a__b` for the key `b` below `a`, or unset it"))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.variable[PREFIX.len()..].split(BETWEEN)
+    }
+
     /// Puts the value in its place. Maps on the way are made, as Nebari does.
     ///
     /// # Errors
     /// `CONFIG_INVALID_VALUE`: the name leads into a value that is no map, or to an element that a list does not have.
     pub(super) fn apply(&self, root: &mut Node) -> Result<(), CommandError> {
-        let keys: Vec<&str> = self.variable[PREFIX.len()..].split(BETWEEN).collect();
+        let keys: Vec<&str> = self.keys().collect();
         let mut node = root;
         for (depth, key) in keys.iter().enumerate() {
             let above = keys[..depth].join(".");
@@ -112,10 +125,20 @@ pub(super) fn variable_of(root: &Node, pointer: &str) -> Option<String> {
     None
 }
 
-/// Says where a value comes from that does not stand in the file: whoever looks there finds it right.
+/// Most variables that one hint names.
+const NAMED: usize = 3;
+
+/// Says where a value comes from that does not stand in the file: whoever looks there finds it right. What is wrong with one value may lie
+/// in another one of its section.
 pub(super) fn name_variable(root: &Node, diagnostic: &mut Diagnostic) {
-    let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none());
-    let Some(variable) = pointer.and_then(|pointer| variable_of(root, pointer)) else { return };
+    let Some(pointer) = diagnostic.pointer.clone().filter(|_| diagnostic.address.is_none()) else { return };
+    let Some(variable) = variable_of(root, &pointer) else {
+        let is_made = |node: &Node| node.span.is_empty() && matches!(node.value, NodeValue::Mapping(_));
+        if diagnostic.severity == Severity::Error || root.at(&pointer).is_some_and(is_made) {
+            name_neighbours(root, &pointer, diagnostic);
+        }
+        return;
+    };
     let hint = format!("the value comes from the environment variable `{variable}`: set that to another, or unset it");
     if diagnostic.hints.contains(&hint) {
         return;
@@ -128,6 +151,36 @@ pub(super) fn name_variable(root: &Node, diagnostic: &mut Diagnostic) {
             details.insert("variable".to_owned(), variable.into());
         }
         details => *details = serde_json::json!({ "variable": variable }),
+    }
+}
+
+fn name_neighbours(root: &Node, pointer: &str, diagnostic: &mut Diagnostic) {
+    let Some(section) = pointer.split('/').nth(1).filter(|section| !section.is_empty()) else { return };
+    let mut variables = Vec::new();
+    if let Some(node) = root.get(section) {
+        collect(node, section, &mut variables);
+    }
+    if variables.is_empty() {
+        return;
+    }
+    let more = if variables.len() > NAMED { ", and others" } else { "" };
+    variables.truncate(NAMED);
+    let hint = format!("environment variables set values in `{section}`: `{}`{more}", variables.join("`, `"));
+    if !diagnostic.hints.contains(&hint) {
+        diagnostic.hints.push(hint);
+    }
+}
+
+/// The variables that set something here or below.
+fn collect(node: &Node, name: &str, found: &mut Vec<String>) {
+    if node.secret {
+        found.push(format!("{PREFIX}{name}"));
+    }
+    for (key, member) in node.entries() {
+        collect(member, &format!("{name}{BETWEEN}{}", key.text), found);
+    }
+    for (index, element) in node.elements().enumerate() {
+        collect(element, &format!("{name}{BETWEEN}{index}"), found);
     }
 }
 
@@ -151,6 +204,38 @@ mod tests {
             assert_eq!(error.diagnostics[0].code, "CONFIG_INVALID_VALUE");
             assert!(error.diagnostics[0].detail.contains("NEBARI_SECRET__a"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_name_without_a_key_is_told() {
+        for (name, what) in [
+            ("NEBARI_SECRET__", "no key"),
+            ("NEBARI_SECRET__a____b", "an empty key"),
+            ("NEBARI_SECRET__a__", "an empty key"),
+        ] {
+            let error = Override::all([(name.into(), "hunter2".into())].into_iter()).unwrap_err();
+            let [told] = error.diagnostics.as_slice() else { panic!("{error:?}") };
+            assert!(told.detail.contains(&format!("`{name}`")) && told.detail.contains(what), "{told:?}");
+            assert!(!format!("{told:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_beside_a_variable_s_value_names_the_variable() {
+        let mut root = yaml::parse("section: {zones: [a]}\nother: 1\n").unwrap();
+        let one = Override { variable: format!("{PREFIX}section__region"), value: "r".to_owned() };
+        one.apply(&mut root).unwrap();
+        let hints = |pointer: &str, severity| {
+            let wrong =
+                Diagnostic { severity, pointer: Some(pointer.to_owned()), ..Diagnostic::error("X_Y", "x", "y") };
+            let mut told = wrong;
+            name_variable(&root, &mut told);
+            name_variable(&root, &mut told);
+            told.hints
+        };
+        let [hint] = hints("/section/zones/0", Severity::Error).try_into().unwrap();
+        assert!(hint.contains("`NEBARI_SECRET__section__region`") && hint.contains("`section`"), "{hint}");
+        assert!(hints("/other", Severity::Error).is_empty() && hints("/section/zones", Severity::Warning).is_empty());
     }
 
     #[test]

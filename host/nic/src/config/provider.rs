@@ -1,17 +1,20 @@
 //! Which provider a config means, by name or by the one section that is there, and what it says of it.
 
 use nic_core::diagnostic::Diagnostic;
+use nic_core::document::child_pointer;
 
 use super::problems::{Problems, invalid_value};
 use super::yaml::Node;
 use crate::clouds::{self, CLOUDS, Cloud, Support};
+use crate::components;
 
 /// Where a platform is, in the section of a provider that has no row in the table.
 const PLACE: &str = "region";
 
 /// The provider that is meant.
 pub(super) fn provider(problems: &mut Problems<'_>) -> Option<String> {
-    let present: Vec<&Cloud> = CLOUDS.iter().filter(|cloud| problems.root.get(cloud.section).is_some()).collect();
+    let root = problems.root;
+    let present: Vec<&Cloud> = CLOUDS.iter().filter(|cloud| root.get(cloud.section).is_some()).collect();
     let given = problems.said("provider");
     let named = given.and_then(Node::text).map(str::to_owned);
     if given.is_some() && named.is_none() {
@@ -21,7 +24,10 @@ pub(super) fn provider(problems: &mut Problems<'_>) -> Option<String> {
     let inferred = named.is_none();
     let provider = match (named, present.as_slice()) {
         (Some(named), _) => named,
-        (None, []) => clouds::DEFAULT.to_owned(),
+        (None, []) => {
+            assumed(problems);
+            clouds::DEFAULT.to_owned()
+        }
         (None, [only]) => only.provider.to_owned(),
         (None, several) => {
             problems.tell(unclear(several), &format!("/{}", several[1].section));
@@ -40,16 +46,34 @@ pub(super) fn provider(problems: &mut Problems<'_>) -> Option<String> {
         problems.tell(invalid_value(detail).hint(hint), "/provider");
         return None;
     }
-    for other in present {
-        let shared = clouds::of(&provider).is_some_and(|cloud| cloud.component == other.component);
-        if other.provider != provider && !shared {
-            let detail = format!("`provider` is `{provider}`, so `{}` is not used", other.section);
-            let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail)
-                .hint(format!("remove it, or write `provider: {}` if that is meant", other.provider));
-            problems.tell(diagnostic, &format!("/{}", other.section));
-        }
+    for other in present.into_iter().filter(|other| is_unused(root, &provider, other.section)) {
+        let detail = format!("`provider` is `{provider}`, so `{}` is not used", other.section);
+        let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail)
+            .hint(format!("remove it, or write `provider: {}` if that is meant", other.provider));
+        problems.tell(diagnostic, &format!("/{}", other.section));
     }
     has_section(problems, &provider).then_some(provider)
+}
+
+/// Whether a section is another provider's. Two that have one component share their sections, where not each has its own.
+pub(super) fn is_unused(root: &Node, provider: &str, section: &str) -> bool {
+    let Some(other) = clouds::of_section(section).filter(|other| other.provider != provider) else { return false };
+    clouds::of(provider)
+        .is_none_or(|own| own.component != other.component || root.get(own.section).is_some_and(|node| !node.is_null()))
+}
+
+/// A section of somebody else's component says which provider is meant only to who knows the component.
+fn assumed(problems: &mut Problems<'_>) {
+    let is_in_table = |name: &str| clouds::of(name).is_some() || clouds::of_section(name).is_some();
+    let sections = components::all().into_iter().map(|component| component.name);
+    let Some(section) = sections.filter(|name| !is_in_table(name)).find(|name| problems.said(name).is_some()) else {
+        return;
+    };
+    let meant = clouds::DEFAULT;
+    let detail = format!("`provider` is not there, so `{meant}` is meant and `{section}` is not used");
+    let diagnostic = Diagnostic::warning("CONFIG_SECTION_UNUSED", "A provider section is not used", detail);
+    problems
+        .tell(diagnostic.hint(format!("write `provider: {section}` if that is meant")), &child_pointer("", &section));
 }
 
 fn choices() -> String {
@@ -74,8 +98,9 @@ fn removed(cloud: &Cloud) -> Option<Diagnostic> {
 
 /// What a cloud is to make stands in its section. Without one nothing can be made, and the place to say so is where it is named.
 fn has_section(problems: &mut Problems<'_>, provider: &str) -> bool {
-    // A cluster that exists needs no words: the current context is meant.
-    let Some((section, place)) = clouds::of(provider).and_then(|cloud| Some((cloud.section, cloud.place?))) else {
+    // What nothing here can make is told before what it would need. A cluster that exists needs no words: the current context is meant.
+    let built = clouds::of(provider).filter(|cloud| cloud.support == Support::Built);
+    let Some((section, place)) = built.and_then(|cloud| Some((cloud.section, cloud.place?))) else {
         return true;
     };
     if problems.said(section).is_some() {

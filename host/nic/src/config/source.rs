@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nic_core::diagnostic::Diagnostic;
 use serde_json::Value;
 
+use super::encoding;
 use super::overrides::variable_of;
 use super::yaml::Node;
 use crate::error::CommandError;
@@ -42,7 +43,8 @@ impl From<CommandError> for ConfigError {
 /// What a diagnostic is about, if that is in the config: where there is an address, its pointer leads into that resource's document.
 pub(super) fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usize>> {
     // These are about the key, whatever its value is.
-    const OF_KEYS: [&str; 4] = ["UNKNOWN_KEY", "CONFIG_UNKNOWN_KEY", "CONFIG_ALIAS_CONFLICT", "KEY_NOT_IN_TOPOLOGY"];
+    const OF_KEYS: [&str; 5] =
+        ["UNKNOWN_KEY", "CONFIG_UNKNOWN_KEY", "CONFIG_MISLEADING_KEY", "CONFIG_ALIAS_CONFLICT", "KEY_NOT_IN_TOPOLOGY"];
     let pointer = diagnostic.pointer.as_deref().filter(|_| diagnostic.address.is_none())?;
     if variable_of(root, pointer).is_some() {
         return None;
@@ -77,13 +79,11 @@ pub(super) fn read(path: &Path) -> Result<String, CommandError> {
     let bytes = std::fs::read(path).map_err(|error| {
         CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}"))
     })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let (before, byte) = (String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned(), error.as_bytes()[good]);
-        let place = place(path, &before, &(before.len()..before.len()));
-        let detail = format!("the byte 0x{byte:02x} is not UTF-8");
-        let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", detail);
-        CommandError::refused(vec![diagnostic.details(place).hint("save the file as UTF-8")])
+    encoding::text(bytes).map_err(|error| {
+        let end = error.before.len();
+        let place = place(path, &error.before, &(end..end));
+        let diagnostic = Diagnostic::error("CONFIG_NOT_YAML", "The config is not valid YAML", error.why);
+        CommandError::refused(vec![diagnostic.details(place).hint(error.hint)])
     })
 }
 

@@ -29,12 +29,136 @@ fn what_is_wrong_is_told_by_code() {
     assert_eq!(code("project_name: abc\namazon_web_services:"), "SECTION_MISSING");
     assert_eq!(code("project_name: abc\nprovider: [aws]"), "CONFIG_INVALID_VALUE");
     assert_eq!(code("project_name: abc\nprovider: amazon_web_services"), "CONFIG_INVALID_VALUE");
-    assert_eq!(code("project_name: abc\nprevent_deploy: yes"), "CONFIG_INVALID_VALUE");
+    assert_eq!(code("project_name: abc\nprevent_deploy: maybe"), "CONFIG_INVALID_VALUE");
     assert_eq!(code("project_name: abc\ndigital_ocean: {}"), "CONFIG_PROVIDER_REMOVED");
     assert_eq!(code("project_name: 1abc\nprovider: aws"), "CONFIG_INVALID_VALUE");
     assert_eq!(code("project_name: abc\nnamespace: dev1"), "CONFIG_INVALID_VALUE");
     assert_eq!(code("project_name: abc\nprovider: do"), "CONFIG_PROVIDER_REMOVED");
     assert_eq!(code("project_name: abc\namazon_web_services: {}\nazure: {}"), "CONFIG_PROVIDER_UNCLEAR");
+}
+
+#[test]
+fn a_lock_is_what_nebari_takes_for_one() {
+    let locked =
+        |said: &str| load(&format!("project_name: abc\nprevent_deploy: {said}\n"), &[]).unwrap().prevents_deploy();
+    assert!(locked("true") && locked("yes") && locked("'on'") && locked("1"));
+    assert!(!locked("false") && !locked("no") && !locked("null"));
+    let set = load("project_name: abc\n", &[("NEBARI_SECRET__prevent_deploy", "true")]).unwrap();
+    assert!(set.prevents_deploy());
+}
+
+#[test]
+fn what_nothing_here_makes_is_told_before_what_it_would_need() {
+    assert_eq!(load("project_name: abc\nprovider: gcp\n", &[]).unwrap().provider, "gcp");
+    assert_eq!(load("project_name: abc\nazure:\n", &[]).unwrap().provider, "azure");
+}
+
+#[test]
+fn storage_that_is_not_to_be_had_is_refused() {
+    let with = |provider: &str, kind: &str| {
+        let text = format!(
+            "project_name: abc\nprovider: {provider}\nstorage: {{type: {kind}}}\namazon_web_services: {{region: r}}\n"
+        );
+        load(&text, &[]).map_err(|error| {
+            error
+                .error
+                .diagnostics
+                .iter()
+                .find(|d| d.pointer.as_deref() == Some("/storage/type"))
+                .cloned()
+                .unwrap()
+                .code
+        })
+    };
+    for (provider, kind) in
+        [("existing", "efs"), ("local", "cephfs"), ("local", "[nfs]"), ("existing", "zfs"), ("gcp", "efs")]
+    {
+        assert_eq!(with(provider, kind).unwrap_err(), "STORAGE_TYPE_INVALID", "{provider} {kind}");
+    }
+    // What else AWS has its component says.
+    for (provider, kind) in [
+        ("existing", "nfs"),
+        ("existing", "null"),
+        ("local", "'nfs'"),
+        ("aws", "efs"),
+        ("aws", "zfs"),
+        ("theirs", "efs"),
+    ] {
+        assert!(with(provider, kind).is_ok(), "{provider} {kind}");
+    }
+}
+
+#[test]
+fn of_two_sections_of_one_component_that_of_the_provider_is_used() {
+    let schemas = BTreeMap::from(["existing", "local"].map(|name| (name.to_owned(), json!({}))));
+    let seen = |text: &str| {
+        let config = load(&format!("project_name: abc\n{text}"), &[]).unwrap();
+        (config.sections(&schemas, true).0, config.warnings.iter().map(|told| told.code.clone()).collect::<Vec<_>>())
+    };
+    let (sections, told) = seen("provider: existing\nexisting: {kube_context: a}\nlocal: {kube_context: b}\n");
+    assert_eq!(
+        (sections, told),
+        (json!({"existing": {"kube_context": "a"}}), vec!["CONFIG_SECTION_UNUSED".to_owned()])
+    );
+    let (sections, told) = seen("provider: local\nexisting: {kube_context: a}\nlocal:\n");
+    assert_eq!((sections, told), (json!({"existing": {"kube_context": "a"}, "local": null}), vec![]));
+}
+
+#[test]
+fn what_is_not_what_it_looks_like_is_told_where_nic_reads_it() {
+    let text = "project_name: abc\nn\u{430}mespace: prod\namazon_web_services:\n  region: r\u{200b}\n  tags: {a\u{a0}b: Команда, c: d\u{2013}e}\ntheme: {welcome: a\u{a0}b}\n";
+    let config = load(text, &[]).unwrap();
+    let told: Vec<_> = config.warnings.iter().map(|d| (d.code.as_str(), d.pointer.as_deref().unwrap())).collect();
+    assert_eq!(
+        told,
+        [
+            ("CONFIG_MISLEADING_KEY", "/n\u{430}mespace"),
+            ("CONFIG_MISLEADING_VALUE", "/amazon_web_services/region"),
+            ("CONFIG_MISLEADING_KEY", "/amazon_web_services/tags/a\u{a0}b"),
+            ("CONFIG_MISLEADING_VALUE", "/amazon_web_services/tags/c"),
+        ]
+    );
+    assert!(config.unclaimed(&BTreeMap::new()).is_empty());
+    assert_eq!(
+        (config.warnings[0].details["line"].clone(), config.warnings[2].details["column"].clone()),
+        (json!(2), json!(10))
+    );
+}
+
+#[test]
+fn a_file_is_read_as_editors_write_it() {
+    for text in [
+        "\u{feff}project_name: abc\n",
+        "---\n\u{feff}project_name: abc\n",
+        "project_name: abc\r\nnamespace: dev\r",
+        "project_name: abc\n...\n",
+    ] {
+        assert_eq!(load(text, &[]).unwrap().project_name, "abc");
+    }
+    let told = |text: &str| load(text, &[]).unwrap_err().error.diagnostics[0].clone();
+    for (text, why) in [("project_name: a\0bc\n", "NUL"), ("a: 1\nproject_name: \u{feff}abc\n", "byte order mark")] {
+        assert!(told(text).code == "CONFIG_NOT_YAML" && told(text).detail.contains(why), "{:?}", told(text));
+    }
+    assert_eq!(told("a: 1\nproject_name: \u{feff}abc\n").details["line"], 2);
+}
+
+#[test]
+fn a_key_that_only_a_variable_names_is_told_where_nobody_reads_it() {
+    let told = |variable: &str| {
+        let config = load("project_name: abc\nprovider: theirs\n", &[(variable, "hunter2")]).unwrap();
+        assert!(config.unclaimed(&BTreeMap::new()).is_empty());
+        config.warnings
+    };
+    let [colour] = told("NEBARI_SECRET__colour__of").try_into().unwrap();
+    assert_eq!((colour.code.as_str(), colour.pointer.as_deref()), ("CONFIG_UNKNOWN_KEY", Some("/colour")));
+    assert!(colour.hints.iter().any(|hint| hint.contains("`NEBARI_SECRET__colour__of`")), "{colour:?}");
+    assert!(told("NEBARI_SECRET__theirs__token").is_empty() && told("NEBARI_SECRET__security__keycloak__a").is_empty());
+}
+
+#[test]
+fn an_empty_variable_is_an_empty_text() {
+    let error = load("project_name: abc\n", &[("NEBARI_SECRET__namespace", "")]).unwrap_err().error;
+    assert_eq!(error.diagnostics[0].details, json!({"variable": "NEBARI_SECRET__namespace"}));
 }
 
 #[test]

@@ -21,7 +21,8 @@ async fn what_is_no_component_of_this_boundary_is_refused_before_it_runs() -> Re
     workspace.env("NIC_COMPONENTS_DIR", "components");
     workspace.config("project_name: my-nebari\nprovider: hello\nhello: {name: Ada}\n")?;
     std::fs::create_dir(workspace.path().join("components"))?;
-    refused(&workspace, "component_none", &["plan"], (2, "PROVIDER_NOT_AVAILABLE")).await?;
+    // A name that stands for nothing is wrong; what is known and only not here, below, is missing.
+    refused(&workspace, "component_none", &["plan"], (1, "PROVIDER_NOT_AVAILABLE")).await?;
     for (name, bytes, code) in [
         ("text", &b"#!/bin/sh\necho hello\n"[..], "PLUGIN_NOT_A_COMPONENT"),
         ("empty", b"", "PLUGIN_NOT_A_COMPONENT"),
@@ -38,6 +39,15 @@ async fn what_is_no_component_of_this_boundary_is_refused_before_it_runs() -> Re
     }
     workspace.config("project_name: my-nebari\ngoogle_cloud_platform: {project: p, region: us-central1}\n")?;
     refused(&workspace, "component_not_built", &["plan"], (2, "PROVIDER_NOT_AVAILABLE")).await?;
+    workspace.config("project_name: my-nebari\nprovider: gcp\n")?;
+    let ran = workspace.run(&["validate"]).await?;
+    ensure!(ran.code == 2 && ran.stderr.contains("PROVIDER_NOT_AVAILABLE"), "{}", ran.said());
+    // Without `provider` the section of a component that was added means nothing, and is told.
+    std::fs::write(workspace.path().join("components/hello.wasm"), &good)?;
+    workspace.config("project_name: my-nebari\nhello: {name: Ada}\n")?;
+    let ran = workspace.ok(&["validate"]).await?;
+    let told = "`provider` is not there, so `local` is meant and `hello` is not used";
+    ensure!(ran.stderr.replace("\n  │ ", " ").contains(told), "{}", ran.said());
     let state = workspace.stage().join("nic-state.json");
     ensure!(!state.exists(), "something was recorded");
     Ok(())

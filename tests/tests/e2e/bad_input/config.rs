@@ -45,7 +45,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("section_empty", "project_name: my-nebari\nprovider: aws\namazon_web_services:\n", "SECTION_MISSING"),
     (
         "section_of_another_provider",
-        "project_name: my-nebari\nprovider: gcp\namazon_web_services:\n  region: us-west-2\n",
+        "project_name: my-nebari\nprovider: aws\nazure:\n  region: Central US\n",
         "SECTION_MISSING",
     ),
     (
@@ -59,6 +59,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "CONFIG_PROVIDER_UNCLEAR",
     ),
     ("section_as_provider", "project_name: my-nebari\nprovider: amazon_web_services\n", "CONFIG_INVALID_VALUE"),
+    ("misspelt_provider", "project_name: my-nebari\nprovider: exsiting\n", "PROVIDER_NOT_AVAILABLE"),
     ("provider_removed", "project_name: my-nebari\nprovider: do\n", "CONFIG_PROVIDER_REMOVED"),
     (
         "provider_removed_by_its_section",
@@ -66,7 +67,50 @@ const WRONG: &[(&str, &str, &str)] = &[
         "CONFIG_PROVIDER_REMOVED",
     ),
     ("region_malformed", "project_name: my-nebari\namazon_web_services:\n  region: us_west_2\n", "REGION_INVALID"),
-    ("lock_misspelt", "project_name: my-nebari\nprevent_deploy: yes\n", "CONFIG_INVALID_VALUE"),
+    ("lock_misspelt", "project_name: my-nebari\nprevent_deploy: maybe\n", "CONFIG_INVALID_VALUE"),
+    (
+        "merge_doubled",
+        "x-small: &small {instance: m5.large}\nx-limits: &limits {max_nodes: 4}\nproject_name: my-nebari\namazon_web_services:\n  region: us-west-2\n  node_groups:\n    user:\n      <<: *small\n      <<: *limits\n",
+        "CONFIG_NOT_YAML",
+    ),
+    ("second_document", "project_name: my-nebari\nprovider: existing\n---\nproject_name: other\n", "CONFIG_NOT_YAML"),
+    ("tab", "project_name: my-nebari\namazon_web_services:\n\tregion: us-west-2\n", "CONFIG_NOT_YAML"),
+    (
+        "unknown_tag",
+        "project_name: my-nebari\namazon_web_services:\n  region: us-west-2\n  eks_kms_arn: !vault kms/key\n",
+        "CONFIG_NOT_YAML",
+    ),
+    ("nul", "project_name: my-nebari\nexisting:\n  kube_context: \"a\0b\"\n", "CONFIG_NOT_YAML"),
+    (
+        "byte_order_mark_inside",
+        "project_name: my-nebari\nexisting:\n  kube_context: \u{feff}minikube\n",
+        "CONFIG_NOT_YAML",
+    ),
+    (
+        "numbers_out_of_range",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  node_groups:\n    general: {instance: m5.2xlarge, min_nodes: -1, max_nodes: 99999999999999999999, spot: 2}\n",
+        "VALUE_TYPE",
+    ),
+    (
+        "null_for_a_text",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  tags: {Team: null, Owner: }\n",
+        "VALUE_TYPE",
+    ),
+    (
+        "looks_like_a_region",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us\u{2013}west\u{2013}2\n",
+        "REGION_INVALID",
+    ),
+    (
+        "storage_of_another_provider",
+        "project_name: my-nebari\nprovider: existing\nstorage:\n  type: efs\n",
+        "STORAGE_TYPE_INVALID",
+    ),
+    (
+        "long_line",
+        "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  node_groups: {general: {instance: m5.2xlarge, min_nodes: 1, max_nodes: 1}, user: {instance: m5.xlarge, min_nodes: zero, max_nodes: 5}, worker: {instance: m5.xlarge, max_nodes: 5}}\n",
+        "VALUE_TYPE",
+    ),
     ("qhub", "qhub_version: 0.4.5\nproject_name: my-qhub\nprovider: aws\n", "CONFIG_QHUB"),
     ("another_tool", "project_name: my-nebari\ncluster:\n  name: c\n  nodes: [a, b]\n", "CONFIG_OTHER_LAYOUT"),
 ];
@@ -103,7 +147,35 @@ async fn a_config_that_is_not_there_or_no_text_is_told_with_its_path() -> Result
         workspace.path().join("nebari-config.yaml"),
         b"project_name: my-nebari\ndomain: caf\xe9.example.com\n",
     )?;
-    refused(&workspace, "config_not_utf8", &["validate"], (1, "CONFIG_NOT_YAML")).await
+    refused(&workspace, "config_not_utf8", &["validate"], (1, "CONFIG_NOT_YAML")).await?;
+    // As a shell of Windows writes it, and the same without the mark that says so.
+    let wide: Vec<u8> = "project_name: my-nebari\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [[&[0xff_u8, 0xfe][..], &wide].concat(), wide] {
+        std::fs::write(workspace.path().join("nebari-config.yaml"), bytes)?;
+        refused(&workspace, "config_utf16", &["validate"], (1, "CONFIG_NOT_YAML")).await?;
+    }
+    Ok(())
+}
+
+/// What editors and generators write besides is no reason to refuse a config.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_is_read_as_editors_and_generators_write_it() -> Result<()> {
+    let workspace = Workspace::new()?;
+    let plain = "project_name: my-nebari\nprovider: aws\namazon_web_services:\n  region: us-west-2\n  node_groups:\n    general: &general {instance: m5.2xlarge, min_nodes: 1, max_nodes: 1}\n    user: {<<: [*general, {min_nodes: 2, spot: yes}], max_nodes: 4}\n";
+    workspace.config(plain)?;
+    let expected = workspace.ok(&["validate"]).await?;
+    for text in [
+        format!("\u{feff}{plain}"),
+        format!("---\n\u{feff}{plain}"),
+        format!("{plain}...\n"),
+        plain.replace('\n', "\r\n"),
+        plain.replace('\n', "\r"),
+    ] {
+        workspace.config(&text)?;
+        let ran = workspace.ok(&["validate"]).await?;
+        ensure!((&ran.stdout, &ran.stderr) == (&expected.stdout, &expected.stderr), "{text:?}: {}", ran.said());
+    }
+    Ok(())
 }
 
 /// What is only odd is told as a warning, and stops nothing.
@@ -123,6 +195,19 @@ async fn what_is_only_odd_is_a_warning() -> Result<()> {
         shown(&workspace, &["validate", "--quiet"], &workspace.ok(&["validate", "--quiet"]).await?)?,
     ];
     is_as_read("config_warnings", &all.join("\n"));
+    Ok(())
+}
+
+/// Keys and values with characters that are not shown, or look like others, are told with their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_what_it_looks_like_is_a_warning() -> Result<()> {
+    let workspace = Workspace::new()?;
+    workspace.config(
+        "project_name: my-nebari\nn\u{430}mespace: prod\namazon_web_services:\n  region: us-west-2\n  tags:\n    Te\u{200b}am: data\n    Site: \
+         \u{201c}Graz\u{201d}\n    Unit: a\u{a0}b\n    Gruppe: Küche\ntheme:\n  welcome: a\u{a0}b\n",
+    )?;
+    let ran = workspace.run(&["validate"]).await?;
+    is_as_read("config_look_alikes", &shown(&workspace, &["validate"], &ran)?);
     Ok(())
 }
 

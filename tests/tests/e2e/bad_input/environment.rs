@@ -102,3 +102,47 @@ async fn a_value_from_a_variable_is_taken_and_told_as_that() -> Result<()> {
     workspace.env("NEBARI_SECRET__project_name", "1x");
     refused(&workspace, "environment_wrong_name", &["validate"], (1, "CONFIG_INVALID_VALUE")).await
 }
+
+/// What sets values of the config is named for secrets, and sets every key: as if it stood in the file, where it is right and where it is
+/// wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_sets_any_key_as_if_it_stood_in_the_file() -> Result<()> {
+    let workspace = site()?;
+    let tap = workspace.path().join("tap").display().to_string();
+    let run = async |variable: &str, value: &str| -> Result<Ran> {
+        drop(std::fs::remove_file(&tap));
+        let mut command = workspace.command(&["validate"])?;
+        command.env(format!("NEBARI_SECRET__{variable}"), value).env("NIC_TAP", &tap);
+        Ok(Ran::from(command.output().await?))
+    };
+    for (variable, value, seen) in [
+        ("amazon_web_services__kubernetes_version", "1.30", r#""kubernetes_version":"1.30""#),
+        ("amazon_web_services__node_groups__user__max_nodes", "9", r#""max_nodes":9,"#),
+        ("amazon_web_services__node_groups__user__spot", "yes", r#""spot":true"#),
+        ("amazon_web_services__availability_zones__1", "us-west-2c", r#"["us-west-2a","us-west-2c"]"#),
+        ("amazon_web_services__tags__CostCentre", "0042317", r#""CostCentre":"0042317""#),
+        ("namespace", "prod", r#""namespace":"prod""#),
+    ] {
+        let ran = run(variable, value).await?;
+        ensure!(ran.code == 0, "{variable}={value}: {}", ran.said());
+        ensure!(workspace.read("tap")?.contains(seen), "{variable}={value}: {}", workspace.read("tap")?);
+    }
+    for (variable, value, why) in [
+        ("amazon_web_services__region", "eu-central-1", "ZONE_NOT_IN_REGION"),
+        ("amazon_web_services__availability_zones__7", "us-west-2c", "has no `7`"),
+        ("amazon_web_services__node_groups__user__max_nodes", "nine", "VALUE_TYPE"),
+        ("amazon_web_services__region__deeper", "x", "is no map"),
+        ("namespace", "", "CONFIG_INVALID_VALUE"),
+        ("", "x", "names no key"),
+        ("amazon_web_services____tags", "x", "names an empty key"),
+    ] {
+        let ran = run(variable, value).await?;
+        let told = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(ran.code == 1 && told.contains(why), "{variable}={value}: {}", ran.said());
+        ensure!(told.contains(&format!("`NEBARI_SECRET__{variable}`")), "{variable}={value}: {}", ran.said());
+    }
+    // Nobody is known to read it, and it is not silently without effect.
+    let ran = run("colour", "red").await?;
+    ensure!(ran.code == 0 && ran.said().contains("`NEBARI_SECRET__colour`"), "{}", ran.said());
+    Ok(())
+}
