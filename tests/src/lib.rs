@@ -8,6 +8,7 @@ pub mod front;
 pub mod golden;
 pub mod names;
 pub mod namespaces;
+pub mod nebari;
 pub mod nic;
 pub mod passage;
 pub mod platform;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
+pub(crate) use venv::ensure_nebari;
 pub use venv::ensure_venv;
 
 /// A script that answers each line of JSON with one.

@@ -19,8 +19,11 @@ use crate::progress::{say, took};
 type Make = fn(Priority, &dyn Fn(&str)) -> Result<PathBuf>;
 
 /// What is made.
-const ALL: [(&str, Make); 2] =
-    [("the Kubernetes control plane", control_plane::ensure), ("the Python environment", python::ensure)];
+const ALL: [(&str, Make); 3] = [
+    ("the Kubernetes control plane", control_plane::ensure),
+    ("the Python environment", python::ensure),
+    ("Nebari's Python environment", python::ensure_nebari),
+];
 
 /// What is being made.
 pub struct Beside {

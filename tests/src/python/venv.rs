@@ -1,4 +1,4 @@
-//! The Python environment of the emulators and of boto3.
+//! The Python environments: of the emulators and of boto3, and of Nebari.
 
 use std::path::PathBuf;
 
@@ -10,4 +10,9 @@ use nic_provisions::{Priority, python};
 /// `progress` is told in a sentence what takes long.
 pub fn ensure_venv(progress: &dyn Fn(&str)) -> Result<PathBuf> {
     python::ensure(Priority::Normal, progress)
+}
+
+/// The same of the one that has Nebari.
+pub(crate) fn ensure_nebari(progress: &dyn Fn(&str)) -> Result<PathBuf> {
+    python::ensure_nebari(Priority::Normal, progress)
 }

@@ -21,6 +21,7 @@ mod first_run;
 mod initialize;
 mod leftovers;
 mod live;
+mod nebari;
 mod networks;
 mod old_guest;
 mod options;
