@@ -62,7 +62,7 @@ impl Both {
 
     async fn judged(&self, number: usize, case: &Case) -> Result<Result<Together, String>> {
         let (nebari, nic) = self.asked(number, case).await?;
-        Ok(compare(self.provider.section, &nebari, &nic))
+        Ok(compare(self.provider.section, &case.variables, &nebari, &nic))
     }
 }
 

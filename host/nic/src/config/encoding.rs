@@ -39,7 +39,7 @@ fn wide(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("UTF-16"),
         _ => {}
     }
-    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+    let zeros = bytes.split(|byte| *byte == 0).count() - 1;
     match zeros * 12 / bytes.len().max(1) {
         8.. => Some("UTF-32"),
         4.. => Some("UTF-16"),

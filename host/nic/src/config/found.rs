@@ -23,7 +23,7 @@ pub(super) fn say(root: &Node, diagnostic: &mut Diagnostic) {
     let Some((text, plain)) = diagnostic.pointer.as_deref().and_then(|pointer| at(root, pointer)) else { return };
     let expected = diagnostic.detail.trim_end_matches(words);
     let number = scalar(text, plain, &["number"]).as_f64().filter(|_| words == FOUND[0]);
-    let out_of_range = number.is_some_and(|number| number.fract() == 0.0 && (number < 0.0 || number > LARGEST));
+    let out_of_range = number.is_some_and(|number| number.fract() == 0.0 && !(0.0..=LARGEST).contains(&number));
     let too_large = number.filter(|number| *number > LARGEST).map_or("", |_| ", which is too large");
     let shown = if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
     diagnostic.detail = format!("{expected}found {shown}{too_large}");

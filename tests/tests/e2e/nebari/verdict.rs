@@ -14,7 +14,9 @@ const REFUSED_BY_THE_CLOUD: &[(&str, &str, &str)] = &[
     ("NAMESPACE_INVALID", "", "Kubernetes refuses capitals and `_`"),
     ("REGISTRY_NAME_INVALID", "", "ECR refuses capitals, and `-` beside `_`"),
     ("CIDR_INVALID", "", "it is not a network"),
+    ("CIDR_REFUSED", "", "EKS takes public networks only for the public endpoint"),
     ("VPC_SIZE", "", "AWS makes no VPC of that size"),
+    ("ZONE_NOT_IN_REGION", "", "AWS has no such zone there; Nebari looks before it looks at the variable"),
     ("ZONE_DOUBLED", "", "EKS wants two zones"),
     ("ZONES_TOO_MANY", "", "the network has room for four subnets"),
     ("SUBNETS_TOO_FEW", "", "EKS wants subnets in two zones"),
@@ -60,12 +62,18 @@ pub enum Together {
 }
 
 /// Whether both answers go together; else why not.
-pub fn compare(section: &str, nebari: &Answer, nic: &Said) -> Result<Together, String> {
+pub fn compare(
+    section: &str,
+    variables: &BTreeMap<String, String>,
+    nebari: &Answer,
+    nic: &Said,
+) -> Result<Together, String> {
     match (nebari, nic.code) {
         (Answer::Takes(understood), 0) => same_values(section, understood, nic).map(|()| Together::BothTake),
         (Answer::Takes(_), 1) => named(nic).map(|()| Together::OnlyNebariTakes),
         (Answer::Refuses(refused), 0) => {
-            let silent: Vec<&Refusal> = refused.iter().filter(|one| !has_reason(one) && !is_told(one, nic)).collect();
+            let is_silent = |one: &&Refusal| !has_reason(one) && !is_replaced(one, variables) && !is_told(one, nic);
+            let silent: Vec<&Refusal> = refused.iter().filter(is_silent).collect();
             if silent.is_empty() {
                 return Ok(Together::OnlyNicTakes);
             }
@@ -133,6 +141,12 @@ fn has_reason(refused: &Refusal) -> bool {
         || selector
         || no_value
         || made
+}
+
+/// Whether a variable sets another value there: Nebari looks at the file's first all the same.
+fn is_replaced(refused: &Refusal, variables: &BTreeMap<String, String>) -> bool {
+    let mut keys = variables.keys().filter_map(|name| name.strip_prefix("NEBARI_SECRET__"));
+    keys.any(|keys| refused.at.starts_with(&keys.split("__").map(str::to_owned).collect::<Vec<_>>()))
 }
 
 /// Whether a warning is about the same place, or about what it stands in; of a variable, whether one names a variable.
