@@ -261,14 +261,11 @@ impl Tree {
 
     fn write(&self, text: &mut String, indent: usize) {
         for (key, member) in &self.members {
-            match member.says {
-                Some(says) => {
-                    let _ = writeln!(text, "{:indent$}{key}: {says}", "");
-                }
-                None => {
-                    let _ = writeln!(text, "{:indent$}{key}:", "");
-                    member.write(text, indent + 2);
-                }
+            if let Some(says) = member.says {
+                let _ = writeln!(text, "{:indent$}{key}: {says}", "");
+            } else {
+                let _ = writeln!(text, "{:indent$}{key}:", "");
+                member.write(text, indent + 2);
             }
         }
     }

@@ -54,7 +54,7 @@ pub static AWS: Provider = Provider {
         key("amazon_web_services/node_groups/general/permissions_boundary", 10, BOUNDARIES),
         key("amazon_web_services/node_groups/gpu-small/instance", 30, &["g4dn.xlarge"]),
         key("amazon_web_services/eks_endpoint_access", 25, &["public", "'private'", "public_and_private", "null"]),
-        key("amazon_web_services/eks_public_access_cidrs", 25, &["['0.0.0.0/0']", "[10.0.0.0/8]", "null", "[]"]),
+        key("amazon_web_services/eks_public_access_cidrs", 25, &["['0.0.0.0/0']", "[8.8.8.0/24]", "null", "[]"]),
         key("amazon_web_services/eks_kms_arn", 15, &[KEY, "null"]),
         key(
             "amazon_web_services/existing_subnet_ids",
@@ -134,7 +134,10 @@ pub static AWS: Provider = Provider {
         ("amazon_web_services/node_groups/general/labels", &["{a: b}"]),
         ("amazon_web_services/node_groups/general/instanse", &["m5.xlarge"]),
         ("amazon_web_services/eks_endpoint_access", &["open", "PUBLIC", "true", "''", "[public]"]),
-        ("amazon_web_services/eks_public_access_cidrs", &["10.0.0.0/8", "[10.0.0.0]", "[1]", "['10.0.0.0/33']"]),
+        (
+            "amazon_web_services/eks_public_access_cidrs",
+            &["10.0.0.0/8", "[10.0.0.0/8]", "[10.0.0.0]", "[1]", "['10.0.0.0/33']"],
+        ),
         ("amazon_web_services/eks_kms_arn", &["''", "key", "arn:aws:kms:us-west-2:111122223333:key/other", "1"]),
         (
             "amazon_web_services/existing_subnet_ids",

@@ -151,7 +151,7 @@ fn is_replaced(refused: &Refusal, variables: &BTreeMap<String, String>) -> bool 
 
 /// Whether a warning is about the same place, or about what it stands in; of a variable, whether one names a variable.
 fn is_told(refused: &Refusal, nic: &Said) -> bool {
-    let pointer = refused.at.iter().map(|key| format!("/{key}")).collect::<String>();
+    let pointer = format!("/{}", refused.at.join("/"));
     let mut warnings = nic.document["warnings"].as_array().into_iter().flatten();
     warnings.any(|warning| {
         let told = warning["pointer"].as_str().unwrap_or_default();
