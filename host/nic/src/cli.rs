@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use nic_system::input;
 
 use crate::backend::StateLocation;
 use crate::clouds::{self, Examples};
@@ -539,9 +540,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl StatePath {
-    /// Where the state is: as given, or beside the config.
+    /// Where the state is: as given, or beside the config. A config that comes through a pipe, `<(...)`, is where the shell is.
     pub fn resolve(&self, config: &std::path::Path) -> StateLocation {
-        let stage = config.parent().unwrap_or(std::path::Path::new("")).join(DEFAULT_DIRECTORY);
+        let beside = config.parent().filter(|_| !input::is_pipe(config));
+        let stage = beside.unwrap_or(std::path::Path::new("")).join(DEFAULT_DIRECTORY);
         StateLocation::of(self.state.as_deref(), stage)
     }
 }

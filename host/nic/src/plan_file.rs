@@ -8,6 +8,7 @@ use std::path::Path;
 use nic_core::document::digest;
 use nic_core::plan::Plan;
 use nic_core::secret::{Fingerprints, SecretChange};
+use nic_system::input;
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -16,6 +17,9 @@ use crate::files;
 
 /// The version of the file's shape, which docs/schemas/plan.json describes.
 const FORMAT_VERSION: &str = "1";
+
+/// Largest plan that is read: as for a state.
+const MAX_PLAN_BYTES: usize = 256 << 20;
 
 /// The code of the note by which a plan shows what there is to agree to: who carries out a saved plan agrees to no more than that.
 pub const REACHES_FAR: &str = "PROVIDER_REACHES_FAR";
@@ -51,7 +55,10 @@ impl SavedPlan {
             CommandError::broke("PLAN_NOT_READABLE", "The plan file cannot be used", detail)
                 .hint("write it with `nic plan --out FILE`, using this version of NIC")
         };
-        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = input::read(path, MAX_PLAN_BYTES).map_err(|error| unreadable(error.to_string()))?;
+        if bytes.len() > MAX_PLAN_BYTES {
+            return Err(unreadable(format!("it is larger than {} MiB", MAX_PLAN_BYTES >> 20)));
+        }
         let document: Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if document["format_version"] != FORMAT_VERSION {
             return Err(unreadable("it is not a plan file of this format".to_owned()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -11,6 +11,7 @@ use kube::Config;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
 use nic_core::error::ProviderError;
 use nic_gate::egress::Proxy;
+use nic_system::input;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize as _;
@@ -20,6 +21,9 @@ use super::address::{Bare, bare};
 
 /// Members of clusters and users that are paths: a relative one starts where its file stands.
 const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
+
+/// Largest file that is read.
+const MOST_BYTES: usize = 16 << 20;
 
 /// The files, in the order in which they count.
 pub(super) struct Found {
@@ -74,10 +78,19 @@ impl Chosen {
         let Cluster { certificate_authority, certificate_authority_data, .. } = &self.cluster;
         match (certificate_authority_data, certificate_authority) {
             (Some(data), _) => STANDARD.decode(data.trim()).map(Some).map_err(|error| error.to_string()),
-            (None, Some(path)) => std::fs::read(path).map(Some).map_err(|error| format!("`{path}`: {error}")),
+            (None, Some(path)) => file(Path::new(path)).map(Some).map_err(|error| format!("`{path}`: {error}")),
             (None, None) => Ok(None),
         }
     }
+}
+
+/// What a kubeconfig, or a file that it names, holds. One that a shell made, `<(...)`, is a pipe.
+pub(super) fn file(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = input::read(path, MOST_BYTES)?;
+    if bytes.len() > MOST_BYTES {
+        return Err(io::Error::other(format!("it is larger than {} MiB", MOST_BYTES >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// The error about everything that is wrong with the user's kubeconfig.
@@ -110,7 +123,7 @@ impl Found {
     pub(super) fn at(paths: Vec<PathBuf>) -> Result<Self, ProviderError> {
         let mut found = Self { merged: Kubeconfig::default(), read: Vec::new(), missing: Vec::new() };
         for path in paths {
-            match std::fs::read(&path) {
+            match file(&path) {
                 Ok(bytes) => {
                     let file = parse(&path, bytes)?;
                     found.read.push((path, file));

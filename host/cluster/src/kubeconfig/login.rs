@@ -1,6 +1,6 @@
 //! The login of a user: what of it goes into a kubeconfig for others, and what is lent when somebody asks.
 
-use std::io::ErrorKind;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::address::{bare, same};
-use super::found::{Chosen, unusable};
+use super::found::{Chosen, file, unusable};
 use super::members::plugin_config;
 use super::plain::may_hold_a_secret;
 use super::plugin::Plugin;
@@ -119,7 +119,7 @@ fn read(name: &str, user: &Value) -> Result<Value, ProviderError> {
             let wrong = || unusable(&format!("`{data}` of the user `{name}` is no PEM in base64"));
             decoded.ok_or_else(wrong).map(Some)
         }
-        (None, Some(path)) => file(path).map(Some),
+        (None, Some(path)) => text_of(path).map(Some),
         (None, None) => Ok(None),
     };
     let certificate = pem("client-certificate-data", "client-certificate")?;
@@ -141,16 +141,14 @@ fn read(name: &str, user: &Value) -> Result<Value, ProviderError> {
 
 /// The token that a file holds now.
 pub(crate) fn token_in(path: &str) -> Result<String, ProviderError> {
-    let text = file(path)?;
+    let text = text_of(path)?;
     match text.trim() {
         "" => Err(unusable(&format!("the token file `{path}` is empty"))),
         token => Ok(token.to_owned()),
     }
 }
 
-fn file(path: &str) -> Result<String, ProviderError> {
-    std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => unusable(&format!("`{path}` is not UTF-8")),
-        _ => unusable(&format!("`{path}`: {error}")),
-    })
+fn text_of(path: &str) -> Result<String, ProviderError> {
+    let bytes = file(Path::new(path)).map_err(|error| unusable(&format!("`{path}`: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| unusable(&format!("`{path}` is not UTF-8")))
 }

@@ -1,11 +1,13 @@
 //! The members of a kubeconfig that go on to others. What is not known here may be a secret, and stays where it is.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nic_core::error::ProviderError;
 use serde_json::{Map, Value};
 
-use super::found::{Chosen, unusable};
+use super::found::{Chosen, file, unusable};
 
 /// Of a cluster, beside its authority.
 const OF_A_CLUSTER: [&str; 5] =
@@ -24,7 +26,7 @@ pub(super) fn cluster_members(chosen: &Chosen) -> Result<Map<String, Value>, Pro
     let mut members = known(&cluster, &OF_A_CLUSTER);
     let authority = match (&cluster["certificate-authority-data"], cluster["certificate-authority"].as_str()) {
         (Value::Null, Some(path)) => {
-            let bytes = std::fs::read(path).map_err(|error| unusable(&format!("`{path}`: {error}")))?;
+            let bytes = file(Path::new(path)).map_err(|error| unusable(&format!("`{path}`: {error}")))?;
             STANDARD.encode(bytes).into()
         }
         (data, _) => data.clone(),

@@ -1,10 +1,12 @@
 //! The text of a config, and the places in it that diagnostics are about.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nic_core::diagnostic::Diagnostic;
+use nic_system::input;
 use serde_json::Value;
 
 use super::encoding;
@@ -13,7 +15,7 @@ use super::yaml::Node;
 use crate::error::CommandError;
 
 /// Largest config that is read.
-const MAX_CONFIG_BYTES: u64 = 4 << 20;
+const MAX_CONFIG_BYTES: usize = 4 << 20;
 
 /// Problems of a config, and its text to show them in.
 #[derive(Debug, Clone)]
@@ -59,26 +61,24 @@ pub(super) fn span_of(root: &Node, diagnostic: &Diagnostic) -> Option<Range<usiz
 /// `CONFIG_NOT_FOUND`, `CONFIG_NOT_READABLE`, `CONFIG_NOT_YAML`.
 pub(super) fn read(path: &Path) -> Result<String, CommandError> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
+    let unreadable = |detail: String| CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail);
+    let bytes = input::read(path, MAX_CONFIG_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
             let detail = format!("there is no file `{shown}`");
             CommandError::broke("CONFIG_NOT_FOUND", "The config does not exist", detail)
                 .hint("give its path with `-f`, or go to the directory where it is")
         }
-        _ => CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}")),
+        ErrorKind::IsADirectory => {
+            unreadable(format!("`{shown}` is a directory")).hint("give the path of the file itself with `-f`")
+        }
+        ErrorKind::TimedOut => unreadable(format!("`{shown}`: {error}"))
+            .hint("start what writes the config into it, or give the path of a file with `-f`"),
+        _ => unreadable(format!("`{shown}`: {error}")),
     })?;
-    if size.len() > MAX_CONFIG_BYTES {
-        let detail = format!("`{shown}` is larger than {} MiB", MAX_CONFIG_BYTES >> 20);
-        return Err(CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail));
+    if bytes.len() > MAX_CONFIG_BYTES {
+        let error = unreadable(format!("`{shown}` is larger than {} MiB", MAX_CONFIG_BYTES >> 20));
+        return Err(error.hint("give the path of the config itself with `-f`"));
     }
-    if size.is_dir() {
-        let detail = format!("`{shown}` is a directory");
-        let error = CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", detail);
-        return Err(error.hint("give the path of the file itself with `-f`"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| {
-        CommandError::broke("CONFIG_NOT_READABLE", "The config cannot be read", format!("`{shown}`: {error}"))
-    })?;
     encoding::text(bytes).map_err(|error| {
         let end = error.before.len();
         let place = place(path, &error.before, &(end..end));

@@ -1,6 +1,7 @@
 //! Configs that are wrong.
 
 use anyhow::{Result, ensure};
+use nic_tests::configs::LEAST;
 use nic_tests::golden::shown;
 use nic_tests::nic::Workspace;
 use nic_tests::schemas::conforms;
@@ -241,4 +242,30 @@ async fn a_misspelt_command_line_is_told_with_the_nearest() -> Result<()> {
     }
     is_as_read("usage", &all.join("\n"));
     Ok(())
+}
+
+/// `<(...)` of a shell is a pipe. One into which nobody writes is not waited for without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_a_config_when_somebody_writes_into_it() -> Result<()> {
+    let workspace = Workspace::new()?;
+    workspace.config(LEAST)?;
+    let slowly =
+        "\"$0\" validate -f <(sleep 0.3; head -n 2 nebari-config.yaml; sleep 0.3; tail -n +3 nebari-config.yaml)";
+    let ran = workspace.run_under(&["bash", "-c", slowly], &[]).await?;
+    ensure!(ran.code == 0 && ran.stdout.contains("valid"), "{}", ran.said());
+    // What belongs to it stands where the shell is, and not beside the pipe.
+    let status = "\"$0\" status -f <(cat nebari-config.yaml)";
+    let ran = workspace.run_under(&["bash", "-c", status], &[]).await?;
+    ensure!(
+        ran.code == 2 && ran.said().contains("`.nebari/stages/02-infrastructure/nic-state.json`"),
+        "{}",
+        ran.said()
+    );
+
+    rustix::fs::mkfifoat(rustix::fs::CWD, workspace.path().join("pipe"), rustix::fs::Mode::RWXU)?;
+    tokio::try_join!(
+        refused(&workspace, "config_pipe", &["validate", "-f", "pipe"], (2, "CONFIG_NOT_READABLE")),
+        refused(&workspace, "plan_pipe", &["deploy", "--plan", "pipe"], (2, "PLAN_NOT_READABLE")),
+    )?;
+    refused(&workspace, "config_endless", &["validate", "-f", "/dev/zero"], (2, "CONFIG_NOT_READABLE")).await
 }
