@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
-use nic_tests::configs::EXAMPLE;
+use nic_tests::configs::{EXAMPLE, LEAST};
+use nic_tests::nic::Workspace;
 use nic_tests::platform::Platform;
 use serde_json::json;
 
@@ -97,5 +98,23 @@ async fn what_kubernetes_made_goes_and_what_stays_is_told() -> Result<()> {
         .inspect(&format!("client('ec2').delete_internet_gateway(InternetGatewayId='{stray}'); show(None)"))
         .await?;
     workspace.ok(&["destroy", "--yes"]).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_logged_in_is_told_what_a_destroy_did_not_look_at() -> Result<()> {
+    let mut workspace = Workspace::new()?;
+    workspace.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    workspace.config(LEAST)?;
+    let ran = workspace.ok(&["destroy", "--yes"]).await?;
+    let said = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "There is no state at `.nebari/stages/02-infrastructure/nic-state.json`: nothing is recorded",
+        "Whether anything stands all the same was not looked at.",
+        "warning[LEFTOVERS_UNKNOWN]: Something of the platform may be left",
+        "no AWS credentials",
+    ] {
+        ensure!(said.contains(words), "`{words}` is not said: {said}");
+    }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::diagnostic::Diagnostic;
 use nic_core::drift::Unrecorded;
 use nic_core::plan::{Action, PlannedChange, Purpose, Reason};
 use serde_json::json;
@@ -63,10 +63,12 @@ pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
     }
     super::deploy::finished(&report, "destroy")?;
     // Of a part of the platform, the rest is still there.
-    if flags.run.target.is_empty() {
+    let whole = flags.run.target.is_empty();
+    let mut looked = whole;
+    if whole {
         let (left, unclear) = session.run.left_over().await;
-        let unclear: Vec<Diagnostic> =
-            unclear.into_iter().map(|d| Diagnostic { severity: Severity::Warning, ..d }).collect();
+        let unclear: Vec<Diagnostic> = unclear.into_iter().map(not_looked_for).collect();
+        looked = unclear.is_empty();
         printer.diagnostics(&unclear, None);
         if !left.is_empty() {
             return Err(still_there(&left).into());
@@ -76,7 +78,8 @@ pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
         printer.line(human::done(report.changes_done()));
     } else {
         let location = &session.location;
-        printer.line(format!("There is no state at `{location}`: nothing is recorded, and nothing was deleted."));
+        let rest = if looked { "" } else { " Whether anything stands all the same was not looked at." };
+        printer.line(format!("There is no state at `{location}`: nothing is recorded, and nothing was deleted.{rest}"));
     }
     printer.document(&json!({
         "success": true,
@@ -84,6 +87,19 @@ pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
         "summary": views::summary(&planned.plan),
     }));
     Ok(ExitStatus::Success)
+}
+
+/// A destroy ends with a look for whatever bears the platform's marks and is not recorded. Without it nobody can say that nothing is left.
+fn not_looked_for(why: Diagnostic) -> Diagnostic {
+    let detail = format!(
+        "whatever bears the platform's marks and is not recorded could not be looked for, and may cost money: {}",
+        why.detail
+    );
+    let mut told = Diagnostic::warning("LEFTOVERS_UNKNOWN", "Something of the platform may be left", detail);
+    told.hints = why.hints;
+    told.details = why.details;
+    told.details["cause"] = json!(why.code);
+    told
 }
 
 /// Everything recorded is gone, and something is there all the same.

@@ -183,7 +183,9 @@ pub fn text(report: &Report) -> String {
             let how = match code.as_str() {
                 // It did answer, and that is something else to mend.
                 "CLUSTER_LOGIN_FAILED" => "does not know who asks",
-                "DENIED" => "answers, and does not let this login in",
+                "CLUSTER_FORBIDS" => "answers, and does not let this login look",
+                // Its cloud did, and the cluster was not asked.
+                "DENIED" => "is not shown to this login",
                 "CLUSTER_TLS_FAILED" => "answers, and is not who it should be",
                 "CLUSTER_UNREACHABLE" | "TIMED_OUT" => "does not answer",
                 _ => "cannot be asked",
@@ -341,10 +343,15 @@ mod tests {
             ..report()
         };
         insta::assert_snapshot!(plain(&unknown));
-        let refused =
-            Cluster::Unreachable { name: None, code: "DENIED".to_owned(), error: "403".to_owned(), hints: Vec::new() };
-        let refused = plain(&Report { cluster: refused, ..unknown.clone() });
-        assert!(refused.contains("it answers, and does not let this login in") && !refused.contains("does not answer"));
+        for (code, how) in [
+            ("CLUSTER_FORBIDS", "it answers, and does not let this login look"),
+            ("DENIED", "it is not shown to this login"),
+        ] {
+            let (code, error) = (code.to_owned(), "403".to_owned());
+            let cluster = Cluster::Unreachable { name: None, code, error, hints: Vec::new() };
+            let refused = plain(&Report { cluster, ..unknown.clone() });
+            assert!(refused.contains(how) && !refused.contains("does not answer"), "{refused}");
+        }
         assert!(plain(&report()).lines().chain(plain(&unknown).lines()).all(|line| line.chars().count() <= 80));
     }
 }

@@ -88,6 +88,11 @@ struct WayOn {
 fn way_on(error: &ProviderError) -> WayOn {
     const AGAIN: &str = "what was done is recorded: run the same command again to go on";
     const MENDED: &str = "what was done is recorded: once that is mended, the same command goes on from there";
+    if let ProviderError::Conflict(_) = error {
+        // It was tried again for all of its time.
+        let mend = "what is in the way stayed there for as long as NIC tried: remove what the message names, or wait until it has ended";
+        return WayOn { mend: Some(mend), then: Some(MENDED) };
+    }
     if error.retry() != Retry::No {
         return WayOn { mend: None, then: Some(AGAIN) };
     }
@@ -144,15 +149,13 @@ mod tests {
     #[test]
     fn the_same_command_is_advised_where_it_helps() {
         let again = |error: &ProviderError| hints(error).iter().any(|hint| hint.contains("the same command again"));
-        for passing in [
-            ProviderError::Throttled(None),
-            ProviderError::Conflict(String::new()),
-            ProviderError::TimedOut(String::new()),
-            remote(503, "CLOUD_UNREACHABLE"),
-        ] {
+        for passing in
+            [ProviderError::Throttled(None), ProviderError::TimedOut(String::new()), remote(503, "CLOUD_UNREACHABLE")]
+        {
             assert!(again(&passing), "{passing:?}");
         }
         let lasting = [
+            ProviderError::Conflict("DependencyViolation: the subnet has dependencies".to_owned()),
             ProviderError::denied("AccessDenied", "no"),
             ProviderError::denied("ACTION_NOT_GRANTED", "no"),
             remote(400, "VpcLimitExceeded"),
