@@ -238,6 +238,14 @@ impl AwsCloud {
         self.front.double.eks.lock().await.fail_update = Some((code.to_owned(), message.to_owned()));
     }
 
+    /// Lets the next update of this node group end as `Failed`, because pods do not leave these nodes.
+    pub async fn hold_pods_of(&self, group: &str, nodes: &[&str]) {
+        let message = format!("Reached max retries while trying to evict pods from nodes in node group {group}");
+        let failure = ("PodEvictionFailure".to_owned(), message);
+        let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
+        self.front.double.eks.lock().await.stuck.insert(group.to_owned(), (failure, nodes));
+    }
+
     /// Lets the next cluster end as `FAILED` with this issue.
     pub async fn fail_next_cluster(&self, code: &str, message: &str) {
         self.front.double.eks.lock().await.fail_cluster = Some((code.to_owned(), message.to_owned()));

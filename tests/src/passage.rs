@@ -1,4 +1,4 @@
-//! What may stand between NIC and the world: a proxy that tunnels, and a front whose certificate nobody knows.
+//! What may stand between NIC and the world: a proxy that tunnels, a front whose certificate nobody knows, and a door that may be shut.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::tls::acceptor;
@@ -126,5 +127,55 @@ impl TlsFront {
     /// The certificate of its authority.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+}
+
+/// A door on loopback to a server, which lets everybody in or nobody, as a firewall does. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Door {
+    endpoint: String,
+    open: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Door {
+    /// Starts it, open, before a server at this `https://` URL of an address.
+    pub async fn before(url: &str) -> Result<Self> {
+        let behind = url.trim_start_matches("https://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen on loopback")?;
+        let endpoint = format!("https://127.0.0.1:{}", listener.local_addr()?.port());
+        let (open, seen) = watch::channel(true);
+        let task = tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (mut seen, behind) = (seen.clone(), behind.clone());
+                tokio::spawn(async move {
+                    let through = async {
+                        let Ok(mut far) = TcpStream::connect(behind).await else { return };
+                        let _ = copy_bidirectional(&mut near, &mut far).await;
+                    };
+                    tokio::select! {
+                        _ = seen.wait_for(|open| !open) => {}
+                        () = through => {}
+                    }
+                });
+            }
+        });
+        Ok(Self { endpoint, open, task })
+    }
+
+    /// `https://127.0.0.1:<port>`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Shuts it, before whoever is within too, or opens it.
+    pub fn set_open(&self, open: bool) {
+        self.open.send_replace(open);
     }
 }

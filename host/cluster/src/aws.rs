@@ -1,5 +1,6 @@
 //! EKS: the endpoint and certificate that AWS tells, and tokens that the host mints from the user's own credentials.
 
+mod endpoint;
 mod stranger;
 
 use std::path::Path;
@@ -24,13 +25,14 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
+use self::endpoint::EndpointAccess;
 use self::stranger::Refusing;
-use super::ClusterAccess;
 use super::connection::{Connected, Server};
 use super::exec::{self, ExecCommand};
 use super::kind::{ClusterKind, FoundCluster, parameters};
 use super::login::Login;
 use super::yaml;
+use super::{ClusterAccess, Reach};
 
 /// What the authenticator in an EKS cluster allows: it counts 15 minutes from the instant of the signature.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
@@ -122,6 +124,10 @@ impl FoundCluster for Described {
         connect(&self.gate, &self.cluster)
     }
 
+    fn reach(&self) -> Option<Reach> {
+        self.cluster.reach.clone()
+    }
+
     fn access(&self, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError> {
         Ok(access(&self.cluster, exec))
     }
@@ -144,6 +150,8 @@ struct EksCluster {
     created_at: String,
     /// It knows nobody but those in its config map.
     config_map_alone: bool,
+    /// From where it is reached, unless from everywhere.
+    reach: Option<Reach>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +169,7 @@ struct Description {
     #[serde(default)]
     created_at: Value,
     access_config: Option<AccessConfig>,
+    resources_vpc_config: Option<EndpointAccess>,
 }
 
 #[derive(Deserialize)]
@@ -197,8 +206,9 @@ async fn describe(gate: &HostGate, region: &str, name: &str) -> Result<Option<Ek
     let created_at = described.created_at.to_string();
     let mode = described.access_config.and_then(|access| access.authentication_mode);
     let config_map_alone = mode.as_deref() == Some("CONFIG_MAP");
+    let reach = described.resources_vpc_config.and_then(|access| access.reach());
     let (region, name) = (region.to_owned(), name.to_owned());
-    Ok(Some(EksCluster { region, name, endpoint, ca_certificate_base64, created_at, config_map_alone }))
+    Ok(Some(EksCluster { region, name, endpoint, ca_certificate_base64, created_at, config_map_alone, reach }))
 }
 
 /// The token goes there: it must be a name that AWS gives to clusters, unless the user put an emulator in its place.

@@ -201,15 +201,20 @@ fn unplaced_pods(seen: &Seen) -> Vec<Trouble> {
     reasons.into_iter().map(told).collect()
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+/// The group that a node is of.
+pub(super) fn group_of(node: &Value) -> &str {
+    let labels = &node["metadata"]["labels"];
+    GROUP_LABELS.iter().find_map(|label| labels.get(*label)?.as_str()).unwrap_or(NO_GROUP)
+}
+
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn of(listed: &[Value]) -> Nodes {
     let mut nodes = Nodes::default();
     for node in listed {
-        let labels = &node["metadata"]["labels"];
-        let group = GROUP_LABELS.iter().find_map(|label| labels.get(*label)?.as_str()).unwrap_or(NO_GROUP).to_owned();
+        let group = group_of(node).to_owned();
         let why = not_ready(node);
         for count in [&mut nodes.all, nodes.groups.entry(group.clone()).or_default()] {
             count.total += 1;

@@ -11,9 +11,9 @@ use nic_core::ports::Locator;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ClusterAccess;
 use super::connection::Connected;
 use super::exec::ExecCommand;
+use super::{ClusterAccess, Reach};
 
 /// One cluster that a locator leads to, whether or not it is there.
 #[async_trait]
@@ -37,6 +37,11 @@ pub(crate) trait FoundCluster: fmt::Debug + Send + Sync {
 
     /// Opens a connection.
     async fn connect(&self) -> Result<Connected, ProviderError>;
+
+    /// From where its API server lets anybody in, as far as its cloud says, and unless that is from everywhere.
+    fn reach(&self) -> Option<Reach> {
+        None
+    }
 
     /// How others reach it. `exec` is how the user calls this program for a login.
     fn access(&self, exec: &ExecCommand) -> Result<ClusterAccess, ProviderError>;

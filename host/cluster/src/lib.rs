@@ -6,6 +6,7 @@
 mod aws;
 mod clouds;
 mod connection;
+mod disruption;
 mod exec;
 mod generation;
 mod health;
@@ -37,6 +38,7 @@ use self::kind::FoundCluster;
 
 pub use self::clouds::{exec_credential, is_access_map};
 pub use self::connection::{Applied, Apply, Connected, Most, ObjectName, RequestError};
+pub use self::disruption::{HeldPod, Hold, holds};
 pub use self::exec::ExecCommand;
 pub use self::generation::Generation;
 pub use self::health::{
@@ -63,6 +65,17 @@ pub struct ClusterAccess {
     pub kubeconfig: String,
     /// What it will not do by itself.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// From where an API server lets anybody in, where that is not from everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Who is let in: `its public endpoint lets in 203.0.113.7/32 alone`
+    pub words: String,
+    /// The key of the config that decides it, as an RFC 6901 pointer.
+    pub pointer: String,
+    /// What whoever is shut out can do.
+    pub hint: String,
 }
 
 #[derive(Debug, Default)]
@@ -163,6 +176,11 @@ impl ClusterSource {
     ) -> Result<Option<ClusterAccess>, ProviderError> {
         let found = self.found(locator, generation).await?;
         found.map(|cluster| cluster.access(exec)).transpose()
+    }
+
+    /// From where it is reached; none while there is no cluster, and where nothing is known to shut anybody out.
+    pub async fn reach(&self, locator: &Locator, generation: Generation) -> Result<Option<Reach>, ProviderError> {
+        Ok(self.found(locator, generation).await?.and_then(|cluster| cluster.reach()))
     }
 
     /// A login in the words of Nebari's output `kubernetes_credentials`, or none while there is no cluster. For stdout alone, when

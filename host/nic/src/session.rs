@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nic_cluster::kubernetes::KubernetesProvider;
-use nic_cluster::{ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName};
+use nic_cluster::{
+    ClusterAccess, ClusterSource, Connected, ExecCommand, FoundClusterReader, Generation, ObjectName, Reach,
+};
 use nic_core::engine::{self, Journal, Participant, Run, Settings};
 use nic_core::error::ProviderError;
 use nic_core::ports::{Backend, BackendError, Clock, Context, Interrupt, Locator, Provider};
@@ -384,6 +386,15 @@ impl Session {
         let access = self.clusters.access(&locator, generation, &ExecCommand::from_environment()).await?;
         let platform = self.platform().await;
         Ok(access.map(|access| ClusterAccess { kubeconfig: platform.signed(&access.kubeconfig), ..access }))
+    }
+
+    /// From where the cluster is reached, where its cloud does not let in everybody.
+    ///
+    /// # Errors
+    /// What the provider or the cluster's cloud says.
+    pub async fn cluster_reach(&self) -> Result<Option<Reach>, CommandError> {
+        let Some((locator, generation)) = self.locate().await? else { return Ok(None) };
+        Ok(self.clusters.reach(&locator, generation).await?)
     }
 
     /// A login to the cluster as Nebari's later stages want it, or none while there is no cluster.

@@ -1,6 +1,7 @@
 //! Networks as they are: proxies on the way, and certificates that only a company knows.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use kube::config::Kubeconfig;
@@ -8,7 +9,7 @@ use nic_tests::aws::{Emulator, ensure_venv};
 use nic_tests::configs::{CLASSIC, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::nic::Workspace;
-use nic_tests::passage::{ConnectProxy, TlsFront};
+use nic_tests::passage::{ConnectProxy, Door, TlsFront};
 use nic_tests::platform::Site;
 
 /// `user@corp` and `p:ss`, as a proxy is told them.
@@ -182,4 +183,75 @@ async fn the_other_hosts_are_those_of_botocores_rules() -> Result<()> {
     let kept = std::fs::read_to_string(tests.join("../host/gate/src/aws/variants.tsv"))?;
     assert_eq!(String::from_utf8_lossy(&output.stdout), kept);
     Ok(())
+}
+
+/// Sets the door as soon as AWS is asked to change who reaches the cluster.
+async fn with_the_change<T>(
+    site: &Site,
+    door: &Door,
+    open: bool,
+    deploy: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    site.aws.clear_log();
+    let follow = async {
+        while !site.aws.log().iter().any(|entry| entry.action == "UpdateClusterConfig") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        door.set_open(open);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ran = deploy => ran,
+        () = follow => unreachable!("it waits for ever"),
+    }
+}
+
+/// Who shuts himself out is told by what, at once, and gets in again without asking the cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_was_told_to_let_nobody_else_in_is_asked_once() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let door = Door::before(site.cluster.endpoint()).await?;
+    site.aws.set_cluster_endpoint(door.endpoint(), site.cluster.ca_pem()).await;
+    let workspace = site.workspace(CLASSIC)?;
+    workspace.ok(&["deploy"]).await?;
+    let only = |networks: &str| {
+        let region = "  region: us-west-2\n";
+        CLASSIC.replace(region, &format!("{region}  eks_public_access_cidrs: [{networks}]\n"))
+    };
+
+    // As long as it answers, nothing is said.
+    workspace.config(&only("8.8.8.8/32"))?;
+    workspace.ok(&["deploy"]).await?;
+    workspace.config(&only("8.8.4.4/32, 9.9.9.0/24"))?;
+    let began = Instant::now();
+    let arguments = ["deploy", "--format", "json"];
+    let ran = with_the_change(&site, &door, false, workspace.run(&arguments)).await?;
+    let document = ran.json()?;
+    let error = &document["error"];
+    ensure!(ran.code == 2 && error["code"] == "CLUSTER_UNREACHABLE", "{}", ran.said());
+    ensure!(began.elapsed() < Duration::from_mins(1), "it waited {:?}", began.elapsed());
+    let message = error["message"].as_str().unwrap_or_default();
+    let words = [
+        "1 change is done and recorded",
+        "cannot connect to cluster",
+        "8.8.4.4/32, 9.9.9.0/24",
+        "`eks_public_access_cidrs`",
+    ];
+    ensure!(words.iter().all(|words| message.contains(words)), "{message}");
+    ensure!(error["details"]["config_key"] == "/amazon_web_services/eks_public_access_cidrs", "{error:#}");
+    let recorded = workspace.records()?["aws.cluster.main"]["public_access_cidrs"].clone();
+    ensure!(recorded == serde_json::json!(["8.8.4.4/32", "9.9.9.0/24"]), "{recorded}");
+
+    // From then on a plan says so, too.
+    workspace.config(CLASSIC)?;
+    let ran = workspace.run(&["plan", "--format", "json"]).await?;
+    let document = ran.json()?;
+    ensure!(ran.code != 0 && document["error"]["code"] == "RESOURCE_UNREADABLE", "{}", ran.said());
+    ensure!(document["error"]["message"].as_str().is_some_and(|told| told.contains("9.9.9.0/24")), "{document:#}");
+    let around = "nic deploy --target aws.cluster.main";
+    ensure!(ran.said().contains(around), "{}", ran.said());
+    let ran = with_the_change(&site, &door, true, workspace.run(&["deploy", "--target", "aws.cluster.main"])).await?;
+    ensure!(ran.code == 0, "{}", ran.said());
+    site.assert_settled(&workspace).await?;
+    site.destroy(&workspace).await
 }

@@ -1,8 +1,14 @@
 //! Kubernetes versions: the control plane moves by minor versions, one at a time, and the nodes follow; and where none is named,
 //! the newest that NIC is tried with is taken, once.
 
-use anyhow::{Context, Result, ensure};
-use nic_tests::aws::Emulator;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
+use nic_tests::aws::{Emulator, Pace, Wait};
 use nic_tests::configs::EXAMPLE;
 use nic_tests::platform::Platform;
 use serde_json::{Value, json};
@@ -124,6 +130,84 @@ async fn an_update_that_fails_says_why_and_is_begun_again_by_the_next_deploy() -
     ensure!(ran.said().contains("InsufficientFreeAddresses: no address is left"), "{}", ran.said());
     ensure!(versions(&platform).await? == all_at("1.33"));
     workspace.ok(&["deploy"]).await?;
+    ensure!(versions(&platform).await? == all_at("1.34"));
+    Ok(())
+}
+
+/// A pod of a budget that never lets it go, on the one node of `general`.
+async fn block(platform: &Platform) -> Result<Api<PodDisruptionBudget>> {
+    let labels = json!({"app": "blocker"});
+    let containers = json!([{"name": "pause", "image": "registry.k8s.io/pause:3.10"}]);
+    let deployment = json!({"metadata": {"name": "blocker"}, "spec": {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+    }});
+    let budget =
+        json!({"metadata": {"name": "blocker"}, "spec": {"maxUnavailable": 0, "selector": {"matchLabels": labels}}});
+    let deployments: Api<Deployment> = Api::namespaced(platform.cluster.client(), "dev");
+    deployments.create(&PostParams::default(), &serde_json::from_value(deployment)?).await?;
+    let budgets: Api<PodDisruptionBudget> = Api::namespaced(platform.cluster.client(), "dev");
+    budgets.create(&PostParams::default(), &serde_json::from_value(budget)?).await?;
+    for _ in 0..300 {
+        if budgets.get("blocker").await?.status.is_some_and(|status| status.current_healthy == Some(1)) {
+            return Ok(budgets);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("the pod of the budget does not run")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_keeps_pods_on_their_node_is_named_before_and_after() -> Result<()> {
+    let (platform, workspace) = Platform::of(Emulator::Ministack, &at_version("\"1.33\"")).await?;
+    workspace.ok(&["deploy"]).await?;
+    let budgets = block(&platform).await?;
+    let held = "PodDisruptionBudget dev/blocker allows no disruption, and holds pod dev/blocker-";
+
+    // Who plans the upgrade is told, and who plans nothing of that sort is not.
+    ensure!(!workspace.ok(&["plan"]).await?.said().contains("DISRUPTION"));
+    workspace.config(&at_version("\"1.34\""))?;
+    let plan = workspace.ok(&["plan", "--format", "json"]).await?.json()?;
+    let notes = plan["plan"]["notes"].as_array().context("notes")?;
+    let note = notes.iter().find(|note| note["code"] == "DISRUPTION_BUDGET_BLOCKS").context("the warning")?;
+    ensure!(note["detail"].as_str().is_some_and(|detail| detail.starts_with(held)), "{note:#}");
+    ensure!(note["details"]["disruption_budgets"][0]["budgets"] == json!(["dev/blocker"]), "{note:#}");
+
+    // EKS gives up on the node, and says no more than that.
+    platform.aws.hold_pods_of("general", &["general-0"]).await;
+    platform.aws.keep_bodies(true);
+    platform.aws.pace(Pace { nodegroup_update: Wait::millis(12_000), ..Pace::default() }).await;
+    let ran = workspace.run(&["deploy", "--format", "json"]).await?;
+    let document = ran.json()?;
+    let error = &document["error"];
+    ensure!(ran.code == 2 && error["code"] == "NODE_GROUP_UPDATE_FAILED", "{}", ran.said());
+    // While EKS still tries, that is told once.
+    ensure!(
+        ran.stderr.matches("Pods keep nodes from being replaced: the update of general").count() == 1,
+        "{}",
+        ran.stderr
+    );
+    ensure!(error["details"]["cause"] == "EKS_UPDATE_FAILED", "{error:#}");
+    let message = error["message"].as_str().unwrap_or_default();
+    let told = ["PodEvictionFailure: Reached max retries", "(general-0)", held, " on general-0"];
+    ensure!(told.iter().all(|words| message.contains(words)), "{message}");
+    ensure!(error["details"]["disruption_budgets"][0]["pods"][0]["node"] == "general-0", "{error:#}");
+    ensure!(error["recovery_suggestions"][0].as_str().is_some_and(|hint| hint.contains("budget")), "{error:#}");
+    let forced = |entry: &nic_tests::aws::Logged| {
+        entry.body.as_ref().is_some_and(|body| String::from_utf8_lossy(body).contains("\"force\""))
+    };
+    ensure!(!platform.aws.log().iter().any(forced), "nobody asked for force");
+
+    // What went well stays, and is recorded.
+    let left = json!({ "cluster": "1.34", "nodes": { "general": "1.33", "user": "1.34", "worker": "1.34" } });
+    ensure!(versions(&platform).await? == left, "{:#}", versions(&platform).await?);
+    ensure!(workspace.records()?["aws.cluster.main"]["version"] == "1.34");
+    budgets.delete("blocker", &DeleteParams::default()).await?;
+    platform.aws.pace(Pace::default()).await;
+    platform.aws.clear_log();
+    workspace.ok(&["deploy"]).await?;
+    let done: Vec<String> = platform.aws.log().into_iter().filter(|e| e.mutating).map(|e| e.action).collect();
+    ensure!(done == ["UpdateNodegroupVersion"], "{done:?}");
     ensure!(versions(&platform).await? == all_at("1.34"));
     Ok(())
 }

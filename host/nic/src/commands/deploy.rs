@@ -13,12 +13,14 @@ use super::{Ended, Result};
 use crate::backend::Access;
 use crate::cli::DeployArgs;
 use crate::config::Config;
+use crate::disruption;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::files;
 use crate::handover::Handover;
 use crate::output::{Printer, Verbosity, human, json as views};
 use crate::plan_file::{REACHES_FAR, SavedPlan};
+use crate::reach;
 use crate::readiness::{self, Cause, End, Look, Scope};
 use crate::session::Session;
 
@@ -79,7 +81,10 @@ pub(super) async fn run(flags: &DeployArgs, printer: Printer) -> Result {
         consent.ask(question, yes, printer).await.map_err(|error| Ended::in_config(error, &config))?;
     }
     consent.given().await?;
-    let report = session.run.apply(&planned).await.map_err(in_config)?;
+    let applied = disruption::watched(&session, printer, session.run.apply(&planned)).await;
+    let mut report = applied.map_err(in_config)?;
+    disruption::explain(&session, &mut report).await;
+    reach::explain(&session, reach::failures(&mut report)).await;
     finished(&report, "deploy")?;
     // A part of the platform is no successful deploy of it.
     if flags.run.target.is_empty() {
@@ -98,6 +103,12 @@ pub(super) async fn run(flags: &DeployArgs, printer: Printer) -> Result {
     files::replace(&handover.outputs, format!("{:#}\n", Value::Object(outputs.clone())).as_bytes())?;
 
     let done = report.changes_done();
+    if let Some(lost) = reach::lost(&session, &planned, done).await {
+        if !flags.no_wait {
+            return Err(in_config(RunError::Broke(vec![lost])));
+        }
+        printer.diagnostics(&[Diagnostic { severity: Severity::Warning, ..lost }], None);
+    }
     let causes = standing(flags, &session, &planned, look.filter(|_| changes == 0), done).await?;
     if !causes.is_empty() {
         let told = readiness::diagnostic(&causes, done, Duration::ZERO);

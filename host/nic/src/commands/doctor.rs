@@ -17,6 +17,7 @@ use crate::exit::ExitStatus;
 use crate::host_gate;
 use crate::loading;
 use crate::output::{Printer, human};
+use crate::reach;
 use crate::session::Session;
 
 /// What came of one look.
@@ -135,7 +136,11 @@ async fn credentials(config: Option<&Config>) -> Check {
 async fn cluster(flags: &DoctorArgs, printer: Printer) -> Check {
     let told = async {
         let session = Session::of_state(&flags.of, printer).await?;
-        session.cluster_answers().await
+        let mut answer = session.cluster_answers().await;
+        if let Err(error) = &mut answer {
+            reach::explain(&session, error.diagnostics.iter_mut()).await;
+        }
+        answer
     };
     match told.await {
         Ok(Some(name)) => Check::of("cluster", Ok(format!("{name} answers"))),

@@ -8,6 +8,7 @@ use super::Result;
 use super::confirm::{Prompt, Reply, in_place};
 use super::consent::Consent;
 use crate::cli::{DriftActArgs, DriftCommand, DriftDetectArgs};
+use crate::disruption;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Verbosity, drift_report as views, human, json as documents};
@@ -85,7 +86,9 @@ async fn fix(flags: &DriftActArgs, printer: Printer) -> Result {
         consent.ask(question, flags.yes, printer).await?;
     }
     consent.given().await?;
-    let applied = session.run.apply(&planned).await.map_err(CommandError::from)?;
+    let applied = disruption::watched(&session, printer, session.run.apply(&planned)).await;
+    let mut applied = applied.map_err(CommandError::from)?;
+    disruption::explain(&session, &mut applied).await;
     super::deploy::finished(&applied, "drift fix")?;
     printer.line(human::done(applied.changes_done()));
     printer.document(&json!({

@@ -10,8 +10,10 @@ use super::consent::Consent;
 use crate::backend::Access;
 use crate::cli::{RunFlags, StatePath};
 use crate::config::Config;
+use crate::disruption;
 use crate::error::CommandError;
 use crate::output::Printer;
+use crate::reach;
 use crate::readiness::Look;
 use crate::session::Session;
 
@@ -57,10 +59,14 @@ async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, 
             (planned, Some(look))
         }
     };
+    if let Err(RunError::Refused(problems) | RunError::Broke(problems)) = &mut planned {
+        reach::explain(session, problems.iter_mut()).await;
+    }
     if let Ok(planned) = &mut planned {
         // Who reads the plan, or saves it, sees what there is to agree to.
         let note = Consent::to(session, planned).await.note();
         planned.plan.notes.extend(note);
+        planned.plan.notes.extend(disruption::note(session, &planned.plan).await);
     }
     (planned, look)
 }

@@ -25,6 +25,7 @@ use crate::output::status::{
     Cluster, DriftSummary, Health, Namespace, NamespaceState, Platform, Report, Resources, text,
 };
 use crate::output::{Printer, drift_report as drift_views, json as views};
+use crate::reach;
 use crate::readiness::{self, Scope};
 use crate::session::Session;
 
@@ -58,7 +59,8 @@ pub(super) async fn run(flags: &StatusArgs, printer: Printer) -> Result {
         Asked::None => (Cluster::None, None),
         Asked::Answered(name, health) => (Cluster::Reachable { name, version: health.version }, Some(health.nodes)),
         Asked::Failed { name, error } => {
-            let (code, hints, error) = (error.code().to_owned(), error.hints(), error.to_string());
+            let (code, mut hints, error) = (error.code().to_owned(), error.hints(), error.to_string());
+            hints.splice(0..0, reach::hint(&session, &code).await);
             (Cluster::Unreachable { name, code, error, hints }, None)
         }
     };

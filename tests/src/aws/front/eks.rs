@@ -178,6 +178,8 @@ pub(crate) struct Eks {
     pub fail_update: Option<Failure>,
     pub fail_cluster: Option<Failure>,
     pub fail_nodegroup: Option<Failure>,
+    /// Node groups whose next update fails, and the nodes that the failure is about.
+    pub stuck: BTreeMap<String, (Failure, Vec<String>)>,
     /// How many machines AWS has for a node group, where it has fewer than are wanted.
     pub scarce: BTreeMap<String, u64>,
     clusters: BTreeMap<String, Cluster>,
@@ -195,6 +197,7 @@ impl Eks {
             fail_update: None,
             fail_cluster: None,
             fail_nodegroup: None,
+            stuck: BTreeMap::new(),
             scarce: BTreeMap::new(),
             clusters: BTreeMap::new(),
         };
@@ -211,6 +214,7 @@ impl Eks {
     pub(crate) fn reset(&mut self) {
         self.clusters.clear();
         self.scarce.clear();
+        self.stuck.clear();
         (self.fail_update, self.fail_cluster, self.fail_nodegroup) = (None, None, None);
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Update {
     /// Members of the described thing and their new values.
     change: Map<String, Value>,
     failure: Option<Failure>,
+    /// What the failure is about, as `resourceIds`.
+    about: Vec<String>,
 }
 
 impl Update {
@@ -32,7 +34,12 @@ impl Update {
         let parameters: Vec<Value> =
             parameters.iter().map(|(kind, value)| json!({ "type": kind, "value": value })).collect();
         let document = json!({ "id": id, "status": "InProgress", "type": kind, "params": parameters, "createdAt": now(), "errors": [] });
-        Self { id, document, change, failure }
+        Self { id, document, change, failure, about: Vec::new() }
+    }
+
+    fn about(mut self, resources: Vec<String>) -> Self {
+        self.about = resources;
+        self
     }
 
     pub fn document(&self) -> &Value {
@@ -43,7 +50,8 @@ impl Update {
     pub fn finish(&mut self, thing: &mut Value) {
         if let Some((code, message)) = self.failure.take() {
             self.document["status"] = json!("Failed");
-            self.document["errors"] = json!([{ "errorCode": code, "errorMessage": message, "resourceIds": [] }]);
+            self.document["errors"] =
+                json!([{ "errorCode": code, "errorMessage": message, "resourceIds": self.about }]);
             return;
         }
         self.document["status"] = json!("Successful");
@@ -298,8 +306,11 @@ async fn place(shared: &Shared, present: &Value, asked: &Value) -> Outcome<Prepa
 /// Starts an update of a node group that is ACTIVE.
 fn begin_group(eks: &mut Eks, call: &Call, prepare: impl FnOnce(&Value, &str) -> Outcome<Prepared>) -> Outcome<Value> {
     let countdown = Countdown::start(eks.pace.nodegroup_update);
-    let failure = eks.fail_update.clone();
     let (cluster_name, name) = (call.args[0].as_str(), call.args[1].as_str());
+    let (failure, about) = match eks.stuck.get(name) {
+        Some((failure, nodes)) => (Some(failure.clone()), nodes.clone()),
+        None => (eks.fail_update.clone(), Vec::new()),
+    };
     let cluster = eks.cluster(cluster_name)?;
     let control_plane = cluster.document["version"].as_str().unwrap_or_default().to_owned();
     let group = cluster.group(name)?;
@@ -311,12 +322,14 @@ fn begin_group(eks: &mut Eks, call: &Call, prepare: impl FnOnce(&Value, &str) ->
             .with("nodegroupName", name));
     }
     let (kind, parameters, change) = prepare(&group.document, &control_plane)?;
-    let update = Update::new(kind, &parameters, change, failure);
+    let update = Update::new(kind, &parameters, change, failure).about(about);
     let body = json!({ "update": update.document });
     group.updates.push(update);
     group.document["status"] = json!("UPDATING");
     group.phase = Phase::Updating(countdown);
-    eks.fail_update = None;
+    if eks.stuck.remove(name).is_none() {
+        eks.fail_update = None;
+    }
     Ok(body)
 }
 
