@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 
 use nic_core::error::{NO_ROOM_LEFT, ProviderError};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::egress::{EgressRefused, refusal_of, stopped_at, tls_error};
 use super::refusal::Refusal;
@@ -68,31 +67,6 @@ fn too_large(why: String) -> ProviderError {
     let hint = "what was asked for may have been done; the next run looks";
     let (code, detail) = ("RESPONSE_TOO_LARGE".to_owned(), serde_json::json!({ "hint": hint }));
     ProviderError::Other { code, message: why, detail }
-}
-
-/// Shortest secret that is looked for: answers hold shorter ones as words of their own, such as `admin`.
-pub const SHORTEST_SECRET_BYTES: usize = 8;
-
-/// Refuses an answer that repeats what only the host may know.
-pub fn check_echo(response: &CloudResponse, secrets: &[&str]) -> Result<(), ProviderError> {
-    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST_SECRET_BYTES) {
-        let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-        let escaped = secret.replace('/', "\\/");
-        let quoted = serde_json::Value::from(*secret).to_string();
-        for form in [*secret, &encoded, &escaped, quoted.trim_matches('"')] {
-            let in_headers = response.headers.iter().any(|(name, value)| name.contains(form) || value.contains(form));
-            if in_headers || response.holds(form.as_bytes()) {
-                let message = format!(
-                    "an answer with status {} repeated the host's credentials; it is withheld",
-                    response.status
-                );
-                let hint = "what was asked for may have been done; where a password is a word that answers hold anyway, choose another";
-                let code = "RESPONSE_HOLDS_SECRET".to_owned();
-                return Err(ProviderError::Other { code, message, detail: serde_json::json!({ "hint": hint }) });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What a request that got no answer means for the caller. `proxy` is what it went through, if anything.

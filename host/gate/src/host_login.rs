@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::{HeaderName, HeaderValue, header};
 use nic_core::error::ProviderError;
 use nic_system::files;
@@ -77,6 +77,8 @@ impl HostLogin {
             Way::Bearer => all.push(bearer(secret)),
             Way::Basic => {
                 all.push(basic(secret));
+                // Others write it without the word before it, and without the padding.
+                all.extend([&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].map(|alphabet| alphabet.encode(secret)));
                 all.extend(secret.split_once(':').map(|(_, password)| password.to_owned()));
             }
             Way::Header(_) => {}
@@ -156,7 +158,10 @@ mod tests {
     #[test]
     fn what_is_sent_is_looked_for_and_long_enough() {
         let secrets = |way, secret: &str| HostLogin(Some((way, SecretString::new(secret)))).secrets();
-        assert_eq!(secrets(Way::Basic, "admin:admin"), ["admin:admin", "Basic YWRtaW46YWRtaW4=", "admin"]);
+        assert_eq!(
+            secrets(Way::Basic, "admin:adm?n"),
+            ["admin:adm?n", "Basic YWRtaW46YWRtP24=", "YWRtaW46YWRtP24", "YWRtaW46YWRtP24", "adm?n"]
+        );
         assert_eq!(secrets(Way::Bearer, "abc"), ["abc", "Bearer abc"]);
     }
 

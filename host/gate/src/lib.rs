@@ -11,6 +11,7 @@ mod answer;
 pub mod aws;
 mod clients;
 mod clouds;
+mod echo;
 pub mod egress;
 mod environment;
 pub mod grant;
@@ -43,6 +44,7 @@ pub use self::secret::SecretString;
 
 use self::admission::Way;
 use self::clients::Clients;
+use self::echo::check_echo;
 use self::egress::{Authorities, Lookup, Proxies, Reach};
 use self::grant::Grants;
 use self::host_login::HostLogin;
@@ -311,7 +313,7 @@ impl Gate {
             let sent = self.transmit((reach, authorities.clone()), parsed, (url.clone(), &name), headers, held);
             let sent = self.observed(service, action.name, action.class, sent).await?;
             let login = scheme.judge(&sent)?;
-            answer::check_echo(&sent, &secrets.iter().map(SecretString::expose).collect::<Vec<_>>())?;
+            check_echo(&sent, &secrets.iter().map(SecretString::expose).collect::<Vec<_>>())?;
             if login == Verdict::Good {
                 return Ok(sent);
             }
@@ -338,7 +340,7 @@ impl Gate {
         let sent = self.transmit((reach, None), &parsed, (url, &name), headers.into_iter(), held);
         let sent = self.observed(&parsed.host, parsed.method.as_str(), class, sent).await?;
         let secrets = login.secrets();
-        answer::check_echo(&sent, &secrets.iter().map(String::as_str).collect::<Vec<_>>())?;
+        check_echo(&sent, &secrets.iter().map(String::as_str).collect::<Vec<_>>())?;
         Ok(sent)
     }
 

@@ -51,13 +51,20 @@ pub(super) fn describe() -> Description {
     for field in FIXED_FIELDS {
         properties[field] = fixed.clone();
     }
-    let by_kind = FIXED_SPECS.map(|(version, kinds, fields)| {
+    let by_kind = FIXED_SPECS.iter().map(|(version, kinds, fields)| {
         let fields: Map<String, Value> = fields.iter().map(|&field| (field.to_owned(), fixed.clone())).collect();
         json!({
             "if": { "properties": { "apiVersion": { "const": version }, "kind": { "enum": kinds } } },
             "then": { "properties": { "spec": { "properties": fields } } },
         })
     });
+    let sensitive = json!({ "x-nic": { "sensitive": true } });
+    // All of a Secret's data, whoever wrote it.
+    let secrets = json!({
+        "if": { "properties": { "apiVersion": { "const": "v1" }, "kind": { "const": "Secret" } } },
+        "then": { "properties": { "data": sensitive, "stringData": sensitive } },
+    });
+    let by_kind: Vec<Value> = by_kind.chain([secrets]).collect();
     Description {
         name: NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -128,6 +135,7 @@ fn is_open(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use nic_core::diff::{Truths, differences};
+    use nic_core::kind::SchemaNode;
 
     use super::*;
 
@@ -161,6 +169,19 @@ mod tests {
         let open = json!({"apiVersion": "v1", "kind": {"$ref": "a.b.c", "path": "/kind"}, "metadata": {"name": "a"},
             "data": {"key": {"$secret": "x"}}});
         assert!(!check(&open, true).is_empty());
+    }
+
+    #[test]
+    fn the_data_of_a_secret_is_not_to_be_shown() {
+        let description = describe();
+        let hides = |document: &Value, member: &str| {
+            SchemaNode::root_for(&description.kinds[0].schema, document).member(member).annotations().sensitive
+        };
+        for (kind, is_hidden) in [("Secret", true), ("ConfigMap", false)] {
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "data": {"key": "x"}});
+            assert_eq!((hides(&object, "data"), hides(&object, "stringData")), (is_hidden, is_hidden), "{kind}");
+            assert!(!hides(&object, "metadata"));
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ use nic_gate::SecretString;
 /// Shorter secrets are not looked for in messages: they would blank half of them and are in every text anyway.
 const SHORTEST_SCRUBBED: usize = 4;
 
+/// As long as this, nobody writes a secret by chance. A shorter one may be a part of a name, as `user` is of `user-scheduler`: a gap there would
+/// take the name from who needs it, and tell the secret to whoever knows the name. It is looked for as a word of its own.
+const LONG: usize = 8;
+
 type Find = dyn Fn(&str) -> Option<SecretString> + Send + Sync;
 
 /// Knows what `$secret` references stand for.
@@ -108,9 +112,9 @@ impl Resolved {
         let clean = |text: String| {
             let long = self.secrets.iter().map(SecretString::expose).filter(|secret| secret.len() >= SHORTEST_SCRUBBED);
             long.fold(text, |text, secret| {
-                let text = text.replace(secret, "(secret)");
+                let text = blank(&text, secret);
                 // A server that quotes a value writes it as JSON does.
-                text.replace(Value::from(secret).to_string().trim_matches('"'), "(secret)")
+                blank(&text, Value::from(secret).to_string().trim_matches('"'))
             })
         };
         match error {
@@ -129,8 +133,25 @@ impl Resolved {
     }
 }
 
+fn blank(text: &str, secret: &str) -> String {
+    let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut blanked = String::with_capacity(text.len());
+    let mut told = 0;
+    for (start, _) in text.match_indices(secret) {
+        let (before, after) = (&text[..start], &text[start + secret.len()..]);
+        if secret.len() < LONG && (before.ends_with(is_of_word) || after.starts_with(is_of_word)) {
+            continue;
+        }
+        blanked += &text[told..start];
+        blanked += "(secret)";
+        told = start + secret.len();
+    }
+    blanked + &text[told..]
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -168,5 +189,28 @@ mod tests {
         let resolved = quoting.resolve(&json!({"a": {"$secret": "db"}})).unwrap();
         let error = ProviderError::other("INVALID", "invalid value: \"a\\\"b\\nc\\\\d\" is too long");
         assert_eq!(resolved.scrub(error).to_string(), "invalid value: \"(secret)\" is too long");
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_secret_is_blanked_as_a_word_and_left_in_names(
+            secret in "[a-z0-9]{4,7}",
+            before in "[a-z]{1,8}[-_.]?",
+            after in "[-_.]?[a-z]{1,8}",
+        ) {
+            for name in [format!("{before}{secret}"), format!("{secret}{after}"), format!("{before}{secret}{after}")] {
+                let text = format!("pods \"{name}\" is forbidden");
+                prop_assert_eq!(blank(&text, &secret), text);
+                let text = format!("pods \"{name}\" is wrong: {secret}, \"{secret}\"");
+                let told = format!("pods \"{name}\" is wrong: (secret), \"(secret)\"");
+                prop_assert_eq!(blank(&text, &secret), told);
+            }
+        }
+
+        #[test]
+        fn a_long_secret_is_blanked_wherever_it_stands(secret in "[!-~]{8,20}", before in "[a-z]{0,8}", after in "[a-z]{0,8}") {
+            let text = format!("{before}{secret}{after}");
+            prop_assert!(!blank(&text, &secret).contains(&secret));
+        }
     }
 }
