@@ -151,8 +151,7 @@ impl ProviderError {
             Self::Denied { .. } if self.cause() == LOGIN_REFUSED => {
                 vec!["check the credentials, and whether the account has enabled the region".to_owned()]
             }
-            // What the host itself refuses, no other credentials would change.
-            Self::Denied { code, .. } if !is_stable(code) || code == CLUSTER_FORBIDS => {
+            _ if self.lacks_permission() => {
                 vec!["check that the credentials in use may do this".to_owned()]
             }
             Self::Denied { code, .. } if code.ends_with("_NOT_GRANTED") => {
@@ -203,6 +202,18 @@ impl ProviderError {
             }
             other => other.to_string(),
         }
+    }
+
+    /// Whether the login is good, and may not do this. What the host itself refuses, no other login would change.
+    pub fn lacks_permission(&self) -> bool {
+        let Self::Denied { code, .. } = self else { return false };
+        (!is_stable(code) || code == CLUSTER_FORBIDS) && self.cause() != LOGIN_REFUSED
+    }
+
+    /// Whether another question may well be answered: it is neither the login nor the way to the cloud that failed.
+    pub fn is_of_one_question(&self) -> bool {
+        let code = self.code();
+        self.cause() != LOGIN_REFUSED && !code.starts_with("CREDENTIALS_") && !UNANSWERED.contains(&code)
     }
 
     /// The stable code shown to users.

@@ -5,6 +5,7 @@ mod refusal;
 mod retain;
 mod scope;
 mod shared;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,6 +141,10 @@ pub struct PlannedChange {
     /// SHA-256 of what is wanted, for whatever is changed: two plans that agree in it mean the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document_digest: Option<String>,
+    /// Of what is made, for the first time or in the place of another: what it is going to be. In it, marks stand for what is sensitive and
+    /// for what is known after apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Value>,
     /// Of a replacement: the new one is made, under another name, before the old one goes.
     pub create_first: bool,
     /// It is an old one that was not gone when the last run ended: the address it had.
@@ -400,6 +405,8 @@ impl Planner<'_> {
         let replaced = (action == Action::Replace && !observed.shared).then_some(Loss::Replaced(&differences));
         let confirmation = replaced.and_then(|loss| self.guard(kind, record, address, &loss));
         let document_digest = if action.is_change() { digest(&document) } else { String::new() };
+        let is_made = matches!(action, Action::Create | Action::Replace);
+        let values = is_made.then(|| values::shown(kind, &document));
         // Two stand side by side then: a place in the state for one, or a mark by which it alone is found, have no room for that.
         let room = kind.state_path.ends_with("[]") && kind.create != CreateSafety::Tagged && address.leaves_room();
         let create_first = action == Action::Replace && room && record.is_some() && desired.create_first.is_some();
@@ -415,6 +422,7 @@ impl Planner<'_> {
             && let Some(change) = self.changes.get_mut(address)
         {
             change.document_digest = Some(document_digest);
+            change.values = values;
             change.confirmation = confirmation;
         }
     }
@@ -496,6 +504,7 @@ impl Planner<'_> {
                 needs: record.dependencies.clone(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
                 document_digest: None,
+                values: None,
                 create_first: false,
                 deposed: record.deposed.clone(),
                 confirmation,
@@ -561,6 +570,7 @@ impl Planner<'_> {
                 needs: self.request.graph.needs(&desired.address).cloned().collect(),
                 in_progress: matches!(observed.status, Status::InProgress(_)),
                 document_digest: None,
+                values: None,
                 create_first,
                 deposed: None,
                 confirmation: None,

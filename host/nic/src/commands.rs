@@ -22,6 +22,7 @@ mod version;
 
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_system::limits;
+use serde_json::{Map, Value};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, ConfigSource};
@@ -35,17 +36,19 @@ use crate::session;
 pub struct Ended {
     error: CommandError,
     source: Option<Box<ConfigSource>>,
+    /// What its document has beside the error.
+    beside: Map<String, Value>,
 }
 
 impl From<CommandError> for Ended {
     fn from(error: CommandError) -> Self {
-        Self { error, source: None }
+        Self { error, source: None, beside: Map::new() }
     }
 }
 
 impl From<ConfigError> for Ended {
     fn from(error: ConfigError) -> Self {
-        Self { error: error.error, source: error.source.map(Box::new) }
+        Self { source: error.source.map(Box::new), ..error.error.into() }
     }
 }
 
@@ -53,9 +56,9 @@ impl Ended {
     /// An error whose diagnostics may point into a config.
     fn in_config(error: impl Into<CommandError>, config: &Config) -> Self {
         let mut error = error.into();
-        error.diagnostics = error.diagnostics.into_iter().map(|d| config.locate(d)).collect();
+        error.diagnostics = config.matter(error.diagnostics).into_iter().map(|d| config.locate(d)).collect();
         let source = Some(Box::new(config.excerpts(&error.diagnostics)));
-        Self { error, source }
+        Self { source, ..error.into() }
     }
 }
 
@@ -89,7 +92,9 @@ pub async fn run(cli: Cli) -> ExitStatus {
         Err(mut ended) => {
             name_limits(&mut ended.error);
             printer.diagnostics(&ended.error.diagnostics, ended.source.as_deref());
-            printer.document(&json::error_document(&ended.error));
+            let mut document = json::error_document(&ended.error);
+            document.as_object_mut().into_iter().for_each(|members| members.append(&mut ended.beside));
+            printer.document(&document);
             ended.error.status
         }
     };

@@ -17,6 +17,7 @@ mod provider;
 mod scalar;
 mod schema;
 mod source;
+mod state_bucket;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -116,6 +117,12 @@ impl Config {
     /// Whether the config forbids deploying.
     pub fn prevents_deploy(&self) -> bool {
         guards::prevents_deploy(&self.root)
+    }
+
+    /// Of what a provider found in its sections, that which matters with what the rest of the config says.
+    pub fn matter(&self, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        found.retain(|diagnostic| !state_bucket::is_moot(&self.root, diagnostic));
+        found
     }
 
     /// The diagnostic with file, line and column of what its pointer leads to.

@@ -9,6 +9,7 @@ pub mod json;
 pub mod progress;
 pub mod screen;
 pub mod status;
+mod values;
 pub mod wrap;
 
 use std::io::{ErrorKind, Write};

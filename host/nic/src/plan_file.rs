@@ -135,20 +135,24 @@ fn to_agree_to(plan: &Value) -> Vec<&str> {
     notes.filter_map(|note| note["details"]["reasons"].as_array()).flatten().filter_map(Value::as_str).collect()
 }
 
-/// What would be done: unchanged resources may come and go, and what was not confirmed then may be confirmed now.
+/// What would be done: unchanged resources may come and go, and what was not confirmed then may be confirmed now. Of the values of what is
+/// made the digest tells, and older files have no more than that.
 fn changes(plan: &Value) -> Vec<Value> {
     let mut changes = plan["changes"].as_array().cloned().unwrap_or_default();
     changes.retain(|change| change["action"] != "no-op");
     for change in changes.iter_mut().filter_map(Value::as_object_mut) {
         change.remove("confirmation");
+        change.remove("values");
     }
     changes
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use nic_core::diagnostic::Diagnostic;
-    use nic_core::plan::PlanInputs;
+    use nic_core::plan::{Action, PlanInputs, PlannedChange, Reason};
 
     use super::*;
 
@@ -199,6 +203,38 @@ mod tests {
         assert!(saved.still_holds(&plan(3, "a")).is_ok());
         let error = saved.still_holds(&shows(&["makes one", "makes three"])).unwrap_err();
         assert!(error.diagnostics[0].detail.ends_with("now: makes three"), "{error:?}");
+    }
+
+    #[test]
+    fn a_plan_that_was_saved_without_values_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.json");
+        let creating = |digest: &str, values: Option<Value>| {
+            let change = PlannedChange {
+                address: "a.b.c".parse().unwrap(),
+                kind: "a.b".to_owned(),
+                title: "Thing".to_owned(),
+                action: Action::Create,
+                reason: Reason::InConfig,
+                differences: Vec::new(),
+                remote_id: None,
+                needs: BTreeSet::new(),
+                in_progress: false,
+                document_digest: Some(digest.to_owned()),
+                values,
+                create_first: false,
+                deposed: None,
+                confirmation: None,
+                shared: false,
+                used_by: Vec::new(),
+                goes_with: None,
+            };
+            Plan { changes: vec![change], ..plan(3, "a") }
+        };
+        write(&path, &creating("one", None), "2026-01-01T00:00:00Z").unwrap();
+        let saved = SavedPlan::read(&path).unwrap();
+        assert!(saved.still_holds(&creating("one", Some(json!({ "size": 1 })))).is_ok());
+        assert!(saved.still_holds(&creating("two", Some(json!({ "size": 2 })))).is_err());
     }
 
     #[test]

@@ -237,11 +237,11 @@ fn availability_zones(section: &Reader<'_>, region: Option<&str>, findings: &mut
                 format!("the zone `{zone}` is listed twice"),
                 &pointer,
             );
-        } else if region.is_some_and(|region| !zone.starts_with(region)) {
+        } else if let Some(region) = region.filter(|region| !zone.starts_with(region)) {
             findings.error(
                 "ZONE_NOT_IN_REGION",
                 "A zone of another region",
-                format!("`{zone}` is not in the configured region"),
+                format!("`{zone}` is not in the region `{region}`"),
                 &pointer,
             );
         } else if is_beyond_the_region(zone) {

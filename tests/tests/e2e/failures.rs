@@ -1,7 +1,7 @@
 //! What ends as failed in the cloud, and what would: the one says why and is made anew by the next deploy, the other is not begun.
 
 use anyhow::{Context, Result, ensure};
-use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When};
+use nic_tests::aws::{Credentials, Effect, Emulator, Logged, Matching, When};
 use nic_tests::configs::CLASSIC;
 use nic_tests::nic::Workspace;
 use nic_tests::platform::Site;
@@ -89,12 +89,20 @@ fn is_not_begun(site: &Site, workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// A deploy of the config is refused before it begins; what it says has each of these texts in it.
+/// A deploy of the config is refused before it begins; what it says has each of these texts in it. Its plan says the same beside what it
+/// would have made, and nobody gets to agree to it.
 async fn is_refused(site: &Site, config: &str, texts: &[&str]) -> Result<()> {
     let workspace = site.workspace(config)?;
     site.aws.clear_log();
     let ran = workspace.run(&["deploy", "--format", "json"]).await?;
     ensure!(ran.code == 1 && texts.iter().all(|text| ran.said().contains(*text)), "not {texts:?}: {}", ran.said());
+    let error = ran.json()?["error"].clone();
+    let ran = workspace.run(&["plan", "--detailed-exitcode", "--out", "plan.json", "--format", "json"]).await?;
+    let told = ran.json()?;
+    conforms(&told, "error.json")?;
+    ensure!(ran.code == 1 && told["error"]["code"] == error["code"], "{error:#}\n{}", ran.said());
+    ensure!(told["error"]["message"] == error["message"] && told["has_changes"] == true, "{}", ran.said());
+    ensure!(workspace.read("plan.json").is_err(), "a plan that is refused was saved");
     is_not_begun(site, &workspace)
 }
 
@@ -108,6 +116,11 @@ async fn what_cannot_end_well_is_not_begun() -> Result<()> {
     let site = Site::start(Emulator::Ministack, 1).await?;
     let machine = CLASSIC.replace("m5.xlarge", "nonsense.xlarge");
     is_refused(&site, &machine, &["INSTANCE_NOT_OFFERED", "nonsense.xlarge"]).await?;
+    for arguments in [&["plan"][..], &["deploy"]] {
+        let ran = site.workspace(&machine)?.run(arguments).await?;
+        ensure!(ran.code == 1 && ran.stderr.contains("error[INSTANCE_NOT_OFFERED]"), "{}", ran.said());
+        ensure!(ran.stdout.contains("+ VPC main\n        cidr: 10.10.0.0/16\n"), "{}", ran.stdout);
+    }
     is_refused(&site, &CLASSIC.replace("1.34", "1.99"), &["KUBERNETES_VERSION_NOT_OFFERED", "1.99"]).await?;
     let key = "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000";
     is_refused(&site, &with_line(&format!("eks_kms_arn: {key}")), &["KMS_KEY_UNUSABLE", key]).await?;
@@ -117,6 +130,58 @@ async fn what_cannot_end_well_is_not_begun() -> Result<()> {
     let taken = r#"client("iam").create_role(RoleName="my-nebari-dev-eks-cluster-role", AssumeRolePolicyDocument=trust("eks.amazonaws.com")); show(None)"#;
     site.aws.inspect(taken).await?;
     is_refused(&site, CLASSIC, &["my-nebari-dev-eks-cluster-role"]).await
+}
+
+/// What only a check before the first change asks.
+const CHECKS: [(&str, &str); 3] =
+    [("ec2", "DescribeInstanceTypeOfferings"), ("eks", "DescribeAddonVersions"), ("eks", "DescribeClusterVersions")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_checked_once_and_what_may_not_be_checked_is_a_warning() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let workspace = site.workspace(CLASSIC)?;
+    let checked = |log: &[Logged]| {
+        CHECKS.map(|(service, action)| log.iter().filter(|one| one.service == service && one.action == action).count())
+    };
+    // As with a login that may only read what it knows of.
+    for (service, action) in CHECKS {
+        site.aws.faults().always(Matching::action(service, action), When::BeforeServer, Effect::AccessDenied);
+    }
+    let ran = workspace.ok(&["plan", "--out", "plan.json"]).await?;
+    ensure!(ran.stdout.contains(" to create, 0 to update"), "{}", ran.said());
+    ensure!(ran.stderr.matches("warning[PREFLIGHT_INCOMPLETE]").count() >= CHECKS.len(), "{}", ran.said());
+    ensure!(checked(&site.aws.log()).iter().all(|count| *count > 0), "{:#?}", site.aws.log());
+    site.aws.faults().clear();
+
+    // Who carries it out is checked again, and once.
+    site.aws.clear_log();
+    let ran = workspace.ok(&["deploy", "--plan", "plan.json"]).await?;
+    ensure!(!ran.stderr.contains("PREFLIGHT"), "{}", ran.said());
+    let [offerings, _, versions] = checked(&site.aws.log());
+    ensure!((offerings, versions) == (1, 1), "{:#?}", site.aws.log());
+
+    // Where nothing changes nothing is checked.
+    site.aws.clear_log();
+    workspace.ok(&["plan", "--detailed-exitcode"]).await?;
+    ensure!(checked(&site.aws.log()) == [0; 3], "{:#?}", site.aws.log());
+    site.destroy(&workspace).await
+}
+
+/// Whoever may not ask for the versions can write one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_fails_names_the_key_that_makes_it_needless() -> Result<()> {
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    let versions = Matching::action("eks", "DescribeClusterVersions");
+    site.aws.faults().always(versions, When::BeforeServer, Effect::AccessDenied);
+    let workspace = site.workspace(&CLASSIC.replace("kubernetes_version: \"1.34\"", "kubernetes_version: null"))?;
+    for command in ["plan", "deploy"] {
+        let ran = workspace.run(&[command]).await?;
+        let told = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(ran.code == 2 && told.contains("error[DENIED]") && told.contains("AccessDenied"), "{}", ran.said());
+        ensure!(told.contains("the config does not say `amazon_web_services.kubernetes_version`"), "{}", ran.said());
+        ensure!(told.contains("hint: write `amazon_web_services.kubernetes_version` in the config"), "{}", ran.said());
+    }
+    is_not_begun(&site, &workspace)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,15 @@
 //! Config and facts to the desired graph.
 
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
 use super::{Participant, Run, RunError, provider_failed};
 use crate::diagnostic::Diagnostic;
-use crate::document::digest;
+use crate::document::{child_pointer, digest};
 use crate::error::ProviderError;
 use crate::graph::DesiredGraph;
-use crate::kind::KUBERNETES_OBJECT;
+use crate::kind::{KUBERNETES_OBJECT, SchemaNode};
 use crate::ports::{Answer, Facts};
 use crate::resource::Desired;
 
@@ -58,7 +62,10 @@ impl Run {
             }
             let asked: Vec<String> = queries.iter().map(|query| query.key.clone()).collect();
             let answers = self.until_answered(|| provider.lookup(&call, queries.clone())).await;
-            let answers = answers.map_err(|error| refused(&error, "lookup"))?;
+            let answers = answers.map_err(|error| match refused(&error, "lookup") {
+                RunError::Broke(failed) => RunError::Broke(unanswered(participant, &asked, &error, failed)),
+                other => other,
+            })?;
             if let Some(missing) = asked.iter().find(|key| !answers.contains_key(*key)) {
                 let lie = ProviderError::other("PROVIDER_LIED", format!("it did not answer its own query `{missing}`"));
                 return Err(refused(&lie, "lookup"));
@@ -112,4 +119,30 @@ impl Run {
         }
         if problems.is_empty() { Ok(()) } else { Err(RunError::Broke(problems)) }
     }
+}
+
+/// The failure of a look-up, with the keys of the config that make it needless: a fact is called as the key that says it is.
+fn unanswered(
+    participant: &Participant,
+    asked: &[String],
+    error: &ProviderError,
+    mut failed: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let sections = &participant.provider.description().config_sections;
+    let in_section = |key: &String| {
+        let has = |schema: &Value| SchemaNode::root(schema).members().any(|(member, _)| member == key.as_str());
+        sections.iter().find(|(_, schema)| has(schema)).map(|(section, _)| (section.clone(), key.clone()))
+    };
+    let keys: Vec<(String, String)> = asked.iter().filter_map(in_section).collect();
+    let Some(diagnostic) = failed.first_mut().filter(|_| !keys.is_empty()) else { return failed };
+    let named: Vec<String> = keys.iter().map(|(section, key)| format!("`{section}.{key}`")).collect();
+    let named = named.join(" and ");
+    let _ = write!(diagnostic.detail, "; it was asked because the config does not say {named}");
+    if error.is_of_one_question() {
+        diagnostic.hints.push(format!("write {named} in the config: what it says is not asked"));
+        if let [(section, key)] = keys.as_slice() {
+            diagnostic.pointer = Some(child_pointer(&child_pointer("", section), key));
+        }
+    }
+    failed
 }

@@ -11,6 +11,9 @@ use crate::error::{ProviderError, Retry};
 use crate::plan::{Action, Plan};
 use crate::ports::Call;
 
+/// The code of a check that could not be made, as providers have it.
+const INCOMPLETE: &str = "PREFLIGHT_INCOMPLETE";
+
 /// The code of a check that got no answer and may get one a little later, as `nic:plugin/discovery.preflight` has it.
 const UNANSWERED: &str = "PREFLIGHT_UNANSWERED";
 
@@ -20,6 +23,23 @@ impl Run {
     /// # Errors
     /// [`RunError::Refused`] when any check fails; [`RunError::Broke`] when one could not be made.
     pub async fn preflight(&self, planned: &Planned) -> Result<Vec<Diagnostic>, RunError> {
+        self.checked(planned, |_| false).await
+    }
+
+    /// The same for who only looks at the plan. Such a login may lack what a check needs, which is told and is no failure: the deploy checks
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Run::preflight`].
+    pub async fn preflight_of_plan(&self, planned: &Planned) -> Result<Vec<Diagnostic>, RunError> {
+        self.checked(planned, ProviderError::lacks_permission).await
+    }
+
+    async fn checked(
+        &self,
+        planned: &Planned,
+        is_left_out: fn(&ProviderError) -> bool,
+    ) -> Result<Vec<Diagnostic>, RunError> {
         if planned.plan.change_count() == 0 {
             return Ok(Vec::new());
         }
@@ -29,6 +49,16 @@ impl Run {
         for participant in self.participants.iter().filter(|p| p.declares) {
             match self.checks(participant, &call, &summary).await {
                 Ok(diagnostics) | Err(ProviderError::Invalid(diagnostics)) => found.extend(diagnostics),
+                Err(error) if is_left_out(&error) => {
+                    let told = Diagnostic::warning(INCOMPLETE, "A check could not be made", "");
+                    let failed = provider_failed(participant, "preflight", &error);
+                    found.push(Diagnostic {
+                        severity: told.severity,
+                        code: told.code,
+                        summary: told.summary,
+                        ..failed
+                    });
+                }
                 Err(error) => {
                     broke = true;
                     found.push(provider_failed(participant, "preflight", &error));

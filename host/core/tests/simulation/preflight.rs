@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use nic_core::diagnostic::Diagnostic;
+use nic_core::error::ProviderError;
 
 use crate::platform::platform;
 use crate::world::{How, World};
@@ -40,4 +41,26 @@ fn a_check_that_got_no_answer_is_made_again() {
     assert!(ran.complete(), "{:?}", ran.refused);
     assert_eq!(left, 2);
     world.assert_settled(platform());
+}
+
+/// Whoever only looks may not be let check everything; whoever deploys has to be.
+#[test]
+fn a_check_that_a_reader_may_not_make_is_no_failure_of_the_plan() {
+    let looked = |error: ProviderError, plan: bool| {
+        let world = World::new();
+        let mut provider = world.provider(platform());
+        provider.unchecked = Some(error);
+        let ran = world.go(provider, &How { plan, ..How::default() });
+        assert!(world.mutations() == 0 || ran.refused.is_empty());
+        ran.refused.into_iter().map(|problem| problem.code).collect::<Vec<_>>()
+    };
+    let denied = |code: &str| ProviderError::denied(code, "no");
+    for error in [denied("AccessDenied"), denied("UnauthorizedOperation"), denied("CLUSTER_FORBIDS")] {
+        assert_eq!(looked(error.clone(), true), [""; 0]);
+        assert_eq!(looked(error.clone(), false), [error.code()]);
+    }
+    for error in [denied("SignatureDoesNotMatch"), denied("ACTION_NOT_GRANTED"), ProviderError::other("BROKEN", "it")] {
+        assert_eq!(looked(error.clone(), true), [error.code()]);
+        assert_eq!(looked(error.clone(), false), [error.code()]);
+    }
 }

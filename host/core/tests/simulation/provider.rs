@@ -68,6 +68,8 @@ pub struct SimProvider {
     pub unreadable: BTreeSet<Address>,
     /// What `preflight` finds, one look after the other; nothing once they are used up.
     pub checks: Arc<Mutex<VecDeque<Vec<Diagnostic>>>>,
+    /// What `preflight` fails with.
+    pub unchecked: Option<ProviderError>,
     pub description: Description,
     /// What secrets are, at the edge.
     pub vault: Vault,
@@ -86,6 +88,7 @@ impl SimProvider {
             lie: None,
             unreadable: BTreeSet::new(),
             checks: Arc::default(),
+            unchecked: None,
             description: description(),
             vault: Vault::default(),
             others: Others::default(),
@@ -287,6 +290,9 @@ impl Provider for SimProvider {
     }
 
     async fn preflight(&self, _: &Call, _: &Value, _: &Value) -> Result<Vec<Diagnostic>, ProviderError> {
+        if let Some(error) = &self.unchecked {
+            return Err(error.clone());
+        }
         Ok(self.checks.lock().unwrap().pop_front().unwrap_or_default())
     }
 

@@ -145,6 +145,33 @@ fn words(ran: &Ran) -> Vec<String> {
 }
 
 #[test]
+fn a_plan_tells_what_it_makes_and_no_secret() {
+    let world = World::new();
+    world.vault.set("a", "first-a");
+    world.vault.set("b", "first-b");
+    let ran = world.deploy(wanted());
+    let values = |address: &str| {
+        let change = ran.plan.changes.iter().find(|change| change.address == at(address));
+        change.and_then(|change| change.values.clone()).unwrap()
+    };
+    assert_eq!(values("sim.queue.jobs"), json!({"tags": {"password": {"$secret": "b"}, "plain": "x"}}));
+    assert_eq!(
+        values("sim.node-group.user"),
+        json!({
+            "cluster": "sim-dev", "instance_type": "m5.xlarge", "subnet_ids": [{"$unknown": "sim.subnet.a#/id"}],
+            "scaling": {"max": 5, "desired": 1}, "labels": {"pool": "user"},
+        })
+    );
+    assert!(!serde_json::to_string(&ran.plan).unwrap().contains("first-"));
+    let bigger = edited(wanted(), "sim.node-group.user", |d| d["scaling"]["max"] = json!(6));
+    let ran = world.deploy(edited(bigger, "sim.node-group.worker", |d| d["instance_type"] = json!("m5.2xlarge")));
+    let told: Vec<(Action, bool)> =
+        ran.plan.changes.iter().map(|change| (change.action, change.values.is_some())).collect();
+    assert!(told.contains(&(Action::Replace, true)) && told.contains(&(Action::Update, false)), "{told:?}");
+    assert!(!told.contains(&(Action::NoOp, true)), "{told:?}");
+}
+
+#[test]
 fn an_edited_value_is_one_update_and_then_nothing() {
     for shows in [Shows::Nothing, Shows::Values, Shows::Whether] {
         let world = world(shows);

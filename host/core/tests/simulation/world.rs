@@ -137,6 +137,8 @@ impl Ran {
 #[derive(Clone, Default)]
 pub struct How {
     pub destroy: bool,
+    /// Only looked at.
+    pub plan: bool,
     pub crash: Option<Crash>,
     pub confirmed: Vec<&'static str>,
     pub targets: Vec<&'static str>,
@@ -275,6 +277,10 @@ impl World {
         let work = async {
             let purpose = if how.destroy { Purpose::Destroy } else { Purpose::Deploy };
             let planned = run.plan(purpose).await?;
+            if how.plan {
+                run.preflight_of_plan(&planned).await?;
+                return Ok((planned.plan, ApplyReport::default()));
+            }
             run.preflight(&planned).await?;
             let report = run.apply(&planned).await?;
             run.outputs().await?;

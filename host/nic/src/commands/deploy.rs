@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::confirm::{Prompt, Reply, in_place};
 use super::consent::Consent;
-use super::planned::{PlanRequest, planned};
+use super::planned::{PlanRequest, planned, shown};
 use super::{Ended, Result};
 use crate::backend::Access;
 use crate::cli::DeployArgs;
@@ -68,9 +68,8 @@ pub(super) async fn run(flags: &DeployArgs, printer: Printer) -> Result {
         printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
         return Err(in_config(RunError::Refused(unconfirmed)));
     } else {
-        let checks = session.run.preflight(&planned).await.map_err(in_config)?;
-        printer.diagnostics(&checks, Some(&config.excerpts(&checks)));
-        printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+        let shown = shown(&config, &session, &planned, (Access::Write, printer)).await;
+        shown.map_err(|error| Ended::in_config(error, &config))?;
     }
     let consent = Consent::to(&session, &planned).await;
     if consent.is_needed() {

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::handover::{self, Handover, Withdrawing};
-use crate::output::{Printer, Verbosity, human, json as views};
+use crate::output::{Printer, Verbosity, human, json as views, wrap};
 use crate::session::Session;
 
 pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
@@ -79,7 +79,8 @@ pub(super) async fn run(flags: &DestroyArgs, printer: Printer) -> Result {
     } else {
         let location = &session.location;
         let rest = if looked { "" } else { " Whether anything stands all the same was not looked at." };
-        printer.line(format!("There is no state at `{location}`: nothing is recorded, and nothing was deleted.{rest}"));
+        let told = format!("There is no state at `{location}`: nothing is recorded, and nothing was deleted.{rest}");
+        printer.line(wrap::hanging("", 0, &told));
     }
     printer.document(&json!({
         "success": true,

@@ -1,4 +1,4 @@
-//! From the config to the plan of a deploy, for the commands that show it and the one that carries it out.
+//! From the config to the plan of a deploy, for the command that shows it and the one that carries it out.
 
 use nic_core::diagnostic::Diagnostic;
 use nic_core::engine::{Planned, RunError};
@@ -12,7 +12,7 @@ use crate::cli::{RunFlags, StatePath};
 use crate::config::Config;
 use crate::disruption;
 use crate::error::CommandError;
-use crate::output::Printer;
+use crate::output::{Printer, Verbosity, human};
 use crate::reach;
 use crate::readiness::Look;
 use crate::session::Session;
@@ -35,7 +35,7 @@ pub(super) async fn planned(
 ) -> Result<(Session, Planned, Option<Look>), Ended> {
     let in_config = |error: CommandError| Ended::in_config(error, config);
     let session = open(config, wanted, None, printer).await?;
-    let refused = match plan(&session, wanted.access).await {
+    let refused = match plan(config, &session, wanted.access).await {
         (Ok(planned), look) => return Ok((session, planned, look)),
         (Err(error), _) => error,
     };
@@ -45,12 +45,12 @@ pub(super) async fn planned(
     session.close().await.map_err(in_config)?;
     printer.talk("info", format!("Going on with the state of lineage {lineage}."));
     let session = open(config, wanted, Some(&lineage), printer).await?;
-    let (planned, look) = plan(&session, wanted.access).await;
+    let (planned, look) = plan(config, &session, wanted.access).await;
     Ok((session, planned.map_err(|error| in_config(error.into()))?, look))
 }
 
 /// How the cluster stands is asked beside the other reads, so that a deploy without changes waits for nothing more.
-async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, Option<Look>) {
+async fn plan(config: &Config, session: &Session, access: Access) -> (Result<Planned, RunError>, Option<Look>) {
     let planned = session.run.plan(Purpose::Deploy);
     let (mut planned, look) = match access {
         Access::Read => (planned.await, None),
@@ -63,12 +63,31 @@ async fn plan(session: &Session, access: Access) -> (Result<Planned, RunError>, 
         reach::explain(session, problems.iter_mut()).await;
     }
     if let Ok(planned) = &mut planned {
+        planned.diagnostics = config.matter(std::mem::take(&mut planned.diagnostics));
         // Who reads the plan, or saves it, sees what there is to agree to.
         let note = Consent::to(session, planned).await.note();
         planned.plan.notes.extend(note);
         planned.plan.notes.extend(disruption::note(session, &planned.plan).await);
     }
     (planned, look)
+}
+
+/// Checks what is going to change, and shows it: with what is in its way, if the checks find that.
+pub(super) async fn shown(
+    config: &Config,
+    session: &Session,
+    planned: &Planned,
+    (access, printer): (Access, Printer),
+) -> Result<(), CommandError> {
+    let checks = match access {
+        Access::Read => session.run.preflight_of_plan(planned).await,
+        Access::Write => session.run.preflight(planned).await,
+    };
+    if let Ok(told) = &checks {
+        printer.diagnostics(told, Some(&config.excerpts(told)));
+    }
+    printer.line(human::plan(&planned.plan, printer.verbosity == Verbosity::Verbose));
+    checks.map(drop).map_err(CommandError::from)
 }
 
 async fn open(

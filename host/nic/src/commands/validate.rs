@@ -45,7 +45,7 @@ pub(super) async fn run(flags: &ValidateArgs, printer: Printer) -> Result {
         }
         Err(error @ (RunError::Backend(_) | RunError::Interrupted)) => return Err(CommandError::from(error).into()),
     }
-    let found: Vec<Diagnostic> = found.into_iter().map(|d| config.locate(d)).collect();
+    let found: Vec<Diagnostic> = config.matter(found).into_iter().map(|d| config.locate(d)).collect();
     let answered = answer(&found, Some(&config.excerpts(&found)), printer);
     Ok(broke.unwrap_or(answered))
 }

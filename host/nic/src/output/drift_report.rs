@@ -8,7 +8,7 @@ use nic_core::document::{secret_name, unescape};
 use nic_core::drift::{Condition, DriftReport, ResourceDrift};
 use serde_json::{Map, Value, json};
 
-use super::human::{path, shown};
+use super::values::{path, shown};
 use super::wrap;
 
 const BOLD: Style = Style::new().bold();

@@ -5,19 +5,17 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use nic_core::diagnostic::{Diagnostic, Severity};
 use nic_core::diff::AttributeChange;
-use nic_core::document::{canonical, hidden_words, is_unknown, secret_name};
+use nic_core::document::hidden_words;
 use nic_core::plan::{Action, Plan, PlannedChange, Reason};
 use serde_json::Value;
 
 use super::excerpt::excerpt;
+use super::values::{self, path, shown};
 use super::wrap;
 use crate::config::ConfigSource;
 
 /// How many unchanged resources are named before the rest is counted.
 const UNCHANGED_NAMED: usize = 8;
-
-/// Longest value that is shown in a plan, in characters.
-const MAX_VALUE: usize = 60;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -70,19 +68,19 @@ pub fn plain(diagnostic: &Diagnostic, indent: usize) -> String {
     text
 }
 
-/// The plan, destroys first; unchanged resources are left out.
+/// The plan, destroys first; unchanged resources are left out. Of what is made it tells a few values, or all of them.
 pub fn plan(plan: &Plan, verbose: bool) -> String {
     let mut text = String::new();
     for change in plan.changes.iter().filter(|change| change.action.is_change()) {
         let style = colour(change.action);
-        let _ = writeln!(
-            text,
-            "  {style}{:>3}{style:#} {} {BOLD}{}{BOLD:#}{}",
-            change.symbol(),
-            change.title,
-            change.address.name(),
-            because(change)
-        );
+        let (symbol, name, why) = (change.symbol(), change.address.name(), because(change));
+        let head = format!("  {style}{symbol:>3}{style:#} {} {BOLD}{name}{BOLD:#}", change.title);
+        let between = match why.as_str() {
+            "" => "",
+            _ if wrap::width(&head) + 1 + wrap::width(&why) <= wrap::WIDTH => " ",
+            _ => "\n        ",
+        };
+        let _ = writeln!(text, "{head}{between}{why}");
         for difference in &change.differences {
             attribute(&mut text, difference, change.action);
         }
@@ -92,12 +90,18 @@ pub fn plan(plan: &Plan, verbose: bool) -> String {
             let told = format!("{why}; deploy needs\n--confirm {}", change.address);
             let _ = writeln!(text, "{}", wrap::hanging(&format!("        {red}!{red:#} "), 10, &told));
         }
+        match &change.values {
+            Some(values) if verbose => text.push_str(&values::all(values)),
+            Some(values) if change.action == Action::Create => text.push_str(&values::telling(values, name)),
+            _ => {}
+        }
         if verbose {
             let _ = writeln!(text, "        {DIM}{}{DIM:#}", change.address);
         }
     }
     for (change, why) in plan.changes.iter().filter_map(|change| Some((change, stays(change)?))) {
-        let _ = writeln!(text, "  {DIM}  = {} {} ({why}){DIM:#}", change.title, change.address.name());
+        let told = format!("{} {} ({why})", change.title, change.address.name());
+        let _ = writeln!(text, "{}{DIM:#}", wrap::hanging(&format!("  {DIM}  = "), 6, &told));
     }
     let _ = write!(text, "{}", summary(plan));
     match plan.needs_confirmation.len() {
@@ -141,7 +145,7 @@ fn stays(change: &PlannedChange) -> Option<String> {
 
 fn because(change: &PlannedChange) -> String {
     if let Some(host) = &change.goes_with {
-        return format!(" {DIM}(cannot be read: goes with {host}){DIM:#}");
+        return format!("{DIM}(cannot be read: goes with {host}){DIM:#}");
     }
     let why = match change.reason {
         Reason::Found if change.shared => SHARED,
@@ -156,22 +160,7 @@ fn because(change: &PlannedChange) -> String {
         Reason::Found => "found with our marks, not recorded",
         _ => return String::new(),
     };
-    format!(" {DIM}({why}){DIM:#}")
-}
-
-/// `scaling_config.max_size` for `/scaling_config/max_size`.
-pub(super) fn path(pointer: &str) -> String {
-    pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~").replace('/', ".")
-}
-
-/// A value of a difference, cut to fit a line; secrets are not shown.
-pub(super) fn shown(difference: &AttributeChange, value: &Value) -> String {
-    let sensitive = difference.sensitive && !value.is_null() || secret_name(value).is_some();
-    match hidden_words(value) {
-        Some(words) => format!("({words})"),
-        None if sensitive => "(sensitive)".to_owned(),
-        None => value_text(value),
-    }
+    format!("{DIM}({why}){DIM:#}")
 }
 
 fn attribute(text: &mut String, difference: &AttributeChange, action: Action) {
@@ -190,22 +179,6 @@ fn attribute(text: &mut String, difference: &AttributeChange, action: Action) {
         // Below each other, long values can be compared too.
         let _ = writeln!(text, "        {path}:{red}{forced}{red:#}\n            {DIM}{old}{DIM:#}\n          → {new}");
     }
-}
-
-fn value_text(value: &Value) -> String {
-    let whole = match value {
-        Value::Null => "(none)".to_owned(),
-        unknown if is_unknown(unknown) => "(known after apply)".to_owned(),
-        Value::String(text) => text.clone(),
-        other => canonical(other),
-    };
-    // What comes from a cloud is shown, never obeyed: control characters would move the cursor.
-    let safe: String = whole.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if safe.chars().count() > MAX_VALUE {
-        let cut: String = safe.chars().take(MAX_VALUE - 1).collect();
-        return format!("{cut}…");
-    }
-    safe
 }
 
 /// `VPC vpc-123 exists, no changes needed.` for the resources people know, and a count of the rest.

@@ -24,7 +24,9 @@ pub async fn check(cloud: &Cloud, config: &Config, summary: Summary<'_>) -> Vec<
     let unfit = zones.iter().enumerate().filter_map(|(index, zone)| {
         let (code, why) = match shown.iter().find(|shown| shown.name == *zone) {
             None => {
-                ("ZONE_NOT_IN_REGION", "does not exist in the region, or the account has not opted into it".to_owned())
+                let region = &config.region;
+                let why = format!("does not exist in the region `{region}`, or the account has not opted into it");
+                ("ZONE_NOT_IN_REGION", why)
             }
             Some(shown) if shown.kind != "availability-zone" => (
                 "ZONE_NOT_FOR_CLUSTERS",

@@ -213,7 +213,9 @@ fn a_control_plane_stands_in_zones_that_eks_serves() {
     assert!(found[0].detail.contains("`us-west-2a` is use1-az3 in this account"), "{}", found[0].detail);
     let found = told(zones(&[("us-west-2a", "usw2-lax1-az1", "local-zone"), b]));
     assert_eq!(codes(&found), [(Severity::Error, "ZONE_NOT_FOR_CLUSTERS")]);
-    assert_eq!(codes(&told(zones(&[b]))), [(Severity::Error, "ZONE_NOT_IN_REGION")]);
+    let found = told(zones(&[b]));
+    assert_eq!(codes(&found), [(Severity::Error, "ZONE_NOT_IN_REGION")]);
+    assert!(found[0].detail.contains("in the region `us-west-2`"), "{}", found[0].detail);
     let denied = Reply::ec2_error(403, "UnauthorizedOperation", "no");
     assert_eq!(codes(&told(denied)), [(Severity::Warning, "PREFLIGHT_INCOMPLETE")]);
     // The subnets of somebody else's, too; where machines are not offered either is a matter of its own.

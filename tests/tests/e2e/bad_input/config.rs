@@ -199,6 +199,21 @@ async fn what_is_only_odd_is_a_warning() -> Result<()> {
     Ok(())
 }
 
+/// A bucket that Nebari would make for its own state has to have a name that S3 takes; one that nobody makes has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_bucket_that_nobody_makes_is_no_matter() -> Result<()> {
+    let workspace = Workspace::new()?;
+    for (state, told) in [("", true), ("{type: remote}", true), ("{type: local}", false), ("{type: existing}", false)] {
+        workspace.config(&format!(
+            "project_name: my_nebari\nprovider: aws\nterraform_state: {state}\namazon_web_services:\n  region: us-west-2\n"
+        ))?;
+        let ran = workspace.ok(&["validate", "--format", "json"]).await?;
+        ensure!(ran.json()?["warnings"].to_string().contains("BUCKET_NAME_INVALID") == told, "{state}: {}", ran.said());
+        ensure!(ran.stderr.contains("BUCKET_NAME_INVALID") == told, "{state}: {}", ran.said());
+    }
+    Ok(())
+}
+
 /// Keys and values with characters that are not shown, or look like others, are told with their place.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_what_it_looks_like_is_a_warning() -> Result<()> {

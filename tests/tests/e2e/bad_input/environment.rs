@@ -128,7 +128,7 @@ async fn a_variable_sets_any_key_as_if_it_stood_in_the_file() -> Result<()> {
         ensure!(workspace.read("tap")?.contains(seen), "{variable}={value}: {}", workspace.read("tap")?);
     }
     for (variable, value, why) in [
-        ("amazon_web_services__region", "eu-central-1", "ZONE_NOT_IN_REGION"),
+        ("amazon_web_services__region", "eu-central-1", "`us-west-2a` is not in the region `eu-central-1`"),
         ("amazon_web_services__availability_zones__7", "us-west-2c", "has no `7`"),
         ("amazon_web_services__node_groups__user__max_nodes", "nine", "VALUE_TYPE"),
         ("amazon_web_services__region__deeper", "x", "is no map"),

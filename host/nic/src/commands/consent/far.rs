@@ -103,6 +103,7 @@ mod tests {
             needs: std::collections::BTreeSet::new(),
             in_progress: false,
             document_digest: None,
+            values: None,
             create_first: false,
             deposed: None,
             confirmation: None,

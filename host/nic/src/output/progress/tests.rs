@@ -48,6 +48,7 @@ fn change(text: &str, title: &str, action: Action, needs: &[&str]) -> PlannedCha
         needs: needs.iter().map(|need| need.parse().unwrap()).collect::<BTreeSet<_>>(),
         in_progress: false,
         document_digest: None,
+        values: None,
         create_first: false,
         deposed: None,
         confirmation: None,
