@@ -55,6 +55,16 @@ pub struct Refusal {
     pub of: String,
 }
 
+/// The text of one of the files that Nebari's package has beside its code, by its path there. The package is installed first where it is
+/// missing.
+pub async fn packaged(path: &str) -> Result<String> {
+    let venv = tokio::task::spawn_blocking(|| ensure_nebari(&|_| ())).await.context("wait for Nebari")??;
+    let mut pythons = std::fs::read_dir(venv.join("lib")).context("look for Nebari's packages")?;
+    let python = pythons.next().context("the environment has no Python")??;
+    let path = python.path().join("site-packages/_nebari").join(path);
+    std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
+}
+
 impl Nebari {
     /// Starts it, and installs it first where it is missing.
     pub async fn start() -> Result<Self> {

@@ -4,6 +4,7 @@
 //! `NIC_NEBARI_SEED` others.
 
 mod configs;
+mod definitions;
 mod providers;
 mod verdict;
 

@@ -1,6 +1,8 @@
-//! The nine definitions of Traefik 2 (`traefik.containo.us/v1alpha1`), with the fields that Traefik 2.11 publishes for them.
+//! The nine definitions of Traefik 2 (`traefik.containo.us/v1alpha1`), with the fields that Traefik 2.11 publishes for them, and those that
+//! Nebari's own definitions have besides.
 //!
-//! A field that a schema does not know is dropped by the API server, so the schemas are whole; later stages' objects rely on it.
+//! A field that a schema does not know is dropped by the API server, so the schemas are whole; later stages' objects rely on it. What
+//! Nebari's accept is accepted: nothing is required, no number or word refused, that they let pass.
 
 mod middlewares;
 mod routes;
@@ -56,7 +58,7 @@ fn definition(kind: &str, plural: &str, spec: Value) -> Value {
             "name": "v1alpha1",
             "served": true,
             "storage": true,
-            "schema": { "openAPIV3Schema": schema::required(whole, &["metadata", "spec"]) },
+            "schema": { "openAPIV3Schema": whole },
         }],
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::schema::{alike, anything, flag, list, long, map, members, reference, text, whole, whole_or_text};
+use super::schema::{alike, anything, flag, list, map, members, reference, text, whole, whole_or_text};
 use super::services::service;
 
 /// What is done to requests of HTTP.
@@ -19,7 +19,7 @@ pub(super) fn http() -> Value {
         ("errors", members([("query", text()), ("service", service([])), ("status", list(text()))])),
         ("forwardAuth", forward_auth()),
         ("headers", headers()),
-        ("inFlightReq", members([("amount", long()), ("sourceCriterion", source())])),
+        ("inFlightReq", members([("amount", whole()), ("sourceCriterion", source())])),
         ("ipAllowList", addresses()),
         ("ipWhiteList", addresses()),
         ("passTLSClientCert", members([("info", certificate()), ("pem", flag())])),
@@ -38,7 +38,7 @@ pub(super) fn http() -> Value {
 /// What is done to connections of TCP.
 pub(super) fn tcp() -> Value {
     let ranges = || members([("sourceRange", list(text()))]);
-    members([("inFlightConn", members([("amount", long())])), ("ipAllowList", ranges()), ("ipWhiteList", ranges())])
+    members([("inFlightConn", members([("amount", whole())])), ("ipAllowList", ranges()), ("ipWhiteList", ranges())])
 }
 
 fn login() -> Value {
@@ -47,7 +47,7 @@ fn login() -> Value {
 
 fn buffering() -> Value {
     let bytes = ["maxRequestBodyBytes", "maxResponseBodyBytes", "memRequestBodyBytes", "memResponseBodyBytes"];
-    members(alike(&bytes, &long()).into_iter().chain([("retryExpression", text())]))
+    members(alike(&bytes, &whole()).into_iter().chain([("retryExpression", text())]))
 }
 
 fn circuit_breaker() -> Value {
@@ -75,6 +75,8 @@ fn headers() -> Value {
         "browserXssFilter",
         "contentTypeNosniff",
         "forceSTSHeader",
+        // As Nebari's definitions spell it.
+        "forceSTSheader",
         "frameDeny",
         "isDevelopment",
         "sslForceHost",
@@ -84,6 +86,8 @@ fn headers() -> Value {
         "stsPreload",
     ];
     let texts = [
+        // Of Traefik 2.1, and still in Nebari's definitions.
+        "accessControlAllowOrigin",
         "contentSecurityPolicy",
         "customBrowserXSSValue",
         "customFrameOptionsValue",
@@ -108,7 +112,7 @@ fn headers() -> Value {
         alike(&texts, &text()),
         alike(&lists, &list(text())),
         alike(&maps, &map(text())),
-        alike(&["accessControlMaxAge", "stsSeconds"], &long()),
+        alike(&["accessControlMaxAge", "stsSeconds"], &whole()),
     ];
     members(all.into_iter().flatten())
 }
@@ -127,7 +131,7 @@ fn addresses() -> Value {
 }
 
 fn rate_limit() -> Value {
-    members([("average", long()), ("burst", long()), ("period", whole_or_text()), ("sourceCriterion", source())])
+    members([("average", whole()), ("burst", whole()), ("period", whole_or_text()), ("sourceCriterion", source())])
 }
 
 /// Which parts of a client's certificate are passed on.

@@ -7,12 +7,13 @@ use super::services::service;
 
 /// Routes of HTTP.
 pub(super) fn http() -> Value {
+    let service = service([("kind", one_of(&["Service", "TraefikService"]))]);
     let route = members([
         ("kind", one_of(&["Rule"])),
         ("match", text()),
         ("middlewares", list(reference())),
         ("priority", whole()),
-        ("services", list(service([]))),
+        ("services", list(required(service, &["name"]))),
     ]);
     spec(required(route, &["kind", "match"]), Some(tls([])))
 }
@@ -34,7 +35,7 @@ pub(super) fn tcp() -> Value {
         ("priority", whole()),
         ("services", list(required(service, &["name", "port"]))),
     ]);
-    spec(required(route, &["match"]), Some(tls([("passthrough", flag())])))
+    spec(route, Some(tls([("passthrough", flag())])))
 }
 
 /// Routes of UDP.
@@ -46,12 +47,12 @@ pub(super) fn udp() -> Value {
         ("port", whole_or_text()),
         ("weight", whole()),
     ]);
-    spec(members([("services", list(required(service, &["name", "port"])))]), None)
+    spec(members([("services", list(required(service, &["name"])))]), None)
 }
 
 fn spec(route: Value, tls: Option<Value>) -> Value {
     let always = [("entryPoints", list(text())), ("routes", list(route))];
-    required(members(always.into_iter().chain(tls.map(|tls| ("tls", tls)))), &["routes"])
+    members(always.into_iter().chain(tls.map(|tls| ("tls", tls))))
 }
 
 fn tls(more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {

@@ -21,11 +21,6 @@ pub(super) fn whole() -> Value {
     json!({ "type": "integer" })
 }
 
-/// A whole number of 64 bits.
-pub(super) fn long() -> Value {
-    json!({ "type": "integer", "format": "int64" })
-}
-
 /// A port by number or name, a duration in seconds or with its unit.
 pub(super) fn whole_or_text() -> Value {
     json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true })
@@ -42,6 +37,11 @@ pub(super) fn map(values: Value) -> Value {
     let mut map = json!({ "type": "object" });
     map["additionalProperties"] = values;
     map
+}
+
+/// An object with whatever is in it, kept as it is.
+pub(super) fn any_members() -> Value {
+    json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }
 
 /// Whatever it is, kept as it is.

@@ -2,25 +2,39 @@
 
 use serde_json::Value;
 
-use super::schema::{flag, list, long, members, one_of, required, text, whole, whole_or_text};
+use super::schema::{any_members, flag, list, members, text, whole, whole_or_text};
 
 /// A service of HTTP, with what else its place allows.
 pub(super) fn service(more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let always = [
-        ("kind", one_of(&["Service", "TraefikService"])),
+        ("healthCheck", health_check()),
+        ("kind", text()),
         ("name", text()),
         ("namespace", text()),
         ("nativeLB", flag()),
         ("passHostHeader", flag()),
         ("port", whole_or_text()),
-        ("responseForwarding", members([("flushInterval", text())])),
+        // Nebari's definitions have a mirror's `percent` and `weight` in here.
+        ("responseForwarding", members([("flushInterval", text()), ("percent", whole()), ("weight", whole())])),
         ("scheme", text()),
         ("serversTransport", text()),
         ("sticky", sticky()),
         ("strategy", text()),
         ("weight", whole()),
     ];
-    required(members(always.into_iter().chain(more)), &["name"])
+    members(always.into_iter().chain(more))
+}
+
+/// How it is seen whether a server is well: of Traefik 2.1, and still in Nebari's definitions.
+fn health_check() -> Value {
+    members([
+        ("headers", any_members()),
+        ("host", text()),
+        ("intervalSeconds", whole()),
+        ("path", text()),
+        ("scheme", text()),
+        ("timeoutSeconds", whole()),
+    ])
 }
 
 fn sticky() -> Value {
@@ -32,7 +46,7 @@ fn sticky() -> Value {
 pub(super) fn traefik_service() -> Value {
     let mirror = service([("percent", whole())]);
     members([
-        ("mirroring", service([("maxBodySize", long()), ("mirrors", list(mirror))])),
+        ("mirroring", service([("maxBodySize", whole()), ("mirrors", list(mirror))])),
         ("weighted", members([("services", list(service([]))), ("sticky", sticky())])),
     ])
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::routes::domain;
-use super::schema::{flag, list, members, one_of, required, text};
+use super::schema::{flag, list, members, one_of, text};
 
 /// Parameters of connections.
 pub(super) fn option() -> Value {
@@ -14,10 +14,17 @@ pub(super) fn option() -> Value {
         "VerifyClientCertIfGiven",
         "RequireAndVerifyClientCert",
     ];
+    // Nebari's definitions have two flags of the option's in here.
+    let client = [
+        ("clientAuthType", one_of(&kinds)),
+        ("preferServerCipherSuites", flag()),
+        ("secretNames", list(text())),
+        ("sniStrict", flag()),
+    ];
     members([
         ("alpnProtocols", list(text())),
         ("cipherSuites", list(text())),
-        ("clientAuth", members([("clientAuthType", one_of(&kinds)), ("secretNames", list(text()))])),
+        ("clientAuth", members(client)),
         ("curvePreferences", list(text())),
         ("maxVersion", text()),
         ("minVersion", text()),
@@ -28,7 +35,7 @@ pub(super) fn option() -> Value {
 
 /// Certificates.
 pub(super) fn store() -> Value {
-    let certificate = || required(members([("secretName", text())]), &["secretName"]);
+    let certificate = || members([("secretName", text())]);
     members([
         ("certificates", list(certificate())),
         ("defaultCertificate", certificate()),
