@@ -35,7 +35,7 @@ mod connector;
 mod error;
 
 pub use error::{classify, error};
-pub use nic_aws_partitions::{PARTITIONS, Partition};
+pub use nic_aws_partitions::{EKS_PRINCIPAL, PARTITIONS, Partition, SERVICE_ACCOUNT_AUDIENCE};
 
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;

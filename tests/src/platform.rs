@@ -109,7 +109,12 @@ pub struct Site {
 impl Site {
     /// Starts both. What AWS takes its time for takes so many looks.
     pub async fn start(emulator: Emulator, looks: u32) -> Result<Self> {
-        let aws = AwsCloud::start_in(emulator, REGION, crate::aws::Credentials::default()).await?;
+        Self::start_in(emulator, REGION, looks).await
+    }
+
+    /// The same in this region. ministack knows one partition alone.
+    pub async fn start_in(emulator: Emulator, region: &str, looks: u32) -> Result<Self> {
+        let aws = AwsCloud::start_in(emulator, region, crate::aws::Credentials::default()).await?;
         let cluster = NamespaceServer::start(Some(aws.machines())).await?;
         aws.set_cluster_endpoint(cluster.endpoint(), cluster.ca_pem()).await;
         aws.pace(Pace::all(Wait::Reads(looks))).await;

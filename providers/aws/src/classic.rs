@@ -17,6 +17,7 @@ pub use self::storage::SHARED_FILE_SYSTEM;
 
 use std::collections::BTreeMap;
 
+use nic_sdk::aws::{Partition, partition_of};
 use nic_sdk::error::Error;
 use nic_sdk::kit::Topology;
 use nic_sdk::provider::Facts;
@@ -48,13 +49,18 @@ impl Platform<'_> {
         }
     }
 
-    /// A role with this trust policy. Nebari's templates give the boundary to two roles of four; where an account demands one, it demands it
+    /// Where its ARNs, principals and hosts are.
+    pub(crate) fn partition(&self) -> &'static Partition {
+        partition_of(&self.config.region)
+    }
+
+    /// A role with this trust policy, and with a tag `Name` where one is given. Nebari's templates give the boundary to two roles of four; where an account demands one, it demands it
     /// on every role, so here each has it.
-    pub(crate) fn role(&self, name: &str, trust: &Value) -> Value {
+    pub(crate) fn role(&self, name: &str, trust: &Value, shown_as: Option<&str>) -> Value {
         let mut document = json!({
             "name": name,
             "assume_role_policy": trust,
-            "tags": tag_object(&self.tags(None)),
+            "tags": tag_object(&self.tags(shown_as)),
         });
         if let Some(boundary) = &self.config.permissions_boundary {
             document["permissions_boundary"] = boundary.as_str().into();

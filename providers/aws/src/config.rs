@@ -159,8 +159,8 @@ fn section_of(
     let node_groups = node_group::parse(section, topology, findings);
     let (endpoint_public, endpoint_private) = endpoint::access(section, findings);
     let public_access_cidrs = endpoint::public_cidrs(section, endpoint_public, findings);
-    let kms_key_arn = identifiers::kms_key(section, findings);
-    let permissions_boundary = identifiers::boundary(section, findings);
+    let kms_key_arn = identifiers::kms_key(section, region.as_deref(), findings);
+    let permissions_boundary = identifiers::boundary(section, region.as_deref(), findings);
     let network = network(section, topology, findings);
     // Only a network of its own has subnets for each zone.
     if !matches!(network, Some(Network::Existing { .. })) {

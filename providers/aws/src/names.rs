@@ -3,7 +3,6 @@
 //! Later stages find the cluster by its name, so these are a contract, not a taste. docs/adr/0007 says why the cluster has
 //! Classic's name in both topologies.
 
-use nic_sdk::aws::partition_of;
 use nic_sdk::kit::Topology;
 use nic_sdk::types::Context;
 
@@ -100,11 +99,6 @@ impl Names {
     }
 }
 
-/// The ARN of a policy that AWS manages, in the partition of the region; `path` may hold `service-role/`.
-pub fn managed_policy(region: &str, path: &str) -> String {
-    format!("arn:{}:iam::aws:policy/{path}", partition_of(region).id)
-}
-
 /// AWS reserves names that begin with `aws`; Nebari puts one more `a` before them.
 fn escape_project(project: &str) -> String {
     if project.starts_with("aws") { format!("a{project}") } else { project.to_owned() }
@@ -144,16 +138,6 @@ mod tests {
             ("my-nebari-cluster-role".into(), "my-nebari-node-role".into())
         );
         assert_eq!(names.cluster, "my-nebari-dev");
-    }
-
-    #[test]
-    fn the_policies_of_aws_are_in_the_partition_of_the_region() {
-        assert_eq!(
-            managed_policy("cn-north-1", "AmazonEKSClusterPolicy"),
-            "arn:aws-cn:iam::aws:policy/AmazonEKSClusterPolicy"
-        );
-        assert_eq!(managed_policy("us-isob-east-1", "x"), "arn:aws-iso-b:iam::aws:policy/x");
-        assert_eq!(managed_policy("us-west-2", "x"), "arn:aws:iam::aws:policy/x");
     }
 
     #[test]

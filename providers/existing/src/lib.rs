@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 
+/// Where AWS's hosts are in its standard partition; of which a registry is beside somebody's own cluster, nothing tells.
+const REGISTRY_DOMAIN: &str = "amazonaws.com";
+
 /// The provider. It keeps nothing.
 #[derive(Debug)]
 pub struct Existing;
@@ -56,7 +59,8 @@ impl Provider for Existing {
         };
         // The stages after NIC make objects of these kinds, whatever the topology.
         resources.extend(classic::traefik_definitions(&site));
-        resources.extend(config.external_registry.iter().flat_map(|found| classic::external_registry(&site, found)));
+        let registry = config.external_registry.iter();
+        resources.extend(registry.flat_map(|found| classic::external_registry(&site, found, REGISTRY_DOMAIN)));
         Ok(Answer::Ready(resources))
     }
 

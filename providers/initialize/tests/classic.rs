@@ -43,7 +43,7 @@ fn external_registry(site: &Site<'_>) -> Vec<Resource> {
         "extcr_region": secret("extcr_region"),
     } }));
     assert_eq!(found, []);
-    classic::external_registry(site, &read.expect("the section is whole"))
+    classic::external_registry(site, &read.expect("the section is whole"), "amazonaws.com")
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! assert_eq!((china.id, china.dns_suffix), ("aws-cn", "amazonaws.com.cn"));
 //! assert_eq!(china.host("ec2", "cn-north-1"), "ec2.cn-north-1.amazonaws.com.cn");
 //! assert_eq!(Partition::of_region("us-gov-west-1").unwrap().iam_host, "iam.us-gov.amazonaws.com");
+//! assert_eq!(china.managed_policy("AmazonEKSClusterPolicy"), "arn:aws-cn:iam::aws:policy/AmazonEKSClusterPolicy");
 //! // No region that AWS has, or has a pattern for.
 //! assert_eq!(Partition::of_region("moon-north-1"), None);
 //! ```
@@ -32,7 +33,20 @@ pub struct Partition {
     pub global_region: &'static str,
     /// The one host of IAM.
     pub iam_host: &'static str,
+    /// As whom its machines assume roles. It follows no rule: eksctl, which is AWS's own, has the same table
+    /// (`pkg/apis/eksctl.io/v1alpha5/partitions.go`), and of `aws-eusc` IAM itself says that `ec2.amazonaws.eu` is nobody
+    /// (pulumi/pulumi-eks#2341).
+    pub ec2_principal: &'static str,
 }
+
+/// As whom EKS assumes roles, in every partition: in China too `eks.amazonaws.com.cn` is nobody (terraform-aws-eks#1904).
+pub const EKS_PRINCIPAL: &str = "eks.amazonaws.com";
+
+/// Whom the tokens of a cluster's service accounts are made for, in every partition. It is a word and no host: EKS's webhook puts it into
+/// every pod (`--token-audience` of amazon-eks-pod-identity-webhook), and what names the partition's suffix instead finds "Incorrect
+/// token audience" (eksctl#1910, terraform-aws-eks#1704 and #2700). Nebari's templates give the issuer `sts.<suffix>` and the roles
+/// this, so that in China no service account of theirs can assume one.
+pub const SERVICE_ACCOUNT_AUDIENCE: &str = "sts.amazonaws.com";
 
 /// All of them; the first is what most people have.
 pub const PARTITIONS: [Partition; 8] = [
@@ -43,6 +57,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.aws",
         global_region: "us-east-1",
         iam_host: "iam.amazonaws.com",
+        ec2_principal: "ec2.amazonaws.com",
     },
     Partition {
         id: "aws-cn",
@@ -51,6 +66,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.amazonwebservices.com.cn",
         global_region: "cn-north-1",
         iam_host: "iam.cn-north-1.amazonaws.com.cn",
+        ec2_principal: "ec2.amazonaws.com.cn",
     },
     Partition {
         id: "aws-us-gov",
@@ -59,6 +75,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.aws",
         global_region: "us-gov-west-1",
         iam_host: "iam.us-gov.amazonaws.com",
+        ec2_principal: "ec2.amazonaws.com",
     },
     Partition {
         id: "aws-iso",
@@ -67,6 +84,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.aws.ic.gov",
         global_region: "us-iso-east-1",
         iam_host: "iam.us-iso-east-1.c2s.ic.gov",
+        ec2_principal: "ec2.c2s.ic.gov",
     },
     Partition {
         id: "aws-iso-b",
@@ -75,6 +93,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.aws.scloud",
         global_region: "us-isob-east-1",
         iam_host: "iam.us-isob-east-1.sc2s.sgov.gov",
+        ec2_principal: "ec2.sc2s.sgov.gov",
     },
     Partition {
         id: "aws-iso-e",
@@ -83,6 +102,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.cloud-aws.adc-e.uk",
         global_region: "eu-isoe-west-1",
         iam_host: "iam.eu-isoe-west-1.cloud.adc-e.uk",
+        ec2_principal: "ec2.amazonaws.com",
     },
     Partition {
         id: "aws-iso-f",
@@ -91,6 +111,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.aws.hci.ic.gov",
         global_region: "us-isof-south-1",
         iam_host: "iam.us-isof-south-1.csp.hci.ic.gov",
+        ec2_principal: "ec2.amazonaws.com",
     },
     Partition {
         id: "aws-eusc",
@@ -99,6 +120,7 @@ pub const PARTITIONS: [Partition; 8] = [
         dual_stack_dns_suffix: "api.amazonwebservices.eu",
         global_region: "eusc-de-east-1",
         iam_host: "iam.eusc-de-east-1.amazonaws.eu",
+        ec2_principal: "ec2.amazonaws.com",
     },
 ];
 
@@ -134,8 +156,8 @@ impl Partition {
         format!("{prefix}.{region}.{}", self.dns_suffix)
     }
 
-    /// Whom tokens are made for that STS takes: the audience of a cluster's identity provider.
-    pub fn sts_audience(&self) -> String {
-        format!("sts.{}", self.dns_suffix)
+    /// The ARN of a policy that AWS manages; `path` may hold `service-role/`.
+    pub fn managed_policy(&self, path: &str) -> String {
+        format!("arn:{}:iam::aws:policy/{path}", self.id)
     }
 }

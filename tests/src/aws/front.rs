@@ -16,6 +16,7 @@ mod fault;
 mod hide;
 mod iam;
 mod models;
+mod partition;
 mod quota;
 mod resource_groups;
 mod signature;

@@ -28,6 +28,7 @@ mod options;
 mod owned;
 mod partitions;
 mod prompts;
+mod read_back;
 mod readiness;
 mod replacement;
 mod secret_edit;

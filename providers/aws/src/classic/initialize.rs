@@ -25,7 +25,8 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     resources.extend(classic::cluster_autoscaler(&site, &autoscaler(platform, Some(general))));
     resources.extend(classic::aws_device_plugin(&site, EKS_GROUP_LABEL, &gpu_groups(platform)));
     let registry = platform.config.external_registry.iter();
-    resources.extend(registry.flat_map(|registry| classic::external_registry(&site, registry)));
+    let domain = platform.partition().dns_suffix;
+    resources.extend(registry.flat_map(|registry| classic::external_registry(&site, registry, domain)));
 }
 
 /// What the autoscaler of this platform must know.

@@ -1,6 +1,6 @@
 //! What lets service accounts assume roles: the cluster's issuer in IAM, and the two roles that Nebari has for it.
 
-use nic_sdk::aws::partition_of;
+use nic_sdk::aws::SERVICE_ACCOUNT_AUDIENCE;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
 
@@ -18,8 +18,7 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     add_provider(platform, resources);
 
     add_autoscaling_policy(platform, resources);
-    // The templates name this policy in the standard partition, wherever the cluster is.
-    let ebs_csi = json!("arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
+    let ebs_csi = Value::from(platform.partition().managed_policy("service-role/AmazonEBSCSIDriverPolicy"));
     let driver = ("ebs-csi-driver", names.ebs_csi_role(), "kube-system:ebs-csi-controller-sa");
     add_attached_role(platform, driver, &ebs_csi, resources);
     add_autoscaler_role(platform, &names.environment, resources);
@@ -65,13 +64,14 @@ fn add_attached_role(
 pub(crate) fn add_provider(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let provider = json!({
         "url": reference(MAIN_CLUSTER, "/oidc_issuer"),
-        "client_ids": [partition_of(&platform.config.region).sts_audience()],
+        "client_ids": [SERVICE_ACCOUNT_AUDIENCE],
         "tags": tag_object(&platform.tags(Some(&platform.names.identity_provider()))),
     });
     resources.push(Resource::new(PROVIDER, IAM_OIDC_PROVIDER, provider));
 }
 
-/// Adds the role of one service account, `<namespace>:<name>`, under a short and a full name; gives its address.
+/// Adds the role of one service account, `<namespace>:<name>`, under a short and a full name; gives its address. Unlike those of the control
+/// plane and of the nodes these bear a `Name`, as Nebari's do.
 pub(crate) fn add_role(
     platform: &Platform<'_>,
     (short, name): (&str, &str),
@@ -79,7 +79,8 @@ pub(crate) fn add_role(
     resources: &mut Vec<Resource>,
 ) -> String {
     let address = format!("aws.iam-role.{short}");
-    resources.push(Resource::new(&address, IAM_ROLE, platform.role(name, &trust(service_account))));
+    let role = platform.role(name, &trust(service_account), Some(name));
+    resources.push(Resource::new(&address, IAM_ROLE, role));
     address
 }
 
@@ -118,7 +119,7 @@ fn trust(service_account: &str) -> Value {
             "Principal": { "Federated": provider },
             "Condition": {
                 "StringEquals": {
-                    format!("{issuer}:aud"): "sts.amazonaws.com",
+                    format!("{issuer}:aud"): SERVICE_ACCOUNT_AUDIENCE,
                     format!("{issuer}:sub"): format!("system:serviceaccount:{service_account}"),
                 },
             },

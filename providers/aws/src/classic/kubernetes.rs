@@ -1,6 +1,6 @@
 //! Two roles, the cluster, its node groups and add-ons, and what is in it from the beginning.
 
-use crate::names::managed_policy;
+use nic_sdk::aws::EKS_PRINCIPAL;
 use nic_sdk::kit::taint::Taint;
 use nic_sdk::types::{Resource, reference};
 use serde_json::{Value, json};
@@ -27,12 +27,12 @@ const NODE_POLICIES: [&str; 4] = [
 /// Adds the cluster and what belongs to it, in the given place.
 pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>) {
     let names = platform.names;
-    let cluster_role = role(platform, &names.cluster_role(), "eks.amazonaws.com");
+    let cluster_role = role(platform, &names.cluster_role(), EKS_PRINCIPAL);
     resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, cluster_role).claim());
     let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
     cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
 
-    let node_role = role(platform, &names.node_role(), "ec2.amazonaws.com");
+    let node_role = role(platform, &names.node_role(), platform.partition().ec2_principal);
     resources.push(Resource::new(NODE_ROLE, IAM_ROLE, node_role));
     let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
 
@@ -58,7 +58,7 @@ pub(crate) fn role(platform: &Platform<'_>, name: &str, service: &str) -> Value 
         "Statement": [{ "Action": "sts:AssumeRole", "Effect": "Allow", "Principal": { "Service": service } }],
         "Version": "2012-10-17",
     });
-    platform.role(name, &trust.to_string().into())
+    platform.role(name, &trust.to_string().into(), None)
 }
 
 /// Attaches AWS's policies to a role and gives the addresses of the attachments.
@@ -74,7 +74,7 @@ pub(crate) fn attach(
         let address = format!("aws.iam-role-policy-attachment.{short}-{}", policy.to_lowercase().replace('_', "-"));
         let document = json!({
             "role": reference(role, "/name"),
-            "policy_arn": managed_policy(&platform.config.region, path),
+            "policy_arn": platform.partition().managed_policy(path),
         });
         resources.push(Resource::new(&address, IAM_ROLE_POLICY_ATTACHMENT, document));
         address

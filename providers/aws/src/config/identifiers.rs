@@ -6,14 +6,17 @@ use nic_sdk::findings::Findings;
 use nic_sdk::kit::{Reader, placeholder};
 
 /// The key that encrypts Kubernetes Secrets.
-pub fn kms_key(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
-    let example = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    arn(section, "eks_kms_arn", fault_of_key, example, findings)
+pub fn kms_key(section: &Reader<'_>, region: Option<&str>, findings: &mut Findings) -> Option<String> {
+    let example = |partition: &str| {
+        format!("arn:{partition}:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+    };
+    arn(section, "eks_kms_arn", (region, fault_of_key), example, findings)
 }
 
 /// The boundary of every role.
-pub fn boundary(section: &Reader<'_>, findings: &mut Findings) -> Option<String> {
-    arn(section, "permissions_boundary", fault_of_policy, "arn:aws:iam::123456789012:policy/boundary", findings)
+pub fn boundary(section: &Reader<'_>, region: Option<&str>, findings: &mut Findings) -> Option<String> {
+    let example = |partition: &str| format!("arn:{partition}:iam::123456789012:policy/boundary");
+    arn(section, "permissions_boundary", (region, fault_of_policy), example, findings)
 }
 
 /// Tells of an id that is none; `prefix` is what ids of its kind begin with.
@@ -35,22 +38,34 @@ struct Parts<'a> {
     resource: &'a str,
 }
 
+/// What is wrong with the parts, for people.
+type Fault = fn(&Parts<'_>) -> Option<String>;
+
 fn arn(
     section: &Reader<'_>,
     key: &str,
-    fault: fn(&Parts<'_>) -> Option<String>,
-    example: &str,
+    (region, fault): (Option<&str>, Fault),
+    example: impl FnOnce(&str) -> String,
     findings: &mut Findings,
 ) -> Option<String> {
     let arn = section.text(key, findings)?;
-    let Some(why) = fault_of_arn(&arn, fault) else { return Some(arn) };
+    let partition = region.and_then(Partition::of_region);
+    let elsewhere = || elsewhere(&arn, partition.zip(region)?);
+    let Some(why) = fault_of_arn(&arn, fault).or_else(elsewhere) else { return Some(arn) };
     let detail = format!("`{arn}`: {why}");
     let finding = findings.error("ARN_INVALID", "A value is malformed", detail, &section.at(key));
-    finding.hints.push(format!("it looks like `{example}`"));
+    finding.hints.push(format!("it looks like `{}`", example(partition.map_or("aws", |partition| partition.id))));
     None
 }
 
-fn fault_of_arn(arn: &str, fault: fn(&Parts<'_>) -> Option<String>) -> Option<String> {
+/// No partition knows what another one has.
+fn elsewhere(arn: &str, (partition, region): (&Partition, &str)) -> Option<String> {
+    let named = arn.split(':').nth(1).unwrap_or_default();
+    (named != partition.id)
+        .then(|| format!("it is of the partition `{named}`, and `{region}` is in `{}`", partition.id))
+}
+
+fn fault_of_arn(arn: &str, fault: Fault) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let &["arn", partition, service, region, account, resource] = parts.as_slice() else {
         return Some("it is not an ARN, which has six parts with colons between them".to_owned());

@@ -49,6 +49,7 @@ impl Machine {
 pub fn image(instance: &str, gpu: bool) -> &'static str {
     let machine = Machine::of(instance);
     match (machine.arm, gpu, machine.accelerator) {
+        // It came when G5g got an image (awslabs/amazon-eks-ami#853).
         (true, true, _) => "AL2023_ARM_64_NVIDIA",
         (true, false, _) => "AL2023_ARM_64_STANDARD",
         (false, true, _) => "AL2023_x86_64_NVIDIA",

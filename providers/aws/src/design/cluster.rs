@@ -1,5 +1,6 @@
 //! Two roles, the cluster and its node groups.
 
+use nic_sdk::aws::EKS_PRINCIPAL;
 use nic_sdk::types::Resource;
 use serde_json::{Value, json};
 
@@ -23,12 +24,14 @@ const NODE_POLICIES: [&str; 3] =
 /// Adds the cluster and what belongs to it, in the given place.
 pub fn add(platform: &Platform<'_>, place: Place, resources: &mut Vec<Resource>) {
     let names = platform.names;
-    resources.push(
-        Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), "eks.amazonaws.com")).claim(),
-    );
+    resources.push(Resource::new(CLUSTER_ROLE, IAM_ROLE, role(platform, &names.cluster_role(), EKS_PRINCIPAL)).claim());
     let mut cluster_attachments = attach(platform, CLUSTER_ROLE, &CLUSTER_POLICIES, resources);
     cluster_attachments.extend(irsa::add_encryption(platform, CLUSTER_ROLE, resources));
-    resources.push(Resource::new(NODE_ROLE, IAM_ROLE, role(platform, &names.node_role(), "ec2.amazonaws.com")));
+    resources.push(Resource::new(
+        NODE_ROLE,
+        IAM_ROLE,
+        role(platform, &names.node_role(), platform.partition().ec2_principal),
+    ));
     let node_attachments = attach(platform, NODE_ROLE, &NODE_POLICIES, resources);
 
     let Place { cluster_subnets, node_subnets, security_group_id, routes } = place;

@@ -1,7 +1,6 @@
 //! What stands on the cluster: its issuer and roles for service accounts, the EBS CSI driver, the objects of the document's
 //! stage 03, and those that the config's section `kubernetes` asks for.
 
-use crate::names::managed_policy;
 use nic_kubernetes_initialize::classic::{
     Site, aws_device_plugin, cluster_autoscaler, external_registry, traefik_definitions,
 };
@@ -59,14 +58,15 @@ pub fn add(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     resources.extend(cluster_autoscaler(&system, &autoscaler(platform, None)));
     resources.extend(aws_device_plugin(&site, GROUP_LABEL, &gpu_groups(platform)));
     let registry = platform.config.external_registry.iter();
-    resources.extend(registry.flat_map(|registry| external_registry(&site, registry)));
+    let domain = platform.partition().dns_suffix;
+    resources.extend(registry.flat_map(|registry| external_registry(&site, registry, domain)));
 }
 
 /// What makes the volumes of the storage class. Its pods need nodes, and find any that tolerates them: it is pinned to none.
 fn add_csi_driver(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let name = platform.names.ebs_csi_role();
     let role = add_role(platform, ("ebs-csi-driver", &name), "kube-system:ebs-csi-controller-sa", resources);
-    let policy = managed_policy(&platform.config.region, "service-role/AmazonEBSCSIDriverPolicy");
+    let policy = platform.partition().managed_policy("service-role/AmazonEBSCSIDriverPolicy");
     let attachment = json!({ "role": reference(&role, "/name"), "policy_arn": policy });
     let address = "aws.iam-role-policy-attachment.ebs-csi-driver";
     resources.push(Resource::new(address, IAM_ROLE_POLICY_ATTACHMENT, attachment));

@@ -251,19 +251,6 @@ fn service_accounts_are_trusted_through_the_clusters_issuer() {
     assert_eq!(values, json!({ "nodeSelector": { "eks.amazonaws.com/nodegroup": "general" } }));
 }
 
-#[test]
-fn policies_are_those_of_the_partition() {
-    let section = json!({ "region": "cn-north-1", "kubernetes_version": "1.31",
-        "availability_zones": ["cn-north-1a", "cn-north-1b"] });
-    let resources = graph(section);
-    let policy = document(&resources, "aws.iam-role-policy-attachment.node-group-amazoneks-cni-policy");
-    assert_eq!(policy["policy_arn"], "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy");
-    assert_eq!(document(&resources, "aws.iam-oidc-provider.main")["client_ids"], json!(["sts.amazonaws.com.cn"]));
-    // The templates do not ask for the partition here.
-    let policy = document(&resources, "aws.iam-role-policy-attachment.ebs-csi-driver");
-    assert_eq!(policy["policy_arn"], "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy");
-}
-
 /// Every desired document fits the schema of its kind: no member too many, none that is required missing.
 #[test]
 fn documents_fit_their_schemas() {

@@ -17,6 +17,7 @@ mod machines;
 mod matrix;
 mod networks;
 mod node_labels;
+mod partitions;
 mod placeholders;
 mod preflight;
 mod services;

@@ -13,9 +13,9 @@ const KEY: &str = "customer-extcr-key";
 const UPDATER: &str = "extcr-cred-updater";
 
 /// Logs in to ECR and leaves the login as a pull secret of the namespace's default service account. The old login stays until there
-/// is a new one.
+/// is a new one. `DOMAIN` is where the hosts of the registry's partition are.
 const SCRIPT: &str = r#"set -e
-registry="https://${AWS_ACCOUNT}.dkr.ecr.${AWS_REGION}.amazonaws.com"
+registry="https://${AWS_ACCOUNT}.dkr.ecr.${AWS_REGION}.DOMAIN"
 password="$(aws ecr get-login --region "${AWS_REGION}" --registry-ids "${AWS_ACCOUNT}" | cut -d ' ' -f 6)"
 test -n "${password}"
 kubectl delete secret extcrcreds || true
@@ -26,8 +26,9 @@ kubectl patch serviceaccount default -p '{"imagePullSecrets":[{"name":"extcrcred
 
 /// The Secret, what may use it, the job that runs now and the one that runs every eight hours.
 ///
-/// A job's template cannot be changed: another one replaces it, and so logs in anew.
-pub fn external_registry(site: &Site<'_>, registry: &ExternalRegistry) -> Vec<Resource> {
+/// A job's template cannot be changed: another one replaces it, and so logs in anew. The registry's region is a secret, so `domain`, where
+/// AWS's hosts are in its partition, is the platform's own: keys are of one partition.
+pub fn external_registry(site: &Site<'_>, registry: &ExternalRegistry, domain: &str) -> Vec<Resource> {
     let make = |kind: &str, segment: &str, api_version: &str, rest: Value| {
         let address = site.address(segment, UPDATER);
         object(address, api_version, kind, (Some(site.namespace), UPDATER), rest).after(site.namespace_address())
@@ -53,7 +54,7 @@ pub fn external_registry(site: &Site<'_>, registry: &ExternalRegistry) -> Vec<Re
         "schedule": "* */8 * * *",
         "successfulJobsHistoryLimit": 1,
         "failedJobsHistoryLimit": 1,
-        "jobTemplate": { "spec": job() },
+        "jobTemplate": { "spec": job(domain) },
     } });
     let (role, account, binding) = (
         site.address("role", UPDATER),
@@ -66,12 +67,13 @@ pub fn external_registry(site: &Site<'_>, registry: &ExternalRegistry) -> Vec<Re
         make("Role", "role", rbac, rules),
         make("ServiceAccount", "service-account", "v1", json!({})),
         make("RoleBinding", "role-binding", rbac, bound).after(&role).after(&account),
-        runs(make("Job", "job", "batch/v1", json!({ "spec": job() }))),
+        runs(make("Job", "job", "batch/v1", json!({ "spec": job(domain) }))),
         runs(make("CronJob", "cron-job", "batch/v1", every)),
     ]
 }
 
-fn job() -> Value {
+fn job(domain: &str) -> Value {
+    let script = SCRIPT.replace("DOMAIN", domain);
     let from_key =
         |name: &str, key: &str| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": KEY, "key": key } } });
     json!({
@@ -80,7 +82,7 @@ fn job() -> Value {
             "containers": [{
                 "name": "kubectl",
                 "image": "xynova/aws-kubectl",
-                "command": ["/bin/sh", "-c", SCRIPT],
+                "command": ["/bin/sh", "-c", script],
                 "env": [
                     from_key("AWS_ACCESS_KEY_ID", "access-key-id"),
                     from_key("AWS_SECRET_ACCESS_KEY", "secret-access-key"),

@@ -21,6 +21,7 @@ use super::Shared;
 use super::answer::{Answer, Fault, Outcome};
 use super::call::Call;
 use super::efs;
+use super::partition::Partition;
 use crate::aws::locked;
 use crate::front::{Countdown, Wait};
 use cluster::Cluster;
@@ -172,6 +173,7 @@ pub(crate) type Failure = (String, String);
 #[derive(Debug)]
 pub(crate) struct Eks {
     region: String,
+    partition: Partition,
     pub pace: Pace,
     /// URL and CA (base64 of PEM) that an ACTIVE cluster shows.
     endpoint: (String, String),
@@ -194,6 +196,7 @@ impl Eks {
             region: region.to_owned(),
             pace: Pace::default(),
             endpoint: Default::default(),
+            partition: Partition::of(region),
             fail_update: None,
             fail_cluster: None,
             fail_nodegroup: None,
@@ -230,7 +233,7 @@ impl Eks {
                 continue;
             }
             match cluster.phase {
-                Phase::Creating(_) => cluster.created(&self.endpoint, &self.region),
+                Phase::Creating(_) => cluster.created(&self.endpoint, &self.region, self.partition),
                 Phase::Updating(_) => cluster.finish_update(),
                 Phase::Deleting(_) => gone.push(name.clone()),
                 Phase::Steady => {}

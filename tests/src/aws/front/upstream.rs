@@ -32,6 +32,10 @@ impl Upstream {
         Ok(Self { client, endpoint: endpoint.to_owned(), region: region.to_owned() })
     }
 
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Sends the request on as it came and returns the emulator's answer.
     pub(crate) async fn forward(&self, call: &Call) -> Outcome<Answer> {
         let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };

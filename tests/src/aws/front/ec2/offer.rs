@@ -1,19 +1,20 @@
-//! Which instance types are offered where: missing on ministack.
+//! Which instance types are offered where: missing on ministack, and on moto beyond the standard partition.
 
 use std::fmt::Write as _;
 
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Answer, Outcome, escape, request_id};
 use crate::aws::front::call::Call;
+use crate::aws::front::partition::Partition;
 
 /// Families that every zone here has.
-const FAMILIES: [&str; 14] =
-    ["t3", "t3a", "m5", "m5a", "m6i", "m7i", "c5", "c6i", "r5", "r6i", "g4dn", "g5", "p3", "i3"];
+const FAMILIES: [&str; 17] =
+    ["t3", "t3a", "m5", "m5a", "m6i", "m7i", "c5", "c6i", "r5", "r6i", "g4dn", "g5", "p3", "i3", "m7g", "g5g", "inf2"];
 
 /// The emulator's answer, or one of our own where it has none.
 pub(super) async fn describe(shared: &Shared, call: &Call) -> Outcome<Answer> {
     let answer = shared.upstream.forward(call).await?;
-    if answer.succeeded() {
+    if answer.succeeded() && Partition::of(shared.upstream.region()).id == "aws" {
         return Ok(answer);
     }
     let zones = shared.upstream.ec2_items("DescribeAvailabilityZones", "availabilityZoneInfo", &[]).await?;

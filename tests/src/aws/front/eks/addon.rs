@@ -102,7 +102,7 @@ fn describe(eks: &mut Eks, call: &Call, inspector: bool) -> Outcome<Value> {
 
 fn create(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let (request, cluster_name) = (&call.json, call.args[0].as_str());
-    let (wait, region) = (eks.pace.addon, eks.region.clone());
+    let (wait, region, partition) = (eks.pace.addon, eks.region.clone(), eks.partition);
     let name = text(request, "addonName")?;
     let cluster = eks.cluster(cluster_name)?;
     if !cluster.active() {
@@ -123,7 +123,7 @@ fn create(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let id = random_hex(32);
     let mut document = json!({
         "addonName": name, "clusterName": cluster_name, "status": "CREATING", "addonVersion": version, "health": { "issues": [] },
-        "addonArn": format!("arn:aws:eks:{region}:{ACCOUNT}:addon/{cluster_name}/{name}/{id}"),
+        "addonArn": format!("arn:{}:eks:{region}:{ACCOUNT}:addon/{cluster_name}/{name}/{id}", partition.id),
         "createdAt": now(), "modifiedAt": now(), "tags": request["tags"].as_object().cloned().unwrap_or_default(),
     });
     for optional in ["configurationValues", "serviceAccountRoleArn"] {

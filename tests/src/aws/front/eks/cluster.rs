@@ -14,6 +14,7 @@ use crate::aws::emulator::ACCOUNT;
 use crate::aws::front::Shared;
 use crate::aws::front::answer::{Fault, random_hex};
 use crate::aws::front::call::Call;
+use crate::aws::front::partition::Partition;
 
 /// A cluster as AWS would describe it, and what goes on in it.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Cluster {
         self.document["status"] == "ACTIVE"
     }
 
-    pub fn created(&mut self, endpoint: &(String, String), region: &str) {
+    pub fn created(&mut self, endpoint: &(String, String), region: &str, partition: Partition) {
         self.phase = Phase::Steady;
         if let Some((code, message)) = self.failure.take() {
             self.document["status"] = json!("FAILED");
@@ -53,7 +54,7 @@ impl Cluster {
         self.document["status"] = json!("ACTIVE");
         self.document["endpoint"] = json!(endpoint.0);
         self.document["certificateAuthority"] = json!({ "data": endpoint.1 });
-        self.document["identity"] = json!({ "oidc": { "issuer": format!("https://oidc.eks.{region}.amazonaws.com/id/{}", random_hex(32).to_uppercase()) } });
+        self.document["identity"] = json!({ "oidc": { "issuer": format!("https://oidc.eks.{region}.{}/id/{}", partition.suffix, random_hex(32).to_uppercase()) } });
         self.document["resourcesVpcConfig"]["clusterSecurityGroupId"] = json!(self.security_group);
     }
 
@@ -109,7 +110,7 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
         )));
     }
     let mut document = json!({
-        "name": name, "arn": format!("arn:aws:eks:{}:{ACCOUNT}:cluster/{name}", eks.region), "createdAt": now(), "version": version,
+        "name": name, "arn": format!("arn:{}:eks:{}:{ACCOUNT}:cluster/{name}", eks.partition.id, eks.region), "createdAt": now(), "version": version,
         "roleArn": role, "resourcesVpcConfig": network, "status": "CREATING", "certificateAuthority": {}, "platformVersion": "eks.1",
         "kubernetesNetworkConfig": {
             "serviceIpv4Cidr": request["kubernetesNetworkConfig"]["serviceIpv4Cidr"].as_str().unwrap_or("172.20.0.0/16"),

@@ -12,7 +12,7 @@ use crate::aws::front::Shared;
 use crate::aws::front::answer::{Fault, random_hex};
 use crate::aws::front::call::Call;
 
-const AMI_TYPES: [&str; 11] = [
+const AMI_TYPES: [&str; 12] = [
     "AL2_x86_64",
     "AL2_x86_64_GPU",
     "AL2_ARM_64",
@@ -23,6 +23,7 @@ const AMI_TYPES: [&str; 11] = [
     "AL2023_x86_64_STANDARD",
     "AL2023_ARM_64_STANDARD",
     "AL2023_x86_64_NVIDIA",
+    "AL2023_ARM_64_NVIDIA",
     "AL2023_x86_64_NEURON",
 ];
 
@@ -85,7 +86,7 @@ impl Group {
 
 pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outcome<Value> {
     let (request, cluster_name) = (&call.json, call.args[0].as_str());
-    let (wait, region) = (eks.pace.nodegroup_create, eks.region.clone());
+    let (wait, region, partition) = (eks.pace.nodegroup_create, eks.region.clone(), eks.partition);
     let name = text(request, "nodegroupName")?;
     if name.len() > 63 || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return Err(invalid("The nodegroup name must have at most 63 characters and begin with a letter or digit"));
@@ -115,8 +116,9 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
         return Err(invalid(format!("Capacity type {capacity} is not supported")));
     }
     let role = text(request, "nodeRole")?;
-    check_role(shared, role, "ec2.amazonaws.com", |arn| {
-        invalid(format!("Following required service principals [ec2.amazonaws.com] were not found in the trust relationships of nodeRole {arn}"))
+    let machines = partition.machines;
+    check_role(shared, role, machines, |arn| {
+        invalid(format!("Following required service principals [{machines}] were not found in the trust relationships of nodeRole {arn}"))
     })
     .await?;
     let subnet_ids = strings(&request["subnets"]);
@@ -138,7 +140,7 @@ pub(super) async fn create(eks: &mut Eks, shared: &Shared, call: &Call) -> Outco
     let uuid = format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]);
     let mut document = json!({
         "nodegroupName": name, "clusterName": cluster_name, "status": "CREATING", "version": version, "releaseVersion": format!("{version}.0-20260101"),
-        "nodegroupArn": format!("arn:aws:eks:{region}:{ACCOUNT}:nodegroup/{cluster_name}/{name}/{uuid}"),
+        "nodegroupArn": format!("arn:{}:eks:{region}:{ACCOUNT}:nodegroup/{cluster_name}/{name}/{uuid}", partition.id),
         "createdAt": now(), "modifiedAt": now(), "capacityType": capacity, "scalingConfig": scaling, "subnets": subnet_ids, "amiType": ami, "nodeRole": role,
         "labels": request["labels"].as_object().cloned().unwrap_or_default(),
         "health": { "issues": [] },
