@@ -56,6 +56,8 @@ pub enum Normalise {
     Quantity,
     /// A version, always text.
     Version,
+    /// A version by its numbers, of which a later one does as well: `v1.12.4` is there where `v1.13.0` is.
+    AtLeast,
 }
 
 impl Normalise {
@@ -65,6 +67,7 @@ impl Normalise {
             Self::Policy => "policy",
             Self::Quantity => "quantity",
             Self::Version => "version",
+            Self::AtLeast => "at-least",
         }
     }
 }

@@ -233,6 +233,12 @@ impl AwsCloud {
         self.front.double.eks.lock().await.set_endpoint(url, ca_pem);
     }
 
+    /// Has these versions of an add-on for a minor version of Kubernetes from now on, the default first.
+    pub async fn offer_addon(&self, name: &str, minor: u32, versions: &[&str]) {
+        let versions = versions.iter().map(|version| (*version).to_owned()).collect();
+        self.front.double.eks.lock().await.addon_offers.insert((name.to_owned(), minor), versions);
+    }
+
     /// Lets the next EKS update end as `Failed` with this error code and message.
     pub async fn fail_next_update(&self, code: &str, message: &str) {
         self.front.double.eks.lock().await.fail_update = Some((code.to_owned(), message.to_owned()));

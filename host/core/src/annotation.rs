@@ -27,7 +27,7 @@ const KNOWN: [(&str, Shape); 17] = [
     ("left-when-unset", Shape::Flag),
     ("natural-name", Shape::Flag),
     ("nodes", Shape::Pointers(&["group", "minimum"])),
-    ("normalise", Shape::Word(&["cidr", "policy", "quantity", "version"])),
+    ("normalise", Shape::Word(&["cidr", "policy", "quantity", "version", "at-least"])),
     ("only-deletes", Shape::Flag),
     ("outlives", Shape::Text),
     ("remote-id", Shape::Flag),

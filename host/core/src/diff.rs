@@ -227,6 +227,7 @@ fn alike(schema: SchemaNode<'_>, a: &Value, b: &Value, shown: bool) -> bool {
             return quantity(a).zip(quantity(b)).is_some_and(|(a, b)| (a - b).abs() <= a.abs().max(b.abs()) * 1e-9);
         }
         Some(Normalise::Version) => return text(a) == text(b),
+        Some(Normalise::AtLeast) => return numbers(a) <= numbers(b),
         None => {}
     }
     match (a, b) {
@@ -258,6 +259,11 @@ fn alike(schema: SchemaNode<'_>, a: &Value, b: &Value, shown: bool) -> bool {
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// 1, 12, 4 and 2 of `v1.12.4-eksbuild.2`.
+fn numbers(version: &Value) -> Vec<u64> {
+    text(version).split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
 fn cidr(value: &Value) -> Option<(std::net::IpAddr, u8)> {
@@ -335,6 +341,7 @@ mod tests {
             "policy": {"x-nic": {"normalise": "policy"}},
             "memory": {"x-nic": {"normalise": "quantity"}},
             "version": {"x-nic": {"normalise": "version"}},
+            "addon": {"type": "string", "x-nic": {"normalise": "at-least"}},
             "zones": {"type": "array", "x-nic": {"set": true}},
             "scaling": {"type": "object", "properties": {
                 "max": {"type": "integer"},
@@ -358,6 +365,19 @@ mod tests {
         let observed = json!({"cidr": "10.0.3.0/16", "zones": ["b", "a"], "memory": "1", "version": "1.30", "id": "new",
             "policy": {"Effect": "Allow", "Action": "x"}});
         assert_eq!(diff(desired.clone(), desired, observed), []);
+    }
+
+    #[test]
+    fn a_later_version_is_as_good_as_the_one_that_is_asked_for() {
+        let at = |version: &str| json!({"addon": version});
+        let (older, wanted, newer) = (at("v1.9.4-eksbuild.2"), at("v1.12.1-eksbuild.2"), at("v1.12.1-eksbuild.10"));
+        let what = |origin| vec![("/addon".to_owned(), origin)];
+        assert_eq!(diff(wanted.clone(), older.clone(), older.clone()), what(DifferenceCause::Edited));
+        assert_eq!(diff(wanted.clone(), json!({}), older.clone()), what(DifferenceCause::Edited));
+        assert_eq!(diff(wanted.clone(), wanted.clone(), older.clone()), what(DifferenceCause::Drift));
+        assert_eq!(diff(wanted.clone(), wanted.clone(), newer.clone()), []);
+        assert_eq!(diff(wanted.clone(), older, newer), []);
+        assert_eq!(diff(wanted.clone(), wanted, json!({})).len(), 1);
     }
 
     #[test]

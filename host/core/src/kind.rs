@@ -199,6 +199,9 @@ pub enum Normalise {
     Quantity,
     /// A version: the number 1.3 never is meant; compared as text, numbers as they were written.
     Version,
+    /// A version by its numbers, of which a later one does as well.
+    #[serde(rename = "at-least")]
+    AtLeast,
 }
 
 /// The `x-nic` object of one property schema.

@@ -37,6 +37,8 @@ pub(crate) struct Platform<'a> {
     pub(crate) kubernetes_version: &'a str,
     /// Images that node groups have and keep, by group.
     pub(crate) images: &'a BTreeMap<String, String>,
+    /// Versions that add-ons move to with the control plane, by name.
+    pub(crate) addon_versions: &'a BTreeMap<String, String>,
 }
 
 impl Platform<'_> {
@@ -80,6 +82,7 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let mut queries = Vec::new();
     let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
     let images = facts::kept_images(config, &names, facts, &mut queries);
+    let addon_versions = facts::addon_versions(config, &names, &addons::ADDONS, facts, &mut queries);
     let zones = match &config.network {
         Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
         Network::Existing { .. } => Some(Vec::new()),
@@ -88,7 +91,13 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let (Some(kubernetes_version), Some(zones), true) = (kubernetes_version, zones, queries.is_empty()) else {
         return Ok(Answer::Need(queries));
     };
-    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version, images: &images };
+    let platform = Platform {
+        config,
+        names: &names,
+        kubernetes_version: &kubernetes_version,
+        images: &images,
+        addon_versions: &addon_versions,
+    };
     let mut resources = Vec::new();
     let place = match &config.network {
         Network::Own(block) => network::add(&platform, *block, &zones, &mut resources)?,

@@ -12,6 +12,7 @@ use nic_sdk::provider::Facts;
 use nic_sdk::types::{Answer, Context};
 use serde_json::Value;
 
+use self::kubernetes::CSI_DRIVER;
 use crate::classic::Platform;
 use crate::config::{Config, Network};
 use crate::facts;
@@ -34,6 +35,7 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let mut queries = Vec::new();
     let kubernetes_version = facts::kubernetes_version(config, &names, facts).known_or_ask(&mut queries);
     let images = facts::kept_images(config, &names, facts, &mut queries);
+    let addon_versions = facts::addon_versions(config, &names, &[CSI_DRIVER], facts, &mut queries);
     let zones = match &config.network {
         Network::Own(_) => facts::zones(config, facts)?.known_or_ask(&mut queries),
         // A volume has to stand where nodes can attach it.
@@ -46,7 +48,13 @@ pub fn desired(context: &Context, config: &Config, facts: &Facts) -> Result<Answ
     let (Some(kubernetes_version), Some(zones), true) = (kubernetes_version, zones, queries.is_empty()) else {
         return Ok(Answer::Need(queries));
     };
-    let platform = Platform { config, names: &names, kubernetes_version: &kubernetes_version, images: &images };
+    let platform = Platform {
+        config,
+        names: &names,
+        kubernetes_version: &kubernetes_version,
+        images: &images,
+        addon_versions: &addon_versions,
+    };
     let mut resources = Vec::new();
     let place = match &config.network {
         Network::Own(block) => network::add(&platform, *block, &zones, &mut resources)?,

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::{join, try_join_all};
+use futures::future::{join, try_join, try_join_all};
 use nic_sdk::error::Error;
 use nic_sdk::kit::names::successor_of;
-use nic_sdk::kit::{Sought, text_argument, unknown_query};
+use nic_sdk::kit::{Minor, Sought, text_argument, unknown_query};
 use nic_sdk::provider::Facts;
 use nic_sdk::types::{Fact, Query};
 use serde_json::{Value, json};
 
+use crate::addon_versions;
 use crate::cloud::{Cloud, filter, from_aws};
 use crate::config::{Config, had_another_image};
-use crate::kinds::{describe_cluster, describe_node_group, describe_subnets, node_group_names};
+use crate::kinds::{addon_version, describe_cluster, describe_node_group, describe_subnets, node_group_names};
 use crate::names::Names;
 use crate::versions::{self, NEWEST_TRIED};
 use crate::zones::hosts_no_control_plane;
@@ -28,6 +29,9 @@ pub const SUBNET_ZONE: &str = "subnet-zone";
 
 /// The name of the query for the image that the nodes of a group have.
 pub const NODE_IMAGE: &str = "node-image";
+
+/// The name of the query for the versions that add-ons get with a Kubernetes version.
+pub const ADDON_VERSIONS: &str = "addon-versions";
 
 const ZONES_KEY: &str = "availability_zones";
 const VERSION_KEY: &str = "kubernetes_version";
@@ -104,6 +108,27 @@ pub fn kept_images(
     kept.collect()
 }
 
+/// The versions that add-ons get with the Kubernetes version of the config, by name. One that is not in it gets what EKS chooses when it is
+/// made, and then stays as it is: add-ons move with the control plane, and at no other time. What is not known is asked for.
+pub fn addon_versions(
+    config: &Config,
+    names: &Names,
+    addons: &[&str],
+    facts: &Facts,
+    queries: &mut Vec<Query>,
+) -> BTreeMap<String, String> {
+    // Where none is written, none moves.
+    let Some(version) = &config.kubernetes_version else { return BTreeMap::new() };
+    let key = format!("addon_versions_for_{version}");
+    let Some(answer) = facts.get(&key) else {
+        let arguments = json!({ "cluster": names.cluster, "version": version, "addons": addons });
+        queries.push(Query::new(key, ADDON_VERSIONS, arguments));
+        return BTreeMap::new();
+    };
+    let versions = answer.as_object().into_iter().flatten();
+    versions.filter_map(|(addon, version)| Some((addon.clone(), version.as_str()?.to_owned()))).collect()
+}
+
 /// An answer that a query may get, for a graph that is only looked at.
 pub fn stand_in(query: &Query) -> Value {
     match query.name.as_str() {
@@ -132,6 +157,13 @@ pub async fn lookup(cloud: &Cloud, queries: Vec<Query>) -> Result<Vec<Fact>, Err
                     ["cluster", "group", "instance"].map(|name| text_argument(&query, name));
                 let image = image_of(cloud, cluster, group, instance).await?;
                 Ok(Fact::new(query.key, image))
+            }
+            ADDON_VERSIONS => {
+                let addons = query.arguments.get("addons").and_then(Value::as_array).cloned().unwrap_or_default();
+                let addons: Vec<&str> = addons.iter().filter_map(Value::as_str).collect();
+                let [cluster, version] = ["cluster", "version"].map(|name| text_argument(&query, name));
+                let versions = addons_with(cloud, cluster, Minor::parse(version), &addons).await?;
+                Ok(Fact::new(query.key, versions))
             }
             other => Err(unknown_query(other)),
         }
@@ -173,6 +205,36 @@ async fn image_of(cloud: &Cloud, cluster: &str, group: &str, instance: &str) -> 
         }
     }
     Ok(None)
+}
+
+/// The versions of add-ons when the cluster moves up to a Kubernetes version; none where it is not there, or does not move. Of what keeps
+/// this from being known the reads and the preflight tell, which come after it and ask the same.
+async fn addons_with(cloud: &Cloud, cluster: &str, wanted: Option<Minor>, addons: &[&str]) -> Result<Value, Error> {
+    let none = || json!({});
+    let Some(wanted) = wanted else { return Ok(none()) };
+    let present = known(describe_cluster(cloud, cluster).await)?.flatten();
+    let present = present.and_then(|present| Minor::parse(present.version()?));
+    if present.is_none_or(|present| wanted <= present) {
+        return Ok(none());
+    }
+    let versions = addons.iter().map(|addon| async move {
+        let answers = try_join(addon_versions::on_offer(cloud, addon, wanted), addon_version(cloud, cluster, addon));
+        let Some((offered, Some(running))) = known(answers.await)? else { return Ok(None) };
+        let chosen = addon_versions::choose(&offered, &running);
+        Ok(chosen.map(|chosen| ((*addon).to_owned(), Value::from(chosen))))
+    });
+    Ok(try_join_all(versions).await?.into_iter().flatten().collect())
+}
+
+/// The answer, if there is one; an error that another attempt may spare is one. Who reaches nothing at all hears it of the reads.
+fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        // The host's own words, such as `PROXY_REFUSED`, are in capitals; the cloud's are not.
+        Err(Error::Remote { code, .. }) if !code.bytes().any(|b| b.is_ascii_lowercase()) => Ok(None),
+        Err(error) if error.may_pass() => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The version of the cluster that is there already, as after a state was lost; else the one that a new platform gets.

@@ -10,7 +10,8 @@
 //!
 //! What is pure (config, graph, outputs, and which calls an update needs) is a function of values and is tested natively.
 
-pub mod classic;
+pub mod addon_versions;
+mod classic;
 mod cloud;
 pub mod config;
 mod describe;

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use nic_tests::aws::{Emulator, Pace, Wait};
 use nic_tests::configs::EXAMPLE;
-use nic_tests::platform::Platform;
+use nic_tests::platform::{Platform, Site};
 use serde_json::{Value, json};
 
 fn at_version(version: &str) -> String {
@@ -119,6 +119,70 @@ async fn the_control_plane_moves_by_steps_and_the_nodes_follow_on_moto() -> Resu
     the_control_plane_moves_by_steps_and_the_nodes_follow(Emulator::Moto).await
 }
 
+async fn addons(site: &Site) -> Result<Value> {
+    let script = r#"
+eks = client("eks")
+show({name: eks.describe_addon(clusterName="my-nebari-dev", addonName=name)["addon"]["addonVersion"]
+      for name in eks.list_addons(clusterName="my-nebari-dev")["addons"]})
+"#;
+    site.aws.inspect(script).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn add_ons_follow_the_control_plane_and_never_go_back() -> Result<()> {
+    const DRIVER: &str = "v1.51.1-eksbuild.1";
+    let site = Site::start(Emulator::Ministack, 1).await?;
+    site.aws.offer_addon("coredns", 33, &["v1.12.1-eksbuild.2"]).await;
+    site.aws.offer_addon("coredns", 34, &["v1.12.4-eksbuild.1", "v1.13.0-eksbuild.1"]).await;
+    let workspace = site.workspace(&at_version("\"1.33\""))?;
+    workspace.ok(&["deploy"]).await?;
+    let shown = |coredns: &str| json!({ "aws-ebs-csi-driver": DRIVER, "coredns": coredns });
+    ensure!(addons(&site).await? == shown("v1.12.1-eksbuild.2"), "{:#}", addons(&site).await?);
+    site.assert_settled(&workspace).await?;
+
+    // It is in the plan, comes last, and what is on offer for the new version too stays.
+    workspace.config(&at_version("\"1.34\""))?;
+    site.aws.clear_log();
+    let plan = workspace.ok(&["plan"]).await?;
+    ensure!(plan.stdout.contains("version: v1.12.1-eksbuild.2 → v1.12.4-eksbuild.1"), "{}", plan.said());
+    ensure!(!plan.said().contains("ADDON_"), "{}", plan.said());
+    workspace.ok(&["deploy"]).await?;
+    let changes = site.changes();
+    ensure!(changes.first().is_some_and(|first| first == "UpdateClusterVersion"), "{changes:?}");
+    ensure!(changes.last().is_some_and(|last| last == "UpdateAddon"), "{changes:?}");
+    ensure!(changes.iter().filter(|change| *change == "UpdateAddon").count() == 1, "{changes:?}");
+    ensure!(addons(&site).await? == shown("v1.12.4-eksbuild.1"), "{:#}", addons(&site).await?);
+    site.assert_settled(&workspace).await?;
+
+    // Who moves it further finds it there.
+    let by_hand = r#"
+eks = client("eks")
+eks.update_addon(clusterName="my-nebari-dev", addonName="coredns", addonVersion="v1.13.0-eksbuild.1")
+while eks.describe_addon(clusterName="my-nebari-dev", addonName="coredns")["addon"]["status"] != "ACTIVE":
+    time.sleep(0.02)
+show(None)
+"#;
+    site.aws.boto3(by_hand).await?;
+    site.assert_settled(&workspace).await?;
+
+    // None for the next version: told before anything moves.
+    workspace.config(&at_version("\"1.35\""))?;
+    site.aws.offer_addon("coredns", 35, &[]).await;
+    site.aws.clear_log();
+    let refused = workspace.run(&["deploy", "--format", "json"]).await?;
+    ensure!(refused.code == 1 && refused.json()?["error"]["code"] == "ADDON_NOT_OFFERED", "{}", refused.said());
+    let words = "EKS offers no version of the add-on `coredns` for Kubernetes 1.35 in `us-west-2`";
+    ensure!(refused.said().contains(words), "{}", refused.said());
+    ensure!(site.changes().is_empty(), "{:?}", site.changes());
+
+    // Only earlier ones: it stays, and that is told.
+    site.aws.offer_addon("coredns", 35, &["v1.12.9-eksbuild.1"]).await;
+    let ran = workspace.ok(&["deploy"]).await?;
+    ensure!(ran.stderr.contains("ADDON_VERSION_OLD"), "{}", ran.said());
+    ensure!(addons(&site).await? == shown("v1.13.0-eksbuild.1"), "{:#}", addons(&site).await?);
+    site.assert_settled(&workspace).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_fails_says_why_and_is_begun_again_by_the_next_deploy() -> Result<()> {
     let (platform, workspace) = Platform::of(Emulator::Ministack, &at_version("\"1.33\"")).await?;
@@ -223,6 +287,15 @@ async fn without_a_version_the_newest_is_taken_and_kept() -> Result<()> {
     workspace.ok(&["deploy"]).await?;
     let asked = |action: &str| platform.aws.log().iter().any(|entry| entry.action == action);
     ensure!(platform.aws.mutating_count() == 0 && !asked("DescribeClusterVersions"), "{:#?}", platform.aws.log());
+    // It is of this platform: the next one gets the newest of its day.
+    let path = workspace.stage().join("nic-state.json");
+    workspace.ok(&["destroy", "--yes"]).await?;
+    let fact = "\"kubernetes_version\": \"1.34\"";
+    let emptied = std::fs::read_to_string(&path)?;
+    ensure!(emptied.contains(fact), "{emptied}");
+    std::fs::write(&path, emptied.replace(fact, "\"kubernetes_version\": \"1.33\""))?;
+    workspace.ok(&["deploy"]).await?;
+    ensure!(versions(&platform).await? == all_at("1.34"));
     // A state that is lost does not move a cluster that is there.
     std::fs::remove_file(workspace.stage().join("nic-state.json"))?;
     platform.aws.clear_log();

@@ -40,8 +40,11 @@ impl Run {
             ProviderError::Invalid(diagnostics) if !diagnostics.is_empty() => RunError::Refused(diagnostics.clone()),
             error => RunError::Broke(vec![provider_failed(participant, phase, error)]),
         };
-        let recorded = self.journal.state().await.facts.get(&name).cloned();
-        let mut facts: Facts = recorded.unwrap_or_default();
+        let state = self.journal.state().await;
+        // They are of a platform: when it is gone, the next one asks anew.
+        let recorded = state.facts.get(&name).filter(|_| !state.records.is_empty());
+        let mut facts: Facts = recorded.cloned().unwrap_or_default();
+        drop(state);
         for _ in 0..MAX_ROUNDS {
             let mut call = self.call().await;
             call.context.facts_digest = digest(&serde_json::json!(facts));

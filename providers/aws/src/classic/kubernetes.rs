@@ -48,7 +48,7 @@ pub fn add(platform: &Platform<'_>, place: &Place, resources: &mut Vec<Resource>
     }
 
     let node_groups: Vec<String> = platform.config.node_groups.iter().map(node_group_address).collect();
-    addons::add(&node_groups, resources);
+    addons::add(platform, &node_groups, resources);
     irsa::add(platform, resources);
     initialize::add(platform, resources);
 }

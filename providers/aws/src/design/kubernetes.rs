@@ -70,12 +70,15 @@ fn add_csi_driver(platform: &Platform<'_>, resources: &mut Vec<Resource>) {
     let attachment = json!({ "role": reference(&role, "/name"), "policy_arn": policy });
     let address = "aws.iam-role-policy-attachment.ebs-csi-driver";
     resources.push(Resource::new(address, IAM_ROLE_POLICY_ATTACHMENT, attachment));
-    let addon = json!({
+    let mut addon = json!({
         "name": CSI_DRIVER,
         "cluster_name": reference(MAIN_CLUSTER, "/name"),
         "service_account_role_arn": reference(&role, "/arn"),
         "tags": {},
     });
+    if let Some(version) = platform.addon_versions.get(CSI_DRIVER) {
+        addon["version"] = version.as_str().into();
+    }
     let mut after: Vec<String> = platform.config.node_groups.iter().map(node_group_address).collect();
     after.push(address.to_owned());
     resources.push(resource(&format!("aws.eks-addon.{CSI_DRIVER}"), EKS_ADDON, addon, &after));

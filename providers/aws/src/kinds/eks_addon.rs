@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::eks::{
     Id, Operation, Part, deletion, edit_tags, issue, not_shown_yet, pending, state, still_updating, update_id,
 };
+use crate::addon_versions::is_newer;
 use crate::cloud::{Cloud, answered, from_aws};
 use crate::tags::{TAGS, Tags, visible};
 
@@ -162,7 +163,8 @@ async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error
         let wanted = |pointer: &str| if scope.touches(pointer) { &desired } else { &found.document };
         let values = wanted("/configuration_values").configuration_values.clone();
         let request = cloud.eks.update_addon().cluster_name(&id.cluster).addon_name(&id.name);
-        let request = request.set_addon_version(wanted("/version").version.clone());
+        let version = wanted("/version").version.clone().filter(|wanted| is_behind(&found.document, wanted));
+        let request = request.set_addon_version(version.or_else(|| found.document.version.clone()));
         let request = request.configuration_values(values.unwrap_or_else(|| "{}".to_owned()));
         let role = wanted("/service_account_role_arn").service_account_role_arn.clone();
         let request = request.set_service_account_role_arn(role);
@@ -177,9 +179,14 @@ async fn next(cloud: &Cloud, change: &Change, id: &Id) -> Result<Progress, Error
     Ok(Progress::Done(present(&change.address, &id.to_string(), &found.document)))
 }
 
+/// Whether a version is above the one that runs. None goes back.
+fn is_behind(shown: &Document, version: &str) -> bool {
+    shown.version.as_deref().is_none_or(|running| is_newer(version, running))
+}
+
 fn differs(shown: &Document, desired: &Document, scope: &Scope<'_>) -> bool {
     let version = desired.version.as_ref().filter(|_| scope.touches("/version"));
-    if version.is_some_and(|version| shown.version.as_ref() != Some(version)) {
+    if version.is_some_and(|version| is_behind(shown, version)) {
         return true;
     }
     let role = desired.service_account_role_arn.as_ref().filter(|_| scope.touches("/service_account_role_arn"));
@@ -272,7 +279,8 @@ fn schema() -> Value {
         .required("name", string().immutable().natural_name())
         .optional("arn", string().computed())
         .required("cluster_name", string().immutable().natural_name())
-        .optional("version", string().normalise(Normalise::Version))
+        // What a user, or EKS, has moved further stays there.
+        .optional("version", string().normalise(Normalise::AtLeast).left_when_unset())
         // JSON as text, as policies are: white space and the order of members are no difference.
         .optional("configuration_values", string().normalise(Normalise::Policy))
         .optional("service_account_role_arn", string())

@@ -39,7 +39,7 @@ pub async fn check(cloud: &Cloud, config: &Config, names: &Names, summary: Summa
         if wanted.is_some() || (made && config.kubernetes_version.is_none()) {
             offered(cloud, wanted).await
         } else {
-            Vec::new()
+            kept(cloud, names, written).await.into_iter().collect()
         }
     };
     // Asked once, for both checks that are about the cluster there is.
@@ -101,6 +101,16 @@ async fn offered(cloud: &Cloud, wanted: Option<Minor>) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+/// What the version costs that a cluster stays at: its support may have ended since it was made. Who cannot ask is not told so.
+async fn kept(cloud: &Cloud, names: &Names, written: Option<Minor>) -> Option<Diagnostic> {
+    let running = match written {
+        Some(written) => written,
+        None => Minor::parse(describe_cluster(cloud, &names.cluster).await.ok()??.version()?)?,
+    };
+    let offers = versions::on_offer(cloud).await.ok()?;
+    dear(running, offers.get(&running)?, &offers).map(|told| told.at(at("kubernetes_version")))
 }
 
 /// What is told of a version that costs more than usual, or soon will.

@@ -122,6 +122,33 @@ fn an_addon_is_updated_when_its_configuration_means_something_else() {
     assert!(asked("Failed").is_err());
 }
 
+/// Somebody may have moved it since the plan was made.
+#[test]
+fn an_addon_never_goes_back() {
+    let there = || {
+        let shown = addon("ACTIVE", VALUES, &json!({}));
+        FakeCloud::new().on("eks", &format!("GET {PATH}"), shown).on(
+            "eks",
+            &format!("POST {PATH}/update"),
+            update("InProgress"),
+        )
+    };
+    let to = |version: &str| {
+        let mut edit = addon_change(Some("demo-dev:coredns")).paths(vec!["/version".into()]);
+        edit.document["version"] = version.into();
+        edit
+    };
+    let cloud = there();
+    pending(update_of(&cloud, to("v1.12.1-eksbuild.10")));
+    let sent: Value = serde_json::from_slice(&cloud.requests_for(&format!("POST {PATH}/update"))[0].body).unwrap();
+    assert_eq!(sent["addonVersion"], "v1.12.1-eksbuild.10");
+    for earlier in ["v1.12.1-eksbuild.2", "v1.12.1-eksbuild.1", "v1.9.3-eksbuild.7"] {
+        let cloud = there();
+        done(update_of(&cloud, to(earlier)));
+        assert_eq!(cloud.actions(), [format!("GET {PATH}")], "{earlier}");
+    }
+}
+
 #[test]
 fn an_addon_is_gone_when_eks_or_its_cluster_says_so() {
     let missing = Reply::json_error(404, "ResourceNotFoundException", "none");

@@ -1,9 +1,9 @@
 //! The permissions boundary: on every role, changed in place, and taken away again.
 
 use crate::answers::iam_done;
-use crate::calls::{change, context, create, done, update_of};
+use crate::calls::{change, context, create, done, settled, update_of};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::testing::{FakeCloud, Reply, form};
 use nic_sdk::types::{Answer, Change};
 use serde_json::{Value, json};
@@ -20,8 +20,7 @@ fn every_role_bears_it() {
             "permissions_boundary": BOUNDARY,
         });
         let config = json!({ "amazon_web_services": section });
-        let Answer::Ready(resources) = Aws::desired(&context().topology(topology), &config, &Facts::default()).unwrap()
-        else {
+        let Answer::Ready(resources) = Aws::desired(&context().topology(topology), &config, &settled()).unwrap() else {
             panic!("the config says everything")
         };
         let found: Vec<_> = resources.into_iter().filter(|resource| resource.kind == "aws.iam-role").collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::calls::{settled, settled_with};
 use crate::fits::fits;
 use nic_provider_aws::Aws;
 use nic_sdk::provider::{Facts, Provider};
@@ -17,7 +18,7 @@ fn context() -> Context {
 
 fn zones() -> Facts {
     let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
-    Facts::from_iter([("availability_zones".to_owned(), zones)])
+    settled_with([("availability_zones".to_owned(), zones)])
 }
 
 fn config(section: Value) -> Value {
@@ -64,12 +65,12 @@ fn the_default_platform_is_nebaris() {
 
 #[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
-    let asked = Aws::desired(&context(), &config(initial()), &Facts::default()).unwrap();
+    let asked = Aws::desired(&context(), &config(initial()), &settled()).unwrap();
     let query = Query::new("availability_zones", "availability-zones", json!({ "region": "us-west-2" }));
     assert_eq!(asked, Answer::Need(vec![query]));
     let mut section = initial();
     section["availability_zones"] = json!(["us-west-2b", "us-west-2d", "us-west-2a"]);
-    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &Facts::default()).unwrap() else {
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &settled()).unwrap() else {
         panic!("the config names the zones")
     };
     let zone = |index: usize| document(&resources, &format!("aws.subnet.{index}"))["availability_zone"].clone();
@@ -80,7 +81,7 @@ fn without_two_zones_in_the_config_the_region_is_asked_once() {
 #[test]
 fn without_a_version_the_newest_is_asked_for_together_with_the_zones_and_kept() {
     let section = || json!({ "region": "us-west-2", "kubernetes_version": null });
-    let asked = Aws::desired(&context(), &config(section()), &Facts::default()).unwrap();
+    let asked = Aws::desired(&context(), &config(section()), &settled()).unwrap();
     let Answer::Need(queries) = asked else { panic!("nothing is known yet") };
     let keys: Vec<&str> = queries.iter().map(|query| query.key.as_str()).collect();
     assert_eq!(keys, ["kubernetes_version", "availability_zones"]);
@@ -105,7 +106,7 @@ fn an_existing_network_is_used_and_not_made() {
     section["existing_subnet_ids"] = json!(["subnet-00000001", "subnet-00000002"]);
     section["existing_security_group_id"] = json!("sg-00000001");
     section["node_groups"] = json!({ "general": { "instance": "m5.xlarge", "single_subnet": true } });
-    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &Facts::default()).unwrap() else {
+    let Answer::Ready(resources) = Aws::desired(&context(), &config(section), &settled()).unwrap() else {
         panic!("no fact is needed")
     };
     let kinds: BTreeSet<&str> = resources.iter().map(|resource| resource.kind.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::{settled, settled_with};
 use crate::fits::fits;
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
@@ -17,7 +18,7 @@ fn context(topology: &str) -> Context {
 
 fn zones() -> Facts {
     let zones = json!(["us-west-2c", "us-west-2a", "us-west-2b"]);
-    Facts::from_iter([("availability_zones".to_owned(), zones)])
+    settled_with([("availability_zones".to_owned(), zones)])
 }
 
 fn config(section: Value) -> Value {
@@ -318,7 +319,7 @@ fn the_section_kubernetes_reaches_the_cluster_here_and_only_here() {
 
 #[test]
 fn without_two_zones_in_the_config_the_region_is_asked_once() {
-    let asked = Aws::desired(&context("design"), &config(minimal()), &Facts::default()).unwrap();
+    let asked = Aws::desired(&context("design"), &config(minimal()), &settled()).unwrap();
     let query = Query::new("availability_zones", "availability-zones", json!({ "region": "us-west-2" }));
     assert_eq!(asked, Answer::Need(vec![query]));
 }
@@ -328,8 +329,7 @@ fn an_existing_network_is_used_and_not_made() {
     let mut section = minimal();
     section["existing_subnet_ids"] = json!(["subnet-00000001", "subnet-00000002"]);
     section["existing_security_group_id"] = json!("sg-00000001");
-    let Answer::Ready(resources) = Aws::desired(&context("design"), &config(section), &Facts::default()).unwrap()
-    else {
+    let Answer::Ready(resources) = Aws::desired(&context("design"), &config(section), &settled()).unwrap() else {
         panic!("no fact is needed")
     };
     assert!(resources.iter().all(|resource| !["aws.vpc", "aws.subnet", "aws.nat-gateway"].contains(&&*resource.kind)));
@@ -355,7 +355,7 @@ fn a_volume_stands_in_the_zone_of_the_network_that_is_given() {
     };
     let shown = "<item><subnetId>subnet-00000001</subnetId><availabilityZone>us-west-2c</availabilityZone></item>";
     let answered: Vec<_> = zone(shown).unwrap().into_iter().map(|fact| (fact.key, fact.value)).collect();
-    let Answer::Ready(resources) = desired(&Facts::from_iter(answered)).unwrap() else { panic!("it is") };
+    let Answer::Ready(resources) = desired(&settled_with(answered)).unwrap() else { panic!("it is") };
     assert_eq!(document(&resources, "aws.ebs-volume.main")["availability_zone"], "us-west-2c");
     let missing = zone("").unwrap_err();
     assert!(matches!(&missing, Error::Other { code, .. } if code == "EXTERNAL_NOT_FOUND"), "{missing}");

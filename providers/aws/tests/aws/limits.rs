@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::calls::context;
+use crate::calls::{context, settled};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::types::{Answer, Diagnostic, Resource, Severity};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn what_else_is_wrong_hides_no_name() {
 fn desired(topology: &str, project: &str, namespace: &str) -> Vec<Resource> {
     let context = context().project(project).namespace(namespace).topology(topology);
     let config = json!({ "amazon_web_services": section() });
-    let Answer::Ready(resources) = Aws::desired(&context, &config, &Facts::default()).unwrap() else {
+    let Answer::Ready(resources) = Aws::desired(&context, &config, &settled()).unwrap() else {
         panic!("the config says everything")
     };
     resources

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::calls::context;
+use crate::calls::{context, settled, settled_with};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
 use nic_sdk::types::{Answer, Fact, Query, Severity};
@@ -35,7 +35,7 @@ fn query(group: &str, instance: &str) -> Query {
 
 /// The images by group, where these facts are known.
 fn images(topology: &str, groups: &Value, facts: &[(Query, Value)]) -> BTreeMap<String, String> {
-    let facts: Facts = facts.iter().map(|(query, value)| (query.key.clone(), value.clone())).collect();
+    let facts = settled_with(facts.iter().map(|(query, value)| (query.key.clone(), value.clone())));
     let Answer::Ready(resources) = Aws::desired(&context().topology(topology), &config(groups), &facts).unwrap() else {
         panic!("everything is known")
     };
@@ -98,7 +98,7 @@ fn neuron_has_an_image_of_its_own() {
 #[test]
 fn a_group_that_stands_keeps_its_image() {
     let groups = json!({ "acc": { "instance": "inf2.xlarge" } });
-    let asked = Aws::desired(&context(), &config(&groups), &Facts::default()).unwrap();
+    let asked = Aws::desired(&context(), &config(&groups), &settled()).unwrap();
     assert_eq!(asked, Answer::Need(vec![query("acc", "inf2.xlarge")]));
     let lookup = |names: &[&str], shown: &Value| {
         let cloud = FakeCloud::new()

@@ -49,6 +49,7 @@ fn values(schema: &Value) -> (Value, Value) {
     match (schema["type"].as_str(), schema["x-nic"]["normalise"].as_str()) {
         (_, Some("cidr")) => (json!("10.0.0.0/16"), json!("10.1.0.0/16")),
         (_, Some("policy")) => (json!(r#"{"a": 1}"#), json!(r#"{"a": 2}"#)),
+        (_, Some("at-least")) => (json!("v1.12.4-eksbuild.9"), json!("v1.12.4-eksbuild.10")),
         (_, Some("version")) => (json!("1.33"), json!("1.34")),
         (Some("string"), None) => (json!("before"), json!("after")),
         (Some("integer"), None) => (json!(1), json!(2)),

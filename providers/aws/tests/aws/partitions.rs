@@ -1,8 +1,9 @@
 //! What the provider plans is of the region's partition, in every partition and topology: no ARN, principal or host of another one.
 
+use crate::calls::settled;
 use nic_provider_aws::Aws;
 use nic_sdk::aws::{PARTITIONS, Partition};
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::types::{Answer, Context, Resource};
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ fn graph(partition: &Partition, topology: &str) -> Vec<Resource> {
         .lineage("11111111-2222");
     let config = config(partition);
     assert_eq!(Aws::validate(&context, &config).unwrap().iter().find(|told| told.code == "ARN_INVALID"), None);
-    match Aws::desired(&context, &config, &Facts::default()).unwrap() {
+    match Aws::desired(&context, &config, &settled()).unwrap() {
         Answer::Ready(resources) => resources,
         Answer::Need(queries) => panic!("the config says everything, yet it asks {queries:?}"),
     }

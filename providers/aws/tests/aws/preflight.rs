@@ -1,10 +1,10 @@
 //! The checks before the first mutation, and the look-up of versions, against a scripted cloud.
 
 use crate::answers::{addon_versions, cluster, cluster_versions, policies};
-use crate::calls::{context, preflight};
+use crate::calls::{context, preflight, settled};
 use nic_provider_aws::Aws;
 use nic_sdk::Error;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
 use nic_sdk::types::{Answer, Diagnostic, Query, Severity};
@@ -361,7 +361,7 @@ fn the_newest_version_is_looked_up_unless_a_cluster_is_there() {
 /// The autoscaler is built for one version, so a newer image of it means that newer clusters can be made.
 #[test]
 fn without_a_version_the_cluster_gets_that_of_the_autoscaler() {
-    let answer = Aws::desired(&context(), &config(), &Facts::default()).unwrap();
+    let answer = Aws::desired(&context(), &config(), &settled()).unwrap();
     let Answer::Ready(resources) = answer else { panic!("zones and version are in the config") };
     let deployment = resources.iter().find(|resource| resource.address == "aws.deployment.cluster-autoscaler").unwrap();
     let image = deployment.document["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();

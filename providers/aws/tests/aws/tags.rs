@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::calls::context;
+use crate::calls::{context, settled};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::types::{Answer, Resource};
 use serde_json::{Value, json};
 
@@ -20,8 +20,7 @@ fn found(tags: &Value) -> Vec<(String, String, String)> {
 }
 
 fn desired(topology: &str, tags: &Value) -> Vec<Resource> {
-    let Answer::Ready(resources) =
-        Aws::desired(&context().topology(topology), &config(tags), &Facts::default()).unwrap()
+    let Answer::Ready(resources) = Aws::desired(&context().topology(topology), &config(tags), &settled()).unwrap()
     else {
         panic!("the config says everything")
     };

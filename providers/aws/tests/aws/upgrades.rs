@@ -6,10 +6,11 @@ use crate::answers::{addon, addon_versions, cluster, cluster_versions};
 use crate::calls::{MARK, context, preflight};
 use crate::preflight::{codes, config, everything, sound};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::Provider;
+use nic_sdk::Error;
+use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, Reply, with_cloud};
-use nic_sdk::types::{Diagnostic, Query, Severity};
+use nic_sdk::types::{Answer, Diagnostic, Query, Severity};
 use serde_json::{Value, json};
 
 const ADDONS: &str = "GET /addons/supported-versions";
@@ -104,13 +105,90 @@ fn add_ons_are_there_before_a_control_plane_moves() {
         codes(&moving(addon_versions(&[("v1.12.1-eksbuild.2", "1.33")]))),
         [(Severity::Error, "ADDON_NOT_OFFERED"); 2]
     );
-    let told = moving(addon_versions(&[("v1.13.0-eksbuild.1", "1.34")]));
+    // What it becomes is in the plan. It never goes back.
+    assert_eq!(moving(addon_versions(&[("v1.13.0-eksbuild.1", "1.34")])), []);
+    let told = moving(addon_versions(&[("v1.11.3-eksbuild.1", "1.34")]));
     assert_eq!(codes(&told), [(Severity::Warning, "ADDON_VERSION_OLD")]);
-    assert!(told[0].detail.contains("`coredns` runs as v1.12.1-eksbuild.2"), "{}", told[0].detail);
-    let hint = "--cluster-name demo-dev --addon-name coredns --addon-version v1.13.0-eksbuild.1";
-    assert!(told[0].hints[0].ends_with(hint), "{:?}", told[0].hints);
+    assert!(told[0].detail.contains("`coredns` runs as v1.12.1-eksbuild.2, which is newer"), "{}", told[0].detail);
     let denied = Reply::json_error(403, "AccessDeniedException", "no");
     assert_eq!(codes(&moving(denied)), [(Severity::Warning, "PREFLIGHT_INCOMPLETE"); 2]);
+}
+
+/// The versions that the add-ons of a cluster get with 1.34; `coredns` alone is there.
+fn with_1_34(cluster_at: &str, offers: Reply) -> Result<Value, Error> {
+    let cloud = FakeCloud::new()
+        .on("eks", ADDONS, offers)
+        .on("eks", "GET /clusters/demo-dev", cluster("ACTIVE", cluster_at))
+        .on("eks", "GET /clusters/demo-dev/addons/coredns", addon("ACTIVE", "", &json!({})))
+        .on("eks", "*", Reply::json_error(404, "ResourceNotFoundException", "none"));
+    let arguments = json!({ "cluster": "demo-dev", "version": "1.34", "addons": ["aws-ebs-csi-driver", "coredns"] });
+    let query = Query::new("addon_versions_for_1.34", "addon-versions", arguments);
+    let facts = with_cloud(&cloud, || block_on(Aws::lookup(&context(), vec![query])))?;
+    Ok(facts[0].value.clone())
+}
+
+#[test]
+fn add_ons_move_with_the_control_plane_and_at_no_other_time() {
+    let newer = || addon_versions(&[("v1.13.0-eksbuild.1", "1.34")]);
+    assert_eq!(with_1_34("1.33", newer()).unwrap(), json!({ "coredns": "v1.13.0-eksbuild.1" }));
+    // It is there already, or would go down.
+    assert_eq!(with_1_34("1.34", newer()).unwrap(), json!({}));
+    assert_eq!(with_1_34("1.35", newer()).unwrap(), json!({}));
+    // None is offered, or none that is newer.
+    assert_eq!(with_1_34("1.33", addon_versions(&[])).unwrap(), json!({}));
+    assert_eq!(with_1_34("1.33", addon_versions(&[("v1.12.1-eksbuild.2", "1.34")])).unwrap(), json!({}));
+    assert_eq!(with_1_34("1.33", addon_versions(&[("v1.11.3-eksbuild.1", "1.34")])).unwrap(), json!({}));
+    // Who may not ask deploys all the same, and is told by the preflight.
+    let denied = Reply::json_error(403, "AccessDeniedException", "no");
+    assert_eq!(with_1_34("1.33", denied).unwrap(), json!({}));
+    assert!(with_1_34("1.33", Reply::json_error(500, "ServerException", "later")).is_err());
+}
+
+#[test]
+fn the_version_of_an_add_on_is_asked_for_once_for_each_kubernetes_version() {
+    for (topology, addons) in
+        [("classic", vec!["aws-ebs-csi-driver", "coredns"]), ("design", vec!["aws-ebs-csi-driver"])]
+    {
+        let desired = |facts: Facts| Aws::desired(&context().topology(topology), &config(), &facts).unwrap();
+        let Answer::Need(queries) = desired(Facts::default()) else { panic!("nothing is known") };
+        assert_eq!(queries.len(), 1, "{queries:?}");
+        assert_eq!((queries[0].name.as_str(), &queries[0].arguments["addons"]), ("addon-versions", &json!(addons)));
+        let known = json!({ "aws-ebs-csi-driver": "v1.52.0-eksbuild.1" });
+        let Answer::Ready(resources) = desired([(queries[0].key.clone(), known)].into_iter().collect()) else {
+            panic!("everything is known")
+        };
+        let version = |addon: &str| {
+            let address = format!("aws.eks-addon.{addon}");
+            resources.iter().find(|one| one.address == address).map(|one| one.document.get("version").cloned())
+        };
+        assert_eq!(version("aws-ebs-csi-driver"), Some(Some(json!("v1.52.0-eksbuild.1"))));
+        assert_eq!(version("coredns").flatten(), None);
+    }
+}
+
+/// A platform that stands is told too, whatever else changes.
+#[test]
+fn a_cluster_that_entered_extended_support_is_told_at_the_next_change() {
+    let told = |versions: &[(&str, &str)], config: &Value| {
+        let cloud = sound(FakeCloud::new().on("eks", "GET /cluster-versions", cluster_versions(versions)).on(
+            "eks",
+            "GET /clusters/demo-dev",
+            cluster("ACTIVE", "1.33"),
+        ));
+        let summary = json!({ "update": ["aws.vpc.main"], "differences": { "aws.vpc.main": ["/tags/a"] } });
+        preflight(&cloud, config, &summary).unwrap()
+    };
+    let (standard, extended) = ("STANDARD_SUPPORT", "EXTENDED_SUPPORT");
+    let mut written = config();
+    written["amazon_web_services"]["kubernetes_version"] = json!("1.33");
+    let mut unwritten = config();
+    unwritten["amazon_web_services"].as_object_mut().unwrap().remove("kubernetes_version");
+    for config in [&written, &unwritten] {
+        let found = told(&[("1.34", standard), ("1.33", extended)], config);
+        assert_eq!(codes(&found), [(Severity::Warning, "KUBERNETES_VERSION_OLD")]);
+        assert_eq!(found[0].hints, ["longer in standard support are 1.34"]);
+        assert_eq!(told(&[("1.34", standard), ("1.33", standard)], config), []);
+    }
 }
 
 #[test]

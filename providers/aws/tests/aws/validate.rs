@@ -1,8 +1,8 @@
 //! What `validate` says about a config.
 
-use crate::calls::context;
+use crate::calls::{context, settled};
 use nic_provider_aws::Aws;
-use nic_sdk::provider::{Facts, Provider};
+use nic_sdk::provider::Provider;
 use nic_sdk::types::{Answer, Diagnostic, Severity};
 use serde_json::{Value, json};
 
@@ -192,7 +192,7 @@ fn groups_have_a_taint_by_default_in_classic_only() {
             "availability_zones": ["us-west-2a", "us-west-2b"] });
         let context = context().topology(topology);
         let config = json!({ "amazon_web_services": section });
-        let Answer::Ready(resources) = Aws::desired(&context, &config, &Facts::default()).unwrap() else {
+        let Answer::Ready(resources) = Aws::desired(&context, &config, &settled()).unwrap() else {
             panic!("the config names the zones")
         };
         let user = resources.into_iter().find(|resource| resource.address == "aws.node-group.user").unwrap();

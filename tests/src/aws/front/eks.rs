@@ -175,6 +175,8 @@ pub(crate) struct Eks {
     region: String,
     partition: Partition,
     pub pace: Pace,
+    /// The versions of an add-on for a minor version of Kubernetes, the default first, where a test says so.
+    pub addon_offers: addon::Offers,
     /// URL and CA (base64 of PEM) that an ACTIVE cluster shows.
     endpoint: (String, String),
     pub fail_update: Option<Failure>,
@@ -194,9 +196,10 @@ impl Eks {
             rcgen::generate_simple_self_signed(vec!["kubernetes".to_owned()]).context("make a placeholder CA")?;
         let mut eks = Self {
             region: region.to_owned(),
-            pace: Pace::default(),
-            endpoint: Default::default(),
             partition: Partition::of(region),
+            pace: Pace::default(),
+            addon_offers: addon::Offers::new(),
+            endpoint: Default::default(),
             fail_update: None,
             fail_cluster: None,
             fail_nodegroup: None,
@@ -218,6 +221,7 @@ impl Eks {
         self.clusters.clear();
         self.scarce.clear();
         self.stuck.clear();
+        self.addon_offers.clear();
         (self.fail_update, self.fail_cluster, self.fail_nodegroup) = (None, None, None);
     }
 

@@ -3,12 +3,12 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use nic_provider_aws::Aws;
-use nic_sdk::provider::Provider;
+use nic_sdk::provider::{Facts, Provider};
 use nic_sdk::runtime::block_on;
 use nic_sdk::testing::{FakeCloud, with_cloud};
 use nic_sdk::types::{Change, Context, Diagnostic, Observation, Progress, Target};
 use nic_sdk::{Error, Failure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The tag key of NIC's mark.
 pub const MARK: &str = "nic.nebari.dev/owner";
@@ -16,6 +16,18 @@ pub const MARK: &str = "nic.nebari.dev/owner";
 /// The platform `demo-dev` in us-west-2.
 pub fn context() -> Context {
     Context::new("demo", "dev").region("us-west-2".to_owned()).topology("classic").lineage("l-1")
+}
+
+/// That no add-on has to move with the control plane, whichever version the config names.
+pub fn settled() -> Facts {
+    (20..100).map(|minor| (format!("addon_versions_for_1.{minor}"), json!({}))).collect()
+}
+
+/// The same, and these facts.
+pub fn settled_with(known: impl IntoIterator<Item = (String, Value)>) -> Facts {
+    let mut facts = settled();
+    facts.0.extend(known);
+    facts
 }
 
 /// What to read.

@@ -1,9 +1,11 @@
 //! Add-ons, on both emulators: creation with what AWS checks, the waiting states, degradation for want of nodes, updates,
 //! deletion. moto has none at all, ministack's are ACTIVE at once and take any name and any text as configuration.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Cluster, text};
+use super::cluster::{Cluster, minor, text};
 use super::{Countdown, Eks, Outcome, Phase, Update, check_tags, in_use, invalid, not_found, now, page};
 use crate::aws::emulator::ACCOUNT;
 use crate::aws::front::answer::{Fault, random_hex};
@@ -82,7 +84,7 @@ pub(super) fn handle(eks: &mut Eks, call: &Call, inspector: bool) -> Option<Outc
         "ListAddons" => list(eks, call),
         "UpdateAddon" => update(eks, call),
         "DeleteAddon" => delete(eks, call),
-        "DescribeAddonVersions" => Ok(versions(call)),
+        "DescribeAddonVersions" => Ok(versions(&eks.addon_offers, call)),
         _ => return None,
     })
 }
@@ -103,6 +105,7 @@ fn describe(eks: &mut Eks, call: &Call, inspector: bool) -> Outcome<Value> {
 fn create(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let (request, cluster_name) = (&call.json, call.args[0].as_str());
     let (wait, region, partition) = (eks.pace.addon, eks.region.clone(), eks.partition);
+    let offers = eks.addon_offers.clone();
     let name = text(request, "addonName")?;
     let cluster = eks.cluster(cluster_name)?;
     if !cluster.active() {
@@ -112,11 +115,13 @@ fn create(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     if cluster.addons.contains_key(name) {
         return Err(in_use("Addon already exists.").with("clusterName", cluster_name).with("addonName", name));
     }
-    let Some((_, newest, needs_nodes)) = OFFERED.into_iter().find(|(offered, ..)| *offered == name) else {
+    let Some((.., needs_nodes)) = OFFERED.into_iter().find(|(offered, ..)| *offered == name) else {
         return Err(invalid("Addon specified is not supported").with("addonName", name));
     };
-    let version = request["addonVersion"].as_str().unwrap_or(newest);
-    check_version(version, newest)?;
+    let offered = offered(&offers, name, &cluster.document);
+    let default = offered.first().map_or("", String::as_str);
+    let version = request["addonVersion"].as_str().unwrap_or(default);
+    check_version(version, &offered)?;
     check_conflicts(request, &["OVERWRITE", "NONE"])?;
     check_configuration(request)?;
     check_tags(&request["tags"])?;
@@ -144,17 +149,19 @@ fn create(eks: &mut Eks, call: &Call) -> Outcome<Value> {
 fn update(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     let (wait, failure) = (eks.pace.addon, eks.fail_update.clone());
     let (request, name) = (&call.json, call.args[1].as_str());
-    let addon = eks.cluster(&call.args[0])?.addon(name)?;
+    let offers = eks.addon_offers.clone();
+    let cluster = eks.cluster(&call.args[0])?;
+    let offered = offered(&offers, name, &cluster.document);
+    let addon = cluster.addon(name)?;
     if !matches!(addon.phase, Phase::Steady) {
         let status = addon.document["status"].as_str().unwrap_or_default();
         return Err(in_use(format!("Addon {name} cannot be updated as it is currently in {status} state"))
             .with("addonName", name));
     }
-    let newest = OFFERED.into_iter().find(|(offered, ..)| *offered == name).map_or("", |(_, newest, _)| newest);
     let mut change = Map::new();
     let mut parameters = Vec::new();
     if let Some(version) = request["addonVersion"].as_str() {
-        check_version(version, newest)?;
+        check_version(version, &offered)?;
         parameters.push(("AddonVersion", version.to_owned()));
         change.insert("addonVersion".to_owned(), json!(version));
     }
@@ -186,27 +193,46 @@ fn delete(eks: &mut Eks, call: &Call) -> Outcome<Value> {
     Ok(json!({ "addon": addon.document }))
 }
 
-/// One version of each add-on here, which goes with every version of Kubernetes on offer.
-fn versions(call: &Call) -> Value {
-    let wanted = call.query_parameter("addonName");
-    let offered = OFFERED.iter().filter(|(name, ..)| wanted.as_deref().is_none_or(|wanted| wanted == *name));
-    let addons: Vec<Value> = offered
-        .map(|(name, newest, _)| {
-            let with = super::VERSIONS.iter().rev();
-            let with: Vec<Value> = with
-                .map(|minor| json!({ "clusterVersion": format!("1.{minor}"), "defaultVersion": true, "platformVersions": ["*"] }))
-                .collect();
-            json!({
-                "addonName": name, "type": "infra-management", "publisher": "eks", "owner": "aws",
-                "addonVersions": [{ "addonVersion": newest, "architecture": ["amd64", "arm64"], "compatibilities": with }],
-            })
-        })
-        .collect();
-    json!({ "addons": addons })
+/// Versions by add-on and minor version of Kubernetes, the default first.
+pub(crate) type Offers = BTreeMap<(String, u32), Vec<String>>;
+
+/// The versions of an add-on for a minor version of Kubernetes, the default first. Where no test says otherwise it is one, the same for all.
+fn for_minor(offers: &Offers, name: &str, minor: u32) -> Vec<String> {
+    let usual = || OFFERED.iter().filter(|(offered, ..)| *offered == name).map(|(_, newest, _)| (*newest).to_owned());
+    offers.get(&(name.to_owned(), minor)).cloned().unwrap_or_else(|| usual().collect())
 }
 
-fn check_version(version: &str, newest: &str) -> Outcome<()> {
-    if version == newest {
+/// The same for a cluster as it is now.
+fn offered(offers: &Offers, name: &str, cluster: &Value) -> Vec<String> {
+    cluster["version"].as_str().and_then(minor).map(|minor| for_minor(offers, name, minor)).unwrap_or_default()
+}
+
+fn versions(offers: &Offers, call: &Call) -> Value {
+    let wanted = call.query_parameter("addonName");
+    let names =
+        OFFERED.iter().map(|(name, ..)| *name).filter(|name| wanted.as_deref().is_none_or(|wanted| wanted == *name));
+    let addons = names.map(|name| {
+        let mut versions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for minor in super::VERSIONS.iter().rev() {
+            for (place, version) in for_minor(offers, name, *minor).into_iter().enumerate() {
+                versions.entry(version).or_default().push(json!({
+                    "clusterVersion": format!("1.{minor}"), "defaultVersion": place == 0, "platformVersions": ["*"],
+                }));
+            }
+        }
+        let versions = versions.into_iter().rev().map(|(version, with)| {
+            json!({ "addonVersion": version, "architecture": ["amd64", "arm64"], "compatibilities": with })
+        });
+        json!({
+            "addonName": name, "type": "infra-management", "publisher": "eks", "owner": "aws",
+            "addonVersions": versions.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "addons": addons.collect::<Vec<_>>() })
+}
+
+fn check_version(version: &str, offered: &[String]) -> Outcome<()> {
+    if offered.iter().any(|offered| offered == version) {
         return Ok(());
     }
     Err(invalid("Addon version specified is not supported"))
