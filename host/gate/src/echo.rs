@@ -97,7 +97,8 @@ mod tests {
             Some(hex) => format!("%{}{}", hex.to_lowercase(), &part[2..]),
             None => part.to_owned(),
         });
-        let json = serde_json::Value::from(text).to_string().trim_matches('"').to_owned();
+        let json = serde_json::Value::from(text).to_string();
+        let json = json[1..json.len() - 1].to_owned();
         let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
         let entities = text.chars().map(|c| format!("&#{};", u32::from(c))).collect();
         vec![

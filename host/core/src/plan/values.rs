@@ -14,7 +14,12 @@ pub(super) fn shown(kind: &Kind, document: &Value) -> Value {
 }
 
 fn alternatives<'a>(places: impl IntoIterator<Item = SchemaNode<'a>>) -> Vec<SchemaNode<'a>> {
-    places.into_iter().flat_map(SchemaNode::alternatives).take(MAX_PLACES).collect()
+    // A place that the schema itself does not name may be one that a condition adds.
+    let all = |place: SchemaNode<'a>| {
+        let found = place.alternatives();
+        if found.is_empty() { vec![place] } else { found }
+    };
+    places.into_iter().flat_map(all).take(MAX_PLACES).collect()
 }
 
 fn masked(places: &[SchemaNode<'_>], value: &Value) -> Value {
