@@ -113,8 +113,9 @@ impl Resolved {
             let long = self.secrets.iter().map(SecretString::expose).filter(|secret| secret.len() >= SHORTEST_SCRUBBED);
             long.fold(text, |text, secret| {
                 let text = blank(&text, secret);
+                let quoted = Value::from(secret).to_string();
                 // A server that quotes a value writes it as JSON does.
-                blank(&text, Value::from(secret).to_string().trim_matches('"'))
+                blank(&text, &quoted[1..quoted.len() - 1])
             })
         };
         match error {
