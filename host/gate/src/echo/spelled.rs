@@ -26,8 +26,10 @@ impl Spelled {
     fn ends(&self, text: &[u8], start: usize) -> Vec<usize> {
         let mut ends = vec![start];
         for c in &self.0 {
-            let mut next: Vec<usize> =
-                ends.into_iter().flat_map(|end| lengths(&text[end..], *c).map(move |length| end + length)).collect();
+            let mut next: Vec<usize> = ends
+                .into_iter()
+                .flat_map(|end| lengths(&text[end..], *c).into_iter().flatten().map(move |length| end + length))
+                .collect();
             next.sort_unstable();
             next.dedup();
             if next.is_empty() {
@@ -40,7 +42,7 @@ impl Spelled {
 }
 
 /// How long each spelling of a character is with which the text begins.
-fn lengths(text: &[u8], c: char) -> impl Iterator<Item = usize> + use<> {
+fn lengths(text: &[u8], c: char) -> [Option<usize>; 2] {
     let mut utf8 = [0; 4];
     let utf8 = c.encode_utf8(&mut utf8).as_bytes();
     let raw = text.starts_with(utf8).then_some(utf8.len());
@@ -51,7 +53,7 @@ fn lengths(text: &[u8], c: char) -> impl Iterator<Item = usize> + use<> {
         Some(b'&') => entity(text, c),
         _ => None,
     };
-    raw.into_iter().chain(escaped)
+    [raw, escaped]
 }
 
 fn percent(text: &[u8], utf8: &[u8]) -> Option<usize> {
