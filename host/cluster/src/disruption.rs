@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::clouds::GROUP_LABELS;
 
-    fn pod(name: &str, labels: Value) -> Value {
+    fn pod(name: &str, labels: &Value) -> Value {
         json!({
             "metadata": { "namespace": "dev", "name": name, "labels": labels },
             "spec": { "nodeName": "node-1" },
@@ -190,7 +190,7 @@ mod tests {
         })
     }
 
-    fn budget(name: &str, selector: Value, allowed: i64) -> Value {
+    fn budget(name: &str, selector: &Value, allowed: i64) -> Value {
         json!({
             "metadata": { "namespace": "dev", "name": name }, "spec": { "selector": selector },
             "status": { "disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1 },
@@ -204,33 +204,33 @@ mod tests {
     #[test]
     fn a_budget_that_allows_none_is_told_with_the_pods_that_it_holds() {
         let app = json!({ "matchLabels": { "app": "a" } });
-        let pods: Vec<Value> = (1..=5).map(|number| pod(&format!("a-{number}"), json!({ "app": "a" }))).collect();
+        let pods: Vec<Value> = (1..=5).map(|number| pod(&format!("a-{number}"), &json!({ "app": "a" }))).collect();
         assert_eq!(
-            told(&pods, &[budget("none", app.clone(), 0)]),
+            told(&pods, &[budget("none", &app, 0)]),
             [
                 "PodDisruptionBudget dev/none allows no disruption, and holds pods dev/a-1 on node-1, dev/a-2 on node-1, \
               dev/a-3 on node-1 and 2 more"
             ]
         );
         assert_eq!(
-            told(&pods[..1], &[budget("none", app.clone(), 0)]),
+            told(&pods[..1], &[budget("none", &app, 0)]),
             ["PodDisruptionBudget dev/none allows no disruption, and holds pod dev/a-1 on node-1"]
         );
         // One that allows some, one of another namespace, and one of other pods.
-        let mut elsewhere = budget("elsewhere", app.clone(), 0);
+        let mut elsewhere = budget("elsewhere", &app, 0);
         elsewhere["metadata"]["namespace"] = json!("prod");
-        let other = budget("other", json!({ "matchLabels": { "app": "b" } }), 0);
-        assert!(told(&pods, &[budget("some", app.clone(), 1), elsewhere, other]).is_empty());
+        let other = budget("other", &json!({ "matchLabels": { "app": "b" } }), 0);
+        assert!(told(&pods, &[budget("some", &app, 1), elsewhere, other]).is_empty());
         // Its controller has not counted yet.
-        let mut uncounted = budget("new", app, 0);
+        let mut uncounted = budget("new", &app, 0);
         uncounted.as_object_mut().unwrap().remove("status");
         assert_eq!(told(&pods, &[uncounted]).len(), 1);
     }
 
     #[test]
     fn two_budgets_of_one_pod_hold_it_whatever_they_allow() {
-        let budgets = [budget("a", json!({}), 1), budget("b", json!({ "matchLabels": { "app": "a" } }), 1)];
-        let pods = [pod("a-1", json!({ "app": "a" })), pod("b-1", json!({ "app": "b" }))];
+        let budgets = [budget("a", &json!({}), 1), budget("b", &json!({ "matchLabels": { "app": "a" } }), 1)];
+        let pods = [pod("a-1", &json!({ "app": "a" })), pod("b-1", &json!({ "app": "b" }))];
         assert_eq!(
             told(&pods, &budgets),
             ["PodDisruptionBudgets dev/a and dev/b choose the same pods, which Kubernetes then never evicts: \
@@ -240,14 +240,14 @@ mod tests {
 
     #[test]
     fn what_is_let_go_in_any_case_is_not_told() {
-        let all = [budget("none", json!({}), 0)];
+        let all = [budget("none", &json!({}), 0)];
         let with = |pointer: &str, value: Value| {
-            let mut changed = pod("a-1", json!({}));
+            let mut changed = pod("a-1", &json!({}));
             let (parent, member) = pointer.rsplit_once('/').unwrap();
             changed.pointer_mut(parent).unwrap()[member] = value;
             changed
         };
-        assert_eq!(told(&[pod("a-1", json!({}))], &all).len(), 1);
+        assert_eq!(told(&[pod("a-1", &json!({}))], &all).len(), 1);
         for let_go in [
             with("/status/phase", json!("Pending")),
             with("/status/phase", json!("Succeeded")),
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn selectors_choose_as_kubernetes_does() {
         let chosen =
-            |selector: Value| chooses(&budget("x", selector, 0), &pod("a", json!({ "app": "a", "tier": "web" })));
+            |selector: Value| chooses(&budget("x", &selector, 0), &pod("a", &json!({ "app": "a", "tier": "web" })));
         let rule = |key: &str, operator: &str, values: Value| {
             chosen(json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] }))
         };

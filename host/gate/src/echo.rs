@@ -99,8 +99,8 @@ mod tests {
         });
         let json = serde_json::Value::from(text).to_string();
         let json = json[1..json.len() - 1].to_owned();
-        let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-        let entities = text.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+        let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
+        let entities = text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<Vec<_>>().concat();
         vec![
             text.to_owned(),
             lower.collect(),

@@ -7,14 +7,14 @@ use nic_tests::platform::Site;
 use serde_json::{Value, json};
 
 /// A group for each image that NIC chooses.
-const GROUPS: &str = r#"
+const GROUPS: &str = r"
   node_groups:
     general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
     arm: {instance: m7g.large, max_nodes: 1}
     gpu: {instance: g4dn.xlarge, gpu: true, max_nodes: 1}
     arm-gpu: {instance: g5g.xlarge, gpu: true, max_nodes: 1}
     neuron: {instance: inf2.xlarge, max_nodes: 1}
-"#;
+";
 
 const SHOWN: &str = r#"
 iam, eks = client("iam"), client("eks")

@@ -144,7 +144,11 @@ pub(super) fn telling(values: &Value, name: &str) -> String {
             lines.push(pair);
         }
     }
-    lines.iter().filter(|line| !line.is_empty()).map(|line| format!("{:INDENT$}{line}\n", "")).collect()
+    let mut text = String::new();
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        let _ = writeln!(text, "{:INDENT$}{line}", "");
+    }
+    text
 }
 
 fn collect<'a>(value: &'a Value, pointer: &str, depth: usize, found: &mut Vec<Telling<'a>>) {
