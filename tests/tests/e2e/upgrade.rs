@@ -84,10 +84,11 @@ show([[update["status"], next(p["value"] for p in update["params"] if p["type"] 
     ensure!(plan.code == 0, "{}", plan.said());
     workspace.ok(&["deploy"]).await?;
     ensure!(platform.aws.mutating_count() == 0, "{:#?}", platform.aws.log());
-    // With the config of that time the plan says what differs, and deploy refuses.
+    // With the config of that time the plan says what differs, and is refused as the deploy is.
     std::fs::write(&path, &old)?;
     workspace.config(&at_version("\"1.32\""))?;
-    let plan = workspace.ok(&["plan"]).await?;
+    let plan = workspace.run(&["plan"]).await?;
+    ensure!(plan.code == 1 && plan.stderr.contains("KUBERNETES_VERSION_DOWNGRADE"), "{}", plan.said());
     ensure!(plan.stdout.contains("version: 1.34 → 1.32"), "{}", plan.said());
     let ran = workspace.run(&["deploy", "--format", "json"]).await?;
     ensure!(ran.code == 1 && ran.json()?["error"]["code"] == "KUBERNETES_VERSION_DOWNGRADE", "{}", ran.said());
