@@ -205,6 +205,11 @@ impl Workspace {
     }
 }
 
+/// The words of a text, whatever lines it was wrapped into.
+pub fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt;

@@ -116,6 +116,11 @@ pub fn child_pointer(pointer: &str, token: &str) -> String {
     format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }
 
+/// What a token of a pointer names: [`child_pointer`] backwards.
+pub fn pointer_token(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// Whether the document nests deeper than [`MAX_DEPTH`].
 pub fn too_deep(value: &Value) -> bool {
     fn within(value: &Value, left: usize) -> bool {
@@ -146,7 +151,12 @@ pub fn escape(value: Value) -> Value {
 
 /// Escaped form to plain data. `$secret` members stay: they are resolved where they leave the host.
 pub fn unescape(value: Value) -> Value {
-    map_keys(value, |key| key.strip_prefix('$').filter(|rest| rest.starts_with('$')).map(str::to_owned).unwrap_or(key))
+    map_keys(value, |key| unescape_key(&key).to_owned())
+}
+
+/// The same of one key.
+pub fn unescape_key(key: &str) -> &str {
+    key.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(key)
 }
 
 /// The marker of a value that is known after apply.

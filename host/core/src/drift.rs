@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::diff::{AttributeChange, Truths, differences};
-use crate::document::is_mark;
+use crate::document::{is_mark, pointer_token};
 use crate::error::ProviderError;
 use crate::kind::Kind;
 use crate::resource::{Observed, Record, Status};
@@ -191,7 +191,7 @@ fn put(document: &mut Value, pointer: &str, value: &Value) {
         return;
     };
     let Some(members) = document.pointer_mut(parent).and_then(Value::as_object_mut) else { return };
-    let member = member.replace("~1", "/").replace("~0", "~");
+    let member = pointer_token(member);
     if value.is_null() {
         members.remove(&member);
     } else {

@@ -24,7 +24,7 @@ use self::shared::{Held, conflicts, differs};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::diff::AttributeChange;
-use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, resolve, secret_names};
+use crate::document::{DocumentError, Resolution, digest, has_unknown, is_mark, pointer_token, resolve, secret_names};
 use crate::graph::{DesiredGraph, order};
 use crate::kind::{CreateSafety, Kind};
 use crate::resource::{Desired, Observed, PendingAction, Record, Status};
@@ -640,7 +640,7 @@ pub(crate) fn guarded(kind: &Kind, record: Option<&Record>) -> Option<&'static s
 fn forget_member(document: &mut Value, pointer: &str) {
     let Some((above, member)) = pointer.rsplit_once('/') else { return };
     if let Some(Value::Object(members)) = document.pointer_mut(above) {
-        members.remove(&member.replace("~1", "/").replace("~0", "~"));
+        members.remove(&pointer_token(member));
     }
 }
 

@@ -15,7 +15,7 @@ use nic_tests::aws::{Credentials, Effect, Emulator, Matching, When, ensure_venv}
 use nic_tests::configs::{EXAMPLE, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use nic_tests::golden::fits_a_terminal;
-use nic_tests::nic::{Ran, Workspace};
+use nic_tests::nic::{Ran, Workspace, unwrapped};
 use nic_tests::platform::{Platform, Site};
 use nic_tests::schemas::conforms;
 use serde_json::{Value, json};
@@ -202,7 +202,7 @@ async fn a_login_that_the_users_cluster_refuses_is_told_by_its_name() -> Result<
     for arguments in [&["plan"][..], &["destroy", "--yes"]] {
         let ran = workspace.run(arguments).await?;
         ensure!(ran.code == 2 && ran.stderr.matches("error[").count() == 1, "{}", ran.said());
-        let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = unwrapped(&ran.stderr);
         for words in ["CLUSTER_LOGIN_FAILED", "and 9 more", "the context `second`", "the user `u1`"] {
             ensure!(said.contains(words), "{}", ran.said());
         }
@@ -274,7 +274,7 @@ async fn two_states_in_one_directory_leave_each_others_files() -> Result<()> {
     let state = workspace.stage().join("other-state.json").display().to_string();
     let second = ["-f", "other.yaml", "--state", &state];
     let ran = workspace.run(&[&["deploy"][..], &second].concat()).await?;
-    let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = unwrapped(&ran.stderr);
     let lineage = workspace.state()?["lineage"].as_str().context("a lineage")?.to_owned();
     for word in ["OUTPUTS_IN_USE", "KUBECONFIG_IN_USE", "`first/dev`", &lineage, "`--outputs`", "`--kubeconfig`"] {
         ensure!(ran.code == 1 && said.contains(word), "{word}: {}", ran.said());
@@ -320,7 +320,7 @@ async fn a_plugin_that_gives_no_login_is_asked_once_for_all() -> Result<()> {
     });
     workspace.write("kubeconfig", &kubeconfig.to_string())?;
     let ran = workspace.run(&["plan"]).await?;
-    let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = unwrapped(&ran.stderr);
     ensure!(ran.code == 2 && said.contains("CLUSTER_LOGIN_FAILED"), "{}", ran.said());
     ensure!(
         said.contains("the plugin `sh` of the user `u` ended with exit status: 3: the session has ended"),
@@ -370,7 +370,7 @@ async fn somebody_the_cluster_does_not_know_is_told_how_to_get_in_and_can_destro
         format!("aws eks associate-access-policy {of} --policy-arn {policy} --access-scope type=cluster"),
     ];
     let tells_all = |text: &str| {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = unwrapped(text);
         ["CLUSTER_LOGIN_FAILED", arn].iter().all(|word| text.contains(word))
             && ways.iter().all(|way| text.contains(way))
     };

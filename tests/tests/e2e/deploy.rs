@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use nic_tests::aws::{Emulator, only};
 use nic_tests::configs::{CLUSTER, EXAMPLE};
+use nic_tests::nic::unwrapped;
 use nic_tests::platform::{Platform, Site};
 use serde_json::{Value, json};
 
@@ -314,7 +315,7 @@ show(None)
     workspace.config(EXAMPLE)?;
     let ran = workspace.run(&["destroy", "--yes"]).await?;
     ensure!(ran.code == 2 && ran.said().contains("still holds images"), "{}", ran.said());
-    let unwrapped = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    let unwrapped = unwrapped(&ran.said());
     ensure!(unwrapped.contains("--force --repository-name my-nebari-dev-jupyterlab"), "{unwrapped}");
     let found = platform.aws.inventory().await?;
     ensure!(found["repositories"].as_array().is_some_and(|left| left.len() == 1), "{found:#}");

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::{Credentials, Effect, Emulator, Logged, Matching, When};
 use nic_tests::configs::CLASSIC;
-use nic_tests::nic::Workspace;
+use nic_tests::nic::{Workspace, unwrapped};
 use nic_tests::platform::Site;
 use nic_tests::schemas::conforms;
 use nic_tests::things::Attacker;
@@ -180,7 +180,7 @@ async fn a_look_up_that_fails_names_the_key_that_makes_it_needless() -> Result<(
     for command in ["plan", "deploy"] {
         let ran = workspace.run(&[command]).await?;
         // Without the frame of the excerpt.
-        let told = ran.stderr.replace('│', "").split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = unwrapped(&ran.stderr.replace('│', ""));
         ensure!(ran.code == 2 && told.contains("DENIED") && told.contains("AccessDenied"), "{}", ran.said());
         ensure!(told.contains("the config does not say `amazon_web_services.kubernetes_version`"), "{}", ran.said());
         ensure!(told.contains("write `amazon_web_services.kubernetes_version` in the config"), "{}", ran.said());

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use nic_tests::aws::Emulator;
 use nic_tests::configs::{EXAMPLE, LEAST};
-use nic_tests::nic::Workspace;
+use nic_tests::nic::{Workspace, unwrapped};
 use nic_tests::platform::Platform;
 use serde_json::json;
 
@@ -107,7 +107,7 @@ async fn who_is_not_logged_in_is_told_what_a_destroy_did_not_look_at() -> Result
     workspace.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     workspace.config(LEAST)?;
     let ran = workspace.ok(&["destroy", "--yes"]).await?;
-    let said = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = unwrapped(&ran.said());
     for words in [
         "There is no state at `.nebari/stages/02-infrastructure/nic-state.json`: nothing is recorded",
         "Whether anything stands all the same was not looked at.",

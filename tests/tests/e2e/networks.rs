@@ -8,7 +8,7 @@ use kube::config::Kubeconfig;
 use nic_tests::aws::{Emulator, ensure_venv};
 use nic_tests::configs::{CLASSIC, EXISTING};
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
-use nic_tests::nic::Workspace;
+use nic_tests::nic::{Workspace, unwrapped};
 use nic_tests::passage::{ConnectProxy, Door, TlsFront};
 use nic_tests::platform::Site;
 
@@ -168,7 +168,7 @@ async fn hosts_of(
     }
     proxy.take();
     // Lines are broken where the terminal ends.
-    let said = workspace.run(&["plan"]).await?.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = unwrapped(&workspace.run(&["plan"]).await?.said());
     let host = |head: String| Some(head.strip_prefix("CONNECT ")?.split(':').next()?.to_owned());
     Ok((said, proxy.take().into_iter().filter_map(host).collect()))
 }

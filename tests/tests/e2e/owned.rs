@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nic_kubernetes_initialize::classic::{self, Site};
 use nic_tests::configs::EXISTING;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions};
-use nic_tests::nic::{Ran, Workspace};
+use nic_tests::nic::{Ran, Workspace, unwrapped};
 use serde_json::{Value, json};
 
 use self::others::{DEFINITION, MARK, Others};
@@ -117,7 +117,7 @@ async fn what_stood_before_is_used_and_left_as_it_was() -> Result<()> {
     let notes = plan.json()?["plan"]["notes"].to_string();
     ensure!(notes.contains("`.spec.versions` is decided by `traefik-chart`"), "{notes}");
     let plan = workspace.ok(&["plan"]).await?;
-    let unwrapped = plan.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let unwrapped = unwrapped(&plan.stdout);
     for line in
         ["~ Namespace dev (", "= CustomResourceDefinition middlewares (", "= CustomResourceDefinition tlsstores ("]
     {
@@ -233,7 +233,7 @@ async fn what_others_decide_is_told_by_name_and_never_taken() -> Result<()> {
     others.delete("PriorityClass", "batch").await?;
     // A namespace serves whatever its labels say.
     let deployed = workspace.ok(&["deploy"]).await?;
-    let said = deployed.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = unwrapped(&deployed.said());
     ensure!(said.contains("warning[FIELD_MANAGER_CONFLICT]"), "{said}");
     ensure!(said.contains("Namespace `dev`: `.metadata.labels.managed-by` is decided by `helm`"), "{said}");
     let labels = others.get("Namespace", "dev").await?.context("the namespace")?["metadata"]["labels"].clone();

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nic_tests::aws::{Emulator, depth};
 use nic_tests::configs::CLASSIC;
 use nic_tests::control_plane::{ControlPlane, ControlPlaneOptions, NodeOptions};
-use nic_tests::nic::{Ran, Workspace};
+use nic_tests::nic::{Workspace, unwrapped};
 use nic_tests::platform::{PACE, Site};
 use nic_tests::schemas::conforms;
 use nic_tests::things::use_scripted;
@@ -26,11 +26,6 @@ const MISSING: [&str; 3] = [
 /// `general`, the only group without taints, keeps so many nodes: it may shrink to nothing.
 fn with_minimum(nodes: u32) -> String {
     CLASSIC.replace("min_nodes: 1, max_nodes: 1", &format!("min_nodes: {nodes}, max_nodes: 3"))
-}
-
-/// What was said, as one line: text is wrapped.
-fn unwrapped(ran: &Ran) -> String {
-    ran.said().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn texts(list: &Value) -> Vec<&str> {
@@ -154,7 +149,7 @@ async fn a_platform_without_a_node_is_not_ready_until_it_has_one() -> Result<()>
 
     // Everything is made and left for later stages, and the deploy does not end well.
     let ran = workspace.run(&["deploy", "--ready-timeout", "1s"]).await?;
-    let said = unwrapped(&ran);
+    let said = unwrapped(&ran.said());
     ensure!(ran.code == 2 && said.contains("error[PLATFORM_NOT_READY]"), "{} {}", ran.code, ran.said());
     ensure!(MISSING.iter().all(|missing| said.contains(missing)), "{}", ran.said());
     ensure!(said.contains("changes are done and recorded; not ready after 1") && !said.contains("Done."), "{said}");

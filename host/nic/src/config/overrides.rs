@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use nic_core::diagnostic::{Diagnostic, Severity};
+use nic_core::document::pointer_token;
 use serde_json::Value;
 
 use super::yaml::{Key, Node, NodeValue};
@@ -111,7 +112,7 @@ fn refused(variable: &str, what: &str, hint: &str) -> CommandError {
 pub(super) fn variable_of(root: &Node, pointer: &str) -> Option<String> {
     let (mut node, mut name) = (root, String::new());
     for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
+        let token = pointer_token(token);
         node = match &node.value {
             NodeValue::Mapping(_) => node.get(&token)?,
             NodeValue::Sequence(elements) => elements.get(token.parse::<usize>().ok()?)?,

@@ -6,6 +6,8 @@ mod document;
 
 use std::ops::Range;
 
+use nic_core::document::pointer_token;
+
 pub use self::document::{YamlError, parse};
 
 /// A value and where it stands.
@@ -80,7 +82,7 @@ impl Node {
     /// The value at an RFC 6901 pointer.
     pub fn at(&self, pointer: &str) -> Option<&Self> {
         pointer.split('/').skip(1).try_fold(self, |node, token| {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = pointer_token(token);
             match &node.value {
                 NodeValue::Mapping(_) => node.get(&token),
                 NodeValue::Sequence(elements) => elements.get(token.parse::<usize>().ok()?),
@@ -93,7 +95,7 @@ impl Node {
     pub fn key(&self, pointer: &str) -> Option<Range<usize>> {
         let (mut node, mut key) = (self, None);
         for token in pointer.split('/').skip(1) {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = pointer_token(token);
             match &node.value {
                 NodeValue::Mapping(entries) => {
                     let (found, below) = entries.iter().find(|(key, _)| key.text == token)?;
@@ -110,7 +112,7 @@ impl Node {
     pub fn nearest(&self, pointer: &str) -> (Range<usize>, bool) {
         let (mut node, mut span) = (self, self.span.clone());
         for token in pointer.split('/').skip(1) {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = pointer_token(token);
             let next = match &node.value {
                 NodeValue::Mapping(entries) => entries
                     .iter()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use nic_core::diff::AttributeChange;
-use nic_core::document::{secret_name, unescape};
+use nic_core::document::{pointer_token, secret_name, unescape};
 use nic_core::drift::{Condition, DriftReport, ResourceDrift};
 use serde_json::{Map, Value, json};
 
@@ -165,7 +165,7 @@ fn field(change: &AttributeChange) -> Value {
     let value = |value: &Value| {
         if change.sensitive || secret_name(value).is_some() { Value::Null } else { unescape(value.clone()) }
     };
-    let name = change.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+    let name = pointer_token(change.pointer.rsplit('/').next().unwrap_or_default());
     json!({
         "field": name,
         "path": change.pointer,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use nic_core::diff::AttributeChange;
-use nic_core::document::{canonical, child_pointer, hidden_words, is_mark, is_unknown};
+use nic_core::document::{canonical, child_pointer, hidden_words, is_mark, is_unknown, pointer_token, unescape_key};
 use nic_sandbox::guest_text::line;
 use serde_json::Value;
 
@@ -52,11 +52,8 @@ const DIM: Style = Style::new().dimmed();
 
 /// `scaling_config.max_size` for `/scaling_config/max_size`.
 pub(super) fn path(pointer: &str) -> String {
-    let tokens = pointer.split('/').skip(1).map(|token| {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        // Documents are kept escaped.
-        token.strip_prefix('$').filter(|rest| rest.starts_with('$')).map(str::to_owned).unwrap_or(token)
-    });
+    // Documents are kept escaped.
+    let tokens = pointer.split('/').skip(1).map(|token| unescape_key(&pointer_token(token)).to_owned());
     line(&tokens.collect::<Vec<_>>().join("."))
 }
 
@@ -97,8 +94,7 @@ fn write(value: &Value, out: &mut String) {
         Value::Object(members) => {
             out.push('{');
             for (index, (key, member)) in members.iter().enumerate() {
-                let key = key.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(key);
-                let _ = write!(out, "{}{}:", if index > 0 { "," } else { "" }, Value::from(key));
+                let _ = write!(out, "{}{}:", if index > 0 { "," } else { "" }, Value::from(unescape_key(key)));
                 write(member, out);
             }
             out.push('}');

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nic_core::document::pointer_token;
 use nic_core::kind::{Description, SchemaNode};
 use nic_core::state::State;
 use serde_json::Value;
@@ -40,7 +41,7 @@ pub(super) fn immutable(description: &Description, sections: &Value) -> BTreeMap
 }
 
 fn default<'a>(description: &'a Description, pointer: &str) -> Option<&'a Value> {
-    let mut keys = pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~"));
+    let mut keys = pointer.split('/').skip(1).map(pointer_token);
     let section = SchemaNode::root(description.config_sections.get(&keys.next()?)?);
     keys.fold(section, |node, key| node.member(&key)).default()
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use anyhow::{Context as _, Result, ensure};
 use nic_tests::configs::EXAMPLE;
-use nic_tests::nic::{Ran, Workspace};
+use nic_tests::nic::{Ran, Workspace, unwrapped};
 
 use super::said::{refused, told};
 
@@ -137,7 +137,7 @@ async fn a_variable_sets_any_key_as_if_it_stood_in_the_file() -> Result<()> {
         ("amazon_web_services____tags", "x", "names an empty key"),
     ] {
         let ran = run(variable, value).await?;
-        let told = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = unwrapped(&ran.said());
         ensure!(ran.code == 1 && told.contains(why), "{variable}={value}: {}", ran.said());
         ensure!(told.contains(&format!("`NEBARI_SECRET__{variable}`")), "{variable}={value}: {}", ran.said());
     }
